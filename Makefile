@@ -1,0 +1,46 @@
+# Everything runs from .venv, which `make install` builds from the lock with nothing but python3 and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+# A shell may carry this variable; without compiled files every start costs a second more.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install demo test test-long lint types bench lock clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q .venv/lib wire sources destinations pipelines sandbox || true
+	@touch $@
+
+demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb
+	@$(BIN)/conversync demo
+
+test: install ## The tests, in about five minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## mypy --strict
+	$(BIN)/mypy
+
+bench: install ## Ours beside dlt's rest_api and a hand-written loader; writes docs/speed.md
+	$(BIN)/python -m benchmarks
+
+lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --constraint constraints.txt -o requirements.lock
+
+clean: ## Removes what was built, loaded and cached
+	rm -rf .venv build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

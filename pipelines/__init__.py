@@ -1,0 +1,1 @@
+"""What runs: the command, and what it is made of."""

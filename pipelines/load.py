@@ -1,0 +1,211 @@
+"""`conversync load`: one lock, a fresh dlt working directory, and window after window, each all or nothing."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipelines import settings, views
+from pipelines.vendors import Asked, Step, Vendor
+from pipelines.warehouse import Warehouse
+from wire.errors import ConversyncError, LockedError
+
+# The gravest of several outcomes is what the command ends with.
+GRAVITY = (0, 3, 1, 6, 4, 2, 5)
+PARTIAL = 3
+
+
+class Progress(Protocol):
+    """Is told how a run goes on."""
+
+    def step(self, dataset: str, label: str) -> None:
+        """A window is about to be read."""
+
+    def page(self, received: int, announced: int) -> None:
+        """So many rows of the window have come."""
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """The window is committed."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one committed window came to; all in rows."""
+
+    received: int = 0
+    added: int = 0
+    reversals: int = 0
+    restated: int = 0
+    rejected: int = 0
+    rejected_new: int = 0
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class SourceReport:
+    """What a run of one source came to. With an `error`, what `steps` holds is committed all the same."""
+
+    dataset: str
+    steps: list[StepReport] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+    known_rejected: int = 0
+    seconds: float = 0
+    error: BaseException | None = None
+
+    def total(self, name: str) -> int:
+        """The sum of one figure over the steps."""
+        return sum(getattr(step, name) for step in self.steps)
+
+    @property
+    def unknown_fields(self) -> Counter[str]:
+        """Fields that the document does not know, with the rows that had them."""
+        return sum((step.unknown_fields for step in self.steps), Counter())
+
+    @property
+    def exit_code(self) -> int:
+        """What the command would end with for this source alone."""
+        if self.error is not None:
+            return getattr(self.error, "exit_code", 1)
+        return PARTIAL if self.total("rejected_new") else 0
+
+
+def load(
+    warehouse: Warehouse, chosen: Sequence[Vendor], asked: Asked, progress: Progress, wait: float = 0
+) -> list[SourceReport]:
+    """Loads each source after the other; one source's failure does not stop the others.
+
+    Raises LockedError if another run or a reader holds the warehouse for longer than `wait` seconds, and
+    SettingsError, before any request, if a source lacks a setting.
+    """
+    resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
+    destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
+    with warehouse.locked(wait) as folder, warehouse.held(wait):
+        return [
+            _load(_pipeline(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress)
+            for vendor in chosen
+        ]
+
+
+def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:
+    """The steps that `load` would take now; sends nothing to the vendor and creates no warehouse."""
+    chosen = settings.resolve(vendor.settings, vendor.name)
+    state: dict[str, Any] = {}
+    if warehouse.exists():
+        pipeline = _pipeline(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
+        state = restored(pipeline, vendor.name)
+    return list(vendor.steps(state, chosen, asked))
+
+
+def _pipeline(dataset: str, destination: Any, folder: Path) -> Any:
+    import dlt
+
+    return dlt.pipeline(
+        f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
+    )
+
+
+def restored(pipeline: Any, source: str) -> dict[str, Any]:
+    """The source's state as the destination has it; empty where nothing was loaded yet."""
+    with understood():
+        pipeline.sync_destination()
+    return dict(pipeline.state.get("sources", {}).get(source, {}))
+
+
+def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
+    report = SourceReport(pipeline.dataset_name)
+    started = time.monotonic()
+    try:
+        with understood():
+            for step in vendor.steps(restored(pipeline, vendor.name), chosen, asked):
+                progress.step(report.dataset, step.label)
+                info = pipeline.run(step.source(progress.page))
+                report.loads += info.loads_ids
+                report.steps.append(_evidence(pipeline, info.loads_ids))
+                progress.done(report.dataset, step.label, report.steps[-1])
+    except ConversyncError as error:
+        report.error = error
+    if report.steps:
+        views.refresh(pipeline, vendor.views(chosen))
+        report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _evidence(pipeline: Any, loads: Sequence[str]) -> StepReport:
+    """What the rows of these loads say; only a load that `_dlt_loads` holds with status 0 is asked about."""
+    ids = ", ".join(f"'{load}'" for load in loads)
+    with pipeline.sql_client() as client:
+        events = client.make_qualified_table_name("conversion_events")
+        [[added, reversals]] = client.execute_sql(
+            f"select count(*), sum(case when is_reversal then 1 else 0 end) from {events} where _dlt_load_id in ({ids})"  # noqa: S608
+        )
+        [[restated]] = client.execute_sql(
+            f"select count(*) from {events} where valid_to in "  # noqa: S608
+            f"(select valid_from from {events} where _dlt_load_id in ({ids}))"
+        )
+        windows = client.execute_sql(
+            "select received, rejected, rejected_new, unknown_fields "  # noqa: S608
+            f"from {client.make_qualified_table_name('windows')} where _dlt_load_id in ({ids})"
+        )
+    unknown: Counter[str] = Counter()
+    for row in windows:
+        unknown.update(_object(row[3]))
+    return StepReport(
+        received=sum(row[0] for row in windows),
+        added=added,
+        reversals=reversals or 0,
+        restated=restated,
+        rejected=sum(row[1] for row in windows),
+        rejected_new=sum(row[2] for row in windows),
+        unknown_fields=unknown,
+    )
+
+
+def _set_aside(pipeline: Any, loads: Sequence[str]) -> int:
+    """How many distinct rows these loads set aside, however many windows brought them."""
+    ids = ", ".join(f"'{load}'" for load in loads)
+    with pipeline.sql_client() as client:
+        table = client.make_qualified_table_name("rejected_rows")
+        [[count]] = client.execute_sql(f"select count(*) from {table} where _dlt_load_id in ({ids})")  # noqa: S608
+    return int(count)
+
+
+def _object(value: Any) -> dict[str, int]:
+    import json
+
+    return dict(json.loads(value) if isinstance(value, str) else value or {})
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turns what dlt wraps and what the machine says into errors with a sentence; anything else passes."""
+    try:
+        yield
+    except ConversyncError:
+        raise
+    except Exception as error:
+        known = sentence(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def sentence(error: BaseException) -> ConversyncError | None:
+    """The error that a person can act on, found along the causes; None where there is none."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConversyncError):
+            return seen
+        text = str(seen)
+        if "Could not set lock on file" in text or "Conflicting lock is held" in text:
+            return LockedError("Somebody has the warehouse file open; close that session, or wait for it with --wait 30m.")
+        if (isinstance(seen, OSError) and seen.errno == errno.ENOSPC) or "No space left on device" in text:
+            return ConversyncError("The disk is full; what was committed before is safe. Make room and run it again.")
+        seen = seen.__cause__ or seen.__context__
+    return None

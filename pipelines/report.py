@@ -1,0 +1,154 @@
+"""What a person or a log reads of a run: progress while it works, a table at its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+from pipelines.load import Progress, SourceReport, StepReport
+from wire.errors import ConversyncError
+
+log = logging.getLogger("conversync")
+
+
+class Lines:
+    """A line a window, for cron and logs; JSON objects if asked for. A closed stream does not stop a run."""
+
+    def __init__(self, stream: IO[str], log_format: str) -> None:
+        self._stream = stream
+        self._json = log_format == "json"
+
+    def step(self, dataset: str, label: str) -> None:
+        """Said when it is done."""
+
+    def page(self, received: int, announced: int) -> None:
+        """Too often for a line."""
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """One line for a committed window."""
+        self.say(
+            f"{dataset} {label}: {step.received:,} read, {step.added:,} new, {step.restated:,} restated",
+            event="window",
+            dataset=dataset,
+            window=label,
+            read=step.received,
+            new=step.added,
+            restated=step.restated,
+            set_aside=step.rejected,
+        )
+
+    def say(self, text: str, **fields: Any) -> None:
+        """One line: the text, or the fields as JSON."""
+        with suppress(OSError, ValueError):
+            print(json.dumps(fields) if self._json else text, file=self._stream, flush=True)  # noqa: T201
+
+
+class Bar:
+    """A bar on a terminal: the rows of the window that is being read."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None)
+
+    def step(self, dataset: str, label: str) -> None:
+        """Starts the bar anew for a window."""
+        self._bar.reset(self._task, description=f"{dataset} {label}", total=None)
+
+    def page(self, received: int, announced: int) -> None:
+        """Moves it."""
+        self._bar.update(self._task, completed=received, total=announced or None)
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """A line above the bar for a committed window."""
+        self._bar.console.print(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
+
+
+@contextmanager
+def progress(log_format: str) -> Iterator[Progress]:
+    """A bar where standard error is a terminal, else lines there."""
+    if log_format == "json" or not sys.stderr.isatty():
+        yield Lines(sys.stderr, log_format)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield Bar(bar)
+
+
+def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) -> None:
+    """The table at the end of a run, on standard output, with a sentence for everything that wants one."""
+    with suppress(OSError, ValueError):
+        if log_format == "json":
+            print(json.dumps({"event": "summary", "warehouse": warehouse, "sources": [_fields(r) for r in reports]}))  # noqa: T201
+        else:
+            _table(reports, warehouse)
+
+
+def _fields(report: SourceReport) -> dict[str, Any]:
+    return {
+        "dataset": report.dataset,
+        "exit_code": report.exit_code,
+        "error": explain(report.error) if report.error else None,
+        "read": report.total("received"),
+        "new": report.total("added"),
+        "reversals": report.total("reversals"),
+        "restated": report.total("restated"),
+        "set_aside_new": report.total("rejected_new"),
+        "set_aside_known": report.known_rejected,
+        "unknown_fields": dict(report.unknown_fields),
+        "seconds": round(report.seconds, 2),
+    }
+
+
+def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True, highlight=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("source")
+    for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
+        table.add_column(name, justify="right")
+    for report in reports:
+        figures = [report.total(name) for name in ("received", "added", "reversals", "restated")]
+        aside = report.total("rejected_new") + report.known_rejected
+        cells = [f"{figure:,}" for figure in [*figures, aside]]
+        table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
+    console.print(table)
+    for report in reports:
+        for line in notes(report):
+            console.print(line, markup=False)
+    console.print(f"Warehouse: {warehouse}", markup=False)
+
+
+def notes(report: SourceReport) -> Iterator[str]:
+    """A sentence for everything in a report that a person should look at."""
+    new, known = report.total("rejected_new"), report.known_rejected
+    query = f"select reason, raw from {report.dataset}.rejected_rows order by last_seen desc"
+    if new:
+        yield f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}"
+    if known:
+        yield f"{report.dataset}: {rows(known)} known from earlier {'stays' if known == 1 else 'stay'} aside. See: {query}"
+    for name, count in report.unknown_fields.items():
+        yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
+    if report.error:
+        done = f" {len(report.steps)} windows before it are loaded; the next run goes on there." if report.steps else ""
+        yield f"{report.dataset}: {explain(report.error)}{done}"
+
+
+def rows(count: int) -> str:
+    """ "1 row", "2 rows"."""
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+def explain(error: BaseException) -> str:
+    """The sentence of an error of ours; of any other its kind, for it may quote what must not be shown."""
+    return str(error) if isinstance(error, ConversyncError) else f"unexpected {type(error).__name__}"

@@ -1,0 +1,98 @@
+"""Settings, from dlt's own places: the environment, `.dlt/secrets.toml`, `.dlt/config.toml`, in that order."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wire.errors import SettingsError
+
+DEFAULT_WAREHOUSE = "warehouse.duckdb"
+_DURATION = re.compile(r"(\d+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+T = TypeVar("T")
+
+
+def project_dir() -> Path:
+    """The folder whose `.dlt/` is read: DLT_PROJECT_DIR (`--project`), else the working directory."""
+    return Path(os.environ.get("DLT_PROJECT_DIR") or ".")
+
+
+def resolve(settings: type[T], vendor: str) -> T:
+    """A vendor's settings; SettingsError, naming the first one that is missing or wrong, before any request."""
+    from dlt.common.configuration.exceptions import (
+        ConfigFieldMissingException,
+        ConfigurationException,
+        ConfigValueCannotBeCoercedException,
+    )
+    from dlt.common.configuration.resolve import resolve_configuration
+
+    try:
+        return resolve_configuration(settings(), sections=("sources", vendor))  # type: ignore[type-var]
+    except ConfigFieldMissingException as missing:
+        name = next(iter(missing.traces))
+        raise SettingsError(f"{name} is not set: {where(name)}.") from None
+    except ConfigValueCannotBeCoercedException as wrong:
+        raise SettingsError(f"{wrong.field_name} cannot be read as {_name(wrong.hint)}: {where(wrong.field_name)}.") from None
+    except ConfigurationException as other:
+        raise SettingsError(f"The settings of {vendor} cannot be read: {str(other).splitlines()[0]}") from None
+
+
+def where(name: str) -> str:
+    """The two places where a setting can stand, as the second half of a sentence."""
+    return f"write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment"
+
+
+def _name(hint: Any) -> str:
+    return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def is_configured(settings: type[Any], vendor: str) -> bool:
+    """Whether everything that `vendor` requires is set; a wrong value counts as set, and is told when loading."""
+    try:
+        resolve(settings, vendor)
+    except SettingsError as error:
+        return "is not set" not in str(error)
+    return True
+
+
+def warehouse_path(given: str | None) -> Path:
+    """The warehouse file: `--warehouse`, CONVERSYNC_WAREHOUSE, `warehouse` in config.toml, or the default."""
+    if given or (given := os.environ.get("CONVERSYNC_WAREHOUSE")):
+        return Path(given).expanduser().absolute()
+    import dlt
+
+    configured = dlt.config.get("warehouse", str) or DEFAULT_WAREHOUSE
+    return (project_dir() / Path(configured).expanduser()).absolute()
+
+
+def duration(text: str, option: str) -> int:
+    """Seconds from `90s`, `30m`, `2h`, `31d`; SettingsError, naming the option, for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise SettingsError(f'{option} is "{text}", which is no duration: write it like 30m, 2h or 31d.')
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def days(text: str, option: str) -> int:
+    """Whole days from a duration; at least one."""
+    seconds = duration(text, option)
+    if seconds < _SECONDS["d"] or seconds % _SECONDS["d"]:
+        raise SettingsError(f'{option} is "{text}", but must be whole days, at least 1d.')
+    return seconds // _SECONDS["d"]
+
+
+def open_secrets() -> str | None:
+    """A warning where others on this machine may read the secrets file, else None."""
+    path = project_dir() / ".dlt" / "secrets.toml"
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return f"Others on this machine can read {path}; keep it to yourself with: chmod 600 {path}"
+    return None

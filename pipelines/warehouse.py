@@ -1,0 +1,159 @@
+"""The place that is written to: its lock, its dlt destination, a fresh working directory for every run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wire.errors import LockedError, SettingsError
+
+# DuckDB's own memory; with the Arrow batches beside it, a million rows stay under 500 MB.
+DUCKDB_MEMORY = "300MB"
+DUCKDB_THREADS = 2
+# What tables or safety depend on. Set here and not in config.toml, so that a first run without one makes the
+# same tables; the environment of a person who sets these otherwise would make others, so it does not win.
+DLT_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "LOAD__RAISE_ON_FAILED_JOBS": "true",
+}
+# How often a lock is tried again while a run waits for it, in seconds.
+POLL = 0.2
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where tables are kept: a DuckDB file, or another dlt destination by its name."""
+
+    path: Path
+    destination: str = "duckdb"
+
+    def __post_init__(self) -> None:
+        if self.destination == "duckdb" and self.path.is_dir():
+            raise SettingsError(f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb.")
+
+    def __str__(self) -> str:
+        return str(self.path) if self.destination == "duckdb" else self.destination
+
+    @property
+    def home(self) -> Path:
+        """The folder of what a run needs beside the warehouse; nothing in it outlives the need of a run."""
+        return self.path.parent / ".conversync"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose flock is the right to write."""
+        if self.destination == "duckdb":
+            return self.path.with_name(self.path.name + ".lock")
+        fingerprint = hashlib.sha256(self.destination.encode()).hexdigest()[:12]
+        return self.home / f"{self.destination}-{fingerprint}.lock"
+
+    @contextmanager
+    def locked(self, wait: float = 0) -> Iterator[Path]:
+        """The right to write, and a fresh dlt working directory; LockedError after `wait` seconds without.
+
+        The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
+        the working directories is removed.
+        """
+        try:
+            self.lock_path.parent.mkdir(parents=True, exist_ok=True)
+            handle = self.lock_path.open("a+")
+        except OSError as error:
+            raise SettingsError(
+                f"The warehouse {self} cannot be written: {error.strerror} ({error.filename})."
+            ) from None
+        with handle:
+            self._acquire(handle.fileno(), wait)
+            runs = self.home / f"runs-{self.lock_path.stem}"
+            shutil.rmtree(runs, ignore_errors=True)
+            runs.mkdir(parents=True)
+            try:
+                yield Path(tempfile.mkdtemp(dir=runs))
+            finally:
+                shutil.rmtree(runs, ignore_errors=True)
+
+    def _acquire(self, handle: int, wait: float) -> None:
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() >= deadline:
+                    raise LockedError(
+                        f"Another run holds {self}; try again when it has ended, or wait for it with --wait 30m."
+                    ) from None
+                time.sleep(POLL)
+            else:
+                return
+
+    def exists(self) -> bool:
+        """Whether there may be something to read; only a file can be looked at without asking the destination."""
+        return self.destination != "duckdb" or self.path.exists()
+
+    @contextmanager
+    def held(self, wait: float) -> Iterator[None]:
+        """Keeps the DuckDB file open for the whole run, so that no reader can come between two windows.
+
+        LockedError if a reader has it open for longer than `wait` seconds. Nothing for other destinations.
+        """
+        if self.destination != "duckdb":
+            yield
+            return
+        import duckdb
+
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path))
+                break
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise SettingsError(
+                        f"{self.path} cannot be opened as a DuckDB file; it was left as it is. "
+                        "Restore it from a copy, or name another warehouse."
+                    ) from error
+                if time.monotonic() >= deadline:
+                    raise LockedError(
+                        f"Somebody has {self.path} open; close that session, or wait for it with --wait 30m."
+                    ) from None
+                time.sleep(POLL)
+        with connection:
+            yield
+
+    def dlt_destination(self, datasets: Sequence[str] = (), *, read_only: bool = False) -> Any:
+        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset."""
+        import dlt
+
+        if self.destination != "duckdb":
+            return self.destination
+        if self.path.stem in datasets:
+            raise SettingsError(
+                f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "
+                f"{self.path.stem}. Call it warehouse.duckdb."
+            )
+        from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+        credentials = DuckDbCredentials(str(self.path), read_only=read_only)
+        credentials.global_config = {
+            "memory_limit": DUCKDB_MEMORY,
+            "threads": DUCKDB_THREADS,
+            "preserve_insertion_order": False,
+        }
+        return dlt.destinations.duckdb(credentials, supports_transactions=True)
+
+
+def settle_dlt(log_level: str) -> None:
+    """Gives dlt the settings that tables and safety depend on, before it is first used."""
+    os.environ.update(DLT_SETTINGS)
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", log_level)

@@ -1,0 +1,31 @@
+"""The vendors on loopback, for the demo, the tests and the benchmarks.
+
+One seeded story (`World`) is told in each vendor's dialect by one server (`Sandbox`), which can be made to
+fail (`Fault`) and which knows what a reader must hold in the end (`sandbox.besitos.oracle`). Standard library
+only; it imports nothing of ours, since a mistake shared by both sides would hide on both.
+"""
+
+from sandbox.besitos import Besitos, Oracle, Read, Statement, Totals, Variants
+from sandbox.command import serve
+from sandbox.faults import Fault, Faults, blackhole, refused_url
+from sandbox.messages import Raw, Request
+from sandbox.stage import Sandbox
+from sandbox.world import World
+
+__all__ = [
+    "Besitos",
+    "Fault",
+    "Faults",
+    "Oracle",
+    "Raw",
+    "Read",
+    "Request",
+    "Sandbox",
+    "Statement",
+    "Totals",
+    "Variants",
+    "World",
+    "blackhole",
+    "refused_url",
+    "serve",
+]

@@ -1,0 +1,168 @@
+"""What the vendor says of each event, typed, after the documented meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sandbox.besitos.variants import Variants
+from sandbox.story import Amounts, Conversion, Kind, told
+from sandbox.world import World
+
+
+def zone_of(name: str) -> tzinfo:
+    """`EST` is fixed -05:00, summer and winter."""
+    return timezone(timedelta(hours=-5)) if name == "EST" else ZoneInfo(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One row of the feed as a reader must hold it. Amounts are as told, sign and all."""
+
+    event_key: str
+    transaction_id: int
+    is_reversal: bool
+    user_id: str | None
+    user_key: str | None
+    offer_id: str | None
+    offer_name: str | None
+    goal_id: str | None
+    note: str | None
+    type: str | None
+    survey_id: str | None
+    payout: Decimal | None
+    reward: Decimal
+    reward_local_currency: Decimal | None
+    date_time: str
+    occurred_at: datetime
+    """UTC, read from `date_time`; where that hour exists twice in the zone, the earlier one."""
+    occurred_on: date
+    """The day in the vendor's zone."""
+
+    @staticmethod
+    def of_row(row: Mapping[str, Any] | str, zone: str = "EST") -> Statement:
+        """What a well-formed row says; a row that is not raises."""
+        given = json.loads(row, parse_float=Decimal) if isinstance(row, str) else row
+        local = datetime.fromisoformat(given["date_time"])
+        transaction_id, is_reversal = int(given["transaction_id"]), is_reversed(given.get("reverse"))
+        user_id = given.get("user_id")
+        return Statement(
+            event_key=event_key(transaction_id, is_reversal=is_reversal),
+            transaction_id=transaction_id,
+            is_reversal=is_reversal,
+            user_id=user_id,
+            user_key=None if user_id is None else user_id.casefold(),
+            offer_id=given.get("offer_id"),
+            offer_name=given.get("offer_name"),
+            goal_id=given.get("goal_id"),
+            note=given.get("note"),
+            type=given.get("type"),
+            survey_id=given.get("survey_id"),
+            payout=_money(given.get("payout")),
+            reward=Decimal(str(given["reward"])),
+            reward_local_currency=_money(given.get("reward_local_currency")),
+            date_time=given["date_time"],
+            occurred_at=local.replace(tzinfo=zone_of(zone)).astimezone(UTC),
+            occurred_on=local.date(),
+        )
+
+
+def is_reversed(flag: object) -> bool:
+    """What `reverse` says, however it is written."""
+    return flag in (1, "1", "true")
+
+
+def event_key(transaction_id: int, *, is_reversal: bool) -> str:
+    """`2601266:original` or `2601266:reversal`."""
+    return f"{transaction_id}:{'reversal' if is_reversal else 'original'}"
+
+
+def _money(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+class Teller:
+    """Tells a world's statements under one reading of the document, and remembers those it has made."""
+
+    def __init__(self, world: World, variants: Variants) -> None:
+        self.world = world
+        self.variants = variants
+        self._zone = zone_of(variants.zone)
+        self._made: dict[tuple[int, bool, int], Statement] = {}
+
+    def at(self, now: datetime | None = None) -> list[Statement]:
+        """All that can be seen in the feed at `now` (the world's clock by default), whatever the window."""
+        now = self.world.now if now is None else now
+        return [one for conversion in self.world.conversions for one in self._of(conversion, now)]
+
+    def _of(self, conversion: Conversion, now: datetime) -> Iterator[Statement]:
+        if conversion.occurred_at > now or (conversion.offer.kind == "survey" and not self.variants.surveys):
+            return
+        amounts = told(conversion.tellings, now)
+        reversal = conversion.reversal
+        taken = None if reversal is None else told(reversal.tellings, now)
+        if amounts is not None and not (self.variants.original_disappears and taken is not None):
+            yield self._statement(conversion, amounts, is_reversal=False)
+        if taken is not None:
+            yield self._statement(conversion, taken, is_reversal=True)
+
+    def _statement(self, conversion: Conversion, amounts: Amounts, *, is_reversal: bool) -> Statement:
+        """The world keeps its amounts, so each is known by its identity."""
+        key = (conversion.transaction_id, is_reversal, id(amounts))
+        if key not in self._made:
+            self._made[key] = _made(conversion, amounts, self.variants, self._zone, is_reversal=is_reversal)
+        return self._made[key]
+
+
+def _made(
+    conversion: Conversion, amounts: Amounts, variants: Variants, zone: tzinfo, *, is_reversal: bool
+) -> Statement:
+    instant = conversion.occurred_at
+    if is_reversal and conversion.reversal is not None and variants.reversal_dated == "own":
+        instant = conversion.reversal.occurred_at
+    local = instant.astimezone(zone).replace(fold=0)
+    negative = is_reversal and variants.reversal_sign == "negative"
+    payout = _payout(amounts.payout, variants) if is_reversal else amounts.payout
+    offer, user_id = conversion.offer, conversion.user_id
+    return Statement(
+        event_key=event_key(conversion.transaction_id, is_reversal=is_reversal),
+        transaction_id=conversion.transaction_id,
+        is_reversal=is_reversal,
+        user_id=user_id,
+        user_key=user_id.casefold(),
+        offer_id=offer.id,
+        offer_name=offer.name,
+        goal_id=None if offer.kind == "survey" else conversion.goal.id,
+        note=conversion.goal.name,
+        type=_type(offer.kind, variants),
+        survey_id=conversion.survey_id,
+        payout=None if payout is None else _signed(payout, negative=negative),
+        reward=_signed(amounts.reward, negative=negative),
+        reward_local_currency=_signed(amounts.reward_local, negative=negative),
+        date_time=f"{local:%Y-%m-%d %H:%M:%S}",
+        occurred_at=local.astimezone(UTC),
+        occurred_on=local.date(),
+    )
+
+
+def _payout(amount: Decimal, variants: Variants) -> Decimal | None:
+    """What a reversal says of the payout taken back."""
+    if variants.reversal_payout == "absent":
+        return None
+    return amount if variants.reversal_payout == "present" else Decimal(0)
+
+
+def _signed(amount: Decimal, *, negative: bool) -> Decimal:
+    """Zero has no sign."""
+    return -amount if negative and amount else amount
+
+
+def _type(kind: Kind, variants: Variants) -> str | None:
+    if not variants.surveys:
+        return None
+    return variants.deal_type if kind == "deal" else kind

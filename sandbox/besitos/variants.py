@@ -1,0 +1,93 @@
+"""Every question the vendor's document leaves open, as one setting each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variants:
+    """One reading of the document. The defaults are the likeliest one."""
+
+    # What a request means.
+    omitted: Literal["both", "originals"] = "both"
+    """Without is_reverse."""
+    true: Literal["reversals", "reversed", "ignored"] = "reversals"
+    """is_reverse=true: the reversals; or they and their originals; or as if omitted."""
+    false: Literal["true", "originals"] = "true"
+    """is_reverse=false: read as true, as PHP casts the text; or the originals."""
+    to_date_inclusive: bool = True
+    """Does to_date cover its whole day, or end with that day's first second?"""
+    page_cap: int = 1000
+    """The largest page; more may be asked for, and is silently not given."""
+    default_per_page: int = 1000
+    ignores: frozenset[str] = frozenset()
+    """Parameters this server does not listen to. (`page` as well: it echoes the first page.)"""
+
+    # What a reversal says.
+    reversal_dated: Literal["own", "original"] = "own"
+    reversal_sign: Literal["positive", "negative"] = "positive"
+    reversal_payout: Literal["present", "absent", "zero"] = "present"
+    reverse: Literal["integer", "text", "boolean"] = "integer"
+    """`1`, `"1"` or `true`."""
+    original_disappears: bool = False
+    """Does the original leave the feed once it is reversed?"""
+
+    # How rows are written.
+    zone: Literal["EST", "America/New_York"] = "EST"
+    numbers_as_text: bool = False
+    ids_as_text: bool = False
+    surveys: bool = True
+    """Are surveys enabled? If not there are none, and no row has a `type`."""
+    deal_type: Literal["deal", "offer"] = "deal"
+
+    # How pages are cut.
+    order: Literal["oldest", "newest", "shuffled", "random"] = "oldest"
+    """`shuffled`: the right rows in any order within their page; `random`: another order at every request."""
+    repeats: Literal["none", "counted", "uncounted"] = "none"
+    """`counted`: every seventh row stands again at the end, and in `total`; `uncounted`: a page begins with
+    the last row of the page before, beyond `per_page` and `total`."""
+    past_end: Literal["empty", "last"] = "empty"
+    """A page beyond the last one: empty, or the last page's rows again."""
+    arrivals_every: int = 0
+    """Before every so many requests something arrives: the next of the vendor's `arriving` rows, at the top;
+    without any, the world's clock moves on by `arrivals_hours`."""
+    arrivals_hours: float = 6.0
+
+    # How the document is written.
+    links: Literal["sample", "full"] = "sample"
+    """`?page=N` alone, as in the sample; or with the filters of the request."""
+    links_root: str = ""
+    """Whose address the links show; by default the one that was asked."""
+    last_is_one: bool = False
+    """With a single page `links.last` is the number 1, as the table has it, and no URL, as in the sample."""
+    trailing_comma: bool = False
+    """After the last row, as in the sample."""
+
+
+def parse_variants(pairs: Iterable[str], base: Variants | None = None) -> Variants:
+    """`["order=newest", "page_cap=100", "ignores=page,per_page"]` over `base`; ValueError says why not."""
+    hints = get_type_hints(Variants)
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if name not in hints:
+            raise ValueError(f"no variant {name!r}; there are {', '.join(f.name for f in fields(Variants))}")
+        changes[name] = _value(name, text, hints[name])
+    return replace(base or Variants(), **changes)
+
+
+def _value(name: str, text: str, kind: Any) -> object:
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise ValueError(f"variant {name} is one of {', '.join(get_args(kind))}, not {text!r}")
+        return text
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ValueError(f"variant {name} is true or false, not {text!r}")
+        return text == "true"
+    if get_origin(kind) is frozenset:
+        return frozenset(part for part in text.split(",") if part)
+    return kind(text)

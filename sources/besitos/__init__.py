@@ -1,0 +1,232 @@
+"""Besitos, an offerwall: the conversions feed, read exactly and incrementally.
+
+    import dlt
+    from sources.besitos import besitos
+
+    dlt.pipeline("rewards", destination="duckdb", dataset_name="besitos").run(besitos())
+
+reads what is due, by the cursor in the pipeline's state, and needs `BESITOS_TOKEN` (or `besitos_token` in
+`.dlt/secrets.toml`). Rests on the vendor's "Conversion Data API" page; what that leaves open is listed in
+README.md beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+
+import dlt
+from dlt.common.configuration.specs import BaseConfiguration, configspec
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from sources.besitos import feed
+from sources.besitos.catalogue import catalogue
+from sources.columns import now, zone
+from sources.evidence import Aside, Routed, rejected_rows, routed, window_row, windows
+from sources.spool import Spools
+from sources.walk import Listing
+from sources.windows import Window, advance, cut, day, due, first_day
+from wire.client import Client, Limits
+from wire.errors import SettingsError
+
+CONVERSIONS = "conversions"
+REVERSALS = "reversals"
+# What is walked: everything, over a few days; and with is_reverse=true over many, because a reversal may carry
+# its original's date. The flag of the row decides what a row is, never the walk that brought it.
+# `is_reverse=false` is never sent: a server may read the text "false" as true.
+STREAMS: dict[str, dict[str, str]] = {CONVERSIONS: {}, REVERSALS: {"is_reverse": "true"}}
+
+EVENTS_HINTS: dict[str, Any] = {
+    "write_disposition": {
+        "disposition": "merge",
+        "strategy": "scd2",
+        "row_version_column_name": "statement_hash",
+        "validity_column_names": ["valid_from", "valid_to"],
+    },
+    "merge_key": "event_key",
+    "columns": {"extra": {"data_type": "json"}},
+    "schema_contract": {"data_type": "freeze"},
+}
+
+
+@configspec
+class BesitosSettings(BaseConfiguration):
+    """The settings, in the environment or in `.dlt/`. Only these are taken from there, never an argument."""
+
+    besitos_token: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
+    besitos_url: str = feed.DOCUMENTED
+    besitos_zone: str = "EST"
+    besitos_lookback_days: int = 7
+    besitos_reversal_lookback_days: int = 180
+    besitos_start_date: str | None = None
+    besitos_page_size: int = 1000
+    besitos_concurrency: int = 8
+    besitos_partner_id: str | None = None
+    besitos_reversal_takes_payout: bool = False
+    http_budget: int = 600
+
+    def on_resolved(self) -> None:
+        """Refuses settings that cannot be meant, before any request."""
+        least = {"besitos_lookback_days": 1, "besitos_reversal_lookback_days": 1, "http_budget": 0}
+        least |= {"besitos_page_size": 1, "besitos_concurrency": 1}
+        for name, limit in least.items():
+            if self[name] < limit:
+                raise SettingsError(f"{name} is {self[name]}, but must be at least {limit}.")
+        zone(self.besitos_zone, "besitos_zone")
+        if self.besitos_start_date is not None:
+            day(self.besitos_start_date, "besitos_start_date")
+
+    def lookback(self, stream: str) -> int:
+        """How many days before its cursor a stream is read again."""
+        return self.besitos_lookback_days if stream == CONVERSIONS else self.besitos_reversal_lookback_days
+
+    def today(self) -> date:
+        """The day it is for the vendor."""
+        return now().astimezone(zone(self.besitos_zone, "besitos_zone")).date()
+
+    def client(self) -> Client:
+        """The connection to the vendor, with the token in its header and nowhere else."""
+        return Client(
+            self.besitos_url,
+            vendor="Besitos",
+            # The vendor's server wants the capital B.
+            headers={"Authorization": f"Bearer {self.besitos_token}", "Accept": "application/json"},
+            credentials_hint="Check besitos_token in .dlt/secrets.toml or BESITOS_TOKEN.",
+            limits=Limits(http_budget=self.http_budget),
+        )
+
+
+def plan(
+    state: MutableMapping[str, Any],
+    settings: BesitosSettings,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    streams: Sequence[str] = tuple(STREAMS),
+) -> list[tuple[str, Window]]:
+    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`."""
+    today = settings.today()
+    first = first_day(settings.besitos_start_date, today, "besitos_start_date")
+    todo = []
+    for stream in streams:
+        through = state.get(stream, {}).get("through")
+        window = due(through and date.fromisoformat(through), first, settings.lookback(stream), today)
+        chosen = Window(
+            day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
+        )
+        if chosen.start > chosen.end:
+            raise SettingsError(f"The window ends ({chosen.end}) before it starts ({chosen.start}).")
+        todo.append((stream, chosen))
+    return todo
+
+
+def parts(stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool) -> list[Window]:
+    """The pieces in which a window is committed: `days` each, but a night's sweep for reversals whole."""
+    sweep = due and stream == REVERSALS
+    return list(cut(window, max(days, settings.besitos_reversal_lookback_days + 1) if sweep else days))
+
+
+@dlt.source(name="besitos", max_table_nesting=0, spec=BesitosSettings)
+def besitos(
+    start: date | str | None = None,
+    end: date | str | None = None,
+    *,
+    streams: Sequence[str] = tuple(STREAMS),
+    user_id: str | None = None,
+    offer_id: str | None = None,
+    type: str | None = None,  # noqa: A002 - the vendor's name for it
+    settings: BesitosSettings = None,  # type: ignore[assignment] # dlt resolves it
+    on_page: Callable[[int, int], None] = lambda _received, _announced: None,
+) -> list[DltResource]:
+    """One window of the feed as `conversion_events`, `rejected_rows` and `windows`, and the catalogue.
+
+    `start` and `end` are days in `besitos_zone`, both asked for; without them each stream reads what is due by
+    its cursor. A reading filtered by `user_id`, `offer_id` or `type` never moves a cursor. `on_page` is told
+    the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded.
+    """
+    asked = {"user_id": user_id, "offer_id": offer_id, "type": type}
+    filters = {name: value for name, value in asked.items() if value is not None}
+
+    @dlt.resource(name="walk", selected=False)
+    def walk() -> Iterator[Routed]:
+        state = dlt.current.source_state()
+        yield from _read(state, settings, plan(state, settings, start, end, streams), filters, on_page)
+
+    tables = [routed(walk, "conversion_events", **EVENTS_HINTS), rejected_rows(walk), windows(walk)]
+    return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]
+
+
+def view_settings(settings: BesitosSettings) -> dict[str, str]:
+    """What the SQL files beside this one leave to settings."""
+    return {"reversal_takes_payout": str(settings.besitos_reversal_takes_payout).lower()}
+
+
+def _read(
+    state: MutableMapping[str, Any],
+    settings: BesitosSettings,
+    todo: Sequence[tuple[str, Window]],
+    filters: dict[str, str],
+    on_page: Callable[[int, int], None],
+) -> Iterator[Routed]:
+    """Walks every window, then routes: the statements, what was set aside, the evidence. The cursors move last."""
+    read_at = now()
+    with settings.client() as client, Spools() as spools:
+        readings = [
+            (stream, window, _listing(client, settings, stream, window, filters, on_page).read(spools))
+            for stream, window in todo
+        ]
+        walked = [walk.spool for _, _, walks in readings for walk in walks]
+        for table in spools.fold(walked):
+            yield Routed("conversion_events", table)
+        known = state.setdefault("set_aside", {})
+        for stream, window, walks in readings:
+            aside = Aside(known, stream, window, read_at)
+            superseded = aside.add_all(walks, spools, feed.FIELD_NAMES)
+            yield Routed("rejected_rows", aside.table())
+            yield Routed("windows", window_row(walks, aside, superseded, {**STREAMS[stream], **filters}, spools))
+            if not filters:
+                _move(state, settings, stream, window)
+
+
+def _listing(
+    client: Client,
+    settings: BesitosSettings,
+    stream: str,
+    window: Window,
+    filters: dict[str, str],
+    on_page: Callable[[int, int], None],
+) -> Listing:
+    decoder = feed.decoder()
+    asked = {
+        "from_date": str(window.start),
+        "to_date": str(window.end),
+        **STREAMS[stream],
+        **filters,
+        "per_page": str(settings.besitos_page_size),
+    }
+    origins = (settings.besitos_url, feed.DOCUMENTED)
+
+    def fetch(number: int) -> Any:
+        understand = partial(feed.page, asked=number, decoder=decoder, origins=origins)
+        return client.get(feed.PATH, {**asked, "page": str(number)}, understand)
+
+    return Listing(
+        what=f"Besitos {stream} of {window}",
+        fetch=fetch,
+        derive=partial(feed.statements, zone=zone(settings.besitos_zone, "besitos_zone")),
+        concurrency=settings.besitos_concurrency,
+        on_page=on_page,
+    )
+
+
+def _move(state: MutableMapping[str, Any], settings: BesitosSettings, stream: str, window: Window) -> None:
+    today = settings.today()
+    progress = state.setdefault(stream, {})
+    through = progress.get("through")
+    first = first_day(settings.besitos_start_date, today, "besitos_start_date")
+    reached = advance(through and date.fromisoformat(through), first, window, today)
+    if reached is not None:
+        progress.setdefault("first", str(window.start))
+        progress["through"] = str(reached)

@@ -1,0 +1,4 @@
+"""placeholder"""
+from typing import Any
+def catalogue(settings: Any) -> list[Any]:
+    return []

@@ -1,0 +1,107 @@
+-- One row a transaction: what it earned, what of it was taken back, and what is left.
+-- Money is USD, except the *_local_currency columns (points or coins). occurred_on is a day in the vendor's zone.
+-- A reversed_* amount is the reversal's, with the original's sign; net_* is the difference, never clamped.
+with statements as (
+    select
+        event_key,
+        min(valid_from) as first_seen_at,
+        count(*) as statements
+    from conversion_events
+    group by event_key
+),
+
+events as (
+    select
+        current_event.*,
+        statements.first_seen_at,
+        statements.statements
+    from conversion_events as current_event
+    inner join statements on current_event.event_key = statements.event_key
+    where current_event.valid_to is null
+),
+
+originals as (
+    select * from events where not is_reversal
+),
+
+reversals as (
+    select * from events where is_reversal
+),
+
+paired as (
+    select
+        coalesce(o.transaction_id, r.transaction_id) as transaction_id,
+        coalesce(o.user_id, r.user_id) as user_id,
+        coalesce(o.user_key, r.user_key) as user_key,
+        coalesce(o.offer_id, r.offer_id) as offer_id,
+        coalesce(o.offer_name, r.offer_name) as offer_name,
+        coalesce(o.goal_id, r.goal_id) as goal_id,
+        coalesce(o.note, r.note) as note,
+        coalesce(o.type, r.type) as type,
+        coalesce(o.survey_id, r.survey_id) as survey_id,
+        coalesce(o.occurred_at, r.occurred_at) as occurred_at,
+        coalesce(o.occurred_on, r.occurred_on) as occurred_on,
+        o.payout,
+        o.reward,
+        o.reward_local_currency,
+        case
+            when $reversal_takes_payout and o.payout is not null and r.event_key is not null
+                and coalesce(r.payout, 0) = 0
+                then case
+                    when abs(r.reward) = abs(o.reward) then o.payout
+                    when o.reward = 0 then r.payout
+                    else cast(round(cast(o.payout as double precision) * abs(r.reward) / abs(o.reward), 6) as decimal(18, 6))
+                end
+            when o.payout < 0 then -abs(r.payout)
+            else abs(r.payout)
+        end as reversed_payout,
+        case when o.reward < 0 then -abs(r.reward) else abs(r.reward) end as reversed_reward,
+        case
+            when o.reward_local_currency < 0 then -abs(r.reward_local_currency)
+            else abs(r.reward_local_currency)
+        end as reversed_reward_local_currency,
+        r.event_key is not null as is_reversed,
+        o.event_key is null as is_orphan,
+        r.occurred_at as reversed_at,
+        o.first_seen_at,
+        r.first_seen_at as reversal_seen_at,
+        coalesce(o.statements, 0) + coalesce(r.statements, 0) as statements
+    from originals as o
+    full outer join reversals as r on o.transaction_id = r.transaction_id
+)
+
+select
+    transaction_id,
+    user_id,
+    user_key,
+    offer_id,
+    offer_name,
+    goal_id,
+    note,
+    type,
+    survey_id,
+    occurred_at,
+    occurred_on,
+    payout,
+    reward,
+    reward_local_currency,
+    reversed_payout,
+    reversed_reward,
+    reversed_reward_local_currency,
+    case when is_orphan then 0 else payout - coalesce(reversed_payout, 0) end as net_payout,
+    case when is_orphan then 0 else reward - coalesce(reversed_reward, 0) end as net_reward,
+    case
+        when is_orphan then 0
+        else reward_local_currency - coalesce(reversed_reward_local_currency, 0)
+    end as net_reward_local_currency,
+    is_reversed,
+    is_orphan,
+    is_reversed and reversed_payout is null as reversal_payout_unknown,
+    not is_orphan and is_reversed and (
+        abs(coalesce(reversed_payout, 0)) > abs(payout) or abs(reversed_reward) > abs(reward)
+    ) as is_over_reversed,
+    reversed_at,
+    first_seen_at,
+    reversal_seen_at,
+    statements
+from paired

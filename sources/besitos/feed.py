@@ -1,0 +1,160 @@
+"""The Conversion Data API as its document describes it: fields, pages, and what one row states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sources.columns import UTC_MICROSECONDS, casefold, digest, to_utc
+from sources.records import AMOUNT, FLAG, INTEGER, MONEY, STAMP, TEXT, Field, PageDecoder
+from sources.walk import Page
+from wire.client import Answer
+from wire.errors import UntrustedAnswerError
+
+PATH = "/data/partner/conversions"
+# The address in the document, which a server behind another one may write into its page links.
+DOCUMENTED = "https://wall.besitos.ai"
+
+FIELDS = (
+    Field("user_id", TEXT),
+    Field("transaction_id", INTEGER, required=True),
+    Field("reward", AMOUNT, required=True),
+    Field("payout", AMOUNT),
+    Field("offer_id", TEXT),
+    Field("offer_name", TEXT),
+    Field("note", TEXT),
+    Field("date_time", STAMP, required=True),
+    Field("reward_local_currency", AMOUNT),
+    Field("goal_id", TEXT),
+    Field("reverse", FLAG),
+    Field("type", TEXT),
+    Field("survey_id", TEXT),
+)
+
+FIELD_NAMES = tuple(field.name if field.name != "reverse" else "is_reversal" for field in FIELDS)
+
+STATEMENTS = pa.schema(
+    [
+        pa.field("event_key", pa.string(), nullable=False),
+        pa.field("transaction_id", pa.int64(), nullable=False),
+        pa.field("is_reversal", pa.bool_(), nullable=False),
+        ("user_id", pa.string()),
+        ("user_key", pa.string()),
+        ("offer_id", pa.string()),
+        ("offer_name", pa.string()),
+        ("goal_id", pa.string()),
+        ("note", pa.string()),
+        ("type", pa.string()),
+        ("survey_id", pa.string()),
+        ("payout", MONEY),
+        pa.field("reward", MONEY, nullable=False),
+        ("reward_local_currency", MONEY),
+        pa.field("date_time", pa.string(), nullable=False),
+        pa.field("occurred_at", UTC_MICROSECONDS, nullable=False),
+        pa.field("occurred_on", pa.date32(), nullable=False),
+        ("extra", pa.string()),
+        pa.field("statement_hash", pa.string(), nullable=False),
+        # dlt fills these in. Declared here, and empty, so that it need not write every file a second time.
+        ("valid_from", UTC_MICROSECONDS),
+        ("valid_to", UTC_MICROSECONDS),
+    ]
+)
+# What a statement says: every documented field. Ids ignore case, so user_key stands for user_id; the instant
+# stands for its text; fields that the document does not know never make a new statement.
+_NOT_STATED = {"user_id", "date_time", "occurred_on", "extra", "statement_hash", "valid_from", "valid_to"}
+_STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
+
+
+def decoder() -> PageDecoder:
+    """Decodes the document's page: rows under `data`, beside them `links` and `meta`."""
+    return PageDecoder(
+        FIELDS, rows="data", beside=("links", "meta"), check=_original_has_payout, check_table=_originals_have_payout
+    )
+
+
+def _original_has_payout(values: Mapping[str, Any]) -> None:
+    # The document promises a reversal no more than its two rewards.
+    if values["payout"] is None and not values["reverse"]:
+        raise ValueError("payout is missing")
+
+
+def _originals_have_payout(table: pa.Table) -> bool:
+    without = pc.and_(pc.is_null(table["payout"]), pc.invert(table["reverse"]))
+    return pc.any(without).as_py() is not True
+
+
+def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
+    """Decoded rows as `STATEMENTS`: a conversion and its reversal are two events of one transaction."""
+    local = rows["date_time"].cast(pa.timestamp("us"))
+    kind = pc.if_else(rows["reverse"], "reversal", "original")
+    columns = {name: rows[name] for name in rows.column_names}
+    columns |= {
+        "event_key": pc.binary_join_element_wise(rows["transaction_id"].cast(pa.string()), kind, ":"),
+        "is_reversal": rows["reverse"],
+        "user_key": casefold(rows["user_id"]),
+        "occurred_at": to_utc(local, zone),
+        "occurred_on": local.cast(pa.date32()),
+    }
+    columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
+    columns["statement_hash"] = digest(pa.table({name: columns[name] for name in _STATED}), _STATED)
+    return pa.table([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
+
+
+def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str]) -> Page:
+    """The answer to page `asked`; raises UntrustedAnswerError where it is not that page of the listing.
+
+    Links and meta are evidence only: how many rows there are, and whether a page follows. A link is never
+    requested, yet one that leads to none of `origins`, or back, shows that something else answers.
+    """
+    decoded = decoder.decode(answer.body)
+    meta, links = decoded.envelope.get("meta"), decoded.envelope.get("links")
+    if not isinstance(meta, dict) or (total := _count(meta.get("total"))) is None:
+        raise UntrustedAnswerError(
+            "Besitos answered without meta.total, so how many rows there are is not known: is besitos_url right?"
+        )
+    current = meta.get("current_page")
+    if current is not None and _count(current) != asked:
+        raise UntrustedAnswerError(f"Besitos answered with another page than the one asked for ({asked}).")
+    last = _count(meta.get("last_page"))
+    following = links.get("next") if isinstance(links, dict) else None
+    _check_link(following, asked, origins)
+    return Page(decoded, total, more=bool(following) or (last is not None and last > asked))
+
+
+def _count(value: Any) -> int | None:
+    """A number of rows or pages, as an integer or as its digits."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:19])
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _check_link(link: Any, asked: int, origins: Sequence[str]) -> None:
+    if not link:
+        return
+    try:
+        parts = urlsplit(str(link))
+        place = _place(str(link))
+        number = _count(parse_qs(parts.query).get("page", [""])[0])
+    except ValueError:
+        raise UntrustedAnswerError("Besitos answered with a next link that is no address.") from None
+    if parts.username is not None or place not in {_place(origin) for origin in origins}:
+        raise UntrustedAnswerError(
+            f"Besitos answered with a next link to another host ({parts.hostname or 'none'}); it was not followed."
+        )
+    if number is not None and number <= asked:
+        raise UntrustedAnswerError(f"Besitos answered page {asked} with a next link that leads back to page {number}.")
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    """Host and port of an address. The scheme does not count: behind a proxy, links are often written as http."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        return "", None
+    host = (parts.hostname or "").rstrip(".")
+    loopback = host == "localhost" or host.startswith("127.") or host == "::1"
+    return "loopback" if loopback else host, None if parts.port in {80, 443} else parts.port

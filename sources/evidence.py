@@ -1,0 +1,171 @@
+"""The two tables beside every feed: what was set aside, and what each reading of a window came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.extract import DltResource
+
+from sources.columns import UTC_MICROSECONDS
+from sources.records import Rejected, dumps
+from sources.spool import Spools
+from sources.walk import Walk
+from sources.windows import Window
+
+REJECTED_ROWS = pa.schema(
+    [
+        pa.field("raw_hash", pa.string(), nullable=False),
+        ("raw", pa.string()),
+        ("reason", pa.string()),
+        ("stream", pa.string()),
+        ("page", pa.int64()),
+        ("window_start", pa.date32()),
+        ("window_end", pa.date32()),
+        ("first_seen", UTC_MICROSECONDS),
+        ("last_seen", UTC_MICROSECONDS),
+        ("times_seen", pa.int64()),
+    ]
+)
+WINDOWS = pa.schema(
+    [
+        pa.field("stream", pa.string(), nullable=False),
+        pa.field("window_start", pa.date32(), nullable=False),
+        pa.field("window_end", pa.date32(), nullable=False),
+        pa.field("read_at", UTC_MICROSECONDS, nullable=False),
+        ("filters", pa.string()),
+        ("walks", pa.int64()),
+        ("pages", pa.int64()),
+        ("announced", pa.int64()),
+        ("received", pa.int64()),
+        ("statements", pa.int64()),
+        ("superseded", pa.int64()),
+        ("rejected", pa.int64()),
+        ("rejected_new", pa.int64()),
+        ("unknown_fields", pa.string()),
+    ]
+)
+# The state remembers this many rows that were set aside; beyond them, a known row counts as new again.
+MOST_REMEMBERED = 10_000
+
+
+@dataclass
+class Aside:
+    """The rows set aside while one window is read, told apart into new ones and known ones.
+
+    `known` is kept in the source's state: raw_hash -> [first seen (ISO), times seen].
+    """
+
+    known: MutableMapping[str, list[Any]]
+    stream: str
+    window: Window
+    read_at: datetime
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    new: int = 0
+
+    def add(self, rejected: Rejected, page: int | None) -> None:
+        """Counts a row once for this reading, however often its pages repeat it."""
+        if rejected.raw_hash in self.rows:
+            return
+        known = self.known.get(rejected.raw_hash)
+        self.new += known is None
+        first, times = known or [self.read_at.isoformat(), 0]
+        if known or len(self.known) < MOST_REMEMBERED:
+            self.known[rejected.raw_hash] = [first, times + 1]
+        self.rows[rejected.raw_hash] = {
+            "raw_hash": rejected.raw_hash,
+            "raw": rejected.raw,
+            "reason": rejected.reason,
+            "stream": self.stream,
+            "page": page,
+            "window_start": self.window.start,
+            "window_end": self.window.end,
+            "first_seen": datetime.fromisoformat(first),
+            "last_seen": self.read_at,
+            "times_seen": times + 1,
+        }
+
+    def add_all(self, walks: Sequence[Walk], spools: Spools, columns: Sequence[str]) -> int:
+        """Counts what all walks of the window set aside; returns how many contents lost against another."""
+        for rejected, page in (bad for walk in walks for bad in walk.bad):
+            self.add(rejected, page)
+        superseded = 0
+        for event, raw in spools.superseded([walk.spool for walk in walks], columns):
+            reason = f"superseded: another row of {event} came in the same walk, and the later or greater was kept"
+            self.add(Rejected(raw, reason), None)
+            superseded += 1
+        return superseded
+
+    def table(self) -> pa.Table:
+        """The rows as `REJECTED_ROWS`; empty, yet typed, where nothing was set aside."""
+        return pa.Table.from_pylist(list(self.rows.values()), schema=REJECTED_ROWS)
+
+
+def window_row(
+    walks: Sequence[Walk], aside: Aside, superseded: int, filters: Mapping[str, str], spools: Spools
+) -> pa.Table:
+    """The evidence of one reading: its last walk's counts, and what all of them set aside."""
+    last = walks[-1]
+    row = {
+        "stream": aside.stream,
+        "window_start": aside.window.start,
+        "window_end": aside.window.end,
+        "read_at": aside.read_at,
+        "filters": dumps(filters),
+        "walks": len(walks),
+        "pages": sum(walk.pages for walk in walks),
+        "announced": last.announced,
+        "received": last.received,
+        "statements": spools.events(last.spool),
+        "superseded": superseded,
+        "rejected": len(aside.rows),
+        "rejected_new": aside.new,
+        "unknown_fields": dumps(last.unknown),
+    }
+    return pa.Table.from_pylist([row], schema=WINDOWS)
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Rows on their way from the one resource that walks to the table that takes them."""
+
+    table: str
+    rows: pa.Table
+
+
+def routed(walk: DltResource, table: str, **hints: Any) -> DltResource:
+    """The resource of `table`: what `walk` routes to it.
+
+    A source has one unselected resource that walks and one of these for each table: sibling resources would be
+    extracted in turns, the evidence before the rows.
+    """
+
+    def pick(item: Routed) -> Iterator[pa.Table]:
+        if item.table == table:
+            yield item.rows
+
+    return dlt.transformer(pick, data_from=walk, name=table, **hints)
+
+
+def rejected_rows(walk: DltResource) -> DltResource:
+    """The table of what was set aside, one row for each distinct JSON text."""
+    return routed(
+        walk,
+        "rejected_rows",
+        write_disposition={"disposition": "merge", "strategy": "upsert"},
+        primary_key="raw_hash",
+    )
+
+
+def windows(walk: DltResource) -> DltResource:
+    """The table of evidence, one row for each reading of a window."""
+    return routed(
+        walk,
+        "windows",
+        write_disposition="append",
+        columns={"filters": {"data_type": "json"}, "unknown_fields": {"data_type": "json"}},
+    )

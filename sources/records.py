@@ -1,0 +1,354 @@
+"""A page of JSON objects becomes one typed Arrow table, plus the rows that had to be set aside.
+
+A source declares its `Field`s once. A page is decoded on a fast path that accepts only what is plainly
+right; whatever it doubts is parsed again the strict slow way, row by row, so that one bad row costs that
+row and never its page. Both paths end in the same columns, and accept the same rows with the same values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import UNSET, UnsetType
+
+from wire.strictjson import Row, load_rows, loads
+
+MONEY = pa.decimal128(18, 6)
+_SCALE = Decimal("0.000001")
+_MONEY_LIMIT = Decimal(10) ** 12
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_DIGITS = re.compile(r"-?[0-9]{1,19}")
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
+# Not storable everywhere (NUL on Postgres), or kept for the statement hash as separators.
+_CONTROL = re.compile("[\x00\x1e\x1f]")
+# How the characters above look in JSON text: a page that holds one is parsed the strict way.
+_CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
+
+
+class Doubt(Exception):  # noqa: N818 - not an error: the strict path decides
+    """The fast path met something that is not plainly right."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that was set aside: its JSON text as served, and why, in words a person understands."""
+
+    raw: str
+    reason: str
+
+    @property
+    def raw_hash(self) -> str:
+        """The row's identity in `rejected_rows`: 32 hexadecimal digits."""
+        return hashlib.sha256(self.raw.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+@dataclass
+class Decoded:
+    """One page: the envelope without its rows, the good rows as a table, the others with their reasons."""
+
+    envelope: dict[str, Any]
+    table: pa.Table
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def received(self) -> int:
+        """How many rows the page held, good or bad."""
+        return int(self.table.num_rows) + len(self.rejected)
+
+
+class Kind(Protocol):
+    """How one JSON value becomes one value of an Arrow column."""
+
+    arrow: pa.DataType
+    json: Any
+
+    def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
+        """The column, and how many of the values were JSON strings; raises where in doubt."""
+
+    def strict(self, value: Any) -> Any:
+        """The value for the column; raises ValueError with the words that follow the field's name."""
+
+
+class Integer:
+    """A 64-bit id: a JSON integer, or a string of nothing but its digits."""
+
+    arrow = pa.int64()
+    json = int
+
+    def fast(self, values: list[int]) -> tuple[pa.Array, int]:
+        return pa.array(values, self.arrow), 0
+
+    def strict(self, value: Any) -> int:
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError("is not a whole number")
+        if not -(2**63) <= value < 2**63:
+            raise ValueError("does not fit into 64 bits")
+        return value
+
+
+class Text:
+    """Text of any length; a bare number becomes its digits. NUL, U+001E and U+001F are refused."""
+
+    arrow = pa.string()
+    json = str | None | UnsetType
+
+    def fast(self, values: list[str | None]) -> tuple[pa.Array, int]:
+        column = pa.array(values, self.arrow)
+        return column, len(values) - column.null_count
+
+    def strict(self, value: Any) -> str:
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            raise ValueError("is not text")
+        if _CONTROL.search(value):
+            raise ValueError("holds a control character that no database stores safely")
+        return value
+
+
+class Money:
+    """An exact decimal(18,6), from the literal text of a number or of a numeric string, half to even."""
+
+    arrow = MONEY
+    json = msgspec.Raw | UnsetType
+
+    def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
+        encoded = pa.array(list(map(bytes, values)), pa.binary()).dictionary_encode()
+        distinct = [_literal(text) for text in encoded.dictionary.to_pylist()]
+        return pa.array(distinct, MONEY).take(encoded.indices), 0
+
+    def strict(self, value: Any) -> Decimal:
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = Decimal(value)
+        if not isinstance(value, int | Decimal) or isinstance(value, bool):
+            raise ValueError("is not a number")
+        return _exact(Decimal(value))
+
+
+class Flag:
+    """True for 1, "1", true and "true"; false for 0, "0", false, "false", null and where it is absent."""
+
+    arrow = pa.bool_()
+    json = int | bool | str | None | UnsetType
+    meaning: Mapping[Any, bool] = {1: True, "1": True, "true": True, 0: False, "0": False, "false": False}
+    _fast: Mapping[Any, bool] = {**meaning, None: False, UNSET: False}
+
+    def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
+        column = pa.array([self._fast[value] for value in values], self.arrow)
+        return column, sum(isinstance(value, str) for value in values)
+
+    def strict(self, value: Any) -> bool:
+        try:
+            return self.meaning[value]
+        except (KeyError, TypeError):
+            raise ValueError("is neither yes (1, true) nor no (0, false, absent)") from None
+
+
+class Stamp:
+    """A time without offset, `2024-12-04 06:24:55`, between 1970 and 9998, kept as its text."""
+
+    arrow = pa.string()
+    json = str
+
+    def fast(self, values: list[str]) -> tuple[pa.Array, int]:
+        column = pa.array(values, self.arrow)
+        lengths = pc.min_max(pc.binary_length(column)).as_py()
+        years = pc.min_max(column).as_py()
+        if values and (
+            (lengths["min"], lengths["max"]) != (19, 19) or years["min"] < "1970" or years["max"] >= "9999"
+        ):
+            raise Doubt
+        column.cast(pa.timestamp("s"))
+        return column, len(values)
+
+    def strict(self, value: Any) -> str:
+        if not isinstance(value, str) or not _STAMP.fullmatch(value):
+            raise ValueError("is not a time like 2024-12-04 06:25:36")
+        try:
+            year = datetime.fromisoformat(value).year
+        except ValueError:
+            raise ValueError("is a time that does not exist") from None
+        if not 1970 <= year <= 9998:
+            raise ValueError("lies outside the years 1970 to 9998")
+        return value
+
+
+INTEGER, TEXT, AMOUNT, FLAG, STAMP = Integer(), Text(), Money(), Flag(), Stamp()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One documented field: its name in the vendor's JSON (and in the table), its kind, whether a row needs it."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+
+
+@lru_cache(maxsize=65_536)
+def _literal(text: bytes) -> Decimal | None:
+    """The exact amount that a JSON number literal states; a string is left to the strict path."""
+    if text == b"null":
+        return None
+    if text[:1] not in b"-0123456789":
+        raise Doubt
+    return _exact(Decimal(text.decode()))
+
+
+def _exact(amount: Decimal) -> Decimal:
+    try:
+        rounded = amount.quantize(_SCALE, ROUND_HALF_EVEN) if abs(amount) < _MONEY_LIMIT else None
+    except InvalidOperation:
+        rounded = None
+    if rounded is None or abs(rounded) >= _MONEY_LIMIT:
+        raise ValueError("is larger than any amount (12 digits before the point)")
+    return rounded
+
+
+class PageDecoder:
+    """Decodes pages whose rows stand under one key of an object.
+
+    `beside` names the other keys of the envelope that a page of the document has; a page with others is
+    right too, only slower. `check` sees the values of a strictly parsed row and may refuse it with a
+    ValueError; `check_table` is the same rule for a whole table, true where every row keeps it.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        *,
+        rows: str,
+        beside: Sequence[str],
+        check: Callable[[Mapping[str, Any]], None],
+        check_table: Callable[[pa.Table], bool],
+    ) -> None:
+        self.fields = fields
+        self.rows = rows
+        self.beside = beside
+        self.check = check
+        self.check_table = check_table
+        self.schema = pa.schema([*((f.name, f.kind.arrow) for f in fields), ("extra", pa.string())])
+        row = msgspec.defstruct(
+            "Row",
+            [(f.name, f.kind.json) if f.required else (f.name, f.kind.json, UNSET) for f in fields],
+            kw_only=True,
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        page = msgspec.defstruct(
+            "Page",
+            [(rows, list[row]), *((name, msgspec.Raw) for name in beside)],  # type: ignore[valid-type]
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._page = msgspec.json.Decoder(page)
+        self._getters = [attrgetter(f.name) for f in fields]
+
+    def decode(self, body: bytes) -> Decoded:
+        """One page; raises UntrustedAnswerError where something is wrong outside its rows."""
+        try:
+            return self._fast(body)
+        except (Doubt, ValueError, TypeError, OverflowError, KeyError, msgspec.DecodeError, pa.ArrowException):
+            return self._strict(body)
+
+    def _fast(self, body: bytes) -> Decoded:
+        if any(escape in body for escape in _CONTROL_ESCAPES):
+            raise Doubt
+        page = self._page.decode(body)
+        rows = getattr(page, self.rows)
+        keys, strings, columns = len(rows) * len(self.fields), 0, []
+        for declared, getter in zip(self.fields, self._getters, strict=True):
+            column, absent, texts = _column(declared, list(map(getter, rows)))
+            keys, strings = keys - absent, strings + texts
+            columns.append(column)
+        envelope = [bytes(getattr(page, name)) for name in self.beside]
+        # Every key and every string costs two quotes; an escaped quote only adds. So where the count is met,
+        # no key stands twice, in any row or beside them.
+        quotes = 2 * (keys + strings + 1 + len(envelope)) + sum(text.count(b'"') for text in envelope)
+        if np.count_nonzero(np.frombuffer(body, np.uint8) == ord('"')) != quotes:
+            raise Doubt
+        table = pa.table([*columns, pa.nulls(len(rows), pa.string())], schema=self.schema)
+        if not self.check_table(table):
+            raise Doubt
+        return Decoded({n: loads(text) for n, text in zip(self.beside, envelope, strict=True)}, table)
+
+    def _strict(self, body: bytes) -> Decoded:
+        envelope, rows = load_rows(body, self.rows)
+        good: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        unknown: Counter[str] = Counter()
+        for row in rows:
+            try:
+                values = self._row(row)
+            except ValueError as reason:
+                rejected.append(Rejected(row.raw, str(reason)))
+                continue
+            unknown.update(values.pop("unknown"))
+            good.append(values)
+        columns = [[values[name] for values in good] for name in self.schema.names]
+        arrays = [pa.array(c, t) for c, t in zip(columns, self.schema.types, strict=True)]
+        return Decoded(envelope, pa.table(arrays, schema=self.schema), rejected, unknown)
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        if row.value is None:
+            raise ValueError(row.fault)
+        served = row.value
+        folded = Counter(name.casefold() for name in served)
+        for name in served:
+            if folded[name.casefold()] > 1:
+                raise ValueError(f"the key {name.casefold()} stands twice, in different letters")
+        values = {f.name: self._value(f, served.get(f.name)) for f in self.fields}
+        self.check(values)
+        extra = {name: value for name, value in served.items() if name not in values}
+        return {**values, "extra": dumps(extra) if extra else None, "unknown": list(extra)}
+
+    def _value(self, declared: Field, value: Any) -> Any:
+        if value is None:
+            if declared.required:
+                raise ValueError(f"{declared.name} is missing")
+            return False if isinstance(declared.kind, Flag) else None
+        try:
+            return declared.kind.strict(value)
+        except ValueError as reason:
+            raise ValueError(f"{declared.name} {reason}") from None
+
+
+def _column(declared: Field, values: list[Any]) -> tuple[pa.Array, int, int]:
+    """The column, how many rows lack the key, how many values were JSON strings."""
+    kind, absent = declared.kind, 0
+    if not declared.required:
+        absent = sum(value is UNSET for value in values)
+        if absent and not isinstance(kind, Flag):
+            empty: Any = b"null" if isinstance(kind, Money) else None
+            values = [empty if value is UNSET else value for value in values]
+    column, strings = kind.fast(values)
+    if declared.required and column.null_count:
+        raise Doubt
+    return column, absent, strings
+
+
+def dumps(value: Any) -> str:
+    """JSON text with sorted keys; decimals as the number literals they came as."""
+    try:
+        return _ENCODER.encode(value).decode()
+    except OverflowError:
+        raise ValueError("a field that the document does not know holds a number beyond 64 bits") from None
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")

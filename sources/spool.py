@@ -1,0 +1,136 @@
+"""Statements on disk until their window is believed, and what can be asked of them there.
+
+A walk's statements are spooled as they come, so memory follows the page and not the window. DuckDB answers
+the questions about a whole walk, within `MEMORY`, spilling beside the spool.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset
+
+MEMORY = "200MB"
+
+
+class Spool:
+    """The tables of one walk, in the order they came, in one Arrow file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = 0
+        self._writer: pa.ipc.RecordBatchFileWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        """Adds a table; all of one spool have the same schema."""
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(str(self.path), table.schema)
+        self._writer.write_table(table)
+        self.rows += table.num_rows
+
+    def close(self) -> None:
+        """Ends the writing; what was written can then be read."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """What was written, batch by batch."""
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
+            for number in range(reader.num_record_batches):
+                yield pa.Table.from_batches([reader.get_batch(number)])
+
+
+class Spools:
+    """A folder of spools that is gone when the reading is over, and the questions about them."""
+
+    def __init__(self, parent: str | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="conversync-spool-", dir=parent)
+        self._count = 0
+        self._connection: Any = None
+
+    def __enter__(self) -> Spools:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._folder.cleanup()
+
+    def new(self) -> Spool:
+        """An empty spool."""
+        self._count += 1
+        return Spool(Path(self._folder.name) / f"{self._count}.arrow")
+
+    def events(self, spool: Spool) -> int:
+        """How many distinct events the spool holds."""
+        # Equal keys have equal hashes: where no hash stands twice, no key does, and the cheap question is enough.
+        repeated = "select 1 from walk group by hash(event_key) having count(*) > 1 limit 1"
+        if not self._ask(repeated, walk=spool).fetchall():
+            return spool.rows
+        [[events]] = self._ask("select count(distinct event_key) from walk", walk=spool).fetchall()
+        return int(events)
+
+    def same(self, one: Spool, other: Spool) -> bool:
+        """Whether two walks gave the same statements, in whatever order and however often."""
+        differences = """
+            (select statement_hash from one except select statement_hash from other)
+            union all
+            (select statement_hash from other except select statement_hash from one)
+            limit 1
+        """
+        return not self._ask(differences, one=one, other=other).fetchall()
+
+    def fold(self, spools: Sequence[Spool]) -> Iterator[pa.Table]:
+        """One statement for each event: the last walk's that has it; there, the greatest (date_time, hash)."""
+        if len(spools) == 1 and self.events(spools[0]) == spools[0].rows:
+            yield from spools[0].tables()
+            return
+        query = f"select * exclude (walk, place) from ({self._ranked(spools)}) where place = 1"  # noqa: S608
+        reader = self._ask(query, **self._named(spools)).to_arrow_reader(20_000)
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+
+    def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """(event_key, JSON of `columns`) of each content that lost against another one in the same walk."""
+        if all(self.events(spool) == spool.rows for spool in spools):
+            return
+        row = ", ".join(f'"{name}" := "{name}"' for name in columns)
+        query = f"""
+            with ranked as ({self._ranked(spools)}),
+            kept as (select event_key, walk, statement_hash from ranked where place = 1)
+            select distinct ranked.event_key, cast(to_json(struct_pack({row})) as varchar)
+            from ranked join kept using (event_key, walk)
+            where ranked.statement_hash <> kept.statement_hash
+            order by all
+        """  # noqa: S608
+        yield from self._ask(query, **self._named(spools)).fetchall()
+
+    @staticmethod
+    def _named(spools: Sequence[Spool]) -> dict[str, Spool]:
+        return {f"walk_{number}": spool for number, spool in enumerate(spools)}
+
+    @classmethod
+    def _ranked(cls, spools: Sequence[Spool]) -> str:
+        walks = " union all ".join(
+            f"select *, {number} as walk from {name}"  # noqa: S608
+            for number, name in enumerate(cls._named(spools))
+        )
+        order = "walk desc, date_time desc, statement_hash desc"
+        return f"select *, row_number() over (partition by event_key order by {order}) as place from ({walks})"  # noqa: S608
+
+    def _ask(self, query: str, **spools: Spool) -> Any:
+        if self._connection is None:
+            import duckdb
+
+            config = {"memory_limit": MEMORY, "threads": 2, "temp_directory": f"{self._folder.name}/spill"}
+            self._connection = duckdb.connect(config=config)
+        for name, spool in spools.items():
+            self._connection.register(name, pyarrow.dataset.dataset(str(spool.path), format="ipc"))
+        return self._connection.execute(query)

@@ -1,0 +1,74 @@
+"""Which days to read: plain functions of dates, in the vendor's own zone.
+
+Both ends of a window are days that are asked for. Whether a vendor's last day is covered whole is not known,
+so neighbouring windows share a day, and a day counts as read once a later window began on it or after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import NamedTuple
+
+
+from wire.errors import SettingsError
+
+# Where no start is set, the first run reads half a year.
+FIRST_RUN_DAYS = 180
+
+
+class Window(NamedTuple):
+    """The days `[start, end]`, both included in the question."""
+
+    start: date
+    end: date
+
+    def __str__(self) -> str:
+        return f"{self.start} .. {self.end}"
+
+
+def due(through: date | None, first: date, lookback: int, today: date) -> Window:
+    """What a night reads: `[through - lookback, today]`, or `[first, today]` where nothing was read yet.
+
+    A cursor that a wrong clock put into the future counts as today.
+    """
+    if through is None:
+        return Window(min(first, today), today)
+    return Window(min(through, today) - timedelta(days=lookback), today)
+
+
+def cut(window: Window, days: int) -> Iterator[Window]:
+    """The window in pieces `[start, start + days]`, oldest first; each begins on the day its neighbour ends."""
+    start = window.start
+    while True:
+        end = min(start + timedelta(days=days), window.end)
+        yield Window(start, end)
+        if end >= window.end:
+            return
+        start = end
+
+
+def advance(through: date | None, first: date, window: Window, today: date) -> date | None:
+    """The cursor after `window` was committed: the last day of an unbroken run of days read.
+
+    It moves only if the window touches the run, never back and never past today.
+    """
+    reached = through or first
+    if window.start <= reached <= window.end:
+        return max(reached, min(window.end, today))
+    return through
+
+
+def day(value: date | str, name: str) -> date:
+    """A day from a date or from its ISO text; raises SettingsError, naming where it was written."""
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise SettingsError(f'{name} is "{value}", which is no day: write it like 2024-12-01.') from None
+
+
+def first_day(start_date: str | None, today: date, name: str) -> date:
+    """Where a first run begins: the start date that is set, else `FIRST_RUN_DAYS` before today."""
+    return day(start_date, name) if start_date else today - timedelta(days=FIRST_RUN_DAYS)

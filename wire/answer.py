@@ -1,0 +1,44 @@
+"""An answer as a decoder gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wire import strictjson
+from wire.errors import UntrustedAnswerError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, body decoded. What its body holds is not in its repr."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    vendor: str = "The vendor"
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes)"
+
+    def refuse_html(self) -> None:
+        """UntrustedAnswerError if this is a web page: a login, a bot check, or the wrong address."""
+        start = self.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        claims = "html" in self.headers.get("Content-Type", "").lower()
+        if start == b"<" or (claims and start not in (b"{", b"[", b"")):
+            raise UntrustedAnswerError(
+                f"{self.vendor} answered with a web page instead of data: the address may be wrong "
+                f"({self.vendor.lower()}_url), or a login or bot check stands before it.",
+                status=self.status,
+            )
+
+    def json(self) -> Any:
+        """The body as strict JSON (see `strictjson.loads`); UntrustedAnswerError if it is not."""
+        self.refuse_html()
+        return strictjson.loads(self.body, who=self.vendor)
+
+    def rows(self, key: str | None) -> tuple[dict[str, Any], list[strictjson.Row]]:
+        """The envelope, and the rows under `key`, each with its fault (see `strictjson.load_rows`)."""
+        self.refuse_html()
+        return strictjson.load_rows(self.body, key, who=self.vendor)

@@ -1,0 +1,73 @@
+"""Every error a person may see, grouped by what to do about it.
+
+Each message is one sentence that says who refused, what, and the way out. It holds no secret, no query
+string and no body. `exit_code` is what the command ends with when nothing graver happened.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ConversyncError(Exception):
+    """Something a person can act on; anything that is not one of these is a bug of ours (exit 1)."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(ConversyncError):
+    """A setting or an argument is missing or wrong: change it. Raised before any request."""
+
+    exit_code = 2
+
+
+class LockedError(ConversyncError):
+    """Another run, or a reader of the file, holds the warehouse: wait, or let it end."""
+
+    exit_code = 4
+
+
+class VendorError(ConversyncError):
+    """A request to a vendor came to nothing. Raised as one of the three below.
+
+    `status` is the HTTP status of the answer, if there was one. `sent` is False only when surely no byte of
+    the request went out. `retry_after` is how many seconds the vendor asked us to stay away, if it did.
+    """
+
+    exit_code = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        sent: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.sent = sent
+        self.retry_after = retry_after
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the request may have taken effect: it went out, and no 4xx said that it was turned away."""
+        return self.sent and not (self.status is not None and 400 <= self.status < 500)
+
+
+class CredentialsError(VendorError):
+    """The vendor refused who we are (401, 403): renew the credentials. Never retried."""
+
+    exit_code = 5
+
+
+class UnavailableError(VendorError):
+    """The vendor cannot be reached, or went on failing past the budget: try again later."""
+
+    exit_code = 6
+
+
+class UntrustedAnswerError(VendorError):
+    """The vendor answered, but not as its document says: nothing of the answer was used."""
+
+    exit_code = 6

@@ -1,0 +1,191 @@
+"""Reading JSON value by value: what cannot be read past is raised, what can is noted as a fault."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MAX_DEPTH = 64
+"""Levels of brackets in a row, or in the document around the rows. Vendors' documents show four."""
+
+MAX_DIGITS = 400
+"""Of a whole number. Python itself may refuse from 640 on, as the machine is set."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class SyntaxFaultError(Exception):
+    """The text is no JSON at `position`."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.position = position
+
+
+class Reader:
+    """Reads values one after the other; what JSON forbids but can be read past is noted, not raised."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self._noted: list[str] = []
+        self._strict = self._decoder(strict=True)
+
+    def _decoder(self, *, strict: bool) -> json.JSONDecoder:
+        return json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_float=self._decimal,
+            parse_int=self._integer,
+            parse_constant=self._constant,
+            strict=strict,
+        )
+
+    def value(self) -> Any:
+        """The value that begins here; `fault_in` then tells what was wrong with it."""
+        self._noted.clear()
+        start = self.space()
+        try:
+            value, self.position = self._strict.raw_decode(self.text, start)
+        except RecursionError:
+            value = self._too_deep(start)
+        except json.JSONDecodeError as error:
+            value = self._reread(start, error.msg, error.pos)
+        return value
+
+    def _reread(self, start: int, reason: str, position: int) -> Any:
+        """A raw control character in a text is the row's fault; any other error is one of syntax."""
+        if reason.startswith("Invalid control character"):
+            self._noted.clear()
+            try:
+                value, self.position = self._decoder(strict=False).raw_decode(self.text, start)
+            except json.JSONDecodeError as error:
+                reason, position = error.msg, error.pos
+            except RecursionError:
+                return self._too_deep(start)
+            else:
+                self._noted.append("a text holds a raw control character")
+                return value
+        raise SyntaxFaultError(_phrase(reason, self.text[:position]), position)
+
+    def _too_deep(self, start: int) -> Any:
+        self._noted.append(f"it is nested more than {MAX_DEPTH} deep")
+        self.position, _ = span(self.text, start)
+        return None
+
+    def fault_in(self, raw: str, value: Any) -> str | None:
+        """What is wrong with the value read last, whose text is `raw`."""
+        if self._noted:
+            return self._noted[0]
+        if not raw.isascii() and _SURROGATE.search(raw):
+            return "it holds bytes that are not UTF-8"
+        if _SURROGATE_ESCAPE.search(raw) and any(_is_broken(leaf) for leaf in leaves(value)):
+            return "a text holds half of a surrogate pair"
+        brackets = raw.count("[") + raw.count("{") if raw[:1] in "[{" else 0
+        if brackets > MAX_DEPTH and span(raw, 0)[1] > MAX_DEPTH:
+            return f"it is nested more than {MAX_DEPTH} deep"
+        return None
+
+    def space(self) -> int:
+        """Goes past white space; the position after it."""
+        match = _SPACE.match(self.text, self.position)
+        if match:
+            self.position = match.end()
+        return self.position
+
+    def peek(self) -> str:
+        """The next character that is no white space, "" at the end."""
+        start = self.space()
+        return self.text[start : start + 1]
+
+    def take(self, expected: str) -> str:
+        """One of the expected characters, which is now behind us."""
+        found = self.peek()
+        if not found or found not in expected:
+            choices = " or ".join(f"'{character}'" for character in expected)
+            raise SyntaxFaultError(f"expected {choices}", self.position)
+        self.position += 1
+        return found
+
+    def skip(self, character: str) -> bool:
+        """Whether this character came next; if so, it is now behind us."""
+        found = self.peek() == character
+        self.position += found
+        return found
+
+    def end(self) -> None:
+        """Nothing but white space may follow."""
+        if self.peek():
+            raise SyntaxFaultError("there is more after its end", self.position)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            self._noted.append(twice(pairs))
+        return found
+
+    def _decimal(self, literal: str) -> Decimal:
+        try:
+            return Decimal(literal)
+        except InvalidOperation:
+            self._noted.append("a number has an exponent out of all bounds")
+        return Decimal(0)
+
+    def _integer(self, literal: str) -> int:
+        if len(literal) > MAX_DIGITS:
+            self._noted.append(f"a number has {len(literal)} digits")
+            return 0
+        return int(literal)
+
+    def _constant(self, name: str) -> None:
+        self._noted.append(f"{name} is not a number that JSON knows")
+
+
+def twice(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    key = next((key for key, _ in pairs if key in seen or seen.add(key)), "")  # type: ignore[func-returns-value]
+    return f"the key {ascii(key[:60])[1:-1]} stands twice"
+
+
+def span(text: str, start: int) -> tuple[int, int]:
+    """Where the value that begins at `start` ends, by its brackets alone, and how deep they go."""
+    depth = deepest = 0
+    for match in _BRACKET.finditer(text, start):
+        if match.group() in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match.group() in "]}":
+            depth -= 1
+            if depth == 0:
+                return match.end(), deepest
+    raise SyntaxFaultError("its brackets are not closed", len(text))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every key and every value that is no container, at any depth, without recursion."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            stack.extend(item)
+        else:
+            yield item
+
+
+def _is_broken(leaf: Any) -> bool:
+    return isinstance(leaf, str) and _SURROGATE.search(leaf) is not None
+
+
+def _phrase(message: str, before: str) -> str:
+    if before.rstrip(" \t\n\r").endswith(","):
+        return "a comma with nothing after it"
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,124 @@
+"""A lane: one connection that carries one call at a time, and tells what came of it without raising."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import ssl
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import requests
+import urllib3.exceptions
+
+from wire.answer import Answer
+from wire.body import MangledError, TooLargeError, read_body
+from wire.origin import Origin, printable_host
+from wire.patience import retry_after
+from wire.transport import OriginAdapter
+from wire.trouble import Trouble, Voice
+
+# What requests, urllib3, http.client and the socket raise for a request that came to nothing.
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+Outcome = tuple[Answer, None] | tuple[None, Trouble]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, ready to go out. `what` names it in sentences; `once`: at most one attempt."""
+
+    prepared: requests.PreparedRequest
+    what: str
+    once: bool
+    accept: Collection[int]
+
+    def takes(self, status: int) -> bool:
+        """Whether an answer of this status goes to the decoder."""
+        if status in (401, 403):
+            return False
+        return (200 <= status < 300 and status != 206) or status in self.accept
+
+
+class Lane:
+    """`used` is when it last carried a call, by the monotonic clock."""
+
+    def __init__(self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice) -> None:
+        self._voice = voice
+        self.adapter = OriginAdapter(origin, tls, voice.limits)
+        self.used = 0.0
+
+    def ask(self, call: Call) -> Outcome:
+        """The answer, or the trouble. The errors of the libraries end here: they hold URLs with queries."""
+        response: requests.Response | None = None
+        try:
+            response = self.adapter.send(call.prepared)
+            return self._receive(response, call)
+        except MangledError as error:
+            trouble = self._voice.mangled(call.what, str(error), response.status_code if response else None)
+        except TooLargeError:
+            trouble = self._voice.too_large(call.what)
+        except _FAILURES as error:
+            trouble = self._diagnose(call, error)
+        finally:
+            if response is not None:
+                response.close()
+        return None, trouble
+
+    def _receive(self, response: requests.Response, call: Call) -> Outcome:
+        status, headers = response.status_code, response.headers
+        if call.takes(status):
+            body = read_body(response.raw, headers.get("Content-Encoding", ""), self._voice.limits)
+            return Answer(status, headers, body, self._voice.vendor), None
+        if 300 <= status < 400:
+            return None, self._voice.redirected(call.what, status, _target(call, headers.get("Location")))
+        if status < 200 or status == 206:
+            raise MangledError(f"status {status} was not asked for")
+        wait = retry_after(headers, self._voice.limits.retry_after_cap)
+        return None, self._voice.turned_away(call.what, status, wait)
+
+    def _diagnose(self, call: Call, error: Exception) -> Trouble:
+        attempt, voice = self.adapter.attempt, self._voice
+        if attempt.refusal is not None:
+            return _no_connection(voice, attempt.refusal)
+        if attempt.timed_out:
+            return voice.timed_out(call.what)
+        if attempt.sent and not attempt.connected and not attempt.heard:
+            return voice.stale(call.what)
+        if isinstance(
+            error, (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader, ValueError)
+        ):
+            return voice.mangled(call.what, "its headers contradict each other or are no headers")
+        return voice.broke_off(call.what)
+
+
+def _target(call: Call, location: str | None) -> str | None:
+    if not location:
+        return None
+    try:
+        return printable_host(urljoin(call.prepared.url or "", location))
+    except ValueError:
+        return printable_host("")
+
+
+def _no_connection(voice: Voice, refusal: BaseException) -> Trouble:
+    if isinstance(refusal, ssl.SSLCertVerificationError):
+        return voice.no_trust(refusal.verify_message)
+    if isinstance(refusal, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return voice.no_connection("the TLS handshake broke off")
+    if isinstance(refusal, ssl.SSLError):
+        return voice.no_trust((refusal.reason or "TLS failed").replace("_", " ").lower())
+    if isinstance(refusal, urllib3.exceptions.NameResolutionError):
+        return voice.no_connection("its name is not known")
+    cause = refusal.__cause__ or refusal
+    if isinstance(cause, TimeoutError):
+        return voice.no_connection(f"no connection within {voice.limits.connect_timeout:g} s")
+    number = cause.errno if isinstance(cause, OSError) else None
+    return voice.no_connection(os.strerror(number).lower() if number else "the connection broke")

@@ -1,0 +1,52 @@
+"""How long, how much and how often a client goes before it gives up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Every bound of a `Client`; times in seconds, sizes in bytes. Tests use tiny ones."""
+
+    connect_timeout: float = 10.0
+    """For one address, TLS handshake included. Three lost SYNs take 7 s; more is a dead host."""
+
+    read_timeout: float = 60.0
+    """Without one byte. A wide report may be computed for half a minute before its first byte."""
+
+    request_deadline: float = 120.0
+    """For the whole of a request, headers and body: a byte a second must not hold up a night."""
+
+    body_bytes: int = 64 * 1024 * 1024
+    """Of one decoded body. A thousand rows are 0.3 MB; eight such bodies at once still fit in 512 MB."""
+
+    ratio: int = 250
+    """Decoded to sent. Rows of JSON reach 10 to 50; a bomb has 1,000."""
+
+    attempts: int = 50
+    """For one request. The budgets end sooner; this stands against a vendor that fails at once for ever."""
+
+    refused_budget: float = 50.0
+    """Since the vendor could last be reached. With the last attempt's timeout: a minute for a dead vendor."""
+
+    distrust_attempts: int = 3
+    """How often an answer that cannot be trusted is asked for again, by all threads together."""
+
+    distrust_window: float = 60.0
+    """... within so many seconds. A wrong address or a changed format does not heal by asking."""
+
+    http_budget: float = 600.0
+    """In which any request of the client was held up by 429, 5xx, resets or timeouts, together."""
+
+    backoff: float = 0.5
+    """Upper bound of the first wait; each next doubles, and the wait is random below it."""
+
+    backoff_cap: float = 30.0
+    """Upper bound of any wait of our own: some twenty attempts fit in the budget."""
+
+    retry_after_cap: float = 300.0
+    """The longest `Retry-After` that is believed: half of the budget."""
+
+    once_idle: float = 1.0
+    """A request that may go out once takes no connection idle for longer: the vendor may be closing it."""

@@ -1,0 +1,171 @@
+"""Strict JSON: numbers exactly as written, and one bad row costs that row, not the page.
+
+Whole numbers become int, every other number a Decimal from its literal text. A Decimal may have any exponent
+(1e999): compare it with a bound before making an int of it. Refused: NaN and Infinity, a key that stands
+twice in an object, halves of surrogate pairs, text that is not UTF-8, and nesting beyond `MAX_DEPTH`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from wire.errors import UntrustedAnswerError
+from wire.jsontext import MAX_DEPTH, Reader, SyntaxFaultError, leaves, twice
+
+__all__ = ["MAX_DEPTH", "Row", "dumps", "load_rows", "loads"]
+
+_KINDS = {"[": "a list", '"': "a text", "t": "true", "f": "false", "n": "null"}
+
+
+class Row(NamedTuple):
+    """One element of a page: `raw` is its text as it stood, and exactly one of `value` and `fault` is set."""
+
+    raw: str
+    value: dict[str, Any] | None
+    fault: str | None
+
+
+def loads(body: bytes, *, who: str = "The vendor") -> Any:
+    """The whole document. UntrustedAnswerError for anything wrong in it; `who` begins its sentence."""
+    try:
+        reader = Reader(_text(body))
+        value = reader.value()
+        reader.end()
+        fault = reader.fault_in(reader.text, value)
+    except SyntaxFaultError as error:
+        fault = _place(error, body)
+    if fault is None:
+        return value
+    raise _refusal(who, fault)
+
+
+def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple[dict[str, Any], list[Row]]:
+    """The document without its rows, and each element of the array under `key` (None: the document is it).
+
+    Whatever is wrong inside one element is that row's fault, syntax aside. UntrustedAnswerError for syntax
+    errors anywhere (with line and column), for anything wrong outside the rows, and where no array stands.
+    """
+    try:
+        page = _Page(_text(body), key)
+        envelope, rows = page.read()
+        fault = page.fault
+    except SyntaxFaultError as error:
+        fault = _place(error, body)
+    if fault is None:
+        return envelope, rows
+    raise _refusal(who, fault)
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON with Decimals as plain numbers, digit for digit. ValueError for NaN and Infinity."""
+    for leaf in leaves(value):
+        if isinstance(leaf, (float, Decimal)) and not math.isfinite(leaf):
+            raise ValueError("NaN and Infinity cannot be sent as JSON")
+    return _ENCODER.encode(value)
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def _refusal(who: str, fault: str) -> UntrustedAnswerError:
+    return UntrustedAnswerError(f"{who} sent an answer that cannot be used: {fault}.")
+
+
+def _text(body: bytes) -> str:
+    """Bytes that are no UTF-8 become halves of surrogate pairs, so that the rows around them can be read."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SyntaxFaultError("it is UTF-16, not UTF-8", -1)
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    if not text.strip(" \t\n\r"):
+        raise SyntaxFaultError("it is empty", -1)
+    return text
+
+
+def _place(error: SyntaxFaultError, body: bytes) -> str:
+    if error.position < 0:
+        return error.reason
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")[: error.position]
+    line, column = text.count("\n") + 1, error.position - text.rfind("\n")
+    return f"it is not JSON at line {line}, column {column} ({error.reason})"
+
+
+class _Page:
+    """Reads a document whose rows stand in an array under `key`, or which is that array."""
+
+    def __init__(self, text: str, key: str | None) -> None:
+        self._reader = Reader(text)
+        self._key = key
+        self._rows: list[Row] | None = None
+        self.fault: str | None = None
+
+    def read(self) -> tuple[dict[str, Any], list[Row]]:
+        """The envelope and the rows; if `fault` is set afterwards, the page is refused."""
+        envelope: dict[str, Any] = {}
+        if self._key is None and self._reader.peek() == "[":
+            self._rows = list(self._elements())
+        elif self._key is not None and self._reader.peek() == "{":
+            envelope = self._members(self._key)
+        else:
+            self._reader.value()
+        self._reader.end()
+        if self._rows is None:
+            self._note("it holds no list of rows" + (f" under {self._key!r}" if self._key else ""))
+        return envelope, self._rows or []
+
+    def _note(self, fault: str | None) -> None:
+        self.fault = self.fault or fault
+
+    def _outside(self) -> Any:
+        """A value outside the rows: whatever is wrong with it refuses the page."""
+        start = self._reader.space()
+        value = self._reader.value()
+        self._note(self._reader.fault_in(self._reader.text[start : self._reader.position], value))
+        return value
+
+    def _members(self, rows_key: str) -> dict[str, Any]:
+        reader = self._reader
+        pairs: list[tuple[str, Any]] = []
+        reader.take("{")
+        more = not reader.skip("}")
+        while more:
+            if reader.peek() != '"':
+                raise SyntaxFaultError("expected a key in double quotes", reader.position)
+            key = self._outside()
+            reader.take(":")
+            if key == rows_key and self._rows is None and reader.peek() == "[":
+                self._rows = list(self._elements())
+                pairs.append((key, None))
+            else:
+                pairs.append((key, self._outside()))
+            more = reader.take(",}") == ","
+        envelope = dict(pairs)
+        if len(envelope) != len(pairs):
+            self._note(twice(pairs))
+        if self._rows is not None:
+            envelope.pop(rows_key, None)
+        return envelope
+
+    def _elements(self) -> Iterator[Row]:
+        reader = self._reader
+        reader.take("[")
+        more = not reader.skip("]")
+        while more:
+            yield self._row()
+            more = reader.take(",]") == ","
+
+    def _row(self) -> Row:
+        reader = self._reader
+        start = reader.space()
+        value = reader.value()
+        text = reader.text[start : reader.position]
+        fault = reader.fault_in(text, value)
+        if fault is None and not isinstance(value, dict):
+            fault = f"the row is {_KINDS.get(text[0], 'a number')}, not an object"
+        if not text.isascii():
+            text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return Row(text, None, fault) if fault else Row(text, value, None)
