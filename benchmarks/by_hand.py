@@ -1,10 +1,10 @@
 """Contestant: what a careful person writes by hand, without a framework and without history.
 
-requests, msgspec, Arrow, and DELETE + INSERT in one DuckDB transaction: exact decimals, times in UTC, every key once.
-It keeps no earlier statements, no rejects, no evidence and no cursor, and restarts from nothing after a failure: the
-lower limit of the cost, not a rival in what it promises.
+requests, msgspec, Arrow, and DELETE + INSERT in one DuckDB transaction: exact decimals, times in UTC, every
+key once. It keeps no earlier statements, no rejects, no evidence and no cursor, and restarts from nothing
+after a failure: the lower limit of the cost, not a rival in what it promises.
 
-Usage: `python -m benchmarks.by_hand FEED_URL TOKEN DATABASE FROM TO`.
+Usage: `python benchmarks/by_hand.py FEED_URL TOKEN DATABASE FROM TO`.
 """
 
 import sys
@@ -23,8 +23,9 @@ BATCH_PAGES = 50
 MONEY = pa.decimal128(18, 6)
 TABLE = """
 create table if not exists conversions (
-  transaction_id bigint, is_reversal boolean, user_id varchar, offer_id varchar, offer_name varchar, goal_id varchar,
-  note varchar, payout decimal(18,6), reward decimal(18,6), reward_local_currency decimal(18,6), occurred_at timestamptz
+  transaction_id bigint, is_reversal boolean,
+  user_id varchar, offer_id varchar, offer_name varchar, goal_id varchar, note varchar,
+  payout decimal(18,6), reward decimal(18,6), reward_local_currency decimal(18,6), occurred_at timestamptz
 )"""
 SAME_KEY = "c.transaction_id = b.transaction_id and c.is_reversal = b.is_reversal"
 FORGET = f"delete from conversions c where exists (from batch b where {SAME_KEY})"
@@ -70,7 +71,9 @@ def pages(url: str, token: str, first_day: str, last_day: str) -> Iterator[list[
         session.headers["Authorization"] = f"Bearer {token}"
         number, last = 1, 1
         while number <= last:
-            reply = session.get(f"{url}/data/partner/conversions", params=query | {"page": number}, timeout=60)
+            reply = session.get(
+                f"{url}/data/partner/conversions", params=query | {"page": number}, timeout=60
+            )
             reply.raise_for_status()
             page = decoder.decode(reply.content)
             yield page.data
@@ -78,7 +81,7 @@ def pages(url: str, token: str, first_day: str, last_day: str) -> Iterator[list[
 
 
 def table(rows: list[Event]) -> Any:
-    """One page as an Arrow table, while its objects are still in the cache; EST is a fixed -05:00, as the document says."""
+    """One page as Arrow, while its objects are in the cache; EST is a fixed -05:00, as the document says."""
     local = pc.strptime(pa.array([r.date_time for r in rows]), format="%Y-%m-%d %H:%M:%S", unit="us")
     return pa.table(
         {

@@ -1,13 +1,13 @@
 """The Besitos feed the contestants read: every page rendered beforehand, served from memory.
 
-Run as a process of its own, so that its CPU is nobody's: `python -m benchmarks.feed --rows 100000`. It prints one
-JSON line (its address and the totals a loaded table must show) once it listens, and leaves when its stdin closes, so
-that it cannot outlive the benchmark.
+Run as a process of its own, so that its CPU is nobody's: `python -m benchmarks.feed --rows 100000`. It
+prints one JSON line (its address and the totals a loaded table must show) once it listens, and leaves when
+its stdin closes, so that it cannot outlive the benchmark.
 
-What it promises: 1,000 rows a page, Laravel's envelope with links that carry the page number alone, both kinds of
-event without `is_reverse` and the reversals alone with `is_reverse=true`, 401 without the token. Whatever it could only
-answer wrongly (another page size, part of the period, another filter) is a 422: a contestant that asks for less than the
-others must fail, not win.
+What it promises: 1,000 rows a page, Laravel's envelope with links that carry the page number alone, both
+kinds of event without `is_reverse` and the reversals alone with `is_reverse=true`, 401 without the token.
+Whatever it could only answer wrongly (another page size, part of the period, another filter) is a 422: a
+contestant that asks for less than the others must fail, not win.
 """
 
 import argparse
@@ -38,6 +38,8 @@ class Totals:
     reversals: int
     payout: str
     reward: str
+    page_bytes: int
+    """The size of the first page's JSON."""
 
 
 @dataclass
@@ -49,9 +51,10 @@ class Story:
     payout: int
     reward: int
 
-    def totals(self) -> Totals:
+    def totals(self, page_bytes: int) -> Totals:
         """The sums as exact decimal text."""
-        return Totals(len(self.rows), len(self.reversals), thousandths(self.payout), thousandths(self.reward))
+        sums = thousandths(self.payout), thousandths(self.reward)
+        return Totals(len(self.rows), len(self.reversals), *sums, page_bytes)
 
 
 def thousandths(value: int) -> str:
@@ -63,7 +66,18 @@ def thousandths(value: int) -> str:
 def catalogue(rng: random.Random) -> list[tuple[str, str]]:
     """Four hundred offers: an id of twelve characters and a name."""
     letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    first = ("Club Vegas", "Coin", "Family", "Merge", "Dragon", "Royal", "Solitaire", "Bubble", "Raid", "Puzzle")
+    first = (
+        "Club Vegas",
+        "Coin",
+        "Family",
+        "Merge",
+        "Dragon",
+        "Royal",
+        "Solitaire",
+        "Bubble",
+        "Raid",
+        "Puzzle",
+    )
     second = ("Slots", "Master", "Island", "Mansion", "City", "Match", "Kingdom", "Quest", "Farm", "Legends")
     third = ("", " 2", " Deluxe", ": Gold Rush Edition")
     names = [f"{a} {b}{c}" for a in first for b in second for c in third]
@@ -71,7 +85,7 @@ def catalogue(rng: random.Random) -> list[tuple[str, str]]:
 
 
 def write_story(count: int, seed: int = 7) -> Story:
-    """A seeded log of `count` events: ids and times grow, a reversal repeats its original's id some hundred rows on."""
+    """A seeded log of events: ids and times grow, a reversal repeats an id some hundred rows on."""
     rng = random.Random(seed)
     offers = catalogue(rng)
     payouts = sorted({rng.choice((5, 25, 50, 250)) * rng.randint(1, 400) for _ in range(80)})
@@ -104,7 +118,7 @@ def write_story(count: int, seed: int = 7) -> Story:
 def original(
     rng: random.Random, user: str, offers: list[tuple[str, str]], payouts: list[int], rewards: list[int]
 ) -> tuple[str, int, int]:
-    """The unchanging part of an event as JSON text, its payout and its reward: an install pays us, a level the user."""
+    """What an event and its reversal share, as JSON text; its payout and its reward in thousandths."""
     offer, name = rng.choice(offers)
     goal = rng.randrange(140)
     if goal % 3 == 0:
@@ -113,10 +127,8 @@ def original(
         note, payout, reward = f"Level {goal} Reached", rng.choice((0, *payouts)), rng.choice(rewards)
     else:
         note, payout, reward = f"Purchase no. {goal // 3} completed", rng.choice(payouts), rng.choice(rewards)
-    head = (
-        f'"user_id":"{user}","offer_id":"{offer}","offer_name":"{name}","note":"{note}","goal_id":"{offer}_{goal}"'
-    )
-    return head, payout, reward
+    about = f'"offer_id":"{offer}","offer_name":"{name}","note":"{note}","goal_id":"{offer}_{goal}"'
+    return f'"user_id":"{user}",{about}', payout, reward
 
 
 def render(head: str, payout: int, reward: int, number: int, when: str, *, reverse: bool) -> str:
@@ -135,7 +147,9 @@ class Pages:
         self.last = max(1, -(-len(rows) // PER_PAGE))
         self.total = len(rows)
         self.base = base
-        self.answers = [answer(HTTPStatus.OK, self.body(n, part)) for n, part in enumerate(cut(rows), start=1)]
+        self.answers = [
+            answer(HTTPStatus.OK, self.body(n, part)) for n, part in enumerate(cut(rows), start=1)
+        ]
         self.past_the_end = answer(HTTPStatus.OK, self.body(self.last + 1, []))
 
     def page(self, number: int) -> bytes:
@@ -182,8 +196,8 @@ def cut(rows: list[str]) -> Iterator[list[str]]:
 
 def answer(status: HTTPStatus, body: bytes) -> bytes:
     """A whole HTTP/1.1 response that leaves the connection open."""
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    return f"{head}\r\nConnection: keep-alive\r\n\r\n".encode() + body
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n".encode() + body
 
 
 def refusal(status: HTTPStatus, message: str) -> bytes:
@@ -253,7 +267,7 @@ async def serve(story: Story) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     root = f"http://127.0.0.1:{listener.getsockname()[1]}"
     feed = Feed(root + PATH, story)
-    totals = story.totals()
+    totals = story.totals(len(feed.everything.body(1, story.rows[:PER_PAGE])))
     story.rows.clear()
     story.reversals.clear()
     server = await loop.create_server(lambda: Connection(feed), sock=listener)
@@ -264,7 +278,9 @@ async def serve(story: Story) -> None:
 
 def main() -> None:
     """The command line: how many rows the feed holds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=100_000)
     asyncio.run(serve(write_story(parser.parse_args().rows)))
 

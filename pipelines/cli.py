@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from pipelines import process
 from wire.errors import ConversyncError, SettingsError
 
 if TYPE_CHECKING:
@@ -100,6 +99,90 @@ def load(
     raise typer.Exit(max((r.exit_code for r in reports), key=GRAVITY.index))
 
 
+@app.command()
+def check(source: Source = None, project: Project = None, debug: Debug = False) -> None:
+    """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
+
+    Prints every setting with where it comes from, secrets masked. Loads nothing.
+
+    Example: `conversync check besitos`
+    """
+    begin(project, debug)
+    from pipelines import check as look
+    from pipelines import report, settings
+    from pipelines.load import GRAVITY
+
+    chosen = choose(source or [])
+    for vendor in chosen:
+        report.show_settings(vendor.name, look.origins(settings.resolve(vendor.settings, vendor.name)))
+    codes = [0]
+    for dataset, finding, code in look.check(chosen):
+        typer.echo(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
+        codes.append(code)
+    raise typer.Exit(max(codes, key=GRAVITY.index))
+
+
+@app.command()
+def status(
+    source: Source = None,
+    destination: Destination = "duckdb",
+    warehouse: WarehousePath = None,
+    project: Project = None,
+    log_format: Format = LogFormat.text,
+) -> None:
+    """Show what the warehouse holds: per table its rows, its newest day, and through which day it is read.
+
+    Takes no lock and asks no vendor.
+
+    Example: `conversync status`
+    """
+    begin(project, debug=False)
+    import tempfile
+    from pathlib import Path
+
+    from pipelines import report
+    from pipelines import status as look
+    from pipelines.vendors import vendors
+
+    known = vendors()
+    chosen = choose(source) if source else list(known.values())
+    with tempfile.TemporaryDirectory() as folder:
+        report.show_status(look.status(at(warehouse, destination), chosen, Path(folder)), log_format)
+
+
+@app.command()
+def demo(folder: Annotated[str, typer.Option(metavar="DIR", help="Where the demo's warehouse goes.")] = "demo") -> None:
+    """Start the sandbox, load a backfill and three nights from it, and show what an analyst sees.
+
+    Example: `conversync demo`
+    """
+    begin(None, debug=False)
+    from pathlib import Path
+
+    from pipelines.demo import demo as show
+
+    raise typer.Exit(show(Path(folder)))
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(metavar="N", help="The port on loopback; 0 takes any free one.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed tells another story.")] = 7,
+    days: Annotated[int, typer.Option(metavar="N", help="How many days of conversions, up to today.")] = 90,
+    variant: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="One of the vendor's open questions.")] = None,
+) -> None:
+    """Serve the vendors on loopback until interrupted, and print the settings to use.
+
+    Example: `conversync sandbox --port 8080 --variant order=newest`
+    """
+    from sandbox import serve
+
+    try:
+        serve(port, seed=seed, days=days, variants=variant or ())
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"The sandbox cannot start: {error}.") from None
+
+
 def begin(project: str | None, debug: bool) -> None:
     """What every command does first: finds the settings, and settles dlt before it is imported."""
     if project:
@@ -157,25 +240,23 @@ def show_plan(chosen: list[vendors.Vendor], asked: vendors.Asked, place: warehou
 
 def main() -> NoReturn:
     """Runs the command and ends with its exit code: a sentence for every known cause, never a traceback."""
-    signal.signal(signal.SIGTERM, _terminated)
+    process.guard_streams()
+    signals = process.Signals()
     code = 1
     try:
-        code = app(standalone_mode=False) or 0
+        app()
     except ConversyncError as error:
         _say(f"conversync: {error}")
         code = error.exit_code
-    except KeyboardInterrupt:
-        _say("conversync: interrupted; what was committed is safe, and the next run goes on there.")
-        code = 130
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except typer.Abort:
-        code = 130
-    sys.exit(code)
-
-
-def _terminated(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(143)
+    except Exception:
+        if signals.received is None:
+            raise
+    if signals.received is not None:
+        name = signals.received.name
+        _say(f"conversync: stopped by {name}; what was committed is safe, and the next run goes on there.")
+    process.leave(signals.exit_code or code)
 
 
 def _say(text: str) -> None:

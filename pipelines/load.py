@@ -87,7 +87,7 @@ def load(
     destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
     with warehouse.locked(wait) as folder, warehouse.held(wait):
         return [
-            _load(_pipeline(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress)
+            _load(pipeline_for(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress)
             for vendor in chosen
         ]
 
@@ -97,12 +97,13 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) ->
     chosen = settings.resolve(vendor.settings, vendor.name)
     state: dict[str, Any] = {}
     if warehouse.exists():
-        pipeline = _pipeline(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
+        pipeline = pipeline_for(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
         state = restored(pipeline, vendor.name)
     return list(vendor.steps(state, chosen, asked))
 
 
-def _pipeline(dataset: str, destination: Any, folder: Path) -> Any:
+def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
+    """The dlt pipeline of one dataset, with its working directory in `folder`."""
     import dlt
 
     return dlt.pipeline(
@@ -124,11 +125,12 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
         with understood():
             for step in vendor.steps(restored(pipeline, vendor.name), chosen, asked):
                 progress.step(report.dataset, step.label)
+                before = _rows(pipeline, vendor)
                 info = pipeline.run(step.source(progress.page))
                 report.loads += info.loads_ids
-                report.steps.append(_evidence(pipeline, info.loads_ids))
+                report.steps.append(_evidence(pipeline, vendor, info.loads_ids, before))
                 progress.done(report.dataset, step.label, report.steps[-1])
-    except ConversyncError as error:
+    except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
     if report.steps:
         views.refresh(pipeline, vendor.views(chosen))
@@ -137,34 +139,55 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
     return report
 
 
-def _evidence(pipeline: Any, loads: Sequence[str]) -> StepReport:
-    """What the rows of these loads say; only a load that `_dlt_loads` holds with status 0 is asked about."""
-    ids = ", ".join(f"'{load}'" for load in loads)
+def _rows(pipeline: Any, vendor: Vendor) -> int:
+    """How many rows the tables hold that are not logs of statements or of evidence."""
+    if not pipeline.default_schema_name:
+        return 0
+    tables = set(pipeline.default_schema.data_table_names(seen_data_only=True))
+    lists = sorted(tables - {"rejected_rows", "windows"} - vendor.statements.keys())
     with pipeline.sql_client() as client:
-        events = client.make_qualified_table_name("conversion_events")
-        [[added, reversals]] = client.execute_sql(
-            f"select count(*), sum(case when is_reversal then 1 else 0 end) from {events} where _dlt_load_id in ({ids})"  # noqa: S608
-        )
-        [[restated]] = client.execute_sql(
-            f"select count(*) from {events} where valid_to in "  # noqa: S608
-            f"(select valid_from from {events} where _dlt_load_id in ({ids}))"
-        )
-        windows = client.execute_sql(
-            "select received, rejected, rejected_new, unknown_fields "  # noqa: S608
-            f"from {client.make_qualified_table_name('windows')} where _dlt_load_id in ({ids})"
-        )
+        counts = [f"(select count(*) from {client.make_qualified_table_name(table)})" for table in lists]  # noqa: S608
+        [[rows]] = client.execute_sql(f"select {' + '.join(counts) or 0}")
+    return int(rows)
+
+
+def _evidence(pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int) -> StepReport:
+    """What the rows of these loads say: the evidence of their windows, and the statements that are new in them."""
+    counts = pipeline.last_trace.last_normalize_info.row_counts
+    written = {table: rows for table, rows in counts.items() if not table.startswith("_dlt")}
+    ids = ", ".join(f"'{load}'" for load in loads)
+    added, reversals, restated = max(0, _rows(pipeline, vendor) - before), 0, 0
+    with pipeline.sql_client() as client:
+
+        def ask(query: str, table: str, **values: str) -> list[Any]:
+            place = client.make_qualified_table_name(table)
+            return list(client.execute_sql(query.format(table=place, ids=ids, **values)) or [])
+
+        windows = ask(_WINDOWS, "windows") if written.get("windows") else []
+        for table in vendor.statements.keys() & written.keys():
+            [[new, reversed_]] = ask(_ADDED, table, reversal=vendor.statements[table] or "false")
+            [[closed]] = ask(_RESTATED, table)
+            added, reversals, restated = added + new, reversals + (reversed_ or 0), restated + closed
     unknown: Counter[str] = Counter()
     for row in windows:
         unknown.update(_object(row[3]))
     return StepReport(
-        received=sum(row[0] for row in windows),
+        received=sum(row[0] for row in windows) if windows else sum(written.values()),
         added=added,
-        reversals=reversals or 0,
+        reversals=reversals,
         restated=restated,
         rejected=sum(row[1] for row in windows),
         rejected_new=sum(row[2] for row in windows),
         unknown_fields=unknown,
     )
+
+
+# Of the loads whose ids are put in; each is asked once its load stands in `_dlt_loads`.
+_WINDOWS = "select received, rejected, rejected_new, unknown_fields from {table} where _dlt_load_id in ({ids})"
+_ADDED = "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
+_RESTATED = (
+    "select count(*) from {table} where valid_to in (select valid_from from {table} where _dlt_load_id in ({ids}))"
+)
 
 
 def _set_aside(pipeline: Any, loads: Sequence[str]) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from pipelines.load import Progress, SourceReport, StepReport
+from pipelines.status import TableStatus
 from wire.errors import ConversyncError
 
 log = logging.getLogger("conversync")
@@ -91,6 +92,43 @@ def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) ->
             _table(reports, warehouse)
 
 
+def show_settings(dataset: str, settings: Iterable[tuple[str, str, str]]) -> None:
+    """A table of settings: name, value (secrets are masked before they come here), origin."""
+    _print_table(dataset, ("setting", "value", "from"), settings)
+
+
+def show_status(tables: Sequence[TableStatus], log_format: str) -> None:
+    """A table of tables, or a JSON object a line."""
+    if log_format == "json":
+        for table in tables:
+            print(json.dumps(table.fields()))  # noqa: T201
+        return
+    heads = ("table", "rows", "newest day", "read through", "last load (UTC)")
+    cells = [
+        (f"{t.dataset}.{t.table}", f"{t.rows:,}", t.newest or "", t.through or "", t.last_loaded or "") for t in tables
+    ]
+    _print_table(None, heads, cells)
+
+
+def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for head in heads:
+        table.add_column(head, justify="right" if head == "rows" else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    console().print(table)
+
+
+def console() -> Any:
+    """Standard output: as wide as the terminal, and wide enough for any table where it is none."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
 def _fields(report: SourceReport) -> dict[str, Any]:
     return {
         "dataset": report.dataset,
@@ -109,10 +147,9 @@ def _fields(report: SourceReport) -> dict[str, Any]:
 
 def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True, highlight=False)
+    out = console()
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("source")
     for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
@@ -122,11 +159,11 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
         aside = report.total("rejected_new") + report.known_rejected
         cells = [f"{figure:,}" for figure in [*figures, aside]]
         table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
-    console.print(table)
+    out.print(table)
     for report in reports:
         for line in notes(report):
-            console.print(line, markup=False)
-    console.print(f"Warehouse: {warehouse}", markup=False)
+            out.print(line, markup=False)
+    out.print(f"Warehouse: {warehouse}", markup=False)
 
 
 def notes(report: SourceReport) -> Iterator[str]:
@@ -151,4 +188,6 @@ def rows(count: int) -> str:
 
 def explain(error: BaseException) -> str:
     """The sentence of an error of ours; of any other its kind, for it may quote what must not be shown."""
-    return str(error) if isinstance(error, ConversyncError) else f"unexpected {type(error).__name__}"
+    if isinstance(error, ConversyncError):
+        return str(error)
+    return f"failed with an unexpected {type(error).__name__}; run it with --debug for the traceback, and report it."

@@ -23,6 +23,7 @@ DUCKDB_THREADS = 2
 # same tables; the environment of a person who sets these otherwise would make others, so it does not win.
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__INTERCEPT_SIGNALS": "false",
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     "LOAD__DELETE_COMPLETED_JOBS": "true",

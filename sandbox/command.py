@@ -37,12 +37,18 @@ def serve(
     world = World(seed, now.astimezone(UTC).date() - timedelta(days=days - 1), days)
     world.now = now
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with Sandbox(world, variants=parse_variants(variants), port=port) as sandbox:
-        (out or sys.stdout).write(_settings(sandbox))
-        (out or sys.stdout).flush()
-        stop.wait()
+    sandbox = Sandbox(world, variants=parse_variants(variants), port=port)
+    before = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        with sandbox:
+            (out or sys.stdout).write(_settings(sandbox))
+            (out or sys.stdout).flush()
+            stop.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _settings(sandbox: Sandbox) -> str:

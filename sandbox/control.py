@@ -80,7 +80,7 @@ class Control:
         return {"now": self.sandbox.world.now.isoformat(), "besitos": besitos}
 
     def _faults(self, _: Request) -> object:
-        known = {"path", "page", "times", "status", "delivered"}
+        known = ("path", "page", "times", "status", "delivered")
         return {"faults": [{name: getattr(fault, name) for name in known} for fault in self.sandbox.faults]}
 
     def _add_fault(self, request: Request) -> object:

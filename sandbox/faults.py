@@ -48,6 +48,7 @@ class Fault:
 
     # What is said instead.
     status: int | None = None
+    """With `mutate`, of the changed document; alone, of a short JSON message."""
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
     """A Mapping's names replace the usual ones; a sequence's pairs stand beside them, even twice."""
     body: bytes | None = None
@@ -113,7 +114,7 @@ class Fault:
     @property
     def replaces(self) -> bool:
         """Is the right answer not wanted at all? Then the vendor is not asked, and notes no read."""
-        instead = (self.status, self.body, self.redirect, self.raw)
+        instead = (self.body, self.redirect, self.raw, None if self.mutate else self.status)
         return self.html or self.close_before_answer or any(value is not None for value in instead)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -129,8 +130,12 @@ class _Listener(ThreadingHTTPServer):
             with contextlib.suppress(OSError, ValueError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or would not shake hands, is its own affair; others were noted."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's
+        """A client that went away, or would not shake hands, is its own affair; all else is our mistake."""
+        error = sys.exc_info()[1]
+        gone = isinstance(error, OSError) or self.sandbox.stopping.is_set()
+        if isinstance(error, Exception) and not gone:
+            self.sandbox.errors.append(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -154,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             sandbox.requests.append(request)
         try:
             keep = self._deliver(request, fault or NO_FAULT)
-        except (ConnectionError, TimeoutError, ssl.SSLError):
+        except OSError:  # the client went away
             keep = False
         self.close_connection = self.close_connection or not keep or sandbox.stopping.is_set()
 

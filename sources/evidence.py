@@ -9,6 +9,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource
 
 from sources.columns import UTC_MICROSECONDS
@@ -135,6 +136,12 @@ class Routed:
 
     table: str
     rows: pa.Table
+
+
+def workplace() -> str | None:
+    """The working directory of the pipeline that runs, which goes away with what a killed run left there."""
+    pipeline = current_pipeline()
+    return pipeline.working_dir if pipeline is not None else None
 
 
 def routed(walk: DltResource, table: str, **hints: Any) -> DltResource:

@@ -75,7 +75,6 @@ class _Inflater:
     def whole(self, source: Source) -> bytes:
         while piece := source.read(PACKED_PIECE, decode_content=False):
             if not self._sent and self._window == _ZLIB and not _has_zlib_frame(piece):
-                self._window = _RAW_DEFLATE
                 self._member = zlib.decompressobj(_RAW_DEFLATE)
             self._sent += len(piece)
             self._feed(piece)

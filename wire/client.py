@@ -15,7 +15,7 @@ import requests
 
 from wire import strictjson
 from wire.answer import Answer
-from wire.errors import UntrustedAnswerError
+from wire.errors import UnavailableError, UntrustedAnswerError
 from wire.lane import Call, Lane
 from wire.limits import Limits
 from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
@@ -106,10 +106,11 @@ class Client:
     ) -> T:
         """What `decode` makes of a success (2xx), or of a status in `accept` (401 and 403 never).
 
-        `path` begins with "/" and is percent-encoded. `json` is sent exactly, Decimals as written. `decode`
-        may raise UntrustedAnswerError: then the page is asked for again, a few times. With `retry=False` one
-        attempt goes out at most, and the error tells how far it came (`sent`, `status`, `in_doubt`,
-        `retry_after`). `label` stands for the path in errors and logs, for a path that holds a secret.
+        `path` begins with "/" and is percent-encoded; `label` stands for it in errors and logs where it holds
+        a secret. `json` is sent exactly, Decimals as written. `decode` may raise UntrustedAnswerError (it
+        is asked for again, a few times) or UnavailableError (then it is waited for as after a 5xx). With
+        `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
+        `in_doubt`, `retry_after`.
         Raises CredentialsError, UnavailableError, UntrustedAnswerError; SettingsError for an unusable header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
@@ -188,11 +189,13 @@ class Client:
             return None, trouble
         try:
             return decode(answer), None
-        except UntrustedAnswerError as error:
-            distrust = error
-        distrust.__cause__ = distrust.__context__ = None
-        distrust.status = answer.status
-        return None, Trouble(Kind.DISTRUST, distrust)
+        except (UntrustedAnswerError, UnavailableError) as error:
+            judged = error
+        judged.__cause__ = judged.__context__ = None
+        judged.status = judged.status or answer.status
+        return None, Trouble(
+            Kind.DISTRUST if isinstance(judged, UntrustedAnswerError) else Kind.HELD_UP, judged
+        )
 
     def _take_lane(self, call: Call) -> Lane:
         with self._lock:

@@ -52,6 +52,7 @@ class Besitos:
         self._lock = threading.RLock()
         self._version = 0
         self._teller = Teller(world, self._variants)
+        self._oracle = Oracle(world, self._variants)
         self._written: dict[int, Row] = {}
         self._cached: tuple[object, list[Row], dict[Read, list[Row]]] | None = None
 
@@ -65,6 +66,7 @@ class Besitos:
         with self._lock:
             self._variants, self._version = variants, self._version + 1
             self._teller, self._written = Teller(self.world, variants), {}
+            self._oracle = Oracle(self.world, variants)
 
     @property
     def rows(self) -> tuple[Scripted, ...] | None:
@@ -79,7 +81,7 @@ class Besitos:
     @property
     def oracle(self) -> Oracle:
         """What must be held of the world under the variants in force. It knows nothing of scripted rows."""
-        return Oracle(self.world, self._variants)
+        return self._oracle
 
     def answer(self, request: Request) -> Answer | None:
         """The right answer, or None for a path that is another vendor's."""

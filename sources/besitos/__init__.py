@@ -25,7 +25,7 @@ from dlt.extract import DltResource
 from sources.besitos import feed
 from sources.besitos.catalogue import catalogue
 from sources.columns import now, zone
-from sources.evidence import Aside, Routed, rejected_rows, routed, window_row, windows
+from sources.evidence import Aside, Routed, rejected_rows, routed, window_row, windows, workplace
 from sources.spool import Spools
 from sources.walk import Listing
 from sources.windows import Window, advance, cut, day, due, first_day
@@ -158,11 +158,6 @@ def besitos(
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]
 
 
-def view_settings(settings: BesitosSettings) -> dict[str, str]:
-    """What the SQL files beside this one leave to settings."""
-    return {"reversal_takes_payout": str(settings.besitos_reversal_takes_payout).lower()}
-
-
 def _read(
     state: MutableMapping[str, Any],
     settings: BesitosSettings,
@@ -172,7 +167,7 @@ def _read(
 ) -> Iterator[Routed]:
     """Walks every window, then routes: the statements, what was set aside, the evidence. The cursors move last."""
     read_at = now()
-    with settings.client() as client, Spools() as spools:
+    with settings.client() as client, Spools(workplace()) as spools:
         readings = [
             (stream, window, _listing(client, settings, stream, window, filters, on_page).read(spools))
             for stream, window in todo

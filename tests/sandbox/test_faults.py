@@ -96,9 +96,10 @@ def test_mutation_of_a_right_page(sandbox: Sandbox) -> None:
         document["data"][1]["note"] = None
         return document
 
-    fault = sandbox.faults.add(Fault(page=1, times=1, mutate=lie))
+    fault = sandbox.faults.add(Fault(page=1, times=1, mutate=lie, status=500))
     sandbox.faults.add(Fault(page=2, mutate=lambda document, _: json.dumps(document["data"]).encode()))
     changed, bytes_, right = (ask(sandbox, page(number)) for number in (1, 2, 1))
+    assert changed.status == 500
     assert changed.text.startswith('{"data":[{"transaction_id":1.50},{"transaction_id":1,"note":null}],')
     assert changed.json()["meta"]["last_page"] == "2"
     assert [row["transaction_id"] for row in bytes_.json()] == [2, 3]

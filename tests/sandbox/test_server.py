@@ -173,3 +173,13 @@ def test_the_command_refuses_a_wrong_variant() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "oldest, newest, shuffled, random" in ended.stderr
+
+
+def test_the_standard_library_is_enough() -> None:
+    """An independent witness: it starts where nothing is installed, and imports nothing of ours."""
+    lines = (
+        "import sys, sandbox",
+        "ours = {'wire', 'sources', 'destinations', 'pipelines'} & set(sys.modules)",
+        "assert not ours, ours",
+    )
+    subprocess.run([sys.executable, "-S", "-c", "\n".join(lines)], check=True)

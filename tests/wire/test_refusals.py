@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
-from tests.wire.conftest import TOKEN, MakeClient
+from tests.wire.conftest import TINY, TOKEN, MakeClient
 from tests.wire.server import Server, reply
 from wire.client import Answer
 from wire.errors import UntrustedAnswerError
+from wire.origin import parse_origin
 from wire.strictjson import Row
+from wire.transport import OriginAdapter
 
 
 def rows(answer: Answer) -> list[Row]:
@@ -201,6 +204,19 @@ def test_h25_proxies_and_netrc_are_not_looked_at(
         make_client(server.origin).get("/", {}, rows)
         assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
         assert proxy.connections == 0
+
+
+def test_the_transport_itself_refuses_any_other_origin() -> None:
+    """Whatever is built above it: a foreign host, port or scheme is refused before a connection is made."""
+    with Server() as server, Server() as other:
+        adapter = OriginAdapter(parse_origin(server.origin, "besitos_url"), None, TINY)
+        for url in (other.origin, f"https://127.0.0.1:{server.port}", f"http://localhost:{server.port}"):
+            request = requests.Request("GET", url + "/?token=x").prepare()
+            with pytest.raises(UntrustedAnswerError, match=r"^A request to [a-z0-9.]+ was refused") as caught:
+                adapter.send(request)
+            assert not caught.value.sent
+        assert (server.connections, other.connections) == (0, 0)
+        adapter.close()
 
 
 def test_cookies_are_not_kept(make_client: MakeClient) -> None:

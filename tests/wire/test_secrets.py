@@ -12,7 +12,7 @@ import pytest
 from tests.wire.conftest import TOKEN, MakeClient
 from tests.wire.server import Server, Step, head, raw, reply
 from wire.client import Answer
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, UntrustedAnswerError
 
 QUERY = "jane@example.com"
 PATH_KEY = "postback-9c1d"
@@ -77,6 +77,21 @@ def test_k03_nothing_tells_a_secret(
     text = "\n".join(told) + caplog.text
     for secret in (TOKEN, QUERY, PATH_KEY):
         assert not [form for form in forms(secret) if form in text]
+
+
+def test_k03_a_decoders_error_leaves_its_cause_behind(make_client: MakeClient) -> None:
+    """The libraries' errors quote what they could not read."""
+
+    def decode(answer: Answer) -> None:
+        try:
+            int(answer.body)
+        except ValueError as error:
+            raise UntrustedAnswerError("Besitos sent no number.") from error
+
+    with Server(reply(TOKEN.encode())) as server:
+        with pytest.raises(UntrustedAnswerError) as caught:
+            make_client(server.origin).get("/", {}, decode)
+        assert chain(caught.value) == [caught.value]
 
 
 def test_the_log_tells_what_was_asked_and_what_came(

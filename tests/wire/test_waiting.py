@@ -146,6 +146,29 @@ def test_eight_threads_that_wait_a_second_have_waited_a_second() -> None:
     assert clock.seconds() == pytest.approx(0.1, abs=0.05)
 
 
+def test_time_in_which_nothing_was_held_up_is_not_counted(make_client: MakeClient) -> None:
+    """A failure an hour ago leaves the budget of the next one as it was."""
+    with Server(reply(b"oops", 500), reply(b"1"), reply(b"oops", 500), reply(b"2")) as server:
+        client = make_client(server.origin, http_budget=0.2)
+        assert get(client) == b"1"
+        time.sleep(0.3)
+        assert get(client) == b"2"
+
+
+def test_h12_a_failure_inside_a_success_is_waited_for_like_any_other(make_client: MakeClient) -> None:
+    """A decoder that reads `status: 503` in the envelope says so, and the page is asked for again."""
+
+    def decode(answer: Answer) -> object:
+        envelope = answer.json()
+        if envelope["status"] == 503:
+            raise UnavailableError("Conductrics failed (503).", status=503)
+        return envelope["data"]
+
+    with Server(*[reply(b'{"status": 503}')] * 5, reply(b'{"status": 200, "data": [1]}')) as server:
+        assert make_client(server.origin).get("/", {}, decode) == [1]
+        assert len(server.asked) == 6
+
+
 def test_the_number_of_attempts_is_bounded_whatever_the_clock_says(make_client: MakeClient) -> None:
     """A vendor that fails instantly, with no back-off left, is not asked for ever."""
     with Server(reply(b"oops", 500)) as server:

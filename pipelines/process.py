@@ -1,0 +1,98 @@
+"""The process around a command: its standard streams, the signals that end it, and the code it ends with."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import IO, NoReturn
+
+# A signal ends the process within so many seconds, whatever it is doing. Nothing is lost then: what is
+# committed is safe, as it is after kill -9, and the lock is the kernel's.
+GRACE = 20.0
+
+
+def guard_streams() -> None:
+    """Standard streams that a run survives: closed ones lead nowhere, and a reader may leave.
+
+    Without this, the warehouse file could be opened as number 1 or 2, and what is printed would go into it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = _guarded(sys.stdout, sys.__stdout__, 1)
+    sys.stderr = _guarded(sys.stderr, sys.__stderr__, 2)
+
+
+def _guarded(stream: IO[str] | None, original: IO[str] | None, number: int) -> IO[str]:
+    if stream is not None and stream is not original:
+        return stream  # somebody captures what is printed
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Forgiving(number, "w", closefd=False)),
+        encoding=getattr(stream, "encoding", None) or "utf-8",
+        errors="backslashreplace",
+        line_buffering=number == 2 or os.isatty(number),
+    )
+
+
+class _Forgiving(io.FileIO):
+    """Takes everything: what cannot be written (nobody reads, no space) is forgotten."""
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+        with suppress(OSError):
+            if (written := super().write(data)) is not None:
+                return written
+        return len(data)
+
+
+class Stopped(SystemExit):
+    """Raised in the main thread by SIGINT and SIGTERM. Not a KeyboardInterrupt, which dlt would wrap."""
+
+
+class Signals:
+    """SIGINT and SIGTERM raise `Stopped` once, wherever the main thread is; a second one ends the process.
+
+    Some code swallows what a signal handler raises (a destructor, a library's callback), and some does not come
+    back to Python for long. So a thread of its own, which no work holds up, ends the process after `GRACE`.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._wakes, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name="signals", daemon=True).start()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    @property
+    def exit_code(self) -> int | None:
+        """128 and the signal's number, once one was received."""
+        return None if self.received is None else 128 + self.received
+
+    def _stop(self, number: int, _frame: object) -> NoReturn:
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = signal.Signals(number)
+        raise Stopped(128 + number)
+
+    def _watch(self) -> None:
+        stopping = (signal.SIGINT, signal.SIGTERM)
+        while (number := os.read(self._wakes, 1)[0]) not in stopping:
+            pass
+        time.sleep(GRACE)
+        os._exit(128 + number)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with this code, whatever becomes of the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    sys.exit(code)

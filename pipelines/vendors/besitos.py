@@ -1,0 +1,43 @@
+"""A run of Besitos: the two walks window by window, then the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files
+from sources import besitos
+from sources.besitos import BesitosSettings
+from sources.besitos.check import check
+
+
+def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
+    """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for."""
+    for stream, window in besitos.plan(state, settings, asked.start, asked.end):
+        for part in besitos.parts(stream, window, settings, asked.window_days, due=not asked.start):
+            read = partial(besitos.besitos, part.start, part.end, streams=[stream])
+            yield Step(f"{stream} {part}", partial(_feed, read))
+    if settings.besitos_partner_id and not asked.start:
+        yield Step("catalogue", lambda _on_page: besitos.besitos().with_resources("offers", "deals"))
+
+
+def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:
+    """The source without its lists: they are a step of their own."""
+    return read(on_page=on_page).with_resources("conversion_events", "rejected_rows", "windows")
+
+
+def views(settings: BesitosSettings) -> dict[str, str]:
+    """`conversions`, by the settings that say what a reversal takes."""
+    return sql_files(besitos, reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower())
+
+
+VENDOR = Vendor(
+    name="besitos",
+    settings=BesitosSettings,
+    steps=steps,
+    check=check,
+    views=views,
+    statements={"conversion_events": "is_reversal"},
+    days={"conversion_events": "occurred_on"},
+)

@@ -1,0 +1,55 @@
+"""Current lists that a vendor shows whole: what left the list stays in the table, as no longer current."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.pipeline import PipelineContext
+from dlt.common.configuration.container import Container
+
+from sources.columns import UTC_MICROSECONDS, now
+from sources.records import dumps
+
+# What every list table ends with.
+CURRENCY_FIELDS = (
+    ("extra", pa.string()),
+    pa.field("is_current", pa.bool_(), nullable=False),
+    pa.field("last_seen_at", UTC_MICROSECONDS, nullable=False),
+)
+
+
+def confirmed(fetch: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """A list; an empty one is asked for twice before it is believed."""
+    return fetch() or fetch()
+
+
+def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schema) -> pa.Table:
+    """The table of a list just read, and of what was current at the destination but stands in it no more.
+
+    `rows` have the schema's columns but for `is_current` and `last_seen_at`; the first column is the key. To be
+    merged on the key: ended rows keep their names and when they were last seen.
+    """
+    key = schema.names[0]
+    seen_at = now()
+    current = {row[key]: {**row, "is_current": True, "last_seen_at": seen_at} for row in rows}
+    ended = [{**row, "is_current": False} for row in _known(table, schema) if row[key] not in current]
+    return pa.Table.from_pylist([*current.values(), *ended], schema=schema)
+
+
+def _known(table: str, schema: pa.Schema) -> list[dict[str, Any]]:
+    """The rows that the active pipeline's destination holds as current; none where it has no such table yet."""
+    context = Container()[PipelineContext]
+    if not context.is_active() or table not in dlt.current.source_schema().data_table_names(seen_data_only=True):
+        return []
+    with context.pipeline().sql_client() as client:
+        columns = ", ".join(client.escape_column_name(name) for name in schema.names)
+        target = client.make_qualified_table_name(table)
+        found = client.execute_sql(f"select {columns} from {target} where is_current")  # noqa: S608
+    return [dict(zip(schema.names, map(_plain, row), strict=True)) for row in found or []]
+
+
+def _plain(value: Any) -> Any:
+    return dumps(value) if isinstance(value, dict | list) else value

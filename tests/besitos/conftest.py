@@ -1,0 +1,42 @@
+"""A sandbox and a warehouse for every test, and nothing of the developer's own settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sandbox import Sandbox, Variants, World
+from tests.support import House
+
+MakeHouse = Callable[..., House]
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working directory, and no setting of ours in the environment."""
+    for name in list(os.environ):
+        if name.startswith(("BESITOS_", "CONVERSYNC_", "HTTP_BUDGET", "SOURCES__")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
+    """`make_house(world, variants, besitos_page_size="2")`: a house whose sandbox serves until the test ends."""
+    with ExitStack() as stack:
+
+        def make(world: World | None = None, variants: Variants | None = None, **settings: str) -> House:
+            sandbox = stack.enter_context(Sandbox(world or World(days=1), variants=variants))
+            return House(sandbox, tmp_path, {name.upper(): value for name, value in settings.items()})
+
+        yield make
+
+
+@pytest.fixture
+def house(make_house: MakeHouse) -> House:
+    """A house whose sandbox waits for scripted rows."""
+    return make_house()

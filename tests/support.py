@@ -1,0 +1,232 @@
+"""What a reader of the tables sees: loads from the sandbox, the tables as rows, and the oracle beside them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+# In-process runs look for settings here, where there are none, and not in the developer's own .dlt/.
+os.environ["DLT_PROJECT_DIR"] = str(Path(__file__).parent)
+
+from pipelines.warehouse import Warehouse, settle_dlt
+
+settle_dlt("CRITICAL")
+
+import duckdb
+from dlt.common.configuration.specs import configspec
+
+from pipelines.load import SourceReport, StepReport, load
+from pipelines.vendors import Asked, Vendor, vendors
+from sandbox import Request, Sandbox, Statement, Totals
+from sandbox.besitos import totals, totals_by_offer
+from sources.besitos import BesitosSettings
+from sources.columns import zone
+
+CONVERSYNC = Path(sys.executable).with_name("conversync")
+FEED = "/data/partner/conversions"
+ASKED_ALWAYS = {"from_date", "to_date", "per_page", "page"}
+# What a second run may change: when it ran, and how often it met what it had set aside.
+OF_THE_RUN = {"_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "last_seen", "times_seen"}
+OF_THE_RUN |= {"first_seen_at", "reversal_seen_at"}
+
+
+class Quiet:
+    """A progress that nobody watches."""
+
+    def step(self, dataset: str, label: str) -> None:
+        """Nothing is said."""
+
+    def page(self, received: int, announced: int) -> None:
+        """Nothing is said."""
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """Nothing is said."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Finished:
+    """The installed command in a process of its own, with nothing in its environment but what is given."""
+    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd)}
+    ended = subprocess.run(
+        [CONVERSYNC, *arguments],
+        cwd=cwd,
+        env={**clean, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Finished(ended.returncode, ended.stdout, ended.stderr)
+
+
+@dataclass
+class House:
+    """One sandbox, and one warehouse that is loaded from it as the command does, in this process."""
+
+    sandbox: Sandbox
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file."""
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, for the command in its own process."""
+        own = {"BESITOS_TOKEN": self.sandbox.token, "BESITOS_URL": self.sandbox.url}
+        return {**own, "CONVERSYNC_WAREHOUSE": str(self.path), **self.settings}
+
+    def run(
+        self, start: object = None, end: object = None, *, window_days: int = 400, vendor: Vendor | None = None
+    ) -> SourceReport:
+        """One run, as it ended; what it asked is checked."""
+        asked = Asked(start and str(start), end and str(end), window_days)  # type: ignore[arg-type] # both are texts
+        before = len(self.sandbox.requests)
+        saved = dict(os.environ)
+        try:
+            os.environ.update(self.environment)
+            [report] = load(Warehouse(self.path), [vendor or vendors()["besitos"]], asked, Quiet())
+        finally:
+            os.environ.clear()
+            os.environ.update(saved)
+        asked_rightly(self.sandbox, self.sandbox.requests[before:])
+        return report
+
+    def load(
+        self, start: object = None, end: object = None, *, window_days: int = 400, vendor: Vendor | None = None
+    ) -> SourceReport:
+        """One run that loads everything it should, with nothing set aside anew."""
+        report = self.run(start, end, window_days=window_days, vendor=vendor)
+        if report.error is not None:
+            raise report.error
+        assert report.exit_code == 0
+        return report
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a question to the warehouse."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def held(self) -> dict[str, list[Statement]]:
+        """`held` of this warehouse."""
+        return held(self.path)
+
+
+def vendor_at(sandbox: Sandbox) -> Vendor:
+    """Besitos to a machine whose clock is the sandbox world's: for nights that are simulated."""
+
+    @configspec
+    class Clocked(BesitosSettings):
+        def today(self) -> date:
+            return sandbox.world.now.astimezone(zone(self.besitos_zone, "besitos_zone")).date()
+
+    return replace(vendors()["besitos"], settings=Clocked)
+
+
+def asked_rightly(sandbox: Sandbox, requests: list[Request]) -> None:
+    """Every request is ours, whole, to the one address, with the one credential; no link was followed."""
+    for request in requests:
+        assert (request.method, request.path) == ("GET", FEED)
+        assert set(request.query) - {"is_reverse", "user_id", "offer_id", "type"} == ASKED_ALWAYS
+        assert date.fromisoformat(request.query["from_date"]) <= date.fromisoformat(request.query["to_date"])
+        assert request.query.get("is_reverse", "true") == "true"
+        assert request.headers["authorization"] == f"Bearer {sandbox.token}"
+        assert request.headers["host"] == f"127.0.0.1:{sandbox.port}"
+        assert sandbox.token not in request.target
+
+
+def pages(requests: list[Request], stream: str = "conversions") -> list[int]:
+    """The pages of one stream in the order they were asked for."""
+    kind = "true" if stream == "reversals" else None
+    return [int(one.query["page"]) for one in requests if one.query.get("is_reverse") == kind]
+
+
+def windows(requests: list[Request], stream: str = "conversions") -> list[tuple[str, str]]:
+    """The windows of one stream in the order they were asked for."""
+    kind = "true" if stream == "reversals" else None
+    ours = [one for one in requests if one.query.get("is_reverse") == kind]
+    return list(dict.fromkeys((one.query["from_date"], one.query["to_date"]) for one in ours))
+
+
+def held(warehouse: Path, dataset: str = "besitos") -> dict[str, list[Statement]]:
+    """By event_key, every statement in the table, oldest first: the last one is open, the others closed by their next."""
+    columns = [one.name for one in fields(Statement)]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        rows = connection.execute(
+            f"select {', '.join(columns)}, valid_from, valid_to from {dataset}.conversion_events order by valid_from"
+        ).fetchall()
+    found: dict[str, list[Statement]] = {}
+    closed: dict[str, datetime | None] = {}
+    for *values, valid_from, valid_to in rows:
+        statement = Statement(*values)
+        history = found.setdefault(statement.event_key, [])
+        assert not history or closed[statement.event_key] == valid_from, statement.event_key
+        history.append(statement)
+        closed[statement.event_key] = valid_to
+    assert {key for key, until in closed.items() if until is not None} == set()
+    return found
+
+
+def held_is_the_oracles(house: House) -> None:
+    """Every statement of the reads so far is held, in order; and the view adds up to the same, by offer too."""
+    oracle, reads = house.sandbox.besitos.oracle, house.sandbox.besitos.reads
+    expected = oracle.held(reads)
+    assert house.held() == expected
+    standing = [history[-1] for history in expected.values()]
+    assert view_totals(house.path) == totals_by_offer(standing)
+    assert sum(view_totals(house.path).values(), Totals()) == totals(standing)
+
+
+def view_totals(warehouse: Path, dataset: str = "besitos") -> dict[str | None, Totals]:
+    """The sums of the view `conversions` by offer, named as the oracle names them."""
+    sums = ", ".join(
+        f"coalesce(sum({name}), 0)"
+        for name in ("payout", "reversed_payout", "net_payout", "reward", "reversed_reward", "net_reward")
+    )
+    counts = "count(*) filter (not is_orphan), count(*) filter (is_reversed), count(*) filter (is_orphan)"
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = connection.execute(f"select offer_id, {counts}, {sums} from {dataset}.conversions group by offer_id")
+        return {row[0]: Totals(*row[1:4], *map(Decimal, row[4:])) for row in rows.fetchall()}
+
+
+def tables(warehouse: Path, dataset: str = "besitos") -> dict[str, Counter[tuple[Any, ...]]]:
+    """Every table and view as its rows, apart from windows, dlt's own, and what belongs to a run."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        names = connection.execute(
+            "select table_name from information_schema.tables where table_schema = ? and table_name <> 'windows' "
+            "and not starts_with(table_name, '_dlt')",
+            [dataset],
+        ).fetchall()
+        found = {}
+        for [name] in names:
+            rows = connection.execute(f"select * exclude ({_present(connection, dataset, name)}) from {dataset}.{name}")
+            found[name] = Counter(rows.fetchall())
+    return found
+
+
+def _present(connection: duckdb.DuckDBPyConnection, dataset: str, table: str) -> str:
+    columns = connection.execute(
+        "select column_name from information_schema.columns where table_schema = ? and table_name = ?", [dataset, table]
+    ).fetchall()
+    return ", ".join(name for [name] in columns if name in OF_THE_RUN) or "null"
