@@ -13,8 +13,8 @@ from wire.errors import ConversyncError
 
 def origins(chosen: Any) -> Iterator[tuple[str, str, str]]:
     """Name, value and origin of every setting; a secret's value is never shown."""
-    from dlt.common.configuration.utils import get_resolved_traces
     from dlt.common.configuration.specs.base_configuration import is_secret_hint
+    from dlt.common.configuration.utils import get_resolved_traces
 
     found = {trace.key: trace.provider_name for trace in get_resolved_traces().resolved_traces}
     for name, hint in chosen.get_resolvable_fields().items():

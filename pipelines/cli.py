@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="conversync",
-    help="Reads conversion data from marketing vendors into DuckDB or any other dlt destination, exactly and incrementally.",
+    help="Reads conversion data from marketing vendors into DuckDB, or any other dlt destination, exactly.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,19 +34,33 @@ class LogFormat(StrEnum):
 
 
 Source = Annotated[
-    list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Which sources; all that have their settings if none is named.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[SOURCE]...", help="Which sources; all that have their settings if none is named."
+    ),
 ]
 WarehousePath = Annotated[
-    str | None, typer.Option("--warehouse", metavar="PATH", help="The DuckDB file. [default: $CONVERSYNC_WAREHOUSE, or warehouse.duckdb]")
+    str | None,
+    typer.Option(
+        "--warehouse",
+        metavar="PATH",
+        help="The DuckDB file. [default: $CONVERSYNC_WAREHOUSE, or warehouse.duckdb]",
+    ),
 ]
-Destination = Annotated[str, typer.Option(metavar="NAME", help="A dlt destination, with its credentials in .dlt/.")]
-Project = Annotated[str | None, typer.Option(metavar="DIR", help="The folder whose .dlt/ holds the settings. [default: .]")]
+Destination = Annotated[
+    str, typer.Option(metavar="NAME", help="A dlt destination, with its credentials in .dlt/.")
+]
+Project = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The folder whose .dlt/ holds the settings. [default: .]")
+]
 Format = Annotated[LogFormat, typer.Option("--log-format", help="Lines to read, or JSON objects.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what dlt and the client do.")]
 
 
 @app.callback(invoke_without_command=True)
-def options(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
     """Options of every command."""
     if version:
         from importlib.metadata import version as installed
@@ -58,13 +72,21 @@ def options(version: Annotated[bool, typer.Option("--version", help="Show the ve
 @app.command()
 def load(
     source: Source = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")
+    ] = None,
     window: Annotated[str, typer.Option(metavar="31d", help="How many days are committed together.")] = "31d",
     destination: Destination = "duckdb",
     warehouse: WarehousePath = None,
-    wait: Annotated[str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")] = "0s",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")] = False,
+    wait: Annotated[
+        str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")
+    ] = "0s",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
+    ] = False,
     project: Project = None,
     log_format: Format = LogFormat.text,
     debug: Debug = False,
@@ -151,7 +173,9 @@ def status(
 
 
 @app.command()
-def demo(folder: Annotated[str, typer.Option(metavar="DIR", help="Where the demo's warehouse goes.")] = "demo") -> None:
+def demo(
+    folder: Annotated[str, typer.Option(metavar="DIR", help="Where the demo's warehouse goes.")] = "demo",
+) -> None:
     """Start the sandbox, load a backfill and three nights from it, and show what an analyst sees.
 
     Example: `conversync demo`
@@ -169,7 +193,9 @@ def sandbox(
     port: Annotated[int, typer.Option(metavar="N", help="The port on loopback; 0 takes any free one.")] = 0,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed tells another story.")] = 7,
     days: Annotated[int, typer.Option(metavar="N", help="How many days of conversions, up to today.")] = 90,
-    variant: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="One of the vendor's open questions.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="One of the vendor's open questions.")
+    ] = None,
 ) -> None:
     """Serve the vendors on loopback until interrupted, and print the settings to use.
 
@@ -208,7 +234,9 @@ def choose(names: list[str]) -> list[vendors.Vendor]:
         if name not in known:
             raise SettingsError(f'There is no source "{name}"; the sources are {", ".join(known)}.')
     chosen = [known[name] for name in dict.fromkeys(names)]
-    chosen = chosen or [vendor for vendor in known.values() if settings.is_configured(vendor.settings, vendor.name)]
+    chosen = chosen or [
+        vendor for vendor in known.values() if settings.is_configured(vendor.settings, vendor.name)
+    ]
     if not chosen:
         raise SettingsError(
             "No source has its settings. For Besitos, "

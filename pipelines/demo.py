@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,23 +46,15 @@ def demo(folder: Path) -> int:
             world.now = datetime.combine(today, RUN_AT, world.now.tzinfo)
             if night == 1:
                 _hiccup(sandbox)
-            [report] = load(warehouse, [vendors()["besitos"]], Asked(end=str(today)), Lines(_Nowhere(), "text"))
+            [report] = load(
+                warehouse, [vendors()["besitos"]], Asked(end=str(today)), Lines(StringIO(), "text")
+            )
             if report.error:
                 raise report.error
             _tell(console, report, today, first=night == NIGHTS, hiccup=night == 1)
         right = _compare(console, warehouse, sandbox)
     _closing(console, warehouse)
     return 0 if right else 1
-
-
-class _Nowhere:
-    """A stream for progress lines that nobody reads."""
-
-    def write(self, _text: str) -> int:
-        return 0
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 @contextmanager
@@ -110,20 +103,33 @@ def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
 
     oracle = sandbox.besitos.oracle.totals()
     with duckdb.connect(str(warehouse.path), read_only=True) as connection:
-        ours = connection.execute(_TOTALS).fetchone()
+        [ours] = connection.execute(_TOTALS).fetchall()
         offers = connection.execute(_BY_OFFER).fetchall()
-        late = connection.execute(_LATE).fetchone()
-    theirs = (oracle.conversions, oracle.reversals, oracle.gross_payout, oracle.reversed_payout, oracle.net_payout)
-    _table(console, "\nNet revenue by offer (USD)", _OFFER_HEADS, [[_cell(value) for value in row] for row in offers])
-    lines = zip(("conversions", "reversals", "gross payout", "reversed", "net revenue"), ours, theirs, strict=True)
+        late = connection.execute(_LATE).fetchall()
+    theirs = (
+        oracle.conversions,
+        oracle.reversals,
+        oracle.gross_payout,
+        oracle.reversed_payout,
+        oracle.net_payout,
+    )
+    _table(
+        console,
+        "\nNet revenue by offer (USD)",
+        _OFFER_HEADS,
+        [[_cell(value) for value in row] for row in offers],
+    )
+    lines = zip(
+        ("conversions", "reversals", "gross payout", "reversed", "net revenue"), ours, theirs, strict=True
+    )
     cells = [(name, _cell(a), _cell(b), "=" if a == b else "NOT EQUAL") for name, a, b in lines]
     _table(console, "\nThe warehouse beside the sandbox's own books", ("", "warehouse", "sandbox", ""), cells)
-    if late and late[0]:
+    for transaction, amount, days in late:
         console.print(
-            f"\n  The latest reversal took back ${late[1]:,.2f} of transaction {late[0]}, "
-            f"earned {late[2]} days before we learned of it."
+            f"\n  The latest reversal took back ${amount:,.2f} of transaction {transaction}, "
+            f"earned {days} days before we learned of it."
         )
-    return tuple(ours) == theirs
+    return bool(ours == theirs)
 
 
 def _cell(value: Any) -> str:

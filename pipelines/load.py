@@ -87,7 +87,9 @@ def load(
     destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
     with warehouse.locked(wait) as folder, warehouse.held(wait):
         return [
-            _load(pipeline_for(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress)
+            _load(
+                pipeline_for(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress
+            )
             for vendor in chosen
         ]
 
@@ -183,10 +185,15 @@ def _evidence(pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int) 
 
 
 # Of the loads whose ids are put in; each is asked once its load stands in `_dlt_loads`.
-_WINDOWS = "select received, rejected, rejected_new, unknown_fields from {table} where _dlt_load_id in ({ids})"
-_ADDED = "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
+_WINDOWS = (
+    "select received, rejected, rejected_new, unknown_fields from {table} where _dlt_load_id in ({ids})"
+)
+_ADDED = (
+    "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
+)
 _RESTATED = (
-    "select count(*) from {table} where valid_to in (select valid_from from {table} where _dlt_load_id in ({ids}))"
+    "select count(*) from {table} "
+    "where valid_to in (select valid_from from {table} where _dlt_load_id in ({ids}))"
 )
 
 
@@ -227,8 +234,12 @@ def sentence(error: BaseException) -> ConversyncError | None:
             return seen
         text = str(seen)
         if "Could not set lock on file" in text or "Conflicting lock is held" in text:
-            return LockedError("Somebody has the warehouse file open; close that session, or wait for it with --wait 30m.")
+            return LockedError(
+                "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
+            )
         if (isinstance(seen, OSError) and seen.errno == errno.ENOSPC) or "No space left on device" in text:
-            return ConversyncError("The disk is full; what was committed before is safe. Make room and run it again.")
+            return ConversyncError(
+                "The disk is full; what was committed before is safe. Make room and run it again."
+            )
         seen = seen.__cause__ or seen.__context__
     return None

@@ -45,7 +45,7 @@ class Lines:
     def say(self, text: str, **fields: Any) -> None:
         """One line: the text, or the fields as JSON."""
         with suppress(OSError, ValueError):
-            print(json.dumps(fields) if self._json else text, file=self._stream, flush=True)  # noqa: T201
+            print(json.dumps(fields) if self._json else text, file=self._stream, flush=True)
 
 
 class Bar:
@@ -87,7 +87,11 @@ def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) ->
     """The table at the end of a run, on standard output, with a sentence for everything that wants one."""
     with suppress(OSError, ValueError):
         if log_format == "json":
-            print(json.dumps({"event": "summary", "warehouse": warehouse, "sources": [_fields(r) for r in reports]}))  # noqa: T201
+            print(
+                json.dumps(
+                    {"event": "summary", "warehouse": warehouse, "sources": [_fields(r) for r in reports]}
+                )
+            )
         else:
             _table(reports, warehouse)
 
@@ -101,11 +105,12 @@ def show_status(tables: Sequence[TableStatus], log_format: str) -> None:
     """A table of tables, or a JSON object a line."""
     if log_format == "json":
         for table in tables:
-            print(json.dumps(table.fields()))  # noqa: T201
+            print(json.dumps(table.fields()))
         return
     heads = ("table", "rows", "newest day", "read through", "last load (UTC)")
     cells = [
-        (f"{t.dataset}.{t.table}", f"{t.rows:,}", t.newest or "", t.through or "", t.last_loaded or "") for t in tables
+        (f"{t.dataset}.{t.table}", f"{t.rows:,}", t.newest or "", t.through or "", t.last_loaded or "")
+        for t in tables
     ]
     _print_table(None, heads, cells)
 
@@ -173,11 +178,16 @@ def notes(report: SourceReport) -> Iterator[str]:
     if new:
         yield f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}"
     if known:
-        yield f"{report.dataset}: {rows(known)} known from earlier {'stays' if known == 1 else 'stay'} aside. See: {query}"
+        stay = "stays" if known == 1 else "stay"
+        yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
     for name, count in report.unknown_fields.items():
         yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
     if report.error:
-        done = f" {len(report.steps)} windows before it are loaded; the next run goes on there." if report.steps else ""
+        done = (
+            f" {len(report.steps)} windows before it are loaded; the next run goes on there."
+            if report.steps
+            else ""
+        )
         yield f"{report.dataset}: {explain(report.error)}{done}"
 
 

@@ -37,9 +37,13 @@ def resolve(settings: type[T], vendor: str) -> T:
         name = next(iter(missing.traces))
         raise SettingsError(f"{name} is not set: {where(name)}.") from None
     except ConfigValueCannotBeCoercedException as wrong:
-        raise SettingsError(f"{wrong.field_name} cannot be read as {_name(wrong.hint)}: {where(wrong.field_name)}.") from None
+        raise SettingsError(
+            f"{wrong.field_name} cannot be read as {_name(wrong.hint)}: {where(wrong.field_name)}."
+        ) from None
     except ConfigurationException as other:
-        raise SettingsError(f"The settings of {vendor} cannot be read: {str(other).splitlines()[0]}") from None
+        raise SettingsError(
+            f"The settings of {vendor} cannot be read: {str(other).splitlines()[0]}"
+        ) from None
 
 
 def where(name: str) -> str:

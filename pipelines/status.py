@@ -40,12 +40,18 @@ def status(warehouse: Warehouse, vendors: Sequence[Vendor], folder: Path) -> lis
         state = restored(pipeline, vendor.name)
         if pipeline.default_schema_name:
             with understood(), pipeline.sql_client() as client:
-                found += _tables(client, vendor, pipeline.default_schema.data_table_names(seen_data_only=True), state)
+                found += _tables(
+                    client, vendor, pipeline.default_schema.data_table_names(seen_data_only=True), state
+                )
     return found
 
 
-def _tables(client: Any, vendor: Vendor, tables: Sequence[str], state: dict[str, Any]) -> Iterator[TableStatus]:
-    through = min((s["through"] for s in state.values() if isinstance(s, dict) and "through" in s), default=None)
+def _tables(
+    client: Any, vendor: Vendor, tables: Sequence[str], state: dict[str, Any]
+) -> Iterator[TableStatus]:
+    through = min(
+        (s["through"] for s in state.values() if isinstance(s, dict) and "through" in s), default=None
+    )
     [[loaded]] = client.execute_sql(
         f"select max(inserted_at) from {client.make_qualified_table_name('_dlt_loads')} where status = 0"  # noqa: S608
     )

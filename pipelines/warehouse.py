@@ -42,7 +42,9 @@ class Warehouse:
 
     def __post_init__(self) -> None:
         if self.destination == "duckdb" and self.path.is_dir():
-            raise SettingsError(f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb.")
+            raise SettingsError(
+                f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb."
+            )
 
     def __str__(self) -> str:
         return str(self.path) if self.destination == "duckdb" else self.destination

@@ -7,8 +7,8 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.pipeline import PipelineContext
 from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 
 from sources.columns import UTC_MICROSECONDS, now
 from sources.records import dumps
@@ -42,9 +42,12 @@ def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schem
 def _known(table: str, schema: pa.Schema) -> list[dict[str, Any]]:
     """The rows that the active pipeline's destination holds as current; none where it has no such table yet."""
     context = Container()[PipelineContext]
-    if not context.is_active() or table not in dlt.current.source_schema().data_table_names(seen_data_only=True):
+    if not context.is_active() or table not in dlt.current.source_schema().data_table_names(
+        seen_data_only=True
+    ):
         return []
-    with context.pipeline().sql_client() as client:
+    pipeline: Any = context.pipeline()
+    with pipeline.sql_client() as client:
         columns = ", ".join(client.escape_column_name(name) for name in schema.names)
         target = client.make_qualified_table_name(table)
         found = client.execute_sql(f"select {columns} from {target} where is_current")  # noqa: S608

@@ -50,7 +50,9 @@ def casefold(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text in the form in which ids that ignore case are compared."""
     if pc.all(pc.string_is_ascii(text)).as_py() is not False:
         return pc.ascii_lower(text)
-    return pa.chunked_array([[t.casefold() if t is not None else None for t in text.to_pylist()]], pa.string())
+    return pa.chunked_array(
+        [[t.casefold() if t is not None else None for t in text.to_pylist()]], pa.string()
+    )
 
 
 def digest(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
@@ -60,7 +62,9 @@ def digest(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
     """
     parts = ", ".join(f'coalesce(cast("{name}" as varchar), chr(30))' for name in columns)
     # Instants as numbers: their text would follow the session's zone.
-    numbers = [c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in table.select(columns).columns]
+    numbers = [
+        c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in table.select(columns).columns
+    ]
     _fingerprints().register("batch", pa.table(numbers, names=list(columns)))
     result = _fingerprints().execute(f"select md5(concat_ws(chr(31), {parts})) from batch").to_arrow_table()  # noqa: S608
     _fingerprints().unregister("batch")

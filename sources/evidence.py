@@ -96,7 +96,9 @@ class Aside:
             self.add(rejected, page)
         superseded = 0
         for event, raw in spools.superseded([walk.spool for walk in walks], columns):
-            reason = f"superseded: another row of {event} came in the same walk, and the later or greater was kept"
+            reason = (
+                f"superseded: another row of {event} came in the same walk, and the later or greater was kept"
+            )
             self.add(Rejected(raw, reason), None)
             superseded += 1
         return superseded

@@ -73,8 +73,13 @@ class Decoded:
 class Kind(Protocol):
     """How one JSON value becomes one value of an Arrow column."""
 
-    arrow: pa.DataType
-    json: Any
+    @property
+    def arrow(self) -> pa.DataType:
+        """The column's Arrow type."""
+
+    @property
+    def json(self) -> Any:
+        """What msgspec is to decode the value as."""
 
     def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
         """The column, and how many of the values were JSON strings; raises where in doubt."""
@@ -264,7 +269,15 @@ class PageDecoder:
         """One page; raises UntrustedAnswerError where something is wrong outside its rows."""
         try:
             return self._fast(body)
-        except (Doubt, ValueError, TypeError, OverflowError, KeyError, msgspec.DecodeError, pa.ArrowException):
+        except (
+            Doubt,
+            ValueError,
+            TypeError,
+            OverflowError,
+            KeyError,
+            msgspec.DecodeError,
+            pa.ArrowException,
+        ):
             return self._strict(body)
 
     def _fast(self, body: bytes) -> Decoded:

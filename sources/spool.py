@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.dataset
@@ -24,11 +24,13 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
+        self.schema: pa.Schema | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
 
     def write(self, table: pa.Table) -> None:
         """Adds a table; all of one spool have the same schema."""
         if self._writer is None:
+            self.schema = table.schema
             self._writer = pa.ipc.new_file(str(self.path), table.schema)
         self._writer.write_table(table)
         self.rows += table.num_rows
@@ -53,7 +55,7 @@ class Spools:
         self._count = 0
         self._connection: Any = None
 
-    def __enter__(self) -> Spools:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -88,14 +90,21 @@ class Spools:
         return not self._ask(differences, one=one, other=other).fetchall()
 
     def fold(self, spools: Sequence[Spool]) -> Iterator[pa.Table]:
-        """One statement for each event: the last walk's that has it; there, the greatest (date_time, hash)."""
+        """One statement for each event: the last walk's that has it; there, the greatest (date_time, hash).
+
+        At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
+        """
+        schema = next((spool.schema for spool in spools if spool.schema is not None), None)
+        if schema is None:
+            return
+        yield schema.empty_table()
         if len(spools) == 1 and self.events(spools[0]) == spools[0].rows:
             yield from spools[0].tables()
             return
         query = f"select * exclude (walk, place) from ({self._ranked(spools)}) where place = 1"  # noqa: S608
         reader = self._ask(query, **self._named(spools)).to_arrow_reader(20_000)
         for batch in reader:
-            yield pa.Table.from_batches([batch])
+            yield pa.Table.from_batches([batch]).cast(schema)
 
     def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
         """(event_key, JSON of `columns`) of each content that lost against another one in the same walk."""
@@ -123,13 +132,19 @@ class Spools:
             for number, name in enumerate(cls._named(spools))
         )
         order = "walk desc, date_time desc, statement_hash desc"
-        return f"select *, row_number() over (partition by event_key order by {order}) as place from ({walks})"  # noqa: S608
+        return (
+            f"select *, row_number() over (partition by event_key order by {order}) as place from ({walks})"  # noqa: S608
+        )
 
     def _ask(self, query: str, **spools: Spool) -> Any:
         if self._connection is None:
             import duckdb
 
-            config = {"memory_limit": MEMORY, "threads": 2, "temp_directory": f"{self._folder.name}/spill"}
+            config: dict[str, Any] = {
+                "memory_limit": MEMORY,
+                "threads": 2,
+                "temp_directory": f"{self._folder.name}/spill",
+            }
             self._connection = duckdb.connect(config=config)
         for name, spool in spools.items():
             self._connection.register(name, pyarrow.dataset.dataset(str(spool.path), format="ipc"))

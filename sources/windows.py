@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
-
 from wire.errors import SettingsError
 
 # Where no start is set, the first run reads half a year.

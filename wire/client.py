@@ -108,7 +108,7 @@ class Client:
 
         `path` begins with "/" and is percent-encoded; `label` stands for it in errors and logs where it holds
         a secret. `json` is sent exactly, Decimals as written. `decode` may raise UntrustedAnswerError (it
-        is asked for again, a few times) or UnavailableError (then it is waited for as after a 5xx). With
+        is asked for again, a few times) or UnavailableError (it is waited for as after a 5xx). With
         `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
         `in_doubt`, `retry_after`.
         Raises CredentialsError, UnavailableError, UntrustedAnswerError; SettingsError for an unusable header.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox.readings import parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,25 +71,4 @@ class Variants:
 
 def parse_variants(pairs: Iterable[str], base: Variants | None = None) -> Variants:
     """`["order=newest", "page_cap=100", "ignores=page,per_page"]` over `base`; ValueError says why not."""
-    hints = get_type_hints(Variants)
-    changes: dict[str, Any] = {}
-    for pair in pairs:
-        name, _, text = pair.partition("=")
-        if name not in hints:
-            raise ValueError(f"no variant {name!r}; there are {', '.join(f.name for f in fields(Variants))}")
-        changes[name] = _value(name, text, hints[name])
-    return replace(base or Variants(), **changes)
-
-
-def _value(name: str, text: str, kind: Any) -> object:
-    if get_origin(kind) is Literal:
-        if text not in get_args(kind):
-            raise ValueError(f"variant {name} is one of {', '.join(get_args(kind))}, not {text!r}")
-        return text
-    if kind is bool:
-        if text not in ("true", "false"):
-            raise ValueError(f"variant {name} is true or false, not {text!r}")
-        return text == "true"
-    if get_origin(kind) is frozenset:
-        return frozenset(part for part in text.split(",") if part)
-    return kind(text)
+    return parse(pairs, base or Variants())

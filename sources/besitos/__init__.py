@@ -12,7 +12,7 @@ README.md beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -100,7 +100,7 @@ class BesitosSettings(BaseConfiguration):
 
 
 def plan(
-    state: MutableMapping[str, Any],
+    state: Mapping[str, Any],
     settings: BesitosSettings,
     start: date | str | None = None,
     end: date | str | None = None,
@@ -180,7 +180,9 @@ def _read(
             aside = Aside(known, stream, window, read_at)
             superseded = aside.add_all(walks, spools, feed.FIELD_NAMES)
             yield Routed("rejected_rows", aside.table())
-            yield Routed("windows", window_row(walks, aside, superseded, {**STREAMS[stream], **filters}, spools))
+            yield Routed(
+                "windows", window_row(walks, aside, superseded, {**STREAMS[stream], **filters}, spools)
+            )
             if not filters:
                 _move(state, settings, stream, window)
 

@@ -43,6 +43,9 @@ DEALS = pa.schema(
 )
 
 
+KINDS: dict[str, Kind] = {"name": TEXT, "budget_status": TEXT, "cpi": AMOUNT, "cpa": AMOUNT}
+
+
 def catalogue(settings: Any) -> list[DltResource]:
     """The resources `offers` and `deals` of `besitos_partner_id`, both merged on `offer_id`."""
 
@@ -71,16 +74,24 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     previous: list[dict[str, Any]] = []
     for number in range(1, MOST_PAGES + 1):
-        body = client.get(path, {"per_page": str(PER_PAGE), "page": str(number)}, lambda answer: answer.json())
+        body = client.get(
+            path, {"per_page": str(PER_PAGE), "page": str(number)}, lambda answer: answer.json()
+        )
         rows = body.get("data") if isinstance(body, dict) else body
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise UntrustedAnswerError(f"Besitos answered {path.split('/')[-2]} with something other than a list.")
+            raise UntrustedAnswerError(
+                f"Besitos answered {path.split('/')[-2]} with something other than a list."
+            )
         if not rows or rows == previous:
             break
         found += rows
         previous = rows
         meta = body.get("meta") if isinstance(body, dict) else None
-        if not isinstance(meta, dict) or not isinstance(meta.get("last_page"), int) or number >= meta["last_page"]:
+        if (
+            not isinstance(meta, dict)
+            or not isinstance(meta.get("last_page"), int)
+            or number >= meta["last_page"]
+        ):
             break
     return found
 
@@ -94,7 +105,7 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     if identity is None:
         raise UntrustedAnswerError("Besitos answered with an offer that has no id.")
     row: dict[str, Any] = {"offer_id": TEXT.strict(identity)}
-    for name, kind in {"name": TEXT, "budget_status": TEXT, "cpi": AMOUNT, "cpa": AMOUNT}.items():
+    for name, kind in KINDS.items():
         if name in schema.names:
             row[name] = _value(name, kind, rest.pop(name, None))
     if "goals" in schema.names:

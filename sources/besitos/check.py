@@ -37,7 +37,9 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
     yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
     yield from _clock(answer)
     if page.decoded.rejected:
-        yield Finding(False, f"{len(page.decoded.rejected)} rows would be set aside: {page.decoded.rejected[0].reason}")
+        yield Finding(
+            False, f"{len(page.decoded.rejected)} rows would be set aside: {page.decoded.rejected[0].reason}"
+        )
     if page.decoded.table.num_rows:
         rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
         yield _zone(pc.max(rows["occurred_at"]).as_py(), settings.besitos_zone)

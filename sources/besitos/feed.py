@@ -73,7 +73,11 @@ _STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
 def decoder() -> PageDecoder:
     """Decodes the document's page: rows under `data`, beside them `links` and `meta`."""
     return PageDecoder(
-        FIELDS, rows="data", beside=("links", "meta"), check=_original_has_payout, check_table=_originals_have_payout
+        FIELDS,
+        rows="data",
+        beside=("links", "meta"),
+        check=_original_has_payout,
+        check_table=_originals_have_payout,
     )
 
 
@@ -147,7 +151,9 @@ def _check_link(link: Any, asked: int, origins: Sequence[str]) -> None:
             f"Besitos answered with a next link to another host ({parts.hostname or 'none'}); it was not followed."
         )
     if number is not None and number <= asked:
-        raise UntrustedAnswerError(f"Besitos answered page {asked} with a next link that leads back to page {number}.")
+        raise UntrustedAnswerError(
+            f"Besitos answered page {asked} with a next link that leads back to page {number}."
+        )
 
 
 def _place(url: str) -> tuple[str, int | None]:

@@ -1,11 +1,11 @@
 """A process that has the imports behind it and forks one `conversync` for each request: hundreds of runs are cheap.
 
 Run as `python -m tests.process.nursery`. One JSON line in, one out: `{"argv", "env", "cwd", "stdout", "stderr",
-"points", "kill_at"}` starts a run and answers its `{"pid"}`; `{"wait": pid}` answers `{"code"}`. It ends with its
+"points", "kill_at", "kill_with"}` starts a run and answers its `{"pid"}`; `{"wait": pid}` answers `{"code"}`. It ends with its
 standard input. A forked run is the command as it is from `main()` on. Nothing of it was configured before the
 fork: importing dlt reads no settings.
 
-With `kill_at`, the run sends itself SIGKILL at that kill point: before each change of the file system (an audit
+With `kill_at`, the run sends itself SIGKILL (or the signal `kill_with`) at that kill point: before each change of the file system (an audit
 event) and before and after each SQL statement. `points` names a file to which the number of points met is written.
 """
 
@@ -42,7 +42,7 @@ def run(wish: dict[str, Any]) -> NoReturn:
         os.dup2(handle, number)
         os.close(handle)
     sys.argv = ["conversync", *wish["argv"]]
-    meet = _counter(wish.get("kill_at"), wish.get("points"))
+    meet = _counter(wish.get("kill_at"), wish.get("kill_with") or signal.SIGKILL, wish.get("points"))
     if meet is not None:
         sys.addaudithook(_changes(meet))
         _statements(meet)
@@ -63,7 +63,7 @@ def run(wish: dict[str, Any]) -> NoReturn:
         os._exit(code)
 
 
-def _counter(kill_at: int | None, points: str | None) -> Callable[[], None] | None:
+def _counter(kill_at: int | None, kill_with: int, points: str | None) -> Callable[[], None] | None:
     if kill_at is None and points is None:
         return None
     met = 0
@@ -75,7 +75,7 @@ def _counter(kill_at: int | None, points: str | None) -> Callable[[], None] | No
         if tally is not None:
             os.pwrite(tally, str(met).encode(), 0)
         if met == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), kill_with)
 
     return meet
 

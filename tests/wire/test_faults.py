@@ -262,7 +262,7 @@ LINES = [
 ANSWERS = st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(LINES), max_size=12).map(b"".join))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=ANSWERS)
 def test_h26_no_bytes_make_anything_but_our_errors(make_client: MakeClient, data: bytes) -> None:
     """Whatever comes back, a caller sees bytes or one of our sentences."""

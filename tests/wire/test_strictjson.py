@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.errors import UntrustedAnswerError
@@ -189,6 +189,7 @@ def literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else json.dumps(value)
 
 
+@settings(max_examples=50)
 @given(rows=st.lists(st.dictionaries(st.text(), JSON_VALUES, max_size=5), max_size=5), meta=JSON_VALUES)
 def test_every_row_comes_back_as_it_was(rows: list[dict[str, Any]], meta: object) -> None:
     """Value for value, and its raw text is the text that stood there."""
@@ -260,6 +261,7 @@ def test_what_loads_takes_the_standard_library_takes_too(body: bytes) -> None:
     assert json.loads(body.removeprefix(b"\xef\xbb\xbf"), parse_float=Decimal) == value
 
 
+@settings(max_examples=50)
 @given(value=st.dictionaries(st.text(), JSON_VALUES, max_size=4))
 def test_what_is_sent_is_what_would_be_read(value: dict[str, Any]) -> None:
     """Decimals leave as numbers, digit for digit."""

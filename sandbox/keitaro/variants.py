@@ -1,0 +1,65 @@
+"""Every question about a Keitaro tracker that nobody answers, as one setting each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variants:
+    """One kind of tracker. The defaults are the likeliest one."""
+
+    # Which tracker it is.
+    generation: Literal["new", "old"] = "new"
+    """Columns `event_id`, `datetime`, `version`, `status_history`, `conversion_type`; or `conversion_id`,
+    `postback_datetime`, `previous_status`, `original_status`. A column of the other one is unknown."""
+    edition: Literal["full", "no_api"] = "full"
+    """An edition without an API answers 402."""
+    front: Literal["tracker", "html_200", "html_404"] = "tracker"
+    """What the domain shows: the tracker, or a page that is not its API."""
+    zone: str = "Europe/Moscow"
+    """The tracker's own, for a range without `timezone`."""
+
+    # What it says of a conversion.
+    partial: Literal["gross", "net"] = "gross"
+    """`revenue` once a part of the payout was taken back: still the payout, or what is left of it."""
+    statuses: Literal["classic", "newer"] = "classic"
+    """lead, sale, rejected; or, on newer trackers, also registration, deposit, trash."""
+    misses: int = 0
+    """Every so many of the wall's conversions never reached the tracker."""
+    history: Literal["list", "text"] = "list"
+    """`status_history` as a list of objects, or as words with commas."""
+
+    # How rows are written.
+    amounts: Literal["number", "text"] = "number"
+    """`revenue`, `cost` and `profit` of the log: JSON numbers or numeric strings."""
+    ids_as_text: bool = False
+    """Numeric ids as strings."""
+    report_numbers: Literal["number", "text"] = "number"
+    omits: frozenset[str] = frozenset()
+    """Columns that are accepted and silently not returned."""
+    unknown_column: str = "Unknown column: {column}"
+    """The error's text; `{column}` is the first unknown one, `{columns}` all."""
+
+    # How pages are cut.
+    order: Literal["stable", "unstable"] = "stable"
+    """Rows that no sort tells apart (all rows, without a sort) keep one order, or take another each time."""
+    page_cap: int = 10_000
+    """The largest page; more may be asked for, and is silently not given."""
+    default_limit: int = 100
+    total: Literal["right", "more", "less", "page", "text", "absent"] = "right"
+    """`more`, `less`: wrong by one; `page`: the rows of this page alone; `text`: a numeric string."""
+    short_page: bool = False
+    """Any page but the first lacks its last row."""
+    repeats: Literal["none", "first"] = "none"
+    """`first`: the offset is not heard, every page is the first one."""
+    to_inclusive: bool = True
+    """Does a `to` without a time cover its whole day, or end as that day begins?"""
+    arrivals_every: int = 0
+    """Before every so many requests the world's clock moves on by `arrivals_hours`."""
+    arrivals_hours: float = 6.0
+
+    # What it does with a postback.
+    unknown_subid: Literal["accepted", "ignored"] = "accepted"
+    """A click that the tracker does not know: recorded all the same, or answered alike and forgotten."""

@@ -1,0 +1,36 @@
+"""A vendor's `Variants` written as text: `NAME=VALUE`, for the command line and the control endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+AnyVariants = TypeVar("AnyVariants")
+
+
+def parse(pairs: Iterable[str], base: AnyVariants) -> AnyVariants:
+    """`["order=newest", "page_cap=100", "ignores=page,per_page"]` over `base`; ValueError says why not."""
+    hints = get_type_hints(type(base))
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if name not in hints:
+            names = ", ".join(field.name for field in fields(base))  # type: ignore[arg-type]
+            raise ValueError(f"no variant {name!r}; there are {names}")
+        changes[name] = _value(name, text, hints[name])
+    return replace(base, **changes)  # type: ignore[type-var]
+
+
+def _value(name: str, text: str, kind: Any) -> object:
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise ValueError(f"variant {name} is one of {', '.join(get_args(kind))}, not {text!r}")
+        return text
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ValueError(f"variant {name} is true or false, not {text!r}")
+        return text == "true"
+    if get_origin(kind) is frozenset:
+        return frozenset(part for part in text.split(",") if part)
+    return kind(text)
