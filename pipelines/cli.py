@@ -84,6 +84,10 @@ def load(
     wait: Annotated[
         str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")
     ] = "0s",
+    accept_empty: Annotated[
+        bool,
+        typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
     ] = False,
@@ -106,7 +110,7 @@ def load(
     from pipelines.load import GRAVITY, load
     from pipelines.vendors import Asked
 
-    asked = Asked(start, end, settings.days(window, "--window"))
+    asked = Asked(start, end, settings.days(window, "--window"), accept_empty)
     seconds = settings.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)
     if dry_run:

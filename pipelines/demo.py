@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.load import SourceReport, load
+from pipelines.load import load
 from pipelines.report import Lines
 from pipelines.report import console as standard_output
 from pipelines.vendors import Asked, vendors
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DAYS = 75
 NIGHTS = 3
-# The sandbox's wall restates amounts up to a month later; a shorter lookback would not hear of all of them.
+# The sandbox's vendors restate amounts up to a month later; a shorter lookback would not hear of all of them.
 LOOKBACK_DAYS = 45
 # When the nights' runs start, by the vendor's clock (fixed -05:00): shortly after its midnight.
 RUN_AT = time(5, 30)
@@ -40,37 +40,29 @@ def demo(folder: Path) -> int:
     last = date.today()  # noqa: DTZ011 - a story that ends today, wherever that is
     world = World(start=last - timedelta(days=DAYS - 1), days=DAYS)
     with Sandbox(world) as sandbox, _settings(sandbox, world):
-        console.print("[bold]Conversync demo[/bold]: a small offerwall on loopback, told by the sandbox.\n")
+        console.print(
+            "[bold]Conversync demo[/bold]: an offerwall, its tracker, SMS funnels and goals, on loopback."
+        )
+        console.print("A backfill, then three nights, each as cron would run them.\n")
         for night in range(NIGHTS, -1, -1):
-            today = last - timedelta(days=night)
-            world.now = datetime.combine(today, RUN_AT, world.now.tzinfo)
-            if night == 1:
-                _hiccup(sandbox)
-            [report] = load(
-                warehouse, [vendors()["besitos"]], Asked(end=str(today)), Lines(StringIO(), "text")
-            )
-            if report.error:
-                raise report.error
-            _tell(console, report, today, first=night == NIGHTS, hiccup=night == 1)
+            _night(console, warehouse, sandbox, last - timedelta(days=night), night)
         right = _compare(console, warehouse, sandbox)
+        right = _reconcile(console, warehouse, sandbox) and right
     _closing(console, warehouse)
     return 0 if right else 1
 
 
 @contextmanager
 def _settings(sandbox: Sandbox, world: World) -> Iterator[None]:
-    """The sandbox's address and token as settings, for as long as it stands; the person's own come back after."""
-    ours = {
-        "BESITOS_URL": sandbox.url,
-        "BESITOS_TOKEN": sandbox.token,
-        "BESITOS_PARTNER_ID": sandbox.besitos.partner_id,
-        "BESITOS_ZONE": "EST",
-        "BESITOS_LOOKBACK_DAYS": str(LOOKBACK_DAYS),
-        "BESITOS_START_DATE": str(world.start - timedelta(days=1)),
-    }
+    """The sandbox's settings, for as long as it stands; a person's own come back after."""
+    first = str(world.start - timedelta(days=1))
+    ours = sandbox.settings() | {"BESITOS_ZONE": "EST"}
+    ours |= {f"{vendor}_START_DATE": first for vendor in ("BESITOS", "INFOBIP", "KEITARO")}
+    ours |= {f"{vendor}_LOOKBACK_DAYS": str(LOOKBACK_DAYS) for vendor in ("BESITOS", "INFOBIP", "KEITARO")}
     before = dict(os.environ)
-    for name in [name for name in before if "BESITOS" in name]:
-        del os.environ[name]
+    for name in before:
+        if any(vendor.upper() in name.upper() for vendor in vendors()):
+            del os.environ[name]
     os.environ.update(ours)
     try:
         yield
@@ -79,33 +71,37 @@ def _settings(sandbox: Sandbox, world: World) -> Iterator[None]:
         os.environ.update(before)
 
 
+def _night(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date, night: int) -> None:
+    """One run of all sources, as the vendors' clocks would have it; raises what a source failed with."""
+    world = sandbox.world
+    world.now = datetime.combine(today, RUN_AT, world.now.tzinfo)
+    if hiccup := night == 1:
+        _hiccup(sandbox)
+    with console.status(f"reading {today} ..."):
+        reports = load(warehouse, list(vendors().values()), Asked(end=str(today)), Lines(StringIO(), "text"))
+    aside = "  [dim](Besitos failed twice, and was asked again)[/dim]" if hiccup else ""
+    console.print(f"[bold]{'Backfill' if night == NIGHTS else 'Night'} of {today}[/bold]{aside}")
+    for report in reports:
+        if report.error:
+            raise report.error
+        console.print(
+            f"  {report.dataset:<12}{report.total('received'):>7,} read {report.total('added'):>7,} new "
+            f"{report.total('reversals'):>5,} reversed {report.total('restated'):>5,} restated"
+        )
+
+
 def _hiccup(sandbox: Sandbox) -> None:
-    """The vendor is overloaded for a moment, and a connection breaks in the middle of a page."""
+    """The offerwall is overloaded for a moment, and a connection breaks in the middle of a page."""
     from sandbox import Fault
 
-    sandbox.faults.add(Fault(times=1, status=503, headers={"Retry-After": "1"}))
-    sandbox.faults.add(Fault(times=1, reset_after=2000))
-
-
-def _tell(console: Any, report: SourceReport, today: date, *, first: bool, hiccup: bool) -> None:
-    figures = (
-        f"{report.total('received'):>6,} read  {report.total('added'):>6,} new  "
-        f"{report.total('reversals'):>4,} reversals  {report.total('restated'):>3,} restated"
-    )
-    what = f"backfill to {today}" if first else f"night of    {today}"
-    aside = "   [dim]the vendor failed twice, and was asked again[/dim]" if hiccup else ""
-    console.print(f"  {what}{figures}{aside}")
+    sandbox.faults.add(Fault(path="*/partner/conversions", times=1, status=503, headers={"Retry-After": "1"}))
+    sandbox.faults.add(Fault(path="*/partner/conversions", times=1, reset_after=2000))
 
 
 def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
-    """Prints our totals beside the sandbox's own, and net revenue by offer; whether they are equal to the cent."""
-    import duckdb
-
+    """Prints net revenue by offer, and our totals beside the sandbox's own; whether they are equal to the cent."""
     oracle = sandbox.besitos.oracle.totals()
-    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
-        [ours] = connection.execute(_TOTALS).fetchall()
-        offers = connection.execute(_BY_OFFER).fetchall()
-        late = connection.execute(_LATE).fetchall()
+    [ours], offers, late = (_ask(warehouse, query) for query in (_TOTALS, _BY_OFFER, _LATE))
     theirs = (
         oracle.conversions,
         oracle.reversals,
@@ -119,17 +115,45 @@ def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
         _OFFER_HEADS,
         [[_cell(value) for value in row] for row in offers],
     )
-    lines = zip(
-        ("conversions", "reversals", "gross payout", "reversed", "net revenue"), ours, theirs, strict=True
-    )
-    cells = [(name, _cell(a), _cell(b), "=" if a == b else "NOT EQUAL") for name, a, b in lines]
-    _table(console, "\nThe warehouse beside the sandbox's own books", ("", "warehouse", "sandbox", ""), cells)
+    names = ("conversions", "reversals", "gross payout", "reversed", "net revenue")
+    _beside(console, "The offerwall: our warehouse beside the sandbox's own books", names, ours, theirs)
     for transaction, amount, days in late:
         console.print(
-            f"\n  The latest reversal took back ${amount:,.2f} of transaction {transaction}, "
+            f"  The latest reversal took back ${amount:,.2f} of transaction {transaction}, "
             f"earned {days} days before we learned of it."
         )
     return bool(ours == theirs)
+
+
+def _reconcile(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
+    """Prints offerwall and tracker joined on the transaction, beside the sandbox's own; whether they are equal."""
+    [ours] = _ask(warehouse, _JOINED)
+    wall, tracker = sandbox.besitos.oracle.statements(), sandbox.keitaro.oracle.revenue_by_tid()
+    paid = {str(one.transaction_id): one.payout or Decimal(0) for one in wall.values() if not one.is_reversal}
+    both = paid.keys() & tracker.keys()
+    theirs = (
+        len(both),
+        sum((paid[tid] for tid in both), Decimal(0)),
+        sum((tracker[tid] for tid in both), Decimal(0)),
+    )
+    names = ("transactions in both", "paid by the offerwall", "seen by the tracker")
+    _beside(console, "\nOfferwall and tracker, joined on the transaction", names, ours, theirs)
+    return bool(ours == theirs)
+
+
+def _ask(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
+    import duckdb
+
+    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def _beside(
+    console: Any, title: str, names: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any]
+) -> None:
+    lines = zip(names, ours, theirs, strict=True)
+    cells = [(name, _cell(a), _cell(b), "=" if a == b else "NOT EQUAL") for name, a, b in lines]
+    _table(console, title, ("", "warehouse", "sandbox", ""), cells)
 
 
 def _cell(value: Any) -> str:
@@ -161,6 +185,12 @@ _TOTALS = """
     select count(*) filter (not is_orphan), count(*) filter (is_reversed), coalesce(sum(payout), 0),
            coalesce(sum(reversed_payout), 0), coalesce(sum(net_payout), 0)
     from besitos.conversions
+"""
+_JOINED = """
+    select count(*), sum(wall.payout), sum(tracker.revenue)
+    from besitos.conversions as wall
+    join keitaro.conversions as tracker on tracker.tid = cast(wall.transaction_id as varchar)
+    where not wall.is_orphan
 """
 _OFFER_HEADS = ("offer", "conversions", "reversed", "gross", "net")
 _BY_OFFER = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import settings, views
+from pipelines import intact, settings, views
 from pipelines.vendors import Asked, Step, Vendor
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import DISK_FULL, NO_SPACE, Warehouse
 from wire.errors import ConversyncError, LockedError
 
 # The gravest of several outcomes is what the command ends with.
@@ -45,6 +44,7 @@ class StepReport:
     rejected: int = 0
     rejected_new: int = 0
     unknown_fields: Counter[str] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -68,6 +68,11 @@ class SourceReport:
         return sum((step.unknown_fields for step in self.steps), Counter())
 
     @property
+    def notes(self) -> list[str]:
+        """What the source has to say, each sentence once."""
+        return list(dict.fromkeys(note for step in self.steps for note in step.notes))
+
+    @property
     def exit_code(self) -> int:
         """What the command would end with for this source alone."""
         if self.error is not None:
@@ -85,7 +90,7 @@ def load(
     """
     resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
     destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
-    with warehouse.locked(wait) as folder, warehouse.held(wait):
+    with understood(), warehouse.locked(wait) as folder, warehouse.held(wait):
         return [
             _load(
                 pipeline_for(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress
@@ -116,7 +121,17 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
 def restored(pipeline: Any, source: str) -> dict[str, Any]:
     """The source's state as the destination has it; empty where nothing was loaded yet."""
     with understood():
-        pipeline.sync_destination()
+        try:
+            pipeline.sync_destination()
+        except Exception as error:
+            if sentence(error) is not None:
+                raise
+            dataset = pipeline.dataset_name
+            raise ConversyncError(
+                f"What the loads noted of themselves in {dataset}._dlt_pipeline_state and {dataset}._dlt_version cannot "
+                "be read. Nothing was loaded. Restore the warehouse from a copy, or load everything anew after: "
+                f"drop schema {dataset} cascade; drop schema if exists {dataset}_staging cascade."
+            ) from error
     return dict(pipeline.state.get("sources", {}).get(source, {}))
 
 
@@ -125,7 +140,9 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
     started = time.monotonic()
     try:
         with understood():
-            for step in vendor.steps(restored(pipeline, vendor.name), chosen, asked):
+            state = restored(pipeline, vendor.name)
+            intact.check(pipeline, vendor.name, vendor.views(chosen))
+            for step in vendor.steps(state, chosen, asked):
                 progress.step(report.dataset, step.label)
                 before = _rows(pipeline, vendor)
                 info = pipeline.run(step.source(progress.page))
@@ -135,8 +152,12 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
     if report.steps:
-        views.refresh(pipeline, vendor.views(chosen))
-        report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
+        try:
+            with understood():
+                views.refresh(pipeline, vendor.views(chosen))
+                report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
+        except Exception as error:  # noqa: BLE001 - as above
+            report.error = report.error or error
     report.seconds = time.monotonic() - started
     return report
 
@@ -181,12 +202,13 @@ def _evidence(pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int) 
         rejected=sum(row[1] for row in windows),
         rejected_new=sum(row[2] for row in windows),
         unknown_fields=unknown,
+        notes=tuple(row[4] for row in windows if row[4]),
     )
 
 
 # Of the loads whose ids are put in; each is asked once its load stands in `_dlt_loads`.
 _WINDOWS = (
-    "select received, rejected, rejected_new, unknown_fields from {table} where _dlt_load_id in ({ids})"
+    "select received, rejected, rejected_new, unknown_fields, note from {table} where _dlt_load_id in ({ids})"
 )
 _ADDED = (
     "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
@@ -237,9 +259,12 @@ def sentence(error: BaseException) -> ConversyncError | None:
             return LockedError(
                 "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
             )
-        if (isinstance(seen, OSError) and seen.errno == errno.ENOSPC) or "No space left on device" in text:
+        if any(words in text for words in NO_SPACE):
+            return ConversyncError(DISK_FULL)
+        if isinstance(seen, MemoryError) or "Out of Memory Error" in text:
             return ConversyncError(
-                "The disk is full; what was committed before is safe. Make room and run it again."
+                "There is not enough memory; what was committed before is safe. "
+                "Run it with more, or with smaller windows, such as --window 7d."
             )
         seen = seen.__cause__ or seen.__context__
     return None

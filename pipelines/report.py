@@ -146,6 +146,7 @@ def _fields(report: SourceReport) -> dict[str, Any]:
         "set_aside_new": report.total("rejected_new"),
         "set_aside_known": report.known_rejected,
         "unknown_fields": dict(report.unknown_fields),
+        "notes": report.notes,
         "seconds": round(report.seconds, 2),
     }
 
@@ -182,6 +183,8 @@ def notes(report: SourceReport) -> Iterator[str]:
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
     for name, count in report.unknown_fields.items():
         yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
+    for note in report.notes:
+        yield f"{report.dataset}: {note}."
     if report.error:
         done = (
             f" {len(report.steps)} windows before it are loaded; the next run goes on there."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -9,15 +10,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wire.errors import LockedError, SettingsError
+from wire.errors import ConversyncError, LockedError, SettingsError
 
-# DuckDB's own memory; with the Arrow batches beside it, a million rows stay under 500 MB.
-DUCKDB_MEMORY = "300MB"
+# DuckDB's own memory: with Python, the batches and a page beside it, a million rows stay under 500 MB.
+DUCKDB_MEMORY = "150MB"
 DUCKDB_THREADS = 2
 # What tables or safety depend on. Set here and not in config.toml, so that a first run without one makes the
 # same tables; the environment of a person who sets these otherwise would make others, so it does not win.
@@ -31,6 +32,12 @@ DLT_SETTINGS = {
 }
 # How often a lock is tried again while a run waits for it, in seconds.
 POLL = 0.2
+# What the system says, and DuckDB quotes, where nothing more can be written; and what we say then.
+NO_SPACE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+DISK_FULL = (
+    "The disk is full, or a limit on its use is reached; what was committed before is safe. "
+    "Make room and run it again."
+)
 
 
 @dataclass(frozen=True)
@@ -69,22 +76,32 @@ class Warehouse:
         The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
         the working directories is removed.
         """
-        try:
+        with self._writable():
             self.lock_path.parent.mkdir(parents=True, exist_ok=True)
             handle = self.lock_path.open("a+")
-        except OSError as error:
-            raise SettingsError(
-                f"The warehouse {self} cannot be written: {error.strerror} ({error.filename})."
-            ) from None
         with handle:
             self._acquire(handle.fileno(), wait)
             runs = self.home / f"runs-{self.lock_path.stem}"
             shutil.rmtree(runs, ignore_errors=True)
-            runs.mkdir(parents=True)
+            with self._writable():
+                runs.mkdir(parents=True)
+                folder = Path(tempfile.mkdtemp(dir=runs))
             try:
-                yield Path(tempfile.mkdtemp(dir=runs))
+                yield folder
             finally:
                 shutil.rmtree(runs, ignore_errors=True)
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}:
+                raise
+            raise SettingsError(
+                f"The warehouse {self} cannot be written ({error.filename}: {error.strerror}): "
+                "give this user the right to, or name another place with --warehouse."
+            ) from None
 
     def _acquire(self, handle: int, wait: float) -> None:
         deadline = time.monotonic() + wait
@@ -115,17 +132,15 @@ class Warehouse:
             return
         import duckdb
 
+        self._refuse_what_is_no_duckdb()
         deadline = time.monotonic() + wait
         while True:
             try:
                 connection = duckdb.connect(str(self.path))
                 break
-            except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
-                    raise SettingsError(
-                        f"{self.path} cannot be opened as a DuckDB file; it was left as it is. "
-                        "Restore it from a copy, or name another warehouse."
-                    ) from error
+            except duckdb.Error as error:
+                if "Could not set lock on file" not in str(error):
+                    raise self._refusal(str(error)) from error
                 if time.monotonic() >= deadline:
                     raise LockedError(
                         f"Somebody has {self.path} open; close that session, or wait for it with --wait 30m."
@@ -133,6 +148,24 @@ class Warehouse:
                 time.sleep(POLL)
         with connection:
             yield
+
+    def _refuse_what_is_no_duckdb(self) -> None:
+        """DuckDB would fetch an extension from the network for some files that are not its own."""
+        with suppress(FileNotFoundError, PermissionError), self.path.open("rb") as file:
+            if file.read(12)[8:] != b"DUCK":
+                raise self._refusal("it does not begin as one")
+
+    def _refusal(self, reason: str) -> ConversyncError:
+        if any(words in reason for words in NO_SPACE):
+            return ConversyncError(DISK_FULL)
+        if any(os.strerror(number) in reason for number in (errno.EACCES, errno.EPERM, errno.EROFS)):
+            return SettingsError(
+                f"{self.path} cannot be written: give this user the right to, or name another place with --warehouse."
+            )
+        return SettingsError(
+            f"{self.path} cannot be opened as a DuckDB file ({reason.splitlines()[0]}). It was left as it is: "
+            "restore it from a copy, or name another place with --warehouse."
+        )
 
     def dlt_destination(self, datasets: Sequence[str] = (), *, read_only: bool = False) -> Any:
         """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset."""

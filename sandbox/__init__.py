@@ -1,10 +1,13 @@
 """The vendors on loopback, for the demo, the tests and the benchmarks.
 
 One seeded story (`World`) is told in each vendor's dialect by one server (`Sandbox`), which can be made to
-fail (`Fault`) and which knows what a reader must hold in the end (`sandbox.besitos.oracle`). Standard library
-only; it imports nothing of ours, since a mistake shared by both sides would hide on both.
+fail (`Fault`) and which knows what a reader must hold in the end (`sandbox.besitos.oracle`, and so for each
+vendor). Standard library only; it imports nothing of ours, since a mistake shared by both sides would hide on
+both. The plain names here are Besitos'; the others' stand in `sandbox.keitaro`, `sandbox.infobip` and
+`sandbox.conductrics`.
 """
 
+from sandbox import conductrics, infobip, keitaro
 from sandbox.besitos import Besitos, Oracle, Read, Statement, Totals, Variants
 from sandbox.command import serve
 from sandbox.faults import Fault, Faults, blackhole, refused_url
@@ -26,6 +29,9 @@ __all__ = [
     "Variants",
     "World",
     "blackhole",
+    "conductrics",
+    "infobip",
+    "keitaro",
     "refused_url",
     "serve",
 ]

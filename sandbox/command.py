@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TextIO
+from shlex import quote
+from typing import Any, TextIO
 
-from sandbox.besitos import parse_variants
-from sandbox.control import instant
+from sandbox.control import VENDORS, instant
+from sandbox.readings import parse
 from sandbox.stage import Sandbox
 from sandbox.world import World
 
@@ -31,13 +32,19 @@ def serve(
     """Serves until SIGTERM or SIGINT, then returns. The story's last day is the clock's.
 
     `clock` is an ISO instant (UTC unless it says otherwise), by default the real one's; it stands still until
-    it is moved. `variants` are `name=value`. A bad argument raises ValueError before anything is served.
+    it is moved. `variants` are `name=value` for Besitos, `keitaro.name=value` for others. A bad argument
+    raises ValueError before anything is served.
     """
     now = datetime.now(UTC) if clock is None else instant(clock)
     world = World(seed, now.astimezone(UTC).date() - timedelta(days=days - 1), days)
     world.now = now
     stop = threading.Event()
-    sandbox = Sandbox(world, variants=parse_variants(variants), port=port)
+    sandbox = Sandbox(world, port=port)
+    try:
+        set_variants(sandbox, variants)
+    except ValueError:
+        sandbox.stop()
+        raise
     before = {
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
     }
@@ -51,15 +58,28 @@ def serve(
             signal.signal(number, handler)
 
 
+def set_variants(sandbox: Sandbox, variants: Sequence[str]) -> None:
+    """`order=newest` (Besitos) or `keitaro.generation=old`; ValueError says what would be right."""
+    for pair in variants:
+        before, dot, rest = pair.partition(".")
+        name, text = (before, rest) if dot and "=" not in before else ("besitos", pair)
+        if name not in VENDORS:
+            raise ValueError(f"no vendor {name!r}; there are {', '.join(VENDORS)}")
+        vendor: Any = getattr(sandbox, name)
+        vendor.variants = parse([text], vendor.variants)
+
+
 def _settings(sandbox: Sandbox) -> str:
     """Lines for a shell: the settings as exports, all else as comments."""
     days = [one.occurred_on for one in sandbox.besitos.oracle.statements().values()]
     held = f"from {min(days)} to {max(days)}" if days else "on no day yet"
+    goals, events = sandbox.conductrics.oracle.goals(), sandbox.keitaro.oracle.events()
+    exports = [f"export {name}={quote(value)}\n" for name, value in sandbox.settings().items()]
     return (
-        f"export BESITOS_URL={sandbox.url}\n"
-        f"export BESITOS_TOKEN={sandbox.token}\n"
-        f"export BESITOS_PARTNER_ID={sandbox.besitos.partner_id}\n"
-        f"# Besitos tells of {len(days)} events {held} ({sandbox.besitos.variants.zone}).\n"
+        "".join(exports[:3])
+        + f"# Besitos tells of {len(days)} events {held} ({sandbox.besitos.variants.zone}).\n"
+        + "".join(exports[3:])
+        + f"# Keitaro tells of {len(events)} conversions, Conductrics of {len(goals)} goals.\n"
         f"# The clock stands at {sandbox.world.now.isoformat(timespec='seconds')}; to move it a day on:\n"
         f"#   curl -d '{{\"advance_hours\": 24}}' {sandbox.url}/_sandbox/clock\n"
         f"# What a reader must then hold: curl {sandbox.url}/_sandbox/oracle\n"
@@ -73,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--clock", metavar="ISO", help="where the clock stands, and with it the last day")
-    parser.add_argument("--variant", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
+    parser.add_argument(
+        "--variant", action="append", default=[], metavar="[VENDOR.]NAME=VALUE", help="repeatable"
+    )
     given = parser.parse_args(arguments)
     try:
         serve(given.port, seed=given.seed, days=given.days, clock=given.clock, variants=given.variant)

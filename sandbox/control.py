@@ -2,30 +2,36 @@
 
 GET  clock                    {"now"}
 POST clock                    {"now": ISO} or {"advance_hours": n}
-GET  oracle[?statements=1]    each vendor's totals, by offer too, and on demand its statements
+GET  oracle[?statements=1]    each vendor's totals, Besitos' by offer too, and on demand all its statements
 GET  requests                 what was asked so far
+GET  received                 what was sent to each vendor, in order
 GET  faults                   each with `delivered`
 POST faults                   one fault (the fields of `Fault` that JSON can say), added; [] clears them
-POST variants                 {"besitos": ["order=newest", ...]}
-POST rows                     {"besitos": [row, ...]}: objects, or verbatim JSON text; null tells the world
+POST variants                 {"besitos": ["order=newest", ...], "keitaro": [...], ...}
+POST rows                     {"besitos": [row, ...], ...}: objects, or verbatim JSON text; null tells the world
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sandbox.besitos import parse_variants
+from sandbox import oracles
 from sandbox.faults import Fault
 from sandbox.messages import Answer, Request, json_answer
+from sandbox.oracles import plain
+from sandbox.readings import parse
 from sandbox.server import CONTROL
 
 if TYPE_CHECKING:
     from sandbox.stage import Sandbox
+
+
+VENDORS = ("besitos", "keitaro", "infobip", "conductrics")
 
 
 class Control:
@@ -44,7 +50,8 @@ class Control:
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._set_clock,
             ("GET", "oracle"): self._oracle,
-            ("GET", "requests"): lambda _: {"requests": [_plain(one) for one in self.sandbox.requests]},
+            ("GET", "requests"): lambda _: {"requests": plain(self.sandbox.requests)},
+            ("GET", "received"): self._received,
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_fault,
             ("POST", "variants"): self._set_variants,
@@ -70,14 +77,18 @@ class Control:
         return self._clock(request)
 
     def _oracle(self, request: Request) -> object:
-        oracle = self.sandbox.besitos.oracle
-        besitos: dict[str, object] = {
-            "totals": _plain(oracle.totals()),
-            "by_offer": {str(key): _plain(totals) for key, totals in oracle.totals_by_offer().items()},
+        sandbox, full = self.sandbox, request.query.get("statements") == "1"
+        told = {
+            "besitos": oracles.besitos(sandbox.besitos.oracle, full=full),
+            "keitaro": oracles.keitaro(sandbox.keitaro.oracle, full=full),
+            "infobip": oracles.infobip(sandbox.infobip, full=full),
+            "conductrics": oracles.conductrics(sandbox.conductrics.oracle, full=full),
         }
-        if request.query.get("statements") == "1":
-            besitos["statements"] = [_plain(one) for one in oracle.statements().values()]
-        return {"now": self.sandbox.world.now.isoformat(), "besitos": besitos}
+        return {"now": sandbox.world.now.isoformat(), **told}
+
+    def _received(self, _: Request) -> object:
+        vendors = (self.sandbox.keitaro, self.sandbox.infobip, self.sandbox.conductrics)
+        return {vendor.name: plain(vendor.received) for vendor in vendors}
 
     def _faults(self, _: Request) -> object:
         known = ("path", "page", "times", "status", "delivered")
@@ -92,14 +103,24 @@ class Control:
         return self._faults(request)
 
     def _set_variants(self, request: Request) -> object:
-        besitos = self.sandbox.besitos
-        besitos.variants = parse_variants(json.loads(request.body)["besitos"], besitos.variants)
-        return {"besitos": {**asdict(besitos.variants), "ignores": sorted(besitos.variants.ignores)}}
+        """All that is wished is understood before any of it is set."""
+        wish = {name: (self._vendor(name), pairs) for name, pairs in json.loads(request.body).items()}
+        parsed = {name: (vendor, parse(pairs, vendor.variants)) for name, (vendor, pairs) in wish.items()}
+        for vendor, variants in parsed.values():
+            vendor.variants = variants
+        return {name: plain(variants) for name, (_, variants) in parsed.items()}
 
     def _set_rows(self, request: Request) -> object:
-        self.sandbox.besitos.rows = json.loads(request.body, parse_float=Decimal)["besitos"]
-        rows = self.sandbox.besitos.rows
-        return {"besitos": None if rows is None else len(rows)}
+        wish = json.loads(request.body, parse_float=Decimal)
+        vendors = {name: self._vendor(name) for name in wish}
+        for name, vendor in vendors.items():
+            vendor.rows = wish[name]
+        return {name: None if wish[name] is None else len(wish[name]) for name in wish}
+
+    def _vendor(self, name: str) -> Any:
+        if name not in VENDORS:
+            raise ValueError(f"no vendor {name!r}; there are {', '.join(VENDORS)}")
+        return getattr(self.sandbox, name)
 
 
 def fault_from(wish: dict[str, Any]) -> Fault:
@@ -116,18 +137,3 @@ def instant(text: str) -> datetime:
     """ISO text; without a zone it is UTC."""
     read = datetime.fromisoformat(text)
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read
-
-
-def _plain(thing: object) -> dict[str, object]:
-    """A dataclass as JSON has it: decimals and times as text."""
-    if not is_dataclass(thing):
-        raise TypeError(type(thing).__name__)
-    return {field.name: _value(getattr(thing, field.name)) for field in fields(thing)}
-
-
-def _value(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if value is None or isinstance(value, bool | int | float | str | dict):
-        return value
-    return str(value)

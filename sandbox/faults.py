@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json as json_module
 import socket
 import threading
 from collections import Counter
@@ -15,7 +16,8 @@ from sandbox.messages import Request
 
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form></form></body></html>"
 
-Mutation = Callable[[dict[str, Any], Mapping[str, str]], "dict[str, Any] | bytes"]
+Mutation = Callable[[Any, Mapping[str, str]], Any]
+"""From a right document (an object, or a bare array) and the query, another document, or bytes."""
 
 
 @dataclass(kw_only=True)
@@ -34,9 +36,11 @@ class Fault:
     """The `page` asked for; a request that names none asks for page 1."""
     query: Mapping[str, str] | None = None
     """These parameters, with exactly these values."""
+    json: Mapping[str, Any] | None = None
+    """These members of the JSON object that was posted, with exactly these values: `{"offset": 100}`."""
     where: Callable[[Request], bool] | None = None
     attempts: Container[int] | None = None
-    """How often this fault has met this very target (method, path and query), counted from 1."""
+    """How often this fault has met this very request (method, path, query, body), counted from 1."""
     times: int | None = None
     """At most so many deliveries in all."""
 
@@ -88,7 +92,7 @@ class Fault:
     """The connection is closed after the answer, which did not say so."""
 
     delivered: int = field(default=0, init=False)
-    _seen: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _seen: Counter[tuple[str, str, bytes]] = field(default_factory=Counter, init=False, repr=False)
 
     def selects(self, request: Request) -> bool:
         """Is this one of the requests the fault waits for, attempts and times aside?"""
@@ -98,6 +102,7 @@ class Fault:
             and (self.method is None or request.method == self.method)
             and (self.page is None or page == str(self.page))
             and all(request.query.get(name) == value for name, value in (self.query or {}).items())
+            and (self.json is None or _posted(request.body, self.json))
             and (self.where is None or self.where(request))
         )
 
@@ -105,7 +110,7 @@ class Fault:
         """Counts this meeting. Is the fault to be delivered now?"""
         if not self.selects(request):
             return False
-        key = f"{request.method} {request.target}"
+        key = (request.method, request.target, request.body)
         self._seen[key] += 1
         if self.attempts is not None and self._seen[key] not in self.attempts:
             return False
@@ -116,6 +121,15 @@ class Fault:
         """Is the right answer not wanted at all? Then the vendor is not asked, and notes no read."""
         instead = (self.body, self.redirect, self.raw, None if self.mutate else self.status)
         return self.html or self.close_before_answer or any(value is not None for value in instead)
+
+
+def _posted(body: bytes, wanted: Mapping[str, Any]) -> bool:
+    """Is the body a JSON object with these members?"""
+    try:
+        posted = json_module.loads(body)
+    except ValueError:
+        return False
+    return isinstance(posted, dict) and all(posted.get(name) == value for name, value in wanted.items())
 
 
 class Faults:

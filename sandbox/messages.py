@@ -46,8 +46,8 @@ class Answer:
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
-    document: Callable[[], dict[str, Any]] | None = None
-    encode: Callable[[dict[str, Any]], bytes] = field(default=lambda document: to_json(document).encode())
+    document: Callable[[], Any] | None = None
+    encode: Callable[[Any], bytes] = field(default=lambda document: to_json(document).encode())
 
 
 class Vendor(Protocol):
@@ -61,9 +61,34 @@ class Vendor(Protocol):
 
 
 def json_answer(status: int, value: object) -> Answer:
-    """`value` as JSON, in UTF-8."""
-    document = (lambda: deepcopy(value)) if isinstance(value, dict) else None
-    return Answer(status, to_json(value).encode(), document=document)
+    """`value` as JSON, in UTF-8; `Raw` may stand in it, in lists as well."""
+    document = (lambda: deepcopy(value)) if isinstance(value, dict | list) else None
+    return Answer(status, raw_json(value), document=document, encode=raw_json)
+
+
+def raw_json(value: object) -> bytes:
+    """JSON as bytes: Raw verbatim, and what UTF-8 cannot hold (a lone surrogate) in escapes."""
+    return _raw_text(value).encode("utf-8", "surrogateescape")
+
+
+def _raw_text(value: object) -> str:
+    """Raw is looked for in objects within objects and in lists, not inside a list's rows."""
+    if isinstance(value, Raw):
+        return value
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{to_json(name)}:{_raw_text(one)}' for name, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(one if isinstance(one, Raw) else _utf8_text(one) for one in value)}]"
+    return _utf8_text(value)
+
+
+def _utf8_text(value: object) -> str:
+    text = to_json(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def to_json(value: object) -> str:

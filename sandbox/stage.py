@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 
 from sandbox.besitos import Besitos, Variants
+from sandbox.conductrics import Conductrics
 from sandbox.control import Control
+from sandbox.infobip import Infobip
+from sandbox.keitaro import Keitaro
+from sandbox.messages import Vendor
 from sandbox.server import Server
 from sandbox.world import World
 
@@ -13,6 +18,7 @@ from sandbox.world import World
 class Sandbox(Server):
     """All vendors on one loopback port, and the control endpoints.
 
+    `variants` are Besitos'; every vendor takes others at any time: `sandbox.keitaro.variants = ...`.
     Example: `with Sandbox(World(days=30), variants=Variants(order="newest")) as sandbox: ... sandbox.url`.
     """
 
@@ -28,10 +34,32 @@ class Sandbox(Server):
     ) -> None:
         world = world or World()
         self.besitos = Besitos(world, token=token, variants=variants)
-        super().__init__(world, [self.besitos], port=port, gzip=gzip, tls=tls)
+        self.keitaro = Keitaro(world)
+        self.infobip = Infobip(world)
+        self.conductrics = Conductrics(world)
+        vendors: list[Vendor] = [self.besitos, self.keitaro, self.infobip, self.conductrics]
+        super().__init__(world, vendors, port=port, gzip=gzip, tls=tls)
         self.vendors.append(Control(self))
 
     @property
     def token(self) -> str:
         """What Besitos takes for `Authorization: Bearer ...`."""
         return self.besitos.token
+
+    def settings(self) -> dict[str, str]:
+        """Each vendor's settings, by the name of their environment variable."""
+        return {
+            "BESITOS_URL": self.url,
+            "BESITOS_TOKEN": self.token,
+            "BESITOS_PARTNER_ID": self.besitos.partner_id,
+            "KEITARO_URL": self.url,
+            "KEITARO_API_KEY": self.keitaro.api_key,
+            "KEITARO_POSTBACK_KEY": self.keitaro.postback_key,
+            "INFOBIP_URL": self.url,
+            "INFOBIP_USERNAME": self.infobip.username,
+            "INFOBIP_PASSWORD": self.infobip.password,
+            "INFOBIP_PAIRS": json.dumps(self.infobip.pairs),
+            "CONDUCTRICS_URL": self.url,
+            "CONDUCTRICS_API_KEY": self.conductrics.api_key,
+            "CONDUCTRICS_ACCOUNT": self.conductrics.account,
+        }

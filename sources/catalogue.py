@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import dlt
 import pyarrow as pa
@@ -21,7 +21,10 @@ CURRENCY_FIELDS = (
 )
 
 
-def confirmed(fetch: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+Item = TypeVar("Item")
+
+
+def confirmed(fetch: Callable[[], list[Item]]) -> list[Item]:
     """A list; an empty one is asked for twice before it is believed."""
     return fetch() or fetch()
 
@@ -35,12 +38,15 @@ def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schem
     key = schema.names[0]
     seen_at = now()
     current = {row[key]: {**row, "is_current": True, "last_seen_at": seen_at} for row in rows}
-    ended = [{**row, "is_current": False} for row in _known(table, schema) if row[key] not in current]
+    ended = [{**row, "is_current": False} for row in held(table, schema, "is_current") if row[key] not in current]
     return pa.Table.from_pylist([*current.values(), *ended], schema=schema)
 
 
-def _known(table: str, schema: pa.Schema) -> list[dict[str, Any]]:
-    """The rows that the active pipeline's destination holds as current; none where it has no such table yet."""
+def held(table: str, schema: pa.Schema, condition: str) -> list[dict[str, Any]]:
+    """The rows of a table that the active pipeline's destination holds; none where it has no such table yet.
+
+    `condition` is SQL on the table's columns, ours and never a vendor's. JSON comes back as text.
+    """
     context = Container()[PipelineContext]
     if not context.is_active() or table not in dlt.current.source_schema().data_table_names(
         seen_data_only=True
@@ -50,7 +56,7 @@ def _known(table: str, schema: pa.Schema) -> list[dict[str, Any]]:
     with pipeline.sql_client() as client:
         columns = ", ".join(client.escape_column_name(name) for name in schema.names)
         target = client.make_qualified_table_name(table)
-        found = client.execute_sql(f"select {columns} from {target} where is_current")  # noqa: S608
+        found = client.execute_sql(f"select {columns} from {target} where {condition}")  # noqa: S608
     return [dict(zip(schema.names, map(_plain, row), strict=True)) for row in found or []]
 
 

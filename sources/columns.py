@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,6 +47,18 @@ def _offset(local: datetime | None, zone: tzinfo) -> timedelta | None:
     return local.replace(tzinfo=zone).utcoffset() if local is not None else None
 
 
+def local_day(instants: pa.ChunkedArray, zone: tzinfo) -> pa.ChunkedArray:
+    """The days (date32) that UTC instants fall on in a zone."""
+    clock = instants.cast(pa.timestamp("us"))
+    quarter = pc.floor_temporal(clock, 15, unit="minute").combine_chunks().dictionary_encode()
+    offsets = pa.array([_offset_then(at, zone) for at in quarter.dictionary.to_pylist()], pa.duration("us"))
+    return pc.add(clock, offsets.take(quarter.indices)).cast(pa.date32())
+
+
+def _offset_then(at: datetime | None, zone: tzinfo) -> timedelta | None:
+    return at.replace(tzinfo=UTC).astimezone(zone).utcoffset() if at is not None else None
+
+
 def casefold(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text in the form in which ids that ignore case are compared."""
     if pc.all(pc.string_is_ascii(text)).as_py() is not False:
@@ -69,6 +82,14 @@ def digest(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
     result = _fingerprints().execute(f"select md5(concat_ws(chr(31), {parts})) from batch").to_arrow_table()  # noqa: S608
     _fingerprints().unregister("batch")
     return result.column(0)
+
+
+def hashes(keys: pa.ChunkedArray) -> np.ndarray:
+    """64 bits for each key, equal where keys are; good within this process only."""
+    _fingerprints().register("keys", pa.table({"key": keys}))
+    result = _fingerprints().execute("select hash(key) as hash from keys").fetchnumpy()
+    _fingerprints().unregister("keys")
+    return np.asarray(result["hash"], np.uint64)
 
 
 @cache

@@ -48,6 +48,7 @@ WINDOWS = pa.schema(
         ("rejected", pa.int64()),
         ("rejected_new", pa.int64()),
         ("unknown_fields", pa.string()),
+        ("note", pa.string()),
     ]
 )
 # The state remembers this many rows that were set aside; beyond them, a known row counts as new again.
@@ -58,13 +59,15 @@ MOST_REMEMBERED = 10_000
 class Aside:
     """The rows set aside while one window is read, told apart into new ones and known ones.
 
-    `known` is kept in the source's state: raw_hash -> [first seen (ISO), times seen].
+    `known` is kept in the source's state: raw_hash -> [first seen (ISO), times seen]. `note` is a sentence about
+    the reading, for its evidence and for the summary of the run.
     """
 
     known: MutableMapping[str, list[Any]]
     stream: str
     window: Window
     read_at: datetime
+    note: str | None = None
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     new: int = 0
 
@@ -111,23 +114,50 @@ class Aside:
 def window_row(
     walks: Sequence[Walk], aside: Aside, superseded: int, filters: Mapping[str, str], spools: Spools
 ) -> pa.Table:
-    """The evidence of one reading: its last walk's counts, and what all of them set aside."""
+    """The evidence of one reading by walks: the last one's counts, and what all of them set aside."""
     last = walks[-1]
+    return reading_row(
+        aside,
+        filters,
+        walks=len(walks),
+        pages=sum(walk.pages for walk in walks),
+        announced=last.announced,
+        received=last.received,
+        statements=spools.events(last.spool),
+        superseded=superseded,
+        unknown=last.unknown,
+    )
+
+
+def reading_row(
+    aside: Aside,
+    filters: Mapping[str, str],
+    *,
+    pages: int,
+    announced: int | None,
+    received: int,
+    statements: int,
+    walks: int = 1,
+    superseded: int = 0,
+    unknown: Mapping[str, int],
+) -> pa.Table:
+    """The evidence of one reading, as `WINDOWS`: `pages` are the answers, `unknown` the fields new to us by rows."""
     row = {
         "stream": aside.stream,
         "window_start": aside.window.start,
         "window_end": aside.window.end,
         "read_at": aside.read_at,
         "filters": dumps(filters),
-        "walks": len(walks),
-        "pages": sum(walk.pages for walk in walks),
-        "announced": last.announced,
-        "received": last.received,
-        "statements": spools.events(last.spool),
+        "walks": walks,
+        "pages": pages,
+        "announced": announced,
+        "received": received,
+        "statements": statements,
         "superseded": superseded,
         "rejected": len(aside.rows),
         "rejected_new": aside.new,
-        "unknown_fields": dumps(last.unknown),
+        "unknown_fields": dumps(unknown),
+        "note": aside.note,
     }
     return pa.Table.from_pylist([row], schema=WINDOWS)
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
+
+from sources.columns import now
+from wire.client import Answer
+
+# A vendor's clock may be off by this much without a word from us.
+TOLERANCE = timedelta(minutes=10)
 
 
 class Finding(NamedTuple):
@@ -10,3 +19,16 @@ class Finding(NamedTuple):
 
     good: bool
     text: str
+
+
+def clock(answer: Answer) -> Iterator[Finding]:
+    """Whether this machine's clock agrees with the one of the answer's Date; nothing where it has none."""
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+        apart = abs(now() - theirs)
+    except (ValueError, TypeError):
+        return
+    if apart > TOLERANCE:
+        yield Finding(False, f"this machine's clock and the vendor's are {apart} apart: set the clock (NTP)")
+    else:
+        yield Finding(True, "the clocks agree")

@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Protocol
 
 import msgspec
@@ -23,15 +22,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET, UnsetType
+from msgspec.structs import astuple
 
 from wire.strictjson import Row, load_rows, loads
 
 MONEY = pa.decimal128(18, 6)
 _SCALE = Decimal("0.000001")
 _MONEY_LIMIT = Decimal(10) ** 12
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+# PHP writes 0.40 as ".40" too.
+_NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
+# The seconds of 1970-01-01 and 9999-01-01.
+_EARLIEST, _LATEST = 0, 253_370_764_800
 # Not storable everywhere (NUL on Postgres), or kept for the statement hash as separators.
 _CONTROL = re.compile("[\x00\x1e\x1f]")
 # How the characters above look in JSON text: a page that holds one is parsed the strict way.
@@ -81,7 +84,11 @@ class Kind(Protocol):
     def json(self) -> Any:
         """What msgspec is to decode the value as."""
 
-    def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
+    @property
+    def null(self) -> Any:
+        """The decoded form of a JSON null, in which `fast` takes a missing key."""
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         """The column, and how many of the values were JSON strings; raises where in doubt."""
 
     def strict(self, value: Any) -> Any:
@@ -93,8 +100,9 @@ class Integer:
 
     arrow = pa.int64()
     json = int
+    null = None
 
-    def fast(self, values: list[int]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[int]) -> tuple[pa.Array, int]:
         return pa.array(values, self.arrow), 0
 
     def strict(self, value: Any) -> int:
@@ -112,8 +120,9 @@ class Text:
 
     arrow = pa.string()
     json = str | None | UnsetType
+    null = None
 
-    def fast(self, values: list[str | None]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[str | None]) -> tuple[pa.Array, int]:
         column = pa.array(values, self.arrow)
         return column, len(values) - column.null_count
 
@@ -132,8 +141,9 @@ class Money:
 
     arrow = MONEY
     json = msgspec.Raw | UnsetType
+    null = b"null"
 
-    def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         encoded = pa.array(list(map(bytes, values)), pa.binary()).dictionary_encode()
         distinct = [_literal(text) for text in encoded.dictionary.to_pylist()]
         return pa.array(distinct, MONEY).take(encoded.indices), 0
@@ -151,12 +161,13 @@ class Flag:
 
     arrow = pa.bool_()
     json = int | bool | str | None | UnsetType
+    null = None
     meaning: Mapping[Any, bool] = {1: True, "1": True, "true": True, 0: False, "0": False, "false": False}
     _fast: Mapping[Any, bool] = {**meaning, None: False, UNSET: False}
 
-    def fast(self, values: list[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         column = pa.array([self._fast[value] for value in values], self.arrow)
-        return column, sum(isinstance(value, str) for value in values)
+        return column, sum(isinstance(value, str) for value in values) if str in set(map(type, values)) else 0
 
     def strict(self, value: Any) -> bool:
         try:
@@ -170,16 +181,16 @@ class Stamp:
 
     arrow = pa.string()
     json = str
+    null = None
 
-    def fast(self, values: list[str]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[str]) -> tuple[pa.Array, int]:
         column = pa.array(values, self.arrow)
-        lengths = pc.min_max(pc.binary_length(column)).as_py()
-        years = pc.min_max(column).as_py()
-        if values and (
-            (lengths["min"], lengths["max"]) != (19, 19) or years["min"] < "1970" or years["max"] >= "9999"
-        ):
+        lengths = pc.min_max(pc.binary_length(column))
+        if values and (lengths["min"].as_py(), lengths["max"].as_py()) != (19, 19):
             raise Doubt
-        column.cast(pa.timestamp("s"))
+        seconds = pc.min_max(column.cast(pa.timestamp("s")).cast(pa.int64()))
+        if values and (seconds["min"].as_py() < _EARLIEST or seconds["max"].as_py() >= _LATEST):
+            raise Doubt
         return column, len(values)
 
     def strict(self, value: Any) -> str:
@@ -217,13 +228,12 @@ def _literal(text: bytes) -> Decimal | None:
 
 
 def _exact(amount: Decimal) -> Decimal:
-    try:
-        rounded = amount.quantize(_SCALE, ROUND_HALF_EVEN) if abs(amount) < _MONEY_LIMIT else None
-    except InvalidOperation:
-        rounded = None
-    if rounded is None or abs(rounded) >= _MONEY_LIMIT:
-        raise ValueError("is larger than any amount (12 digits before the point)")
-    return rounded
+    # copy_abs and a comparison are exact for any exponent, where abs would overflow.
+    if amount.copy_abs() < _MONEY_LIMIT:
+        rounded = amount.quantize(_SCALE, ROUND_HALF_EVEN)
+        if rounded.copy_abs() < _MONEY_LIMIT:
+            return rounded
+    raise ValueError("is larger than any amount (12 digits before the point)")
 
 
 class PageDecoder:
@@ -263,7 +273,6 @@ class PageDecoder:
             gc=False,
         )
         self._page = msgspec.json.Decoder(page)
-        self._getters = [attrgetter(f.name) for f in fields]
 
     def decode(self, body: bytes) -> Decoded:
         """One page; raises UntrustedAnswerError where something is wrong outside its rows."""
@@ -281,25 +290,28 @@ class PageDecoder:
             return self._strict(body)
 
     def _fast(self, body: bytes) -> Decoded:
-        if any(escape in body for escape in _CONTROL_ESCAPES):
+        text = np.frombuffer(body, np.uint8)
+        if np.any(text == ord("\\")) and any(escape in body for escape in _CONTROL_ESCAPES):
             raise Doubt
         page = self._page.decode(body)
         rows = getattr(page, self.rows)
+        # By column; a page without rows has no tuple to turn.
+        values = list(zip(*map(astuple, rows), strict=True)) or [()] * len(self.fields)
         keys, strings, columns = len(rows) * len(self.fields), 0, []
-        for declared, getter in zip(self.fields, self._getters, strict=True):
-            column, absent, texts = _column(declared, list(map(getter, rows)))
+        for declared, column_values in zip(self.fields, values, strict=True):
+            column, absent, texts = _column(declared, column_values)
             keys, strings = keys - absent, strings + texts
             columns.append(column)
         envelope = [bytes(getattr(page, name)) for name in self.beside]
         # Every key and every string costs two quotes; an escaped quote only adds. So where the count is met,
         # no key stands twice, in any row or beside them.
-        quotes = 2 * (keys + strings + 1 + len(envelope)) + sum(text.count(b'"') for text in envelope)
-        if np.count_nonzero(np.frombuffer(body, np.uint8) == ord('"')) != quotes:
+        quotes = 2 * (keys + strings + 1 + len(envelope)) + sum(part.count(b'"') for part in envelope)
+        if np.count_nonzero(text == ord('"')) != quotes:
             raise Doubt
         table = pa.table([*columns, pa.nulls(len(rows), pa.string())], schema=self.schema)
         if not self.check_table(table):
             raise Doubt
-        return Decoded({n: loads(text) for n, text in zip(self.beside, envelope, strict=True)}, table)
+        return Decoded({n: loads(part) for n, part in zip(self.beside, envelope, strict=True)}, table)
 
     def _strict(self, body: bytes) -> Decoded:
         envelope, rows = load_rows(body, self.rows)
@@ -342,15 +354,16 @@ class PageDecoder:
             raise ValueError(f"{declared.name} {reason}") from None
 
 
-def _column(declared: Field, values: list[Any]) -> tuple[pa.Array, int, int]:
+def _column(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, int, int]:
     """The column, how many rows lack the key, how many values were JSON strings."""
-    kind, absent = declared.kind, 0
-    if not declared.required:
-        absent = sum(value is UNSET for value in values)
-        if absent and not isinstance(kind, Flag):
-            empty: Any = b"null" if isinstance(kind, Money) else None
-            values = [empty if value is UNSET else value for value in values]
-    column, strings = kind.fast(values)
+    try:
+        column, strings = declared.kind.fast(values)
+        absent = values.count(UNSET) if isinstance(declared.kind, Flag) else 0
+    except (TypeError, pa.ArrowException):
+        # Nothing but a missing key is mended here: it costs a second look at the column, and few have one.
+        given = [declared.kind.null if value is UNSET else value for value in values]
+        column, strings = declared.kind.fast(given)
+        absent = values.count(UNSET)
     if declared.required and column.null_count:
         raise Doubt
     return column, absent, strings

@@ -12,18 +12,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 
-MEMORY = "200MB"
+from sources.columns import hashes
+
+MEMORY = "150MB"
 
 
 class Spool:
     """The tables of one walk, in the order they came, in one Arrow file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: str) -> None:
         self.path = path
         self.rows = 0
+        self._key = key
+        self._hashes: list[np.ndarray] = []
         self.schema: pa.Schema | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
 
@@ -33,12 +38,23 @@ class Spool:
             self.schema = table.schema
             self._writer = pa.ipc.new_file(str(self.path), table.schema)
         self._writer.write_table(table)
+        self._hashes.append(hashes(table.column(self._key)))
         self.rows += table.num_rows
 
     def close(self) -> None:
         """Ends the writing; what was written can then be read."""
         if self._writer is not None:
             self._writer.close()
+
+    def no_event_twice(self) -> bool:
+        """True only if no event stands twice; false where that would have to be looked up.
+
+        Equal keys have equal hashes, so where no hash stands twice, no key does. Eight bytes a row are held for it.
+        """
+        if len(self._hashes) > 1:
+            self._hashes = [np.sort(np.concatenate(self._hashes))]
+        ordered = np.sort(self._hashes[0]) if self._hashes else np.empty(0, np.uint64)
+        return not bool(np.any(ordered[1:] == ordered[:-1]))
 
     def tables(self) -> Iterator[pa.Table]:
         """What was written, batch by batch."""
@@ -48,9 +64,15 @@ class Spool:
 
 
 class Spools:
-    """A folder of spools that is gone when the reading is over, and the questions about them."""
+    """A folder of spools that is gone when the reading is over, and the questions about them.
 
-    def __init__(self, parent: str | None = None) -> None:
+    `key` is the column that names an event; of two contents of one event, the one with the greater `latest` wins.
+    """
+
+    def __init__(
+        self, parent: str | None = None, *, key: str = "event_key", latest: str = "date_time"
+    ) -> None:
+        self._key, self._latest = key, latest
         self._folder = tempfile.TemporaryDirectory(prefix="conversync-spool-", dir=parent)
         self._count = 0
         self._connection: Any = None
@@ -68,15 +90,13 @@ class Spools:
     def new(self) -> Spool:
         """An empty spool."""
         self._count += 1
-        return Spool(Path(self._folder.name) / f"{self._count}.arrow")
+        return Spool(Path(self._folder.name) / f"{self._count}.arrow", self._key)
 
     def events(self, spool: Spool) -> int:
         """How many distinct events the spool holds."""
-        # Equal keys have equal hashes: where no hash stands twice, no key does, and the cheap question is enough.
-        repeated = "select 1 from walk group by hash(event_key) having count(*) > 1 limit 1"
-        if not self._ask(repeated, walk=spool).fetchall():
+        if spool.no_event_twice():
             return spool.rows
-        [[events]] = self._ask("select count(distinct event_key) from walk", walk=spool).fetchall()
+        [[events]] = self._ask(f"select count(distinct {self._key}) from walk", walk=spool).fetchall()  # noqa: S608
         return int(events)
 
     def same(self, one: Spool, other: Spool) -> bool:
@@ -107,15 +127,15 @@ class Spools:
             yield pa.Table.from_batches([batch]).cast(schema)
 
     def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """(event_key, JSON of `columns`) of each content that lost against another one in the same walk."""
+        """(key, JSON of `columns`) of each content that lost against another one in the same walk."""
         if all(self.events(spool) == spool.rows for spool in spools):
             return
         row = ", ".join(f'"{name}" := "{name}"' for name in columns)
         query = f"""
             with ranked as ({self._ranked(spools)}),
-            kept as (select event_key, walk, statement_hash from ranked where place = 1)
-            select distinct ranked.event_key, cast(to_json(struct_pack({row})) as varchar)
-            from ranked join kept using (event_key, walk)
+            kept as (select {self._key}, walk, statement_hash from ranked where place = 1)
+            select distinct ranked.{self._key}, cast(to_json(struct_pack({row})) as varchar)
+            from ranked join kept using ({self._key}, walk)
             where ranked.statement_hash <> kept.statement_hash
             order by all
         """  # noqa: S608
@@ -125,15 +145,14 @@ class Spools:
     def _named(spools: Sequence[Spool]) -> dict[str, Spool]:
         return {f"walk_{number}": spool for number, spool in enumerate(spools)}
 
-    @classmethod
-    def _ranked(cls, spools: Sequence[Spool]) -> str:
+    def _ranked(self, spools: Sequence[Spool]) -> str:
         walks = " union all ".join(
             f"select *, {number} as walk from {name}"  # noqa: S608
-            for number, name in enumerate(cls._named(spools))
+            for number, name in enumerate(self._named(spools))
         )
-        order = "walk desc, date_time desc, statement_hash desc"
+        order = f"walk desc, {self._latest} desc, statement_hash desc"
         return (
-            f"select *, row_number() over (partition by event_key order by {order}) as place from ({walks})"  # noqa: S608
+            f"select *, row_number() over (partition by {self._key} order by {order}) as place from ({walks})"  # noqa: S608
         )
 
     def _ask(self, query: str, **spools: Spool) -> Any:

@@ -8,15 +8,15 @@ fewer than announced (a feed with harmless repeats). After `WALKS` walks it is a
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
 from sources.records import Decoded, Rejected
+from sources.side_by_side import side_by_side
 from sources.spool import Spool, Spools
 from wire.errors import UntrustedAnswerError
 
@@ -26,7 +26,7 @@ MOST_EXTRA_PAGES = 1_000
 # Empty pages in a row after which a total that is still not met is not believed.
 MOST_EMPTY_PAGES = 20
 # Rows derived and written together: larger batches cost less CPU, smaller ones less memory.
-BATCH_ROWS = 50000
+BATCH_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Listing:
 
     `fetch(n)` asks for page n, counted from 1. `derive` turns decoded rows into statements, with an `event_key`
     and a `statement_hash`. `what` names the listing in an error. `on_page` is told rows received and announced.
+    `unique`: the vendor lists an event once, so rows that repeat make up for none that are missing.
     """
 
     what: str
@@ -72,13 +73,14 @@ class Listing:
     derive: Callable[[pa.Table], pa.Table]
     concurrency: int
     on_page: Callable[[int, int], None] = lambda _received, _announced: None
+    unique: bool = False
 
     def read(self, spools: Spools) -> list[Walk]:
         """The walks it took, the last of which stands; raises UntrustedAnswerError if none does."""
         walks: list[Walk] = []
         while len(walks) < WALKS:
             walks.append(self._walk(spools.new()))
-            if _stands_alone(walks[-1], spools) or _stands_repeated(walks, spools):
+            if _stands_alone(walks[-1], spools) or self._stands_repeated(walks, spools):
                 return walks
         last = walks[-1]
         raise UntrustedAnswerError(
@@ -86,6 +88,15 @@ class Listing:
             f"where {last.announced} were announced, or other rows each time. Nothing of it was loaded; "
             "try again later, and ask the vendor if it stays so."
         )
+
+    def _stands_repeated(self, walks: list[Walk], spools: Spools) -> bool:
+        if len(walks) < 2:
+            return False
+        before, last = walks[-2:]
+        received = spools.events(last.spool) + len(last.bad) if self.unique else last.received
+        if received < last.announced:
+            return False
+        return _bad(before) == _bad(last) and spools.same(before.spool, last.spool)
 
     def _walk(self, spool: Spool) -> Walk:
         walk = Walk(spool)
@@ -117,6 +128,11 @@ class Listing:
             rows = page.decoded.received
             empty = 0 if rows else empty + 1
             repeated = number > 1 and page.decoded.table.equals(previous.decoded.table)
+            if self.unique and repeated and page.decoded.table.num_rows:
+                raise UntrustedAnswerError(
+                    f"{self.what}: page {number} repeats the one before it, so there is no telling what is missing. "
+                    "Nothing of it was loaded; ask for larger pages, or try again later."
+                )
             if (number > planned and (not rows or repeated)) or empty > MOST_EMPTY_PAGES:
                 return
             walk.pages, received, previous = number, received + rows, page
@@ -124,25 +140,14 @@ class Listing:
             yield page
             if number >= planned and received >= walk.announced and not page.more:
                 return
+        raise UntrustedAnswerError(
+            f"{self.what}: after {walk.pages} pages there is no end of it; nothing was loaded."
+        )
 
     def _chain(self, first: Page, planned: int) -> Iterator[Page]:
         yield first
-        yield from _side_by_side(self.fetch, range(2, planned + 1), self.concurrency)
+        yield from side_by_side(self.fetch, range(2, planned + 1), self.concurrency)
         yield from map(self.fetch, range(planned + 1, planned + 1 + MOST_EXTRA_PAGES))
-
-
-def _side_by_side(fetch: Callable[[int], Page], numbers: Iterable[int], concurrency: int) -> Iterator[Page]:
-    """The pages in their order, up to `concurrency` of them asked for at the same time."""
-    upcoming = iter(numbers)
-    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="page")
-    try:
-        waiting = deque(pool.submit(fetch, number) for number in islice(upcoming, concurrency))
-        while waiting:
-            page = waiting.popleft().result()
-            waiting.extend(pool.submit(fetch, number) for number in islice(upcoming, 1))
-            yield page
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _stands_alone(walk: Walk, spools: Spools) -> bool:
@@ -151,14 +156,12 @@ def _stands_alone(walk: Walk, spools: Spools) -> bool:
     return spools.events(walk.spool) + len(walk.bad) == walk.announced
 
 
-def _stands_repeated(walks: list[Walk], spools: Spools) -> bool:
-    if len(walks) < 2:
-        return False
-    before, last = walks[-2:]
-    if last.received < last.announced:
-        return False
-    return _bad(before) == _bad(last) and spools.same(before.spool, last.spool)
-
-
 def _bad(walk: Walk) -> set[str]:
     return {rejected.raw_hash for rejected, _ in walk.bad}
+
+
+def count(value: Any) -> int | None:
+    """A number of rows or pages, as an integer or as its digits; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:19])
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -6,9 +6,9 @@ so neighbouring windows share a day, and a day counts as read once a later windo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wire.errors import SettingsError
 
@@ -36,6 +36,34 @@ def due(through: date | None, first: date, lookback: int, today: date) -> Window
     return Window(min(through, today) - timedelta(days=lookback), today)
 
 
+def planned(
+    progress: Mapping[str, Any],
+    first: date,
+    lookback: int,
+    today: date,
+    start: date | str | None = None,
+    end: date | str | None = None,
+) -> Window:
+    """The days asked for, else what is due by the cursor in `progress` (see `due`); SettingsError if backwards."""
+    through = progress.get("through")
+    window = due(through and date.fromisoformat(through), first, lookback, today)
+    chosen = Window(
+        day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
+    )
+    if chosen.start > chosen.end:
+        raise SettingsError(f"The window ends ({chosen.end}) before it starts ({chosen.start}).")
+    return chosen
+
+
+def move(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
+    """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
+    through = progress.get("through")
+    reached = advance(through and date.fromisoformat(through), first, window, today)
+    if reached is not None:
+        progress["first"] = min(progress.get("first", str(window.start)), str(window.start))
+        progress["through"] = str(reached)
+
+
 def cut(window: Window, days: int) -> Iterator[Window]:
     """The window in pieces `[start, start + days]`, oldest first; each begins on the day its neighbour ends."""
     start = window.start
@@ -50,9 +78,10 @@ def cut(window: Window, days: int) -> Iterator[Window]:
 def advance(through: date | None, first: date, window: Window, today: date) -> date | None:
     """The cursor after `window` was committed: the last day of an unbroken run of days read.
 
-    It moves only if the window touches the run, never back and never past today.
+    It moves only if the window touches the run, never past today, and never back: but where a wrong clock put
+    it into the future, today takes its place, or the nights of an outage would be left out later.
     """
-    reached = through or first
+    reached = min(through, today) if through else first
     if window.start <= reached <= window.end:
         return max(reached, min(window.end, today))
     return through

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,13 +22,15 @@ from pipelines.warehouse import Warehouse, settle_dlt
 settle_dlt("CRITICAL")
 
 import duckdb
+import pytest
 from dlt.common.configuration.specs import configspec
+from dlt.common.typing import TSecretStrValue  # noqa: F401 - dlt looks it up here, for the inherited field
 
-from pipelines.load import SourceReport, StepReport, load
-from pipelines.vendors import Asked, Vendor, vendors
+from pipelines.load import SourceReport, StepReport, load, planned
+from pipelines.vendors import Asked, Step, Vendor, vendors
 from sandbox import Request, Sandbox, Statement, Totals
 from sandbox.besitos import totals, totals_by_offer
-from sources.besitos import BesitosSettings
+from sources.besitos import BesitosSettings, besitos
 from sources.columns import zone
 
 CONVERSYNC = Path(sys.executable).with_name("conversync")
@@ -82,6 +85,7 @@ class House:
     sandbox: Sandbox
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    vendor: Vendor = field(default_factory=lambda: vendors()["besitos"])
 
     @property
     def path(self) -> Path:
@@ -94,31 +98,38 @@ class House:
         own = {"BESITOS_TOKEN": self.sandbox.token, "BESITOS_URL": self.sandbox.url}
         return {**own, "CONVERSYNC_WAREHOUSE": str(self.path), **self.settings}
 
-    def run(
-        self, start: object = None, end: object = None, *, window_days: int = 400, vendor: Vendor | None = None
-    ) -> SourceReport:
+    def run(self, start: object = None, end: object = None, *, window_days: int = 400) -> SourceReport:
         """One run, as it ended; what it asked is checked."""
         asked = Asked(start and str(start), end and str(end), window_days)  # type: ignore[arg-type] # both are texts
         before = len(self.sandbox.requests)
-        saved = dict(os.environ)
-        try:
-            os.environ.update(self.environment)
-            [report] = load(Warehouse(self.path), [vendor or vendors()["besitos"]], asked, Quiet())
-        finally:
-            os.environ.clear()
-            os.environ.update(saved)
+        with self._set():
+            [report] = load(Warehouse(self.path), [self.vendor], asked, Quiet())
         asked_rightly(self.sandbox, self.sandbox.requests[before:])
         return report
 
-    def load(
-        self, start: object = None, end: object = None, *, window_days: int = 400, vendor: Vendor | None = None
-    ) -> SourceReport:
+    def load(self, start: object = None, end: object = None, *, window_days: int = 400) -> SourceReport:
         """One run that loads everything it should, with nothing set aside anew."""
-        report = self.run(start, end, window_days=window_days, vendor=vendor)
+        report = self.run(start, end, window_days=window_days)
         if report.error is not None:
             raise report.error
         assert report.exit_code == 0
         return report
+
+    def planned(self) -> list[str]:
+        """What the next run without dates would read, as `--dry-run` tells it."""
+        with self._set():
+            steps = planned(Warehouse(self.path), self.vendor, Asked(window_days=400), self.folder / "planned")
+        return [step.label for step in steps]
+
+    @contextmanager
+    def _set(self) -> Iterator[None]:
+        saved = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(saved)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a question to the warehouse."""
@@ -129,6 +140,25 @@ class House:
     def held(self) -> dict[str, list[Statement]]:
         """`held` of this warehouse."""
         return held(self.path)
+
+
+def sometimes(*values: Any, quick: int, ids: Callable[[Any], str] | None = None) -> list[Any]:
+    """Cases for parametrize: the first few in every run, the others in the long suite."""
+    marks = [[]] * quick + [[pytest.mark.long]] * (len(values) - quick)
+    cases = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [
+        pytest.param(*case, marks=mark, id=ids(case[0]) if ids else None)
+        for case, mark in zip(cases, marks, strict=True)
+    ]
+
+
+def at_once() -> Vendor:
+    """Besitos with both streams in one commit, as the source does it in anybody's own script: half the time."""
+
+    def steps(_state: Mapping[str, Any], _settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
+        yield Step("both streams", lambda on_page: besitos(asked.start, asked.end, on_page=on_page))
+
+    return replace(vendors()["besitos"], steps=steps)
 
 
 def vendor_at(sandbox: Sandbox) -> Vendor:

@@ -42,3 +42,14 @@ class Answer:
         """The envelope, and the rows under `key`, each with its fault (see `strictjson.load_rows`)."""
         self.refuse_html()
         return strictjson.load_rows(self.body, key, who=self.vendor)
+
+    def row(self) -> strictjson.Row:
+        """The whole document as one row, with its fault; UntrustedAnswerError where it is no JSON at all."""
+        self.refuse_html()
+        alone = b"[" + self.body.removeprefix(b"\xef\xbb\xbf") + b"]"
+        rows = strictjson.load_rows(alone, None, who=self.vendor)[1]
+        if len(rows) != 1:
+            raise UntrustedAnswerError(
+                f"{self.vendor} sent an answer that cannot be used: it is not one document."
+            )
+        return rows[0]

@@ -41,7 +41,8 @@ class Client:
     """Requests to one vendor. Any number of threads may share it; one Client is one source's patience.
 
     `origin` is the setting `<vendor>_url`; `headers` carry the credentials and go with every request, to that
-    origin only; `credentials_hint` says where the credentials stand ("Check besitos_token in ...").
+    origin only; `credentials_hint` says where the credentials stand ("Check besitos_token in ..."), and
+    `credential` what they are ("token", "username and password").
     SettingsError for an address or a header that cannot be used. Nothing is sent before the first request.
     """
 
@@ -52,10 +53,11 @@ class Client:
         vendor: str,
         headers: Mapping[str, str],
         credentials_hint: str,
+        credential: str = "token",
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._voice = Voice(vendor, credentials_hint, self._limits)
+        self._voice = Voice(vendor, credentials_hint, self._limits, credential)
         self._origin: Origin = parse_origin(origin, self._voice.setting)
         self._headers = {**_DEFAULT_HEADERS, **check_headers(headers, credentials_hint)}
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
@@ -108,10 +110,12 @@ class Client:
 
         `path` begins with "/" and is percent-encoded; `label` stands for it in errors and logs where it holds
         a secret. `json` is sent exactly, Decimals as written. `decode` may raise UntrustedAnswerError (it
-        is asked for again, a few times) or UnavailableError (it is waited for as after a 5xx). With
+        is asked for again, a few times) or UnavailableError (it is waited for as after a 5xx); RefusedError
+        and CredentialsError, for a refusal whose words it read with the help of `accept`, are final. With
         `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
         `in_doubt`, `retry_after`.
-        Raises CredentialsError, UnavailableError, UntrustedAnswerError; SettingsError for an unusable header.
+        Raises CredentialsError, UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for
+        an unusable header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)

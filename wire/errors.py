@@ -28,7 +28,7 @@ class LockedError(ConversyncError):
 
 
 class VendorError(ConversyncError):
-    """A request to a vendor came to nothing. Raised as one of the three below.
+    """A request to a vendor came to nothing. Raised as one of the four below.
 
     `status` is the HTTP status of the answer, if there was one. `sent` is False only when surely no byte of
     the request went out. `retry_after` is how many seconds the vendor asked us to stay away, if it did.
@@ -69,5 +69,11 @@ class UnavailableError(VendorError):
 
 class UntrustedAnswerError(VendorError):
     """The vendor answered, but not as its document says: nothing of the answer was used."""
+
+    exit_code = 6
+
+
+class RefusedError(VendorError):
+    """The vendor refused what was asked, in words of its own (400, 404): change the settings. Never retried."""
 
     exit_code = 6

@@ -29,6 +29,12 @@ class Row(NamedTuple):
     value: dict[str, Any] | None
     fault: str | None
 
+    def sound(self) -> dict[str, Any]:
+        """The value; ValueError, with its fault, where it has one."""
+        if self.value is None:
+            raise ValueError(self.fault)
+        return self.value
+
 
 def loads(body: bytes, *, who: str = "The vendor") -> Any:
     """The whole document. UntrustedAnswerError for anything wrong in it; `who` begins its sentence."""

@@ -34,6 +34,7 @@ class Voice:
     vendor: str
     hint: str
     limits: Limits
+    credential: str = "token"
 
     @property
     def setting(self) -> str:
@@ -98,7 +99,7 @@ class Voice:
     def turned_away(self, what: str, status: int, retry_after: float | None) -> Trouble:
         """Any other status that is not a success."""
         if status in (401, 403):
-            message = f"{self.vendor} refused the token ({status}). {self.hint}"
+            message = f"{self.vendor} refused the {self.credential} ({status}). {self.hint}"
             return Trouble(Kind.FINAL, CredentialsError(message, status=status))
         if status == 429:
             message = f"{self.vendor} is limiting our rate (429): try again later, or ask for less at once."

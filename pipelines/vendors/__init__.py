@@ -13,18 +13,22 @@ if TYPE_CHECKING:
     from sources.findings import Finding
 
 # In the order in which a run takes them.
-NAMES = ("besitos",)
+NAMES = ("besitos", "infobip", "conductrics", "keitaro")
 
 OnPage = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asked of a run: days (ISO text, in the vendor's zone) or what is due, and the size of windows."""
+    """What a person asked of a run: days (ISO text, in the vendor's zone) or what is due, and the size of windows.
+
+    `accept_empty`: a list that is empty where there were rows before is believed.
+    """
 
     start: str | None = None
     end: str | None = None
     window_days: int = 31
+    accept_empty: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from sandbox.story import Conversion, Player
 from sandbox.world import World
 
 IDLE = 2  # clicks without a conversion, for each with one
+SLOW = 0.1  # of the converting clicks: two to twenty days before their conversion
 PURGED = 0.02  # of the idle clicks: found to be a bot's days later, and removed
 SUB_IDS = 15
 
@@ -48,9 +49,12 @@ def clicks_of(world: World, lists: Lists) -> list[Click]:
 
 def _around(random: Random, conversion: Conversion, world: World, lists: Lists) -> Iterator[Click]:
     """The conversion's own click, minutes to days before it, and some idle ones of that time."""
-    before = timedelta(seconds=int(random.expovariate(1 / 40_000)) + 20)
+    hours = random.uniform(48, 480) if random.random() < SLOW else random.expovariate(1 / 11)
+    before = timedelta(seconds=int(hours * 3600) + 20)
     own = conversion.occurred_at.replace(microsecond=0) - before
-    yield _click(random, conversion.click_id, own, conversion.player, lists.offer_of[conversion.offer.id], lists)
+    yield _click(
+        random, conversion.click_id, own, conversion.player, lists.offer_of[conversion.offer.id], lists
+    )
     for _ in range(IDLE):
         at = own + timedelta(seconds=random.randint(-7200, 7200))
         gone = at + timedelta(hours=random.uniform(20, 120)) if random.random() < PURGED else None

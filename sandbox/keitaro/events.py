@@ -87,7 +87,9 @@ def stands(
             taken.append(posting)
     if not taken:
         return None
-    changes = [one for number, one in enumerate(taken) if not number or one.status != taken[number - 1].status]
+    changes = [
+        one for number, one in enumerate(taken) if not number or one.status != taken[number - 1].status
+    ]
     return Event(
         conversion_id=conversion_id,
         version=len(taken),
@@ -105,7 +107,7 @@ def stands(
 
 def postings_of(conversion: Conversion, variants: Variants) -> list[Posting]:
     """What the wall's postbacks make of a conversion: only what differs from the posting before."""
-    random = Random(f"conversync keitaro {conversion.transaction_id}")
+    random = Random(conversion.transaction_id)
     first = conversion.tellings[0].at
     approved = first
     if random.random() < LEAD_FIRST:
@@ -123,9 +125,7 @@ def postings_of(conversion: Conversion, variants: Variants) -> list[Posting]:
     return postings
 
 
-def _state(
-    conversion: Conversion, at: datetime, *, is_lead: bool, variants: Variants
-) -> tuple[str, Decimal]:
+def _state(conversion: Conversion, at: datetime, *, is_lead: bool, variants: Variants) -> tuple[str, Decimal]:
     """Status and revenue that a postback at `at` carries. Rejected is what was taken back whole."""
     amounts = told(conversion.tellings, at)
     taken = told(conversion.reversal.tellings, at) if conversion.reversal else None

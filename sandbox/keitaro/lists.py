@@ -14,10 +14,15 @@ NAMES = ("campaigns", "offers", "affiliate_networks", "traffic_sources", "landin
 BESITOS = "Besitos"
 
 # name, and the share of the story after which it ends (0: never)
-CAMPAIGNS = (("Rewarded push US", 0.0), ("Rewarded push EU", 0.0), ("Newsletter spring", 0.6), ("Café in-app", 0.0))
+CAMPAIGNS = (
+    ("Rewarded push US", 0.0),
+    ("Rewarded push EU", 0.0),
+    ("Newsletter spring", 0.6),
+    ("Café in-app", 0.0),
+)
 NETWORKS = ((BESITOS, 0.0), ("House offers", 0.4))
 SOURCES = (("Push house", 0.0), ("Mail", 0.0), ("In-app banner", 0.7))
-LANDINGS = (("Wheel", 0.0), ("Quiz \"1-2-3\"", 0.0), ("Plain", 0.5))
+LANDINGS = (("Wheel", 0.0), ('Quiz "1-2-3"', 0.0), ("Plain", 0.5))
 DOMAINS = (("go.example.com", 0.0), ("t.example.net", 0.0), ("old.example.org", 0.3))
 
 

@@ -46,6 +46,12 @@ class Books:
         """By sub_id."""
         return {click.sub_id: click for click in self.clicks}
 
+    @cached_property
+    def number_of(self) -> dict[Key, int]:
+        """The world's conversions counted from 1, by their key."""
+        conversions = enumerate(self.world.conversions, 1)
+        return {(one.click_id, str(one.transaction_id)): number for number, one in conversions}
+
     def receive(self, key: Key, posting: Posting) -> None:
         """Adds a posting to its conversion, or begins one."""
         with self.lock:
@@ -61,6 +67,7 @@ class Teller:
     variants: Variants
     tells_world: bool = True
     _postings: dict[int, list[Posting]] = field(default_factory=dict, init=False)
+    _made: dict[tuple[int, int], Event | None] = field(default_factory=dict, init=False)
 
     def at(self, now: datetime | None = None) -> list[Event]:
         """All conversions the tracker holds at `now` (the world's clock by default), in the order of ids."""
@@ -68,7 +75,10 @@ class Teller:
         with self.books.lock:
             received = {key: list(postings) for key, postings in self.books.received.items()}
         events = [self._event(number, one, now, received) for number, one in self._conversions(now)]
-        late = [self._received(number, key, postings, now) for number, (key, postings) in enumerate(received.items())]
+        late = [
+            self._received(number, key, postings, now)
+            for number, (key, postings) in enumerate(received.items())
+        ]
         return [event for event in (*events, *late) if event is not None]
 
     def clicks(self, now: datetime | None = None) -> list[Click]:
@@ -94,19 +104,25 @@ class Teller:
             self._postings[number] = postings_of(conversion, self.variants)
         key = (conversion.click_id, str(conversion.transaction_id))
         own = [one for one in self._postings[number] if one.at <= now]
-        postings = sorted([*own, *received.pop(key, ())], key=lambda one: one.at)
-        new = self.variants.generation == "new"
-        conversion_id = uuid7(postings[0].at, key[1]) if new else str(FIRST_ID + number)
-        return stands(conversion_id, *key, postings, self.books.click_of.get(key[0]))
+        if key in received:
+            postings = sorted([*own, *received.pop(key)], key=lambda one: one.at)
+            return self._stands(FIRST_ID + number, key, postings)
+        if (number, len(own)) not in self._made:
+            self._made[number, len(own)] = self._stands(FIRST_ID + number, key, own)
+        return self._made[number, len(own)]
 
     def _received(self, number: int, key: Key, postings: list[Posting], now: datetime) -> Event | None:
         heard = [one for one in postings if one.at <= now]
         if not heard:
             return None
+        known = self.books.number_of.get(key) if self.tells_world else None
+        return self._stands(FIRST_RECEIVED_ID + number if known is None else FIRST_ID + known, key, heard)
+
+    def _stands(self, number: int, key: Key, postings: list[Posting]) -> Event | None:
         new = self.variants.generation == "new"
-        conversion_id = uuid7(heard[0].at, "/".join(key)) if new else str(FIRST_RECEIVED_ID + number)
+        conversion_id = uuid7(postings[0].at, "/".join(key)) if new else str(number)
         click = self.books.click_of.get(key[0]) if self.tells_world else None
-        return stands(conversion_id, *key, heard, click)
+        return stands(conversion_id, *key, postings, click)
 
 
 def by_sub_id(events: list[Event]) -> dict[str, list[Event]]:

@@ -37,6 +37,8 @@ class Variants:
     ids_as_text: bool = False
     """Numeric ids as strings."""
     report_numbers: Literal["number", "text"] = "number"
+    report_pages: bool = True
+    """Does the report hear `limit` and `offset`? Without a limit it is whole."""
     omits: frozenset[str] = frozenset()
     """Columns that are accepted and silently not returned."""
     unknown_column: str = "Unknown column: {column}"

@@ -25,12 +25,14 @@ from dlt.extract import DltResource
 from sources.besitos import feed
 from sources.besitos.catalogue import catalogue
 from sources.columns import now, zone
-from sources.evidence import Aside, Routed, rejected_rows, routed, window_row, windows, workplace
+from sources.evidence import Routed, rejected_rows, routed, windows, workplace
+from sources.reading import Reading, evidence, read, statement_hints, statements
 from sources.spool import Spools
 from sources.walk import Listing
-from sources.windows import Window, advance, cut, day, due, first_day
+from sources.windows import Window, cut, day, first_day, move, planned
 from wire.client import Client, Limits
 from wire.errors import SettingsError
+from wire.secret import check_secret
 
 CONVERSIONS = "conversions"
 REVERSALS = "reversals"
@@ -39,16 +41,13 @@ REVERSALS = "reversals"
 # `is_reverse=false` is never sent: a server may read the text "false" as true.
 STREAMS: dict[str, dict[str, str]] = {CONVERSIONS: {}, REVERSALS: {"is_reverse": "true"}}
 
-EVENTS_HINTS: dict[str, Any] = {
-    "write_disposition": {
-        "disposition": "merge",
-        "strategy": "scd2",
-        "row_version_column_name": "statement_hash",
-        "validity_column_names": ["valid_from", "valid_to"],
-    },
-    "merge_key": "event_key",
-    "columns": {"extra": {"data_type": "json"}},
-    "schema_contract": {"data_type": "freeze"},
+# Between these a setting can be meant.
+LIMITS = {
+    "besitos_lookback_days": (1, 3_650),
+    "besitos_reversal_lookback_days": (1, 3_650),
+    "besitos_page_size": (1, 100_000),
+    "besitos_concurrency": (1, 64),
+    "http_budget": (0, 86_400),
 }
 
 
@@ -70,11 +69,11 @@ class BesitosSettings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
-        least = {"besitos_lookback_days": 1, "besitos_reversal_lookback_days": 1, "http_budget": 0}
-        least |= {"besitos_page_size": 1, "besitos_concurrency": 1}
-        for name, limit in least.items():
-            if self[name] < limit:
-                raise SettingsError(f"{name} is {self[name]}, but must be at least {limit}.")
+        for name, (least, most) in LIMITS.items():
+            if not least <= self[name] <= most:
+                raise SettingsError(f"{name} is {self[name]}, but must be at least {least} and at most {most}.")
+        check_secret("besitos_token", self.besitos_token)
+        self.client().close()  # refuses an address or a token that no request can carry
         zone(self.besitos_zone, "besitos_zone")
         if self.besitos_start_date is not None:
             day(self.besitos_start_date, "besitos_start_date")
@@ -109,17 +108,10 @@ def plan(
     """Which days each stream is to read: those asked for, else what is due by the cursors in `state`."""
     today = settings.today()
     first = first_day(settings.besitos_start_date, today, "besitos_start_date")
-    todo = []
-    for stream in streams:
-        through = state.get(stream, {}).get("through")
-        window = due(through and date.fromisoformat(through), first, settings.lookback(stream), today)
-        chosen = Window(
-            day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
-        )
-        if chosen.start > chosen.end:
-            raise SettingsError(f"The window ends ({chosen.end}) before it starts ({chosen.start}).")
-        todo.append((stream, chosen))
-    return todo
+    return [
+        (stream, planned(state.get(stream, {}), first, settings.lookback(stream), today, start, end))
+        for stream in streams
+    ]
 
 
 def parts(stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool) -> list[Window]:
@@ -154,7 +146,8 @@ def besitos(
         state = dlt.current.source_state()
         yield from _read(state, settings, plan(state, settings, start, end, streams), filters, on_page)
 
-    tables = [routed(walk, "conversion_events", **EVENTS_HINTS), rejected_rows(walk), windows(walk)]
+    events = routed(walk, "conversion_events", **statement_hints("event_key", "extra"))
+    tables = [events, rejected_rows(walk), windows(walk)]
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]
 
 
@@ -166,25 +159,24 @@ def _read(
     on_page: Callable[[int, int], None],
 ) -> Iterator[Routed]:
     """Walks every window, then routes: the statements, what was set aside, the evidence. The cursors move last."""
-    read_at = now()
     with settings.client() as client, Spools(workplace()) as spools:
         readings = [
-            (stream, window, _listing(client, settings, stream, window, filters, on_page).read(spools))
+            Reading(
+                stream,
+                window,
+                _listing(client, settings, stream, window, filters, on_page),
+                {**STREAMS[stream], **filters},
+            )
             for stream, window in todo
         ]
-        walked = [walk.spool for _, _, walks in readings for walk in walks]
-        for table in spools.fold(walked):
-            yield Routed("conversion_events", table)
-        known = state.setdefault("set_aside", {})
-        for stream, window, walks in readings:
-            aside = Aside(known, stream, window, read_at)
-            superseded = aside.add_all(walks, spools, feed.FIELD_NAMES)
-            yield Routed("rejected_rows", aside.table())
-            yield Routed(
-                "windows", window_row(walks, aside, superseded, {**STREAMS[stream], **filters}, spools)
-            )
-            if not filters:
-                _move(state, settings, stream, window)
+        done = read(readings, spools)
+        yield from statements(done, spools, "conversion_events")
+        yield from evidence(done, spools, state, feed.FIELD_NAMES)
+    if not filters:
+        today = settings.today()
+        first = first_day(settings.besitos_start_date, today, "besitos_start_date")
+        for stream, window in todo:
+            move(state.setdefault(stream, {}), first, window, today)
 
 
 def _listing(
@@ -216,14 +208,3 @@ def _listing(
         concurrency=settings.besitos_concurrency,
         on_page=on_page,
     )
-
-
-def _move(state: MutableMapping[str, Any], settings: BesitosSettings, stream: str, window: Window) -> None:
-    today = settings.today()
-    progress = state.setdefault(stream, {})
-    through = progress.get("through")
-    first = first_day(settings.besitos_start_date, today, "besitos_start_date")
-    reached = advance(through and date.fromisoformat(through), first, window, today)
-    if reached is not None:
-        progress.setdefault("first", str(window.start))
-        progress["through"] = str(reached)

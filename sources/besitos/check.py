@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
 from sources.besitos import feed
 from sources.columns import now, zone
-from sources.findings import Finding
-from wire.client import Answer
+from sources.findings import TOLERANCE, Finding, clock
 
 if TYPE_CHECKING:
     from sources.besitos import BesitosSettings
 
-# A vendor's clock may be off by this much without a word from us.
-TOLERANCE = timedelta(minutes=10)
 DAYS = 3
 
 
@@ -35,7 +31,7 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
         answer = client.get(feed.PATH, asked, lambda answer: answer)
     page = feed.page(answer, 1, feed.decoder(), (settings.besitos_url, feed.DOCUMENTED))
     yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
-    yield from _clock(answer)
+    yield from clock(answer)
     if page.decoded.rejected:
         yield Finding(
             False, f"{len(page.decoded.rejected)} rows would be set aside: {page.decoded.rejected[0].reason}"
@@ -43,18 +39,6 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
     if page.decoded.table.num_rows:
         rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
         yield _zone(pc.max(rows["occurred_at"]).as_py(), settings.besitos_zone)
-
-
-def _clock(answer: Answer) -> Iterator[Finding]:
-    try:
-        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except ValueError:
-        return
-    apart = abs(now() - theirs)
-    if apart > TOLERANCE:
-        yield Finding(False, f"this machine's clock and the vendor's are {apart} apart: set the clock (NTP)")
-    else:
-        yield Finding(True, "the clocks agree")
 
 
 def _zone(newest: datetime, name: str) -> Finding:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from sources.columns import UTC_MICROSECONDS, casefold, digest, to_utc
 from sources.records import AMOUNT, FLAG, INTEGER, MONEY, STAMP, TEXT, Field, PageDecoder
-from sources.walk import Page
+from sources.walk import Page, count
 from wire.client import Answer
 from wire.errors import UntrustedAnswerError
 
@@ -64,9 +64,10 @@ STATEMENTS = pa.schema(
         ("valid_to", UTC_MICROSECONDS),
     ]
 )
-# What a statement says: every documented field. Ids ignore case, so user_key stands for user_id; the instant
-# stands for its text; fields that the document does not know never make a new statement.
-_NOT_STATED = {"user_id", "date_time", "occurred_on", "extra", "statement_hash", "valid_from", "valid_to"}
+# What a statement says: every documented field. The key stands for its two parts, user_key for user_id since ids
+# ignore case, the instant for its text; fields that the document does not know never make a new statement.
+_NOT_STATED = {"transaction_id", "is_reversal", "user_id", "date_time", "occurred_on", "extra"}
+_NOT_STATED |= {"statement_hash", "valid_from", "valid_to"}
 _STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
 
 
@@ -117,24 +118,17 @@ def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str
     """
     decoded = decoder.decode(answer.body)
     meta, links = decoded.envelope.get("meta"), decoded.envelope.get("links")
-    if not isinstance(meta, dict) or (total := _count(meta.get("total"))) is None:
+    if not isinstance(meta, dict) or (total := count(meta.get("total"))) is None:
         raise UntrustedAnswerError(
             "Besitos answered without meta.total, so how many rows there are is not known: is besitos_url right?"
         )
     current = meta.get("current_page")
-    if current is not None and _count(current) != asked:
+    if current is not None and count(current) != asked:
         raise UntrustedAnswerError(f"Besitos answered with another page than the one asked for ({asked}).")
-    last = _count(meta.get("last_page"))
+    last = count(meta.get("last_page"))
     following = links.get("next") if isinstance(links, dict) else None
     _check_link(following, asked, origins)
     return Page(decoded, total, more=bool(following) or (last is not None and last > asked))
-
-
-def _count(value: Any) -> int | None:
-    """A number of rows or pages, as an integer or as its digits."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:19])
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _check_link(link: Any, asked: int, origins: Sequence[str]) -> None:
@@ -143,7 +137,7 @@ def _check_link(link: Any, asked: int, origins: Sequence[str]) -> None:
     try:
         parts = urlsplit(str(link))
         place = _place(str(link))
-        number = _count(parse_qs(parts.query).get("page", [""])[0])
+        number = count(parse_qs(parts.query).get("page", [""])[0])
     except ValueError:
         raise UntrustedAnswerError("Besitos answered with a next link that is no address.") from None
     if parts.username is not None or place not in {_place(origin) for origin in origins}:

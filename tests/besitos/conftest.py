@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox, Variants, World
-from tests.support import House
+from tests.support import House, at_once
 
 MakeHouse = Callable[..., House]
 
@@ -38,5 +38,7 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
 
 @pytest.fixture
 def house(make_house: MakeHouse) -> House:
-    """A house whose sandbox waits for scripted rows."""
-    return make_house()
+    """A house whose sandbox waits for scripted rows, and which reads both streams at once."""
+    made = make_house()
+    made.vendor = at_once()
+    return made

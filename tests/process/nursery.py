@@ -1,12 +1,12 @@
 """A process that has the imports behind it and forks one `conversync` for each request: hundreds of runs are cheap.
 
-Run as `python -m tests.process.nursery`. One JSON line in, one out: `{"argv", "env", "cwd", "stdout", "stderr",
-"points", "kill_at", "kill_with"}` starts a run and answers its `{"pid"}`; `{"wait": pid}` answers `{"code"}`. It ends with its
-standard input. A forked run is the command as it is from `main()` on. Nothing of it was configured before the
-fork: importing dlt reads no settings.
+Run as `python -m tests.process.nursery`. One JSON line in, one out: the fields of `support.Wish` start a run and
+answer its `{"pid"}`; `{"wait": pid}` answers `{"code"}`. It ends with its standard input. A forked run is the command
+as it is from `main()` on; nothing of it was configured before the fork, for importing dlt reads no settings.
 
-With `kill_at`, the run sends itself SIGKILL (or the signal `kill_with`) at that kill point: before each change of the file system (an audit
-event) and before and after each SQL statement. `points` names a file to which the number of points met is written.
+A kill point is met before each change of the file system (an audit event) and before and after each SQL statement
+of dlt's. At point `at` the run sends itself the signal `number`, or raises an error that nobody expects if that
+is 0. `points` names a file that takes the number of points met.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import signal
+import resource
 import sys
 import threading
 import time
@@ -32,20 +32,18 @@ def run(wish: dict[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(wish["env"])
     os.chdir(wish["cwd"])
+    os.umask(wish["umask"])
     time.tzset()
-    for number, path, flags in (
-        (0, os.devnull, os.O_RDONLY),
-        (1, wish["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-        (2, wish["stderr"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-    ):
-        handle = os.open(path, flags, 0o600)
-        os.dup2(handle, number)
-        os.close(handle)
+    for kind, limit in wish["limits"].items():
+        resource.setrlimit(getattr(resource, kind), (limit, limit))
+    stream(0, os.devnull)
+    stream(1, wish["stdout"])
+    stream(2, wish["stderr"])
     sys.argv = ["conversync", *wish["argv"]]
-    meet = _counter(wish.get("kill_at"), wish.get("kill_with") or signal.SIGKILL, wish.get("points"))
-    if meet is not None:
-        sys.addaudithook(_changes(meet))
-        _statements(meet)
+    if wish["at"] or wish["points"]:
+        meet = counter(wish["at"], wish["number"], wish["points"])
+        sys.addaudithook(changes(meet))
+        statements(meet)
     from pipelines.cli import main
 
     code: Any = 1
@@ -53,19 +51,33 @@ def run(wish: dict[str, Any]) -> NoReturn:
         main()
     except SystemExit as end:
         code = end.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         # As the interpreter ends, threads joined and all; native libraries do not unload well after a fork.
         threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001
         atexit._run_exitfuncs()  # noqa: SLF001
         os._exit(code)
 
 
-def _counter(kill_at: int | None, kill_with: int, points: str | None) -> Callable[[], None] | None:
-    if kill_at is None and points is None:
-        return None
+def stream(number: int, path: str) -> None:
+    """Leads a standard stream to a file; or `closed`, or to a pipe that nobody reads (`broken`)."""
+    if path == "closed":
+        os.close(number)
+        return
+    if path == "broken":
+        read, handle = os.pipe()
+        os.close(read)
+    else:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.dup2(handle, number)
+    os.close(handle)
+
+
+def counter(at: int, number: int, points: str | None) -> Callable[[], None]:
+    """What is called at each kill point."""
     met = 0
     tally = os.open(points, os.O_WRONLY | os.O_CREAT, 0o600) if points else None
 
@@ -74,13 +86,17 @@ def _counter(kill_at: int | None, kill_with: int, points: str | None) -> Callabl
         met += 1
         if tally is not None:
             os.pwrite(tally, str(met).encode(), 0)
-        if met == kill_at:
-            os.kill(os.getpid(), kill_with)
+        if met == at and number:
+            os.kill(os.getpid(), number)
+        elif met == at:
+            raise RuntimeError("an error that nobody expects")
 
     return meet
 
 
-def _changes(meet: Callable[[], None]) -> Callable[[str, tuple[Any, ...]], None]:
+def changes(meet: Callable[[], None]) -> Callable[[str, tuple[Any, ...]], None]:
+    """The audit hook that meets a point before each change of the file system."""
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in CHANGES and (event != "open" or (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)):
             meet()
@@ -88,7 +104,8 @@ def _changes(meet: Callable[[], None]) -> Callable[[str, tuple[Any, ...]], None]
     return hook
 
 
-def _statements(meet: Callable[[], None]) -> None:
+def statements(meet: Callable[[], None]) -> None:
+    """Meets a point before and after each statement."""
     from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
     original: Any = DuckDbSqlClient.execute_query
@@ -105,29 +122,28 @@ def _statements(meet: Callable[[], None]) -> None:
 
 def main() -> None:
     """Answers requests until standard input ends."""
-    import dlt.destinations.impl.duckdb.duck
-    import dlt.load.load
-    import dlt.normalize.normalize
-    import pyarrow.dataset
-    import rich.progress
-    import rich.table  # noqa: F401
+    import importlib
 
-    import pipelines.cli
-    import pipelines.load
-    import pipelines.report
-    import pipelines.vendors
-    import pipelines.views
+    for name in (
+        *("duckdb", "pyarrow.dataset", "rich.progress", "rich.table", "sqlglot"),
+        *("dlt.destinations.impl.duckdb.duck", "dlt.load.load", "dlt.normalize.normalize"),
+        *("pipelines.cli", "pipelines.load", "pipelines.report", "pipelines.vendors", "pipelines.views"),
+    ):
+        importlib.import_module(name)
+    from pipelines.vendors import vendors
 
-    pipelines.vendors.vendors()
+    vendors()
     for line in sys.stdin:
         wish = json.loads(line)
         if "wait" in wish:
             _, status = os.waitpid(wish["wait"], 0)
-            print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)
+            answer = {"code": os.waitstatus_to_exitcode(status)}
         elif pid := os.fork():
-            print(json.dumps({"pid": pid}), flush=True)
+            answer = {"pid": pid}
         else:
             run(wish)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

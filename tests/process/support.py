@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 
 from sandbox import Sandbox, Statement
+from sandbox.besitos import Read
 
 ROOT = Path(__file__).parents[2]
 CONVERSYNC = Path(sys.executable).with_name("conversync")
+FEED = "/data/partner/conversions"
 # Longer than any run of these tests takes on a busy machine; a run that hangs fails its test.
 PATIENCE = 120.0
+
+Held = dict[str, list[Statement]]
 
 
 @dataclass(frozen=True)
@@ -31,89 +37,74 @@ class Done:
     code: int
     out: str
     err: str
+    seconds: float = 0.0
 
     @property
-    def sentences(self) -> str:
+    def told(self) -> str:
         """All that a person reads."""
         return self.out + self.err
 
+    def refused(self, code: int, *words: str) -> None:
+        """It ended with this code and a sentence that holds these words, and without a traceback."""
+        assert self.code == code, self.told
+        assert "Traceback" not in self.told
+        for word in words:
+            assert word in self.told
 
-class Place:
-    """A folder with a project and a warehouse of its own, and a vendor to load from."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, nursery: Nursery) -> None:
-        self.folder = folder
-        self.sandbox = sandbox
-        self.nursery = nursery
-        self.warehouse = folder / "warehouse.duckdb"
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "BESITOS_TOKEN": sandbox.token,
-            "BESITOS_URL": sandbox.url,
-            "CONVERSYNC_WAREHOUSE": str(self.warehouse),
-        }
+@dataclass(frozen=True)
+class Wish:
+    """What a forked run is to be (see tests/process/nursery.py)."""
 
-    def load(self, *more: str, **env: str) -> Done:
-        """`conversync load besitos` over the world's days, forked; waits for its end."""
-        return self.begin(*more, **env).wait()
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    stdout: str = ""
+    stderr: str = ""
+    umask: int = 0o022
+    limits: dict[str, int] = field(default_factory=dict)
+    at: int = 0
+    number: int = signal.SIGKILL
+    points: str | None = None
 
-    def begin(self, *more: str, kill_at: int | None = None, points: Path | None = None, **env: str) -> Forked:
-        """As `load`, without waiting."""
-        return self.nursery.start(
-            [*self.arguments, *more], {**self.env, **env}, self.folder, kill_at=kill_at, points=points
-        )
 
-    def command(self, *arguments: str, **env: str) -> Done:
-        """The installed command with these arguments, in a process of its own from the start."""
-        ended = subprocess.run(
-            [CONVERSYNC, *arguments],
-            env={**self.env, **env},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Done(ended.returncode, ended.stdout, ended.stderr)
+class Nursery:
+    """The process that forks runs."""
 
-    @property
-    def arguments(self) -> list[str]:
-        """The first and the last day that the sandbox's world tells of, as it stands."""
-        world = self.sandbox.world
-        days = ["--from", str(world.day(-1).date()), "--to", str(world.now.date())]
-        return ["load", "besitos", *days, "--window", "400d"]
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+        self._count = 0
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a question to the warehouse."""
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+    def ask(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """One request, one answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
 
-    def held(self) -> dict[str, list[Statement]]:
-        """By event_key, the statements that the warehouse holds, oldest first; the last one is open."""
-        columns = ", ".join(field.name for field in fields(Statement))
-        held: dict[str, list[Statement]] = {}
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
-            order = "event_key, valid_from"
-            for row in connection.execute(
-                f"select {columns}, valid_to from besitos.conversion_events order by {order}"
-            ).fetchall():
-                statement = Statement(*row[:-1])
-                earlier = held.setdefault(statement.event_key, [])
-                assert not earlier or earlier[-1] is not None
-                earlier.append(statement)
-            [[wrong]] = connection.execute(
-                "select count(*) from (select valid_to, lead(valid_from) over (partition by event_key order by "
-                "valid_from) as next from besitos.conversion_events) where valid_to is distinct from next"
-            ).fetchall()
-        assert wrong == 0, "a statement is open that another followed, or closed without one"
-        return held
+    def start(self, wish: Wish) -> Forked:
+        """Forks a run; what it prints is kept, unless the wish names other streams."""
+        self._count += 1
+        out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
+        wish = replace(wish, stdout=wish.stdout or str(out), stderr=wish.stderr or str(err))
+        return Forked(self, self.ask(asdict(wish))["pid"], out, err)
 
-    def leftovers(self) -> list[str]:
-        """What lies beside the warehouse that a run should not leave: anything but its lock."""
-        allowed = {self.warehouse, self.warehouse.with_name("warehouse.duckdb.lock"), self.folder / ".conversync"}
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path not in allowed)
+
+@contextmanager
+def nursery(folder: Path) -> Iterator[Nursery]:
+    """A nursery that is gone afterwards; `folder` takes what its runs print."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.process.nursery"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+    ) as process:
+        yield Nursery(process, folder)
 
 
 @dataclass
@@ -124,6 +115,7 @@ class Forked:
     pid: int
     stdout: Path
     stderr: Path
+    began: float = field(default_factory=time.monotonic)
 
     def signal(self, number: int) -> None:
         """Sends a signal."""
@@ -140,64 +132,114 @@ class Forked:
     def wait(self, seconds: float = PATIENCE) -> Done:
         """Waits for its end; a run that takes longer is killed, and fails the test."""
         in_time = self.ended(seconds)
+        took = time.monotonic() - self.began
         if not in_time:
             self.signal(signal.SIGKILL)
         code = self.nursery.ask({"wait": self.pid})["code"]
-        done = Done(code, self.stdout.read_text(), self.stderr.read_text())
-        self.stdout.unlink()
-        self.stderr.unlink()
-        assert in_time, f"the run did not end within {seconds:g} s: {done.sentences}"
-        return done
+        out, err = (path.read_text() if path.exists() else "" for path in (self.stdout, self.stderr))
+        assert in_time, f"the run did not end within {seconds:g} s: {out}{err}"
+        return Done(code, out, err, took)
 
 
-class Nursery:
-    """The process that forks runs (see tests/process/nursery.py)."""
+class Place:
+    """A folder with a project and a warehouse of its own, and a vendor to load from."""
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        self._process = process
-        self._folder = folder
-        self._count = 0
+    def __init__(self, folder: Path, sandbox: Sandbox, nursery: Nursery) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        self.nursery = nursery
+        self.warehouse = folder / "warehouse.duckdb"
+        (folder / "tmp").mkdir()
+        self.env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {
+            "HOME": str(folder),
+            "TMPDIR": str(folder / "tmp"),
+            "BESITOS_TOKEN": sandbox.token,
+            "BESITOS_URL": sandbox.url,
+            "CONVERSYNC_WAREHOUSE": str(self.warehouse),
+        }
 
-    def ask(self, wish: Mapping[str, Any]) -> dict[str, Any]:
-        """One request, one answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(wish), file=self._process.stdin, flush=True)
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+    @property
+    def days(self) -> list[str]:
+        """`load` over every day that the sandbox's world tells of, up to its clock."""
+        world = self.sandbox.world
+        dates = ["--from", str(world.day(-1).date()), "--to", str(world.now.date())]
+        return ["load", "besitos", *dates, "--window", "400d"]
 
-    def start(
-        self,
-        argv: Sequence[str],
-        env: Mapping[str, str],
-        cwd: Path,
-        *,
-        kill_at: int | None = None,
-        points: Path | None = None,
-    ) -> Forked:
-        """Forks a run."""
-        self._count += 1
-        out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
-        wish = {"argv": [*argv], "env": dict(env), "cwd": str(cwd), "stdout": str(out), "stderr": str(err)}
-        wish |= {"kill_at": kill_at, "points": str(points) if points else None}
-        return Forked(self, self.ask(wish)["pid"], out, err)
+    def begin(self, *more: str, **wish: Any) -> Forked:
+        """A forked `load`; `wish` sets fields of `Wish`."""
+        return self.nursery.start(Wish([*self.days, *more], self.env, str(self.folder), **wish))
+
+    def load(self, *more: str, **wish: Any) -> Done:
+        """As `begin`, to its end."""
+        return self.begin(*more, **wish).wait()
+
+    def loaded(self, *more: str) -> None:
+        """A load that ends with 0 and leaves the statements that the oracle wants of the days' last reading."""
+        done = self.load(*more)
+        assert done.code == 0, done.told
+
+    def command(self, *arguments: str, **options: Any) -> Done:
+        """The installed command in a process of its own from the start."""
+        ended = subprocess.run(
+            [CONVERSYNC, *arguments],
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            **options,
+        )
+        return Done(ended.returncode, ended.stdout, ended.stderr)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a question to the warehouse."""
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def change(self, sql: str) -> None:
+        """Statements of somebody else's, in a session of their own."""
+        with duckdb.connect(str(self.warehouse)) as connection:
+            connection.execute(sql)
+
+    def held(self) -> Held:
+        """By event_key, the statements that the warehouse holds, oldest first; empty without the table."""
+        if not self.query("select 1 from duckdb_tables() where table_name = 'conversion_events' and schema_name = 'besitos'"):
+            return {}
+        columns = ", ".join(field.name for field in fields(Statement))
+        events = "besitos.conversion_events"
+        gaps = self.query(
+            "select event_key from (select event_key, valid_to, lead(valid_from) over (partition by event_key "
+            f"order by valid_from) as next from {events}) where valid_to is distinct from next"
+        )
+        assert not gaps, f"open although another statement followed, or closed without one: {gaps[:3]}"
+        held: Held = {}
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            for row in connection.execute(f"select {columns} from {events} order by valid_from").fetchall():
+                held.setdefault(row[0], []).append(Statement(*row))
+        return held
+
+    def expected(self) -> Held:
+        """What the oracle wants held after all that was asked of the vendor's feed."""
+        return self.sandbox.besitos.oracle.held(self.sandbox.besitos.reads)
+
+    def leftovers(self) -> list[str]:
+        """What a run should not leave: all but the warehouse, its lock and the empty folder beside it."""
+        expected = {"warehouse.duckdb", "warehouse.duckdb.lock", ".conversync", "tmp"}
+        return sorted({str(path.relative_to(self.folder)) for path in self.folder.rglob("*")} - expected)
+
+    def copy(self, folder: Path) -> Place:
+        """The same warehouse in a new place, without the leftovers."""
+        folder.mkdir(exist_ok=True)
+        place = Place(folder, self.sandbox, self.nursery)
+        for name in ("warehouse.duckdb", "warehouse.duckdb.wal"):
+            if (self.folder / name).exists():
+                shutil.copy(self.folder / name, folder / name)
+        return place
 
 
-@contextmanager
-def nursery(folder: Path) -> Iterator[Nursery]:
-    """A nursery that is gone afterwards; `folder` takes what its runs print."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.process.nursery"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-    ) as process:
-        try:
-            yield Nursery(process, folder)
-        finally:
-            stdin: IO[str] | None = process.stdin
-            if stdin is not None:
-                stdin.close()
-            process.wait(10)
+def reads_at_once(reads: Sequence[Read]) -> list[Read]:
+    """The reads that were asked at the last one's clock."""
+    return [read for read in reads if read.clock == reads[-1].clock]

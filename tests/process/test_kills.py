@@ -1,18 +1,19 @@
-"""C01, C03, C09, C11: kill -9 at any moment, again during the recovery: the next clean run makes everything right."""
+"""C01, C02, C03, C17: kill -9 at any moment, and again during the recovery: the next clean run makes all right."""
 
 from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from sandbox import Sandbox, Statement, World
-from tests.process.support import Nursery, Place
+from sandbox import Sandbox
+from tests.process.conftest import two_nights
+from tests.process.support import CONVERSYNC, PATIENCE, Held, Nursery, Place
 
 SEED = 20241204
 
@@ -26,34 +27,29 @@ class Nights:
         self.nursery = nursery
         self.count = 0
         self.first = self.place()
-        assert self.first.load().code == 0
-        first_reads = list(sandbox.besitos.reads)
+        self.first.loaded()
+        self.before = self.first.expected()
         sandbox.world.advance(hours=15 * 24)
         whole, points = self.place(self.first), folder / "points"
-        assert whole.begin(points=points).wait().code == 0
+        assert whole.load(points=str(points)).code == 0
         self.points = int(points.read_text())
-        self.expected = sandbox.besitos.oracle.held(sandbox.besitos.reads)
-        assert whole.held() == self.expected
-        empty = self.place()
-        assert empty.load().code == 0
-        only_second = [read for read in sandbox.besitos.reads if read not in first_reads]
-        self.expected_alone = sandbox.besitos.oracle.held(only_second)
-        assert empty.held() == self.expected_alone
+        self.after = whole.expected()
+        assert whole.held() == self.after
+        alone = [read for read in sandbox.besitos.reads if read.clock == sandbox.world.now]
+        self.alone = sandbox.besitos.oracle.held(alone)
 
     def place(self, like: Place | None = None) -> Place:
         """A new place; with the warehouse of another one, as a copy."""
         self.count += 1
         folder = self.folder / str(self.count)
-        (folder / "tmp").mkdir(parents=True)
-        place = Place(folder, self.sandbox, self.nursery)
-        place.env["TMPDIR"] = str(folder / "tmp")
         if like is not None:
-            shutil.copy(like.warehouse, place.warehouse)
-        return place
+            return like.copy(folder)
+        folder.mkdir()
+        return Place(folder, self.sandbox, self.nursery)
 
-    def strata(self, count: int, seed: int) -> Iterator[int]:
+    def points_drawn(self, count: int, random: Random) -> Iterator[int]:
         """So many kill points of a second night, each drawn from another part of it."""
-        random, width = Random(seed), self.points / count
+        width = self.points / count
         for part in range(count):
             yield min(1 + int((part + random.random()) * width), self.points - 2)
 
@@ -61,36 +57,45 @@ class Nights:
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Nights]:
     """One for all kills of a worker."""
-    world = World(7, date(2024, 12, 1), 40, players=60, conversions_a_day=20)
-    world.now = world.day(25)
-    with Sandbox(world) as sandbox:
+    with Sandbox(two_nights()) as sandbox:
         yield Nights(tmp_path_factory.mktemp("nights"), sandbox, nursery)
 
 
-def recovered(place: Place, expected: dict[str, list[Statement]], what: str) -> None:
+def killed(place: Place, point: int) -> None:
+    done = place.load(at=point)
+    assert done.code == -signal.SIGKILL, f"no kill at point {point}: {done.told}"
+
+
+def untorn(nights: Nights, place: Place, *allowed: Held) -> None:
+    """What a kill left is one of the states that commits lead to, and none between them."""
+    if place.warehouse.exists():
+        looked_at = nights.place(place)
+        looked_at.change("checkpoint")
+        assert looked_at.held() in allowed
+        shutil.rmtree(looked_at.folder)
+
+
+def recovered(place: Place, expected: Held, what: str) -> None:
     """A clean run ends with 0, equal to the oracle, and leaves nothing of the killed run behind."""
     healed = place.load()
-    assert healed.code == 0, f"{what}: {healed.sentences}"
+    assert healed.code == 0, f"{what}: {healed.told}"
     assert place.held() == expected, what
-    assert place.leftovers() == ["tmp"], what
+    assert place.leftovers() == [], what
     shutil.rmtree(place.folder)
-
-
-def killed_at(place: Place, point: int) -> None:
-    ended = place.begin(kill_at=point).wait()
-    assert ended.code == -signal.SIGKILL, f"no kill at point {point}: {ended.sentences}"
 
 
 def kill_and_recover(nights: Nights, count: int, seed: int, *, again: bool = False) -> None:
     random = Random(seed)
-    for point in nights.strata(count, seed):
+    for point in nights.points_drawn(count, random):
         place, what = nights.place(nights.first), f"killed at point {point} of {nights.points}"
-        killed_at(place, point)
+        killed(place, point)
+        untorn(nights, place, nights.before, nights.after)
         if again:
             second = random.randrange(1, nights.points - 2)
             what += f", and again at {second}"
-            killed_at(place, second)
-        recovered(place, nights.expected, what)
+            killed(place, second)
+            untorn(nights, place, nights.before, nights.after)
+        recovered(place, nights.after, what)
 
 
 def kill_in_time(nights: Nights, count: int, seed: int, longest: float) -> None:
@@ -102,21 +107,23 @@ def kill_in_time(nights: Nights, count: int, seed: int, longest: float) -> None:
         if not run.ended(delay):
             run.signal(signal.SIGKILL)
         hits += run.wait().code == -signal.SIGKILL
-        recovered(place, nights.expected, f"killed after {delay:.3f} s")
+        untorn(nights, place, nights.before, nights.after)
+        recovered(place, nights.after, f"killed after {delay:.3f} s")
     assert hits >= count // 2, "most runs were over before their kill"
 
 
 def test_c01_after_a_kill_anywhere_in_a_run_the_next_run_is_right(nights: Nights) -> None:
-    """kill -9 at points drawn from all over a night: nothing lost, nothing doubled, no history bent."""
+    """kill -9 at points drawn from all over a night: nothing lost, nothing doubled, nothing half done."""
     kill_and_recover(nights, 5, SEED)
 
 
 def test_c01_after_a_kill_within_the_very_first_run_the_next_run_is_right(nights: Nights) -> None:
     """The same while the tables are still being created."""
-    for point in list(nights.strata(4, SEED + 1))[1:]:
+    for point in list(nights.points_drawn(4, Random(SEED + 1)))[1:]:
         place = nights.place()
-        killed_at(place, point)
-        recovered(place, nights.expected_alone, f"first run killed at point {point}")
+        killed(place, point)
+        untorn(nights, place, {}, nights.alone)
+        recovered(place, nights.alone, f"first run killed at point {point}")
 
 
 def test_c01_after_a_kill_by_the_clock_the_next_run_is_right(nights: Nights) -> None:
@@ -134,7 +141,18 @@ def test_c03_after_a_kill_during_the_recovery_the_next_run_is_right(nights: Nigh
 def test_c01_long_kills_all_over_a_night(nights: Nights, part: int) -> None:
     """Two hundred kills at points, and fifty by the clock."""
     kill_and_recover(nights, 20, SEED + 100 + part)
-    kill_in_time(nights, 5, SEED + 200 + part, 1.5)
+    kill_in_time(nights, 5, SEED + 200 + part, 1.0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(5))
+def test_c01_long_kills_within_the_very_first_run(nights: Nights, part: int) -> None:
+    """Fifty kills while the tables are still being created."""
+    for point in nights.points_drawn(10, Random(SEED + 400 + part)):
+        place = nights.place()
+        killed(place, point)
+        untorn(nights, place, {}, nights.alone)
+        recovered(place, nights.alone, f"first run killed at point {point}")
 
 
 @pytest.mark.long
@@ -142,3 +160,26 @@ def test_c01_long_kills_all_over_a_night(nights: Nights, part: int) -> None:
 def test_c03_long_kills_during_recoveries(nights: Nights, part: int) -> None:
     """A hundred pairs of kills."""
     kill_and_recover(nights, 10, SEED + 300 + part, again=True)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("call", ["pwrite64", "fsync,fdatasync", "rename", "unlink,rmdir", "ftruncate"])
+def test_c02_long_a_kill_at_a_system_call(nights: Nights, call: str) -> None:
+    """kill -9 by the kernel's tracer at the n-th write, sync, rename or removal, also those of native code."""
+    delivered = 0
+    for nth in (1, 2, 3, 5, 8, 13, 21, 34):
+        place = nights.place(nights.first)
+        inject = f"inject={call}:signal=SIGKILL:when={nth}"
+        traced = subprocess.run(
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, CONVERSYNC, *place.days],
+            env=place.env,
+            cwd=place.folder,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        delivered += traced.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        untorn(nights, place, nights.before, nights.after)
+        recovered(place, nights.after, f"killed at {call} number {nth}")
+    assert delivered >= 1

@@ -2,74 +2,99 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
 import pytest
 
 from sandbox import Fault
-from tests.process.support import CONVERSYNC, Forked, Place
+from tests.process.support import FEED, PATIENCE, ROOT, Done, Place, reads_at_once
 
-FEED = "/data/partner/conversions"
-# The promise is 30 s; nothing here needs the last resort, which comes after 20.
+# The promise is 30 s. Nothing here needs the last resort, which comes after 20.
 SOON = 15.0
-
-
-@dataclass
-class Moment:
-    """Calls off a wait as soon as the sandbox delivers a fault."""
-
-    reached: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self) -> None:
-        self.reached.set()
-
-    def wait(self) -> None:
-        assert self.reached.wait(60), "the fault was never delivered"
-
-
-STAGES = {
-    "first-page-silent": {"page": 1, "delay": 60.0},
-    "later-pages-silent": {"page": 3, "delay": 60.0},
-    "body-stalls": {"page": 2, "stall_after": 100},
-    "body-drips": {"page": 1, "slow_bytes_per_second": 50.0},
-    "vendor-asks-to-wait": {"page": 2, "status": 429, "headers": {"Retry-After": "200"}},
-    "second-window": {"page": 1, "query": {"is_reverse": "true"}, "delay": 60.0},
+STAGES: dict[str, tuple[int, dict[str, Any]]] = {
+    "first-page-silent": (signal.SIGTERM, {"page": 1, "delay": 60.0}),
+    "later-page-silent": (signal.SIGINT, {"page": 3, "delay": 60.0}),
+    "body-stalls": (signal.SIGTERM, {"page": 2, "stall_after": 100}),
+    "body-drips": (signal.SIGINT, {"page": 1, "slow_bytes_per_second": 50.0}),
+    "vendor-asks-us-to-wait": (signal.SIGTERM, {"page": 2, "status": 429, "headers": {"Retry-After": "200"}}),
+    "second-window": (signal.SIGINT, {"page": 1, "query": {"is_reverse": "true"}, "delay": 60.0}),
 }
 
 
-def stopped(run: Forked, number: int) -> None:
-    """Sends the signal; the run ends soon, says so in a sentence, and ends with 128 + number."""
-    run.signal(number)
-    began = time.monotonic()
-    ended = run.wait()
-    assert time.monotonic() - began < SOON
-    assert ended.code == 128 + number, ended.sentences
-    assert f"stopped by {signal.Signals(number).name}" in ended.err
-    assert "Traceback" not in ended.sentences
+def stopped(done: Done, number: int) -> None:
+    """It ended with 128 + number and said so."""
+    done.refused(128 + number, f"stopped by {signal.Signals(number).name}")
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["143", "130"])
-def test_c04_while_the_vendor_is_slow(place: Place, stage: str, number: int) -> None:
-    """Whatever the vendor keeps us waiting with, no page on its way holds up the end; the next run is right."""
-    if (stage, number) not in DEFAULT:
-        pytest.skip("one signal a stage is enough")
-    moment = Moment()
-    fault = place.sandbox.faults.add(Fault(path=FEED, action=moment, **STAGES[stage]))  # type: ignore[arg-type]
-    place.env["SOURCES__BESITOS__BESITOS_PAGE_SIZE"] = "50"
+def test_c04_while_the_vendor_is_slow(place: Place, stage: str) -> None:
+    """Whatever the vendor keeps us waiting with, no page on its way holds up the end."""
+    number, trouble = STAGES[stage]
+    fault = place.sandbox.faults.add(Fault(path=FEED, **trouble))
+    place.env["BESITOS_PAGE_SIZE"] = "50"
     run = place.begin()
-    moment.wait()
-    time.sleep(0.1)
-    stopped(run, number)
+    deadline = time.monotonic() + PATIENCE
+    while not fault.delivered and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert fault.delivered
-    place.sandbox.faults.clear()
-    healed = place.load()
-    assert healed.code == 0, healed.sentences
-    assert place.held() == place.sandbox.besitos.oracle.held(place.sandbox.besitos.reads[-1:])
+    time.sleep(0.1)
+    run.signal(number)
+    sent = time.monotonic()
+    stopped(run.wait(), number)
+    assert time.monotonic() - sent < SOON
     assert place.leftovers() == []
+
+
+def stop_at_points(place: Place, count: int, seed: int, points: int) -> None:
+    random = Random(seed)
+    for _ in range(count):
+        number = random.choice([signal.SIGTERM, signal.SIGINT])
+        done = place.load(at=random.randrange(1, points), number=number)
+        stopped(done, number)
+        assert done.seconds < SOON
+        assert place.leftovers() == []
+    place.loaded()
+    assert place.held() == place.sandbox.besitos.oracle.held(reads_at_once(place.sandbox.besitos.reads))
+
+
+def test_c04_at_points_of_a_first_run_and_then_a_clean_one(place: Place) -> None:
+    """While files are written and statements run: an end with the signal's code; then the next run is right."""
+    stop_at_points(place, 4, 4, 350)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(5))
+def test_c04_long_at_points_of_a_run(place: Place, part: int) -> None:
+    """A hundred and fifty signals."""
+    stop_at_points(place, 30, 40 + part, 350)
+
+
+SWALLOWED = """
+from pipelines import process
+process.GRACE = 0.3
+signals = process.Signals()
+import signal, time
+print("ready", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except BaseException:
+        pass
+"""
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["last-resort", "second-signal"])
+def test_c04_an_end_that_is_swallowed_comes_all_the_same(signals: int) -> None:
+    """Code that swallows whatever a signal raises cannot keep the process: after a grace, or at the second signal."""
+    with subprocess.Popen([sys.executable, "-c", SWALLOWED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
+        assert process.wait(10) == 143

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 from dataclasses import dataclass
@@ -49,6 +50,38 @@ def ask(sandbox: Sandbox, target: str, **headers: str) -> Reply:
         return send(connection, sandbox, target, **headers)
     finally:
         connection.close()
+
+
+def call(sandbox: Sandbox, method: str, target: str, headers: dict[str, str], body: object = None) -> Reply:
+    """Any request on a connection of its own; a body that is no text is sent as JSON."""
+    connection = connect(sandbox)
+    try:
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        connection.request(method, target, text, headers)
+        response = connection.getresponse()
+        return Reply(response.status, dict(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+def keitaro(sandbox: Sandbox, name: str, body: object = None, **headers: str) -> Reply:
+    """A path of the Admin API with the right key: POST of `body`, or GET."""
+    method = "GET" if body is None else "POST"
+    given = {"Api-Key": sandbox.keitaro.api_key, **headers}
+    return call(sandbox, method, f"/admin_api/v1/{name}", given, body)
+
+
+def infobip(sandbox: Sandbox, target: str, body: object = None, **headers: str) -> Reply:
+    """A path below the root with the right user: POST of `body`, or GET."""
+    user = base64.b64encode(f"{sandbox.infobip.username}:{sandbox.infobip.password}".encode()).decode()
+    given = {"Authorization": f"Basic {user}", "Content-Type": "application/json", **headers}
+    return call(sandbox, "GET" if body is None else "POST", target, given, body)
+
+
+def conductrics(sandbox: Sandbox, name: str, method: str = "GET", body: object = None) -> Reply:
+    """A path below the account with the right key."""
+    headers = {"x-conductrics-apikey": sandbox.conductrics.api_key}
+    return call(sandbox, method, f"/admin/{sandbox.conductrics.account}/{name}", headers, body)
 
 
 def control(sandbox: Sandbox, name: str, wish: object = None) -> Any:

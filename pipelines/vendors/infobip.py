@@ -1,0 +1,41 @@
+"""A run of Infobip: window after window, all pairs that are due for the same days together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pipelines.vendors import Asked, OnPage, Step, Vendor
+from sources import infobip
+from sources.infobip import InfobipSettings
+from sources.infobip.check import check
+from sources.infobip.pairs import Pair
+from sources.windows import Window, cut
+
+
+def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: Asked) -> Iterator[Step]:
+    """The windows, oldest first; the trailing 30 days with the last one, unless days were asked for."""
+    for window, pairs in infobip.plan(state, settings, asked.start, asked.end).items():
+        for part in cut(window, asked.window_days):
+            trailing = part.end == window.end and not asked.start
+            yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing))
+
+
+def _count(pairs: list[Pair]) -> str:
+    return "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
+
+
+def _read(window: Window, pairs: list[Pair], trailing: bool, on_page: OnPage) -> Any:
+    return infobip.infobip(window.start, window.end, pairs=pairs, trailing=trailing, on_page=on_page)
+
+
+VENDOR = Vendor(
+    name="infobip",
+    settings=InfobipSettings,
+    steps=steps,
+    check=check,
+    views=lambda _settings: {},
+    statements={},
+    days={"conversion_rates": "day"},
+)

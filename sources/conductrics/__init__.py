@@ -1,0 +1,177 @@
+"""Conductrics' goal types: what they are, which agents they belong to, and what became of them.
+
+    import dlt
+    from sources.conductrics import conductrics
+
+    dlt.pipeline("goals", destination="duckdb", dataset_name="conductrics").run(conductrics())
+
+reads the lists as they are now, with one request for each goal. Rests on the vendor's "Goal Management API" page;
+what that leaves open is listed in README.md beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from datetime import date, datetime
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.configuration.specs import BaseConfiguration, configspec
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from sources.catalogue import held
+from sources.columns import now
+from sources.conductrics.asking import Access, Listed
+from sources.conductrics.goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
+from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
+from sources.windows import Window
+from wire.errors import SettingsError, UntrustedAnswerError
+
+DOCUMENTED = "https://api-v3.conductrics.com"
+
+
+@configspec
+class ConductricsSettings(BaseConfiguration):
+    """The settings, in the environment or in `.dlt/`. Only these are taken from there, never an argument."""
+
+    conductrics_api_key: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
+    conductrics_account: str = None  # type: ignore[assignment] # as above
+    conductrics_url: str = DOCUMENTED
+    http_budget: int = 600
+
+    def on_resolved(self) -> None:
+        """Refuses settings that cannot be meant, before any request."""
+        if self.http_budget < 0:
+            raise SettingsError(f"http_budget is {self.http_budget}, but must be at least 0.")
+        if self.conductrics_account.strip() in ("", ".", ".."):
+            raise SettingsError("conductrics_account is empty: it stands under Developers > API Info & Keys.")
+
+    def today(self) -> date:
+        """The day of a reading, in UTC."""
+        return now().date()
+
+    def access(self) -> Access:
+        """Who asks, and where."""
+        return Access(self.conductrics_url, self.conductrics_account, str(self.conductrics_api_key))
+
+
+# A current list: what left the vendor's leaves the table, in one transaction with what came.
+_CURRENT: dict[str, Any] = {
+    "write_disposition": {"disposition": "merge", "strategy": "cdc"},
+    "schema_contract": {"data_type": "freeze"},
+}
+# Every version of a goal. One that is absent from a reading is closed: hence no merge_key.
+_VERSIONS: dict[str, Any] = {
+    "write_disposition": {
+        "disposition": "merge",
+        "strategy": "scd2",
+        "row_version_column_name": "statement_hash",
+        "validity_column_names": ["valid_from", "valid_to"],
+    },
+    "columns": {"agents": {"data_type": "json"}},
+    "schema_contract": {"data_type": "freeze"},
+}
+_AGENT_JSON = ("choices", "tags", "workflow_tags", "members", "extra")
+
+
+@dlt.source(name="conductrics", max_table_nesting=0, spec=ConductricsSettings)
+def conductrics(
+    *,
+    accept_empty: bool = False,
+    settings: ConductricsSettings = None,  # type: ignore[assignment] # dlt resolves it
+    on_page: Callable[[int, int], None] = lambda _received, _announced: None,
+) -> list[DltResource]:
+    """`goals`, `goal_agents`, `goal_history` and `agents` as they are now, and the evidence.
+
+    A list that is empty, twice in a row, where the table has rows, is an UntrustedAnswerError unless `accept_empty`.
+    `on_page` is told the goals read and listed. Raises the errors of `wire.errors`; then nothing is loaded.
+    """
+
+    @dlt.resource(name="walk", selected=False)
+    def walk() -> Iterator[Routed]:
+        yield from _read(dlt.current.source_state(), settings, accept_empty, on_page)
+
+    json_of_agents = {name: {"data_type": "json"} for name in _AGENT_JSON}
+    return [
+        routed(walk, "goals", primary_key="code", columns={"extra": {"data_type": "json"}}, **_CURRENT),
+        routed(walk, "goal_agents", primary_key=["code", "agent"], **_CURRENT),
+        routed(walk, "goal_history", **_VERSIONS),
+        routed(walk, "agents", primary_key="code", columns=json_of_agents, **_CURRENT),
+        rejected_rows(walk),
+        windows(walk),
+    ]
+
+
+def _read(
+    state: MutableMapping[str, Any],
+    settings: ConductricsSettings,
+    accept_empty: bool,
+    on_page: Callable[[int, int], None],
+) -> Iterator[Routed]:
+    """Asks for both lists, then routes: goals and agents, what was set aside, the evidence."""
+    access, read_at = settings.access(), now()
+    with access.client(settings.http_budget) as client:
+        goals = access.goals(client, on_page)
+        agents = access.agents(client)
+    _believe("goals", GOALS, goals, accept_empty)
+    yield _whole("goals", GOALS, goals.rows, goals)
+    yield _whole("goal_agents", GOAL_AGENTS, goal_agents(goals.rows), goals)
+    yield _whole("goal_history", HISTORY, versions(goals.rows), goals, "valid_to is null")
+    if not agents.missing:
+        _believe("agents", AGENTS, agents, accept_empty)
+    yield _whole("agents", AGENTS, agents.rows, agents)
+    yield from _evidence(state, {"goals": goals, "agents": agents}, settings.today(), read_at)
+
+
+def _whole(
+    table: str, schema: pa.Schema, rows: list[dict[str, Any]], found: Listed, current: str = "true"
+) -> Routed:
+    """The whole of a table: the rows read, and of those held the ones that a bad row, or no list, stands for.
+
+    A goal whose row had to be set aside is still there at the vendor, so it stays as it was last known.
+    """
+    kept: list[dict[str, Any]] = []
+    if found.missing or found.spoilt or found.nameless:
+        kept = [row for row in held(table, schema, current) if found.missing or found.stands_for(row["code"])]
+    return Routed(table, pa.Table.from_pylist([*rows, *kept], schema=schema))
+
+
+def _believe(table: str, schema: pa.Schema, found: Listed, accept_empty: bool) -> None:
+    """Refuses an empty list where the table has rows: they would all be gone, and their history closed."""
+    if found.rows or found.rejected or accept_empty:
+        return
+    if known := len(held(table, schema, "true")):
+        raise UntrustedAnswerError(
+            f"Conductrics lists no {table} any more, where {known} were known; nothing was changed. "
+            "If they are really gone, say so with --accept-empty."
+        )
+
+
+def _evidence(
+    state: MutableMapping[str, Any], lists: dict[str, Listed], today: date, read_at: datetime
+) -> Iterator[Routed]:
+    """What was set aside, each once, then a row of evidence for each list."""
+    known = state.setdefault("set_aside", {})
+    set_aside: dict[str, dict[str, Any]] = {}
+    for name, found in lists.items():
+        aside = Aside(known, name, Window(today, today), read_at)
+        if found.missing:
+            aside.note = (
+                f"Conductrics has no list of {name} at this address (404); the table was left as it is."
+            )
+        for rejected in found.rejected:
+            aside.add(rejected, None)
+        set_aside |= aside.rows
+        row = reading_row(
+            aside,
+            {},
+            pages=found.requests,
+            announced=found.received,
+            received=found.received,
+            statements=len(found.rows),
+            unknown=found.unknown,
+        )
+        yield Routed("windows", row)
+    yield Routed("rejected_rows", pa.Table.from_pylist(list(set_aside.values()), schema=REJECTED_ROWS))

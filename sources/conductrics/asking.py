@@ -1,0 +1,152 @@
+"""The three questions: which goals there are, what each one is, and which agents there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from sources.catalogue import confirmed
+from sources.conductrics import goals as documented
+from sources.conductrics.envelope import ACCEPTED, CREDENTIALS_HINT, Gone, item, items
+from sources.conductrics.goals import code_of
+from sources.records import Rejected
+from sources.side_by_side import side_by_side
+from wire.client import Answer, Client, Limits
+from wire.errors import RefusedError
+from wire.strictjson import Row
+
+# The document names no rate limit; there is one question for each goal.
+CONCURRENCY = 4
+
+OnPage = Callable[[int, int], None]
+
+
+@dataclass
+class Listed:
+    """A list as it was read: rows, what was set aside, and of which codes that can be said."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+    codes: set[str] = field(default_factory=set)
+    """Of everything that the list names."""
+    spoilt: set[str] = field(default_factory=set)
+    """Of what is there, but was set aside."""
+    nameless: bool = False
+    """Was something set aside whose code cannot be read?"""
+    received: int = 0
+    requests: int = 1
+    missing: bool = False
+    """Does the vendor not know this list at all?"""
+
+    def stands_for(self, code: str) -> bool:
+        """Whether a row of the table that is not among `rows` may still be there at the vendor."""
+        return code in self.spoilt or (self.nameless and code not in self.codes)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who asks, and where."""
+
+    url: str
+    account: str
+    api_key: str
+
+    def client(self, budget: int) -> Client:
+        """The connection to the vendor, with the key in its header and never in the query, which is logged."""
+        return Client(
+            self.url,
+            vendor="Conductrics",
+            headers={"x-conductrics-apikey": self.api_key},
+            credentials_hint=CREDENTIALS_HINT,
+            credential="API key",
+            limits=Limits(http_budget=budget),
+        )
+
+    def goals(self, client: Client, on_page: OnPage) -> Listed:
+        """The goals, each with its detail; one that is gone when its detail is asked for is left out."""
+        summaries, found = _named(confirmed(lambda: self.goal_list(client)))
+        details = side_by_side(partial(self._detail, client), summaries, CONCURRENCY)
+        for (code, summary), detail in zip(summaries.items(), details, strict=True):
+            found.requests += 1
+            on_page(found.requests - 1, len(summaries))
+            if detail is not None:
+                _take(found, code, detail, partial(documented.goal, code, summary.value or {}))
+        return found
+
+    def agents(self, client: Client) -> Listed:
+        """The agents. The goals' document does not speak of this list: where there is none, it is `missing`."""
+        try:
+            listed, found = _named(confirmed(lambda: self._list(client, "agents")))
+        except Gone:
+            return Listed(missing=True)
+        for code, row in listed.items():
+            _take(found, code, row, documented.agent)
+        return found
+
+    def goal_list(
+        self, client: Client, listen: Callable[[Answer], object] = lambda _answer: None
+    ) -> list[Row]:
+        """The list alone, `listen` is told the answer as it came; RefusedError where the account has none."""
+        try:
+            return self._list(client, "goals", listen)
+        except Gone:
+            raise RefusedError(
+                "Conductrics does not know the goals of this account (404): check conductrics_account and "
+                "conductrics_url.",
+                status=404,
+            ) from None
+
+    def _list(
+        self, client: Client, name: str, listen: Callable[[Answer], object] = lambda _answer: None
+    ) -> list[Row]:
+        def understand(answer: Answer) -> list[Row]:
+            listen(answer)
+            return items(answer, [self.api_key])
+
+        return client.request("GET", self._path(name), decode=understand, accept=ACCEPTED)
+
+    def _detail(self, client: Client, code: str) -> Row | None:
+        path = f"{self._path('goals')}/goal/{quote(code, safe='')}"
+        try:
+            return client.request("GET", path, decode=partial(item, secrets=[self.api_key]), accept=ACCEPTED)
+        except Gone:
+            return None
+
+    def _path(self, name: str) -> str:
+        return f"/admin/{quote(self.account, safe='')}/{name}"
+
+
+def _named(rows: list[Row]) -> tuple[dict[str, Row], Listed]:
+    """What a list names, by code; what has no code is set aside."""
+    named: dict[str, Row] = {}
+    found = Listed(received=len(rows))
+    for row in rows:
+        try:
+            named[code_of(row.sound())] = row
+        except ValueError as reason:
+            found.rejected.append(Rejected(row.raw, str(reason)))
+            found.nameless = True
+    found.codes = set(named)
+    return named, found
+
+
+def _take(
+    found: Listed,
+    code: str,
+    row: Row,
+    understand: Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[str]]],
+) -> None:
+    """Adds one object to the rows, or to what is set aside."""
+    try:
+        columns, unknown = understand(row.sound())
+    except ValueError as reason:
+        found.rejected.append(Rejected(row.raw, str(reason)))
+        found.spoilt.add(code)
+        return
+    found.rows.append(columns)
+    found.unknown.update(unknown)

@@ -1,0 +1,160 @@
+"""Goal types as the vendor's document describes them, the agents they belong to, and what a table holds of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from sources.columns import UTC_MICROSECONDS, digest
+from sources.fields import Fields
+from sources.records import AMOUNT, INTEGER, MONEY, TEXT, dumps
+
+GOALS = pa.schema(
+    [
+        pa.field("code", pa.string(), nullable=False),
+        ("name", pa.string()),
+        ("count_max", pa.int64()),
+        ("value_min", MONEY),
+        ("value_max", MONEY),
+        ("extra", pa.string()),
+    ]
+)
+GOAL_AGENTS = pa.schema(
+    [pa.field("code", pa.string(), nullable=False), pa.field("agent", pa.string(), nullable=False)]
+)
+# What a version of a goal says. Its agents are a set: they stand in the order of their codes.
+STATED = ("code", "name", "count_max", "value_min", "value_max", "agents")
+HISTORY = pa.schema(
+    [
+        pa.field("code", pa.string(), nullable=False),
+        ("name", pa.string()),
+        ("count_max", pa.int64()),
+        ("value_min", MONEY),
+        ("value_max", MONEY),
+        ("agents", pa.string()),
+        pa.field("statement_hash", pa.string(), nullable=False),
+        # dlt fills these in.
+        ("valid_from", UTC_MICROSECONDS),
+        ("valid_to", UTC_MICROSECONDS),
+    ]
+)
+AGENTS = pa.schema(
+    [
+        pa.field("code", pa.string(), nullable=False),
+        ("name", pa.string()),
+        ("description", pa.string()),
+        ("status", pa.string()),
+        ("num_days", pa.int64()),
+        ("choices", pa.string()),
+        ("tags", pa.string()),
+        ("workflow_tags", pa.string()),
+        ("members", pa.string()),
+        ("created_at", UTC_MICROSECONDS),
+        ("updated_at", UTC_MICROSECONDS),
+        ("extra", pa.string()),
+    ]
+)
+# The document's default where a goal does not say how often it counts for a visitor.
+COUNT_MAX = 1
+# The document warns of these fields of a goal: they are kept, and no news.
+WARNED_OF = frozenset({"diagram", "tags"})
+
+
+class Codes:
+    """A list of codes: each once, in their own order."""
+
+    def strict(self, value: Any) -> list[str]:
+        if not isinstance(value, list):
+            raise ValueError("is not a list")
+        if not all(isinstance(one, str) and one for one in value):
+            raise ValueError("holds something other than codes")
+        return sorted({TEXT.strict(one) for one in value})
+
+
+class Json:
+    """Anything, as JSON text."""
+
+    def strict(self, value: Any) -> str:
+        return dumps(value)
+
+
+class Seconds:
+    """Unix seconds, as UTC."""
+
+    def strict(self, value: Any) -> datetime:
+        try:
+            return datetime.fromtimestamp(INTEGER.strict(value), UTC)
+        except (OverflowError, OSError):
+            raise ValueError("is a time that does not exist") from None
+
+
+CODES, JSON, SECONDS = Codes(), Json(), Seconds()
+
+
+def code_of(served: Mapping[str, Any]) -> str:
+    """The code of a goal or an agent; ValueError where it has none."""
+    code = TEXT.strict(served.get("code")) if served.get("code") is not None else ""
+    if not code or code in (".", ".."):
+        raise ValueError("code is missing")
+    return code
+
+
+def goal(
+    code: str, summary: Mapping[str, Any], detail: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """A goal as its columns and its `agents`, and the fields that are new to us; ValueError for what is wrong.
+
+    `detail` is what counts; where it leaves something out, `summary`, the goal in the list, says it.
+    """
+    fields = Fields({**summary, **{name: value for name, value in detail.items() if value is not None}})
+    if fields.need(TEXT, "code") != code:
+        raise ValueError("code is not the one that was asked for")
+    count_max = fields.take(INTEGER, "countMax")
+    row = {
+        "code": code,
+        "name": fields.take(TEXT, "name"),
+        "count_max": COUNT_MAX if count_max is None else count_max,
+        "value_min": fields.take(AMOUNT, "valueMin"),
+        "value_max": fields.take(AMOUNT, "valueMax"),
+        "agents": fields.take(CODES, "agents") or [],
+    }
+    rest = fields.rest()
+    return {**row, "extra": dumps(rest) if rest else None}, sorted(rest.keys() - WARNED_OF)
+
+
+def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """An agent as its columns, and the fields that are new to us; ValueError for what is wrong."""
+    fields = Fields(served)
+    record = fields.inside("rec")
+    row = {
+        "code": fields.need(TEXT, "code"),
+        "name": fields.take(TEXT, "name"),
+        "description": fields.take(TEXT, "desc"),
+        "status": fields.take(TEXT, "status"),
+        "num_days": fields.take(INTEGER, "num_days"),
+        "choices": fields.take(JSON, "choices"),
+        "tags": fields.take(JSON, "tags"),
+        "workflow_tags": fields.take(JSON, "workflow_tags"),
+        "members": fields.take(JSON, "members"),
+        "created_at": record.take(SECONDS, "c_ts"),
+        "updated_at": record.take(SECONDS, "u_ts"),
+    }
+    rest = fields.rest()
+    # Of `rec` only the two times are known to us, and that it has more is.
+    return {**row, "extra": dumps(rest) if rest else None}, sorted(rest.keys() - {"rec"})
+
+
+def goal_agents(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each goal and agent."""
+    return [{"code": goal["code"], "agent": code} for goal in goals for code in goal["agents"]]
+
+
+def versions(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the goals say now, with a hash that is another one as soon as any of it is."""
+    rows = [{**goal, "agents": dumps(goal["agents"])} for goal in goals]
+    schema = pa.schema([HISTORY.field(name) for name in STATED])
+    hashes = digest(pa.Table.from_pylist(rows, schema=schema), STATED).to_pylist() if rows else []
+    return [{**row, "statement_hash": hash_} for row, hash_ in zip(rows, hashes, strict=True)]

@@ -1,0 +1,221 @@
+"""Infobip's conversion rates: how many users went from one tag of a process to another, and how fast.
+
+    import dlt
+    from sources.infobip import infobip
+
+    dlt.pipeline("rates", destination="duckdb", dataset_name="infobip").run(infobip())
+
+reads what is due of every pair in `infobip_pairs`, by the cursors in the pipeline's state. Rests on the vendor's
+"Conversion rate API" page; what that leaves open is listed in README.md beside this file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.configuration.specs import BaseConfiguration, configspec
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from sources.columns import now
+from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
+from sources.infobip import pairs as named
+from sources.infobip.asking import Access, questions
+from sources.infobip.pairs import Pair
+from sources.infobip.statistics import RATES, TIMES, Frame, Rows
+from sources.side_by_side import side_by_side
+from sources.windows import Window, day, first_day, move, planned
+from wire.errors import SettingsError
+
+DOCUMENTED = "https://oneapi.infobip.com"
+# The document names no rate limit, and a 429; a window of a month is 33 small questions.
+CONCURRENCY = 4
+
+
+@configspec
+class InfobipSettings(BaseConfiguration):
+    """The settings, in the environment or in `.dlt/`. Only these are taken from there, never an argument."""
+
+    infobip_username: str = None  # type: ignore[assignment] # dlt's way to say that it is required
+    infobip_password: TSecretStrValue = None  # type: ignore[assignment] # as above
+    infobip_pairs: list[Any] = None  # type: ignore[assignment] # as above
+    infobip_url: str = DOCUMENTED
+    infobip_lookback_days: int = 30
+    infobip_start_date: str | None = None
+    http_budget: int = 600
+
+    def on_resolved(self) -> None:
+        """Refuses settings that cannot be meant, before any request."""
+        for name, least in {"infobip_lookback_days": 1, "http_budget": 0}.items():
+            if self[name] < least:
+                raise SettingsError(f"{name} is {self[name]}, but must be at least {least}.")
+        if ":" in self.infobip_username:
+            raise SettingsError("infobip_username holds a colon, which Basic authorization cannot carry.")
+        named.parse(self.infobip_pairs)
+        if self.infobip_start_date is not None:
+            day(self.infobip_start_date, "infobip_start_date")
+
+    def pairs(self) -> list[Pair]:
+        """The pairs to read, each once."""
+        return named.parse(self.infobip_pairs)
+
+    def today(self) -> date:
+        """The day it is in UTC, by which the vendor counts."""
+        return now().date()
+
+    def access(self) -> Access:
+        """Who asks, and where."""
+        return Access(self.infobip_url, self.infobip_username, str(self.infobip_password))
+
+
+def plan(
+    state: Mapping[str, Any],
+    settings: InfobipSettings,
+    start: date | str | None = None,
+    end: date | str | None = None,
+) -> dict[Window, list[Pair]]:
+    """Which days are to be read, and of which pairs: those asked for, else what is due by each pair's cursor."""
+    today = settings.today()
+    first = first_day(settings.infobip_start_date, today, "infobip_start_date")
+    due: dict[Window, list[Pair]] = {}
+    for pair in settings.pairs():
+        progress = state.get(pair.cursor, {})
+        window = planned(progress, first, settings.infobip_lookback_days, today, start, end)
+        if not start and progress:
+            # The lookback never reaches before what was read first, or a second run would add days.
+            earliest = min(first, date.fromisoformat(progress["first"]))
+            window = Window(max(window.start, earliest), window.end)
+        due.setdefault(window, []).append(pair)
+    return due
+
+
+@dlt.source(name="infobip", max_table_nesting=0, spec=InfobipSettings)
+def infobip(
+    start: date | str | None = None,
+    end: date | str | None = None,
+    *,
+    pairs: Sequence[Pair] | None = None,
+    trailing: bool = True,
+    settings: InfobipSettings = None,  # type: ignore[assignment] # dlt resolves it
+    on_page: Callable[[int, int], None] = lambda _received, _announced: None,
+) -> list[DltResource]:
+    """`conversion_rates` and `conversion_times` of some days, `processes`, `tags`, and the evidence.
+
+    `start` and `end` are UTC days, both read; without them each pair reads what is due by its cursor. `pairs`
+    limits the reading to some of the settings' pairs. `trailing` adds the average over the 30 days up to the last one.
+    `on_page` is told the answers that came and those that are asked for. Raises the errors of `wire.errors`; then
+    nothing is loaded.
+    """
+
+    @dlt.resource(name="walk", selected=False)
+    def walk() -> Iterator[Routed]:
+        state = dlt.current.source_state()
+        todo = [
+            (pair, window)
+            for window, due in plan(state, settings, start, end).items()
+            for pair in due
+            if pairs is None or pair in pairs
+        ]
+        yield from _read(state, settings, todo, trailing, on_page)
+
+    key = list(Pair._fields)
+    times_key = [*key, *Frame._fields]
+    return [
+        routed(walk, "conversion_rates", primary_key=[*key, "day"], **_REPLACED),
+        routed(walk, "conversion_times", primary_key=times_key, **_REPLACED),
+        routed(walk, "processes", primary_key="key", **_ONCE),
+        routed(walk, "tags", primary_key=["process_key", "key"], **_ONCE),
+        rejected_rows(walk),
+        windows(walk),
+    ]
+
+
+_JSON = {"extra": {"data_type": "json"}}
+_FROZEN = {"data_type": "freeze"}
+# Counts of a past day grow as users convert: the row of a key is replaced whole.
+_REPLACED: dict[str, Any] = {
+    "write_disposition": {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True},
+    "columns": _JSON,
+    "schema_contract": _FROZEN,
+}
+# A setting knows a key only: it never takes the place of what the vendor said when it created a process.
+_ONCE: dict[str, Any] = {
+    "write_disposition": {"disposition": "merge", "strategy": "insert-only"},
+    "columns": _JSON,
+    "schema_contract": _FROZEN,
+}
+
+
+def _read(
+    state: MutableMapping[str, Any],
+    settings: InfobipSettings,
+    todo: Sequence[tuple[Pair, Window]],
+    trailing: bool,
+    on_page: Callable[[int, int], None],
+) -> Iterator[Routed]:
+    """Asks everything, then routes: the rows, what was set aside, the evidence. The cursors move last."""
+    todos = [one for pair, window in todo for one in questions(pair, window, trailing=trailing)]
+    access, today, read_at = settings.access(), settings.today(), now()
+    replies: dict[tuple[Pair, Window, str], list[Rows]] = {}
+    with access.client(settings.http_budget) as client:
+        asking = side_by_side(lambda question: access.ask(client, question, today), todos, CONCURRENCY)
+        for number, (question, rows) in enumerate(zip(todos, asking, strict=True), start=1):
+            replies.setdefault((question.pair, question.window, question.stream), []).append(rows)
+            on_page(number, len(todos))
+    yield Routed("processes", named.processes(settings.pairs()))
+    yield Routed("tags", named.tags(settings.pairs()))
+    set_aside: dict[str, dict[str, Any]] = {}
+    for (pair, window, stream), found in replies.items():
+        aside = Aside(state.setdefault("set_aside", {}), f"{stream} {pair}", window, read_at)
+        yield from _routed(stream, found, aside, pair)
+        # Two pairs may have sent the same; a key stands once in a load.
+        set_aside |= aside.rows
+    yield Routed("rejected_rows", pa.Table.from_pylist(list(set_aside.values()), schema=REJECTED_ROWS))
+    _move(state, settings, todo)
+
+
+def _routed(stream: str, found: Sequence[Rows], aside: Aside, pair: Pair) -> Iterator[Routed]:
+    """The rows of one pair's window, and the evidence; what is to be set aside is left in `aside`."""
+    for rows in found:
+        for rejected in rows.rejected:
+            aside.add(rejected, None)
+    good = _distinct(row for rows in found for row in rows.good)
+    yield Routed(stream, pa.Table.from_pylist(good, schema=RATES if stream == "conversion_rates" else TIMES))
+    row = reading_row(
+        aside,
+        {"process": pair.process_key, **pair.tags},
+        pages=len(found),
+        announced=None,
+        received=sum(rows.received for rows in found),
+        statements=len(good),
+        superseded=sum(rows.superseded for rows in found),
+        unknown=sum((rows.unknown for rows in found), Counter()),
+    )
+    yield Routed("windows", row)
+
+
+def _distinct(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each day or windows: where a server answers other windows than asked, two may be the same."""
+    key = ("day", *Frame._fields)
+    found: dict[tuple[date | datetime | None, ...], dict[str, Any]] = {}
+    for row in rows:
+        found[tuple(row.get(name) for name in key)] = row
+    return list(found.values())
+
+
+def _move(
+    state: MutableMapping[str, Any], settings: InfobipSettings, todo: Sequence[tuple[Pair, Window]]
+) -> None:
+    """Moves the cursors of the pairs that were read, and forgets those of pairs that left the settings."""
+    today = settings.today()
+    first = first_day(settings.infobip_start_date, today, "infobip_start_date")
+    for pair, window in todo:
+        move(state.setdefault(pair.cursor, {}), first, window, today)
+    kept = {pair.cursor for pair in settings.pairs()}
+    for cursor in [name for name in state if name.startswith("[") and name not in kept]:
+        del state[cursor]

@@ -1,0 +1,87 @@
+"""One question to the vendor and what its answer comes to."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from sources.infobip import statistics
+from sources.infobip.pairs import Pair
+from sources.infobip.refusals import ACCEPTED, CREDENTIALS_HINT, refuse_refusal
+from sources.infobip.statistics import AVERAGE, BY_DATE, Frame, Rows
+from sources.windows import Window
+from wire.client import Answer, Client, Limits
+
+
+class Question(NamedTuple):
+    """One request: the days of a pair by date (`frame` None), or one average."""
+
+    pair: Pair
+    window: Window
+    frame: Frame | None = None
+
+    @property
+    def stream(self) -> str:
+        """The table that takes the answer."""
+        return "conversion_times" if self.frame else "conversion_rates"
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The query: the tags that are set, and every date."""
+        dates = self.frame.params if self.frame else statistics.by_date_params(self.window)
+        return {**self.pair.tags, **dates}
+
+
+def questions(pair: Pair, window: Window, *, trailing: bool) -> Iterator[Question]:
+    """All that is asked about a pair: its days by date, then the average of each, and of the trailing 30."""
+    yield Question(pair, window)
+    for frame in statistics.frames(window, trailing=trailing):
+        yield Question(pair, window, frame)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who asks, and where."""
+
+    url: str
+    username: str
+    password: str
+
+    @property
+    def basic(self) -> str:
+        """Username and password as the header carries them."""
+        return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def client(self, budget: int) -> Client:
+        """The connection to the vendor. It wants Content-Type on a GET too, or answers with a general error."""
+        return Client(
+            self.url,
+            vendor="Infobip",
+            headers={"Authorization": f"Basic {self.basic}", "Content-Type": "application/json"},
+            credentials_hint=CREDENTIALS_HINT,
+            credential="username and password",
+            limits=Limits(http_budget=budget),
+        )
+
+    def ask(
+        self,
+        client: Client,
+        question: Question,
+        today: date,
+        listen: Callable[[Answer], object] = lambda _answer: None,
+    ) -> Rows:
+        """The rows of one answer; `listen` is told it as it came. Raises the errors of `wire.errors`."""
+        pair, window, frame = question
+
+        def understand(answer: Answer) -> Rows:
+            refuse_refusal(answer, str(pair), (self.username, self.password, self.basic))
+            listen(answer)
+            if frame is not None:
+                return statistics.times(answer, pair, frame, today)
+            return statistics.rates(answer, pair, window)
+
+        path = pair.path(AVERAGE if frame else BY_DATE)
+        return client.request("GET", path, params=question.params, decode=understand, accept=ACCEPTED)

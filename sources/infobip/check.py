@@ -1,0 +1,37 @@
+"""Whether every pair of the settings can be read, with the name and password that are set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sources.findings import Finding, clock
+from sources.infobip import InfobipSettings
+from sources.infobip.asking import Question
+from sources.windows import Window
+from wire.client import Answer
+from wire.errors import RefusedError
+
+DAYS = 3
+
+
+def check(settings: InfobipSettings) -> Iterator[Finding]:
+    """Asks each pair for its last days. Raises the errors of `wire.errors`, but for a pair that is refused."""
+    today, access = settings.today(), settings.access()
+    window = Window(today - timedelta(days=DAYS), today)
+    heard: list[Answer] = []
+    with access.client(settings.http_budget) as client:
+        for pair in settings.pairs():
+            try:
+                rows = access.ask(client, Question(pair, window), today, heard.append)
+            except RefusedError as error:
+                yield Finding(False, str(error).rstrip("."))
+                continue
+            starts, ends = (sum(row[name] for row in rows.good) for name in ("start_count", "end_count"))
+            yield Finding(True, f"{pair}: {starts:,} starts and {ends:,} ends in the last {DAYS} days")
+            if rows.rejected:
+                yield Finding(
+                    False, f"{pair}: {len(rows.rejected)} rows would be set aside: {rows.rejected[0].reason}"
+                )
+    if heard:
+        yield from clock(heard[0])

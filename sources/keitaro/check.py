@@ -1,0 +1,64 @@
+"""Whether the tracker can be reached and lets us in, which columns it knows, and whether it heeds the zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from sources.columns import now
+from sources.findings import TOLERANCE, Finding, clock
+from sources.keitaro import log, report
+from sources.keitaro.tracker import Tracker, page
+from sources.windows import Window
+
+if TYPE_CHECKING:
+    from sources.keitaro import KeitaroSettings
+
+DAYS = 3
+
+
+def check(settings: KeitaroSettings) -> Iterator[Finding]:
+    """Asks for a few conversions and one group of the last days. Raises the errors of `wire.errors`."""
+    today = settings.today("conversions")
+    window = Window(today - timedelta(days=DAYS), today + timedelta(days=1))
+    with settings.tracker() as tracker:
+        agreed = log.agree(tracker, window, settings.keitaro_columns or log.COLUMNS)
+        shown = page(log.understand(agreed.answer, agreed), whole=True)
+        yield Finding(True, f"reached, and let in: {shown.total:,} conversions in the last {DAYS} days")
+        yield from clock(agreed.answer)
+        yield Finding(True, f"conversions are told apart by {agreed.sort}")
+        if agreed.unknown:
+            yield Finding(True, f"the tracker does not know the columns {', '.join(agreed.unknown)}")
+        if shown.decoded.rejected:
+            bad = shown.decoded.rejected
+            yield Finding(False, f"{len(bad)} rows would be set aside: {bad[0].reason}")
+        yield from _zone(tracker, window, agreed)
+        yield _report(report.agree(tracker, window, settings.report(), settings.keitaro_zone))
+
+
+def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[Finding]:
+    """The newest conversion cannot lie in the future, if its time is in the zone that was asked for."""
+    times = [name for name in log.TIMES if name in agreed.columns]
+    asked = log.question(window, agreed.columns, times[0] if times else None, log.SAMPLE, newest_first=True)
+    rows = tracker.post(log.PATH, asked, lambda answer: log.understand(answer, agreed)).table
+    newest = pc.max(log.statements(rows, UTC)["occurred_at"]).as_py()
+    if newest is None:
+        return
+    if newest - now() > TOLERANCE:
+        hours = (newest - now()).total_seconds() / 3600
+        yield Finding(
+            False, f"a conversion lies {hours:.1f} hours in the future: the tracker may not heed the zone UTC"
+        )
+    else:
+        yield Finding(True, f"the newest conversion is from {newest:%Y-%m-%d %H:%M} UTC, plausible")
+
+
+def _report(agreed: report.Agreed) -> Finding:
+    if agreed.left_out:
+        return Finding(
+            False, f"the report leaves out {', '.join(agreed.left_out)}: see keitaro_report_metrics"
+        )
+    return Finding(True, "the report gives every grouping and metric that is asked for")

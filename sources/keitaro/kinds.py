@@ -1,0 +1,168 @@
+"""How a tracker writes values: ids as numbers or text, numbers as text, nothing as null, "" or a zero date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import UnsetType
+
+from sources.records import AMOUNT, INTEGER, STAMP, TEXT, Doubt, Money, Stamp, dumps
+from wire.errors import UntrustedAnswerError
+from wire.strictjson import loads
+
+_DIGITS = re.compile(r"-?[0-9]{1,18}")
+_PLAIN_NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")
+_NO_TIME = ("", "0000-00-00 00:00:00")
+
+
+class Word:
+    """Text, or a whole number as its digits: ids of conversions and clicks, tids, sub ids, statuses."""
+
+    arrow = pa.string()
+    json = str | int | None | UnsetType
+    null = None
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+        column = pa.array([value if value is None else _word(value) for value in values], self.arrow)
+        return column, sum(isinstance(value, str) for value in values)
+
+    def strict(self, value: Any) -> str:
+        return TEXT.strict(value)
+
+
+class Reference:
+    """The 64-bit id of a list's entry, as a number or its digits; "" is none."""
+
+    arrow = pa.int64()
+    json = str | int | None | UnsetType
+    null = None
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+        column = pa.array(
+            [_whole(value) if isinstance(value, str) else value for value in values], self.arrow
+        )
+        return column, sum(isinstance(value, str) for value in values)
+
+    def strict(self, value: Any) -> int | None:
+        return None if value == "" else INTEGER.strict(value)
+
+
+class Count(Reference):
+    """A whole number, also where it is written 12.00."""
+
+    def strict(self, value: Any) -> int | None:
+        if value == "":
+            return None
+        amount = AMOUNT.strict(value)
+        if amount != amount.to_integral_value():
+            raise ValueError("is not a whole number")
+        return int(amount)
+
+
+class Figure(Money):
+    """Exact money; pages of numeric strings are no slower than pages of numbers."""
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+        literals = [bytes(value) for value in values]
+        texts = sum(literal[:1] == b'"' for literal in literals)
+        return super().fast([_unquoted(literal) for literal in literals] if texts else literals)[0], texts
+
+
+class Moment(Stamp):
+    """A time without offset, kept as its text; "" and a zero date are none."""
+
+    json = str | None | UnsetType
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+        given = [None if value == "" else value for value in values]
+        super().fast([value for value in given if value is not None])
+        return pa.array(given, self.arrow), sum(isinstance(value, str) for value in values)
+
+    def strict(self, value: Any) -> Any:
+        return None if value in _NO_TIME else STAMP.strict(value)
+
+
+class Day:
+    """A day, 2026-01-31; a time after it is left off."""
+
+    arrow = pa.date32()
+    json = str
+    null = None
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+        return pa.array([_day(value) for value in values], self.arrow), len(values)
+
+    def strict(self, value: Any) -> date:
+        if not isinstance(value, str):
+            raise ValueError("is not a day like 2026-01-31")
+        return _day(value)
+
+
+class Nested:
+    """Any JSON, as its text with sorted keys."""
+
+    arrow = pa.string()
+    json = msgspec.Raw | UnsetType
+    null = b"null"
+
+    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+        encoded = pa.array([bytes(value) for value in values], pa.binary()).dictionary_encode()
+        distinct: list[str | None] = []
+        quotes = []
+        for literal in encoded.dictionary.to_pylist():
+            distinct.append(_nested(literal))
+            quotes.append(literal.count(b'"'))
+        counted = sum(pa.array(quotes, pa.int64()).take(encoded.indices).to_pylist())
+        return pa.array(distinct, self.arrow).take(encoded.indices), counted // 2
+
+    def strict(self, value: Any) -> str:
+        return dumps(value)
+
+
+WORD, REFERENCE, COUNT, FIGURE = Word(), Reference(), Count(), Figure()
+MOMENT, DAY, NESTED = Moment(), Day(), Nested()
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    raise TypeError
+
+
+def _whole(value: str) -> int | None:
+    if value and not _DIGITS.fullmatch(value):
+        raise Doubt
+    return int(value) if value else None
+
+
+def _unquoted(literal: bytes) -> bytes:
+    if literal[:1] != b'"':
+        return literal
+    if not _PLAIN_NUMBER.fullmatch(literal, 1, len(literal) - 1):
+        raise Doubt
+    return literal[1:-1]
+
+
+@lru_cache(maxsize=4096)
+def _day(value: str) -> date:
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError:
+        raise ValueError("is not a day like 2026-01-31") from None
+
+
+@lru_cache(maxsize=4096)
+def _nested(literal: bytes) -> str | None:
+    try:
+        value = loads(literal)
+    except UntrustedAnswerError:
+        raise Doubt from None
+    return None if value is None else dumps(value)

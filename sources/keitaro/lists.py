@@ -1,0 +1,74 @@
+"""What conversions and reports refer to: campaigns, offers, networks, sources, landing pages, domains.
+
+Each is a bare array at `GET /admin_api/v1/<name>`. Of an entry its id, name and state are known to us; the rest is
+kept in `extra`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.extract import DltResource
+
+from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list
+from sources.fields import Fields
+from sources.keitaro.kinds import WORD
+from sources.keitaro.tracker import Tracker
+from sources.records import INTEGER, dumps
+from wire.client import Answer
+from wire.errors import UntrustedAnswerError
+
+NAMES = ("campaigns", "offers", "affiliate_networks", "traffic_sources", "landing_pages", "domains")
+
+ENTRIES = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        ("name", pa.string()),
+        ("state", pa.string()),
+        *CURRENCY_FIELDS,
+    ]
+)
+
+
+def lists(tracker: Callable[[], Tracker]) -> list[DltResource]:
+    """A resource for each list, merged on `id`."""
+
+    def read(name: str) -> Iterator[pa.Table]:
+        with tracker() as asked:
+            found = confirmed(lambda: asked.get(f"/{name}", lambda answer: _entries(answer, name)))
+        yield current_list(found, name, ENTRIES)
+
+    return [
+        dlt.resource(
+            read,
+            name=name,
+            write_disposition={"disposition": "merge", "strategy": "upsert"},
+            primary_key="id",
+            columns={"extra": {"data_type": "json"}},
+        )(name)
+        for name in NAMES
+    ]
+
+
+def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:
+    body = answer.json()
+    if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
+        raise UntrustedAnswerError(f"Keitaro answered {name} with something other than a list of objects.")
+    try:
+        return [_entry(item) for item in body]
+    except ValueError as reason:
+        raise UntrustedAnswerError(f"Keitaro answered {name} with an entry whose {reason}.") from None
+
+
+def _entry(item: dict[str, Any]) -> dict[str, Any]:
+    fields = Fields(item)
+    known = {
+        "id": fields.need(INTEGER, "id"),
+        "name": fields.take(WORD, "name"),
+        "state": fields.take(WORD, "state"),
+    }
+    rest = fields.rest()
+    return {**known, "extra": dumps(rest) if rest else None}

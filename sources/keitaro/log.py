@@ -1,0 +1,288 @@
+"""The conversions log, `POST /admin_api/v1/conversions/log`: its columns, its pages, and what a row states.
+
+Only the columns that are asked for come back. A column that the tracker does not know is refused by name, one
+that it knows may still not be returned. Newer trackers call a conversion's id `event_id` and its time `datetime`,
+older ones `conversion_id` and `postback_datetime`. A conversion that is posted again keeps its id and moves its
+time to now, and the range goes by that time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sources.columns import UTC_MICROSECONDS, digest, local_day
+from sources.keitaro.kinds import FIGURE, MOMENT, NESTED, REFERENCE, WORD
+from sources.keitaro.tracker import Pages, Tracker, TurnedDownError, beside, page, sample, tells_whole
+from sources.records import Decoded, Field, PageDecoder
+from sources.walk import Listing, Page
+from sources.windows import Window
+from wire.client import Answer
+from wire.errors import UntrustedAnswerError
+
+PATH = "/conversions/log"
+# Whichever comes back is the key; where both do, the first.
+IDS = ("event_id", "conversion_id")
+# Rows that are looked at to learn which columns and which id come back.
+SAMPLE = 20
+
+FIELDS = (
+    *(Field(name, WORD) for name in IDS),
+    Field("datetime", MOMENT),
+    Field("postback_datetime", MOMENT),
+    Field("click_datetime", MOMENT),
+    Field("sale_datetime", MOMENT),
+    Field("status", WORD),
+    Field("previous_status", WORD),
+    Field("original_status", WORD),
+    Field("status_history", NESTED),
+    Field("conversion_type", WORD),
+    Field("version", REFERENCE),
+    Field("revenue", FIGURE),
+    Field("cost", FIGURE),
+    Field("currency", WORD),
+    Field("tid", WORD),
+    Field("sub_id", WORD),
+    *(Field(f"sub_id_{number}", WORD) for number in range(1, 16)),
+    *(
+        Field(f"{thing}_id", REFERENCE)
+        for thing in ("campaign", "offer", "affiliate_network", "ts", "landing")
+    ),
+    Field("country", WORD),
+)
+COLUMNS = tuple(field.name for field in FIELDS)
+# The conversion's present time, by whichever name it comes.
+TIMES = ("datetime", "postback_datetime")
+_AS_SERVED = [field for field in FIELDS if field.name not in (*IDS, *TIMES) and field.kind is not MOMENT]
+
+STATEMENTS = pa.schema(
+    [
+        pa.field("conversion_id", pa.string(), nullable=False),
+        *((field.name, field.kind.arrow) for field in _AS_SERVED),
+        ("date_time", pa.string()),
+        ("occurred_at", UTC_MICROSECONDS),
+        ("occurred_on", pa.date32()),
+        ("click_datetime", UTC_MICROSECONDS),
+        ("sale_datetime", UTC_MICROSECONDS),
+        ("extra", pa.string()),
+        pa.field("statement_hash", pa.string(), nullable=False),
+        # dlt fills these in. Declared here, and empty, so that it need not write every file a second time.
+        ("valid_from", UTC_MICROSECONDS),
+        ("valid_to", UTC_MICROSECONDS),
+    ]
+)
+# What a statement says: every column that we know. The instant stands for its text; other columns never make a
+# new statement.
+_NOT_STATED = {"date_time", "occurred_on", "extra", "statement_hash", "valid_from", "valid_to"}
+_STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
+# How a row that lost against another is shown.
+SHOWN = [name for name in STATEMENTS.names if name not in {"statement_hash", "valid_from", "valid_to"}]
+
+NO_ID = f"neither {IDS[0]} nor {IDS[1]} is there"
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What a tracker was found to answer: columns it takes, those it does not know, and how its rows are decoded.
+
+    `whole`: is `total` known to count all rows? `answer` is the first one without a refusal, of some `SAMPLE` rows.
+    """
+
+    columns: tuple[str, ...]
+    unknown: tuple[str, ...]
+    sort: str
+    decoder: PageDecoder
+    whole: bool
+    answer: Answer
+
+
+def question(
+    window: Window,
+    columns: Sequence[str],
+    sort: str | None,
+    limit: int,
+    offset: int = 0,
+    *,
+    newest_first: bool = False,
+) -> dict[str, Any]:
+    """The body of a request for the window's days in UTC, both included, in an order that does not change."""
+    order = [{"name": sort, "order": "DESC" if newest_first else "ASC"}] if sort else []
+    return {
+        "range": {"from": str(window.start), "to": str(window.end), "timezone": "UTC"},
+        "columns": list(columns),
+        "sort": order,
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def agree(tracker: Tracker, window: Window, wanted: Sequence[str]) -> Agreed:
+    """Asks for the wanted columns, less each one that is refused by name, until the tracker answers.
+
+    Raises UntrustedAnswerError if no id of a conversion comes back, and RefusedError if the tracker refuses for
+    another reason than a column.
+    """
+
+    def ask(columns: Sequence[str], sort: str | None) -> Answer:
+        return tracker.post(PATH, question(window, columns, sort, SAMPLE), lambda answer: answer)
+
+    columns = list(dict.fromkeys((*IDS, *wanted)))
+    known: set[str] = set()
+    while True:
+        sort = next((name for name in IDS if name in columns), None)
+        try:
+            answer = ask(columns, sort)
+            break
+        except TurnedDownError as refusal:
+            unknown = _refused(refusal, columns, known, ask)
+            if unknown is None:
+                raise
+            columns.remove(unknown)
+    shown = sample(answer)
+    dropped = tuple(name for name in dict.fromkeys((*IDS, *wanted)) if name not in columns)
+    return Agreed(
+        columns=tuple(columns),
+        unknown=dropped,
+        sort=_identity(columns, shown.rows),
+        decoder=_decoder(columns, beside(shown.envelope)),
+        whole=tells_whole(shown, SAMPLE),
+        answer=answer,
+    )
+
+
+def _refused(
+    refusal: TurnedDownError,
+    columns: Sequence[str],
+    known: set[str],
+    ask: Callable[[Sequence[str], str | None], Answer],
+) -> str | None:
+    """The column that a refusal is about; None if it is about none.
+
+    A refusal may name several columns, and some trackers print all that they do know: then each is asked for alone.
+    An id is always asked for alone, since it may have been refused as what to sort by.
+    """
+    if refusal.status not in (400, 406):
+        return None
+    places = {
+        name: re.search(rf"(?<![\w.]){name}(?!\w|\.\w)", refusal.said)
+        for name in columns
+        if name not in known
+    }
+    named = sorted((place.start(), name) for name, place in places.items() if place)
+    if len(named) == 1 and named[0][1] not in IDS:
+        return named[0][1]
+    for _, name in named:
+        try:
+            ask([name], None)
+        except TurnedDownError:
+            return name
+        known.add(name)
+    return None
+
+
+def _identity(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The id that the rows have; where there are no rows, the one that the tracker takes as a column."""
+    present = [name for name in IDS if any(row.get(name) is not None for row in rows)]
+    taken = [name for name in IDS if name in columns]
+    if (rows and not present) or not taken:
+        raise UntrustedAnswerError(_NO_ID_AT_ALL)
+    return (present or taken)[0]
+
+
+_NO_ID_AT_ALL = (
+    f"Keitaro returns conversions with neither {IDS[0]} nor {IDS[1]}, so they cannot be told apart; nothing of them "
+    "was loaded: check the tracker's version, and that the API key may read those columns."
+)
+
+
+def _decoder(columns: Sequence[str], envelope: Sequence[str]) -> PageDecoder:
+    """For rows of these columns; a column that we do not know ends in `extra`."""
+    return PageDecoder(
+        [field for field in FIELDS if field.name in columns],
+        rows="rows",
+        beside=envelope,
+        check=_has_id,
+        check_table=lambda table: _ids(table).null_count == 0,
+    )
+
+
+def _has_id(values: Mapping[str, Any]) -> None:
+    if all(values.get(name) is None for name in IDS):
+        raise ValueError(NO_ID)
+
+
+def _ids(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.coalesce(*(rows[name] for name in IDS if name in rows.column_names))
+
+
+def listing(
+    tracker: Tracker,
+    window: Window,
+    agreed: Agreed,
+    *,
+    limit: int,
+    concurrency: int,
+    zone: tzinfo,
+    on_page: Callable[[int, int], None],
+) -> Listing:
+    """The window's conversions, `limit` a page. `zone` gives `occurred_on`."""
+
+    def ask(offset: int) -> Page:
+        asked = question(window, agreed.columns, agreed.sort, limit, offset)
+        return tracker.post(PATH, asked, partial(_page, agreed=agreed))
+
+    return Listing(
+        what=f"Keitaro conversions of {window}",
+        fetch=Pages(ask).fetch,
+        derive=partial(statements, zone=zone),
+        concurrency=concurrency,
+        on_page=on_page,
+        unique=True,
+    )
+
+
+def _page(answer: Answer, agreed: Agreed) -> Page:
+    return page(understand(answer, agreed), whole=agreed.whole)
+
+
+def understand(answer: Answer, agreed: Agreed) -> Decoded:
+    """A page's rows; UntrustedAnswerError where not one of them has an id."""
+    decoded = agreed.decoder.decode(answer.body)
+    # A person asked for these: they are no news.
+    decoded.unknown = Counter({n: c for n, c in decoded.unknown.items() if n not in agreed.columns})
+    if not decoded.table.num_rows and any(bad.reason == NO_ID for bad in decoded.rejected):
+        raise UntrustedAnswerError(_NO_ID_AT_ALL)
+    return decoded
+
+
+def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
+    """Decoded rows, with times in UTC, as `STATEMENTS`; columns that did not come are null."""
+    served = {name: rows[name] for name in rows.column_names}
+    columns = dict(served)
+    columns["conversion_id"] = _ids(rows)
+    times = [served[name] for name in TIMES if name in served]
+    columns["date_time"] = pc.coalesce(*times) if times else None
+    columns["occurred_at"] = _instant(columns["date_time"])
+    for name in ("click_datetime", "sale_datetime"):
+        columns[name] = _instant(served.get(name))
+    full = {field.name: _or_null(columns.get(field.name), field.type, rows.num_rows) for field in STATEMENTS}
+    full["occurred_on"] = local_day(full["occurred_at"], zone)
+    full["statement_hash"] = digest(pa.table({name: full[name] for name in _STATED}), _STATED)
+    return pa.table([full[name] for name in STATEMENTS.names], schema=STATEMENTS)
+
+
+def _instant(times: pa.ChunkedArray | None) -> pa.ChunkedArray | None:
+    """The answer's times are in the zone that was asked for: UTC."""
+    return None if times is None else times.cast(pa.timestamp("us")).cast(UTC_MICROSECONDS)
+
+
+def _or_null(column: pa.ChunkedArray | None, kind: pa.DataType, rows: int) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.nulls(rows, kind)]) if column is None else column

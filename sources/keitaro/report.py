@@ -1,0 +1,201 @@
+"""The report, `POST /admin_api/v1/report/build`: clicks, conversions and money by day and whatever else is asked.
+
+A conversion counts on the day of its click, so past days change for as long as conversions come and are restated.
+Whole days are replaced. Groupings and metrics that the tracker does not know are silently left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sources.columns import digest
+from sources.keitaro.kinds import COUNT, DAY, FIGURE, REFERENCE, WORD
+from sources.keitaro.tracker import Pages, Tracker, beside, page, sample, tells_whole
+from sources.records import Field, Kind, PageDecoder
+from sources.walk import Listing, Page
+from sources.windows import Window
+from wire.client import Answer
+from wire.errors import UntrustedAnswerError
+
+PATH = "/report/build"
+DAY_COLUMN = "day"
+# A day that became empty has one row with this set, which clears it and is not stored.
+CLEARED = "is_cleared"
+
+GROUPING = ("day", "campaign_id")
+METRICS = ("clicks", "conversions", "revenue", "cost")
+# Groupings that name an entry of a list; any other is text.
+REFERENCES = {
+    f"{thing}_id"
+    for thing in ("campaign", "campaign_group", "offer", "affiliate_network", "ts", "landing", "stream")
+}
+# Metrics that count; any other is a decimal(18,6).
+COUNTS = {
+    "clicks",
+    "bots",
+    "conversions",
+    "leads",
+    "sales",
+    "rejected",
+    "rebills",
+    "deposits",
+    "registrations",
+    "trash",
+}
+RESERVED = {CLEARED, "extra", "event_key", "statement_hash"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is asked for: `grouping` begins with the day."""
+
+    grouping: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that a row has."""
+        return (*self.grouping, *self.metrics)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The table `report_daily`."""
+        declared = ((field.name, field.kind.arrow) for field in self.fields)
+        return pa.schema([*declared, ("extra", pa.string()), (CLEARED, pa.bool_())])
+
+    @property
+    def fields(self) -> list[Field]:
+        """How a row is decoded."""
+        return [Field(name, _kind(name, name in self.grouping), name == DAY_COLUMN) for name in self.columns]
+
+
+def _kind(name: str, grouping: bool) -> Kind:
+    if name == DAY_COLUMN:
+        return DAY
+    if grouping:
+        return REFERENCE if name in REFERENCES else WORD
+    return COUNT if name in COUNTS or name.endswith("_clicks") else FIGURE
+
+
+def question(window: Window, report: Report, zone: str, limit: int, offset: int) -> dict[str, Any]:
+    """The body of a request for the window's days in `zone`, and the day after them.
+
+    Whether `to` covers its whole day is not known; asking for one day more, and leaving it off again, covers the
+    window's last day either way.
+    """
+    return {
+        "range": {"from": str(window.start), "to": str(window.end + timedelta(days=1)), "timezone": zone},
+        "grouping": list(report.grouping),
+        "metrics": list(report.metrics),
+        "sort": [{"name": name, "order": "ASC"} for name in report.grouping],
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What a tracker was found to answer: the metrics that it leaves out, the other keys of its envelope, and
+    whether its `total` is known to count all groups.
+    """
+
+    left_out: tuple[str, ...]
+    envelope: tuple[str, ...]
+    whole: bool
+
+
+def agree(tracker: Tracker, window: Window, report: Report, zone: str) -> Agreed:
+    """Looks at one row. UntrustedAnswerError if it lacks a grouping: its figures would not be what was asked for."""
+    asked = question(window, report, zone, 1, 0)
+    shown = tracker.post(PATH, asked, sample)
+    absent = [name for name in report.columns if name not in shown.rows[0]] if shown.rows else []
+    lost = [name for name in absent if name in report.grouping]
+    if lost:
+        raise UntrustedAnswerError(
+            f"Keitaro's report leaves out the grouping {', '.join(lost)}, so its days cannot be replaced: check "
+            "keitaro_report_grouping."
+        )
+    return Agreed(tuple(absent), beside(shown.envelope), tells_whole(shown, 1))
+
+
+def listing(
+    tracker: Tracker,
+    window: Window,
+    report: Report,
+    agreed: Agreed,
+    *,
+    limit: int,
+    concurrency: int,
+    zone: str,
+    on_page: Callable[[int, int], None],
+) -> Listing:
+    """The window's groups, `limit` a page; a tracker that does not page its report gives them all at once."""
+    decoder = PageDecoder(
+        report.fields, rows="rows", beside=agreed.envelope, check=_anything, check_table=lambda _table: True
+    )
+
+    def ask(offset: int) -> Page:
+        asked = question(window, report, zone, limit, offset)
+        return tracker.post(PATH, asked, partial(_page, decoder=decoder, whole=agreed.whole))
+
+    return Listing(
+        what=f"Keitaro report of {window}",
+        fetch=Pages(ask).fetch,
+        derive=partial(_groups, report=report),
+        concurrency=concurrency,
+        on_page=on_page,
+        unique=True,
+    )
+
+
+def _anything(_values: Mapping[str, Any]) -> None:
+    """Any row that decodes is right."""
+
+
+def _page(answer: Answer, decoder: PageDecoder, *, whole: bool) -> Page:
+    return page(decoder.decode(answer.body), whole=whole)
+
+
+def _groups(rows: pa.Table, report: Report) -> pa.Table:
+    """Decoded rows with the `event_key` and the `statement_hash` that a walk asks for."""
+    keyed = rows.append_column("event_key", digest(rows, report.grouping))
+    return keyed.append_column("statement_hash", digest(rows, report.columns))
+
+
+def whole_days(groups: Iterable[pa.Table], window: Window, report: Report) -> Iterator[pa.Table]:
+    """The rows of the window's days as `report.schema`, and for each day without any, the row that clears it."""
+    seen: set[date] = set()
+    for table in groups:
+        inside = pc.and_(
+            pc.greater_equal(table[DAY_COLUMN], pa.scalar(window.start)),
+            pc.less_equal(table[DAY_COLUMN], pa.scalar(window.end)),
+        )
+        kept = table.filter(inside).drop_columns(["event_key", "statement_hash"])
+        seen.update(pc.unique(kept[DAY_COLUMN]).to_pylist())
+        yield kept.append_column(CLEARED, pa.nulls(kept.num_rows, pa.bool_())).cast(report.schema)
+    days = (window.start + timedelta(days=number) for number in range((window.end - window.start).days + 1))
+    empty = [{DAY_COLUMN: day, CLEARED: True} for day in days if day not in seen]
+    yield pa.Table.from_pylist(empty, schema=report.schema)
+
+
+def hints() -> dict[str, Any]:
+    """The hints of `report_daily`: the days that come are replaced whole."""
+    return {
+        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+        "merge_key": DAY_COLUMN,
+        "columns": {"extra": {"data_type": "json"}, CLEARED: {"hard_delete": True}},
+        "schema_contract": {"data_type": "freeze"},
+    }
+
+
+def asked_for(grouping: Sequence[str], metrics: Sequence[str]) -> Report:
+    """The report of these settings; the day leads, whether it was named or not."""
+    others = [name for name in dict.fromkeys(grouping) if name != DAY_COLUMN]
+    return Report((DAY_COLUMN, *others), tuple(dict.fromkeys(metrics)))

@@ -1,0 +1,377 @@
+"""However the vendor cuts, counts and links its pages: every row is loaded once, or nothing is, loudly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox import Fault, Request, Sandbox, Variants, World
+from sandbox.besitos import Scripted
+from tests.besitos.conftest import MakeHouse
+from tests.besitos.rows import FROM, TO, reversal, row, text
+from tests.support import House, at_once, held_is_the_oracles, pages, sometimes, tables
+
+ROWS = [row(number, payout=Decimal(number)) for number in range(1, 11)]
+ALL = list(range(1, 11))
+
+
+@pytest.fixture
+def ten(make_house: MakeHouse) -> House:
+    """Ten rows, three to a page, one page at a time."""
+    house = make_house(besitos_page_size="3", besitos_concurrency="1")
+    house.vendor = at_once()
+    house.sandbox.besitos.rows = ROWS
+    return house
+
+
+def loaded(house: House) -> list[int]:
+    """The transactions in the table, each once."""
+    return [number for [number] in house.query("select transaction_id from besitos.conversion_events order by 1")]
+
+
+def walks(house: House) -> int:
+    """How often the feed was walked in the last reading of everything."""
+    [[count]] = house.query("select walks from besitos.windows where stream = 'conversions' order by read_at desc limit 1")
+    return int(count)
+
+
+def refused(house: House, sentence: str) -> None:
+    """Exit 6 with this in its sentence, nothing loaded; and once the vendor is well again, all of it."""
+    report = house.run(FROM, TO)
+    assert report.exit_code == 6
+    assert sentence in str(report.error)
+    assert house.query("select table_name from information_schema.tables where table_schema = 'besitos'") == []
+    assert [fault.delivered > 0 for fault in house.sandbox.faults] == [True] * len(house.sandbox.faults)
+    house.sandbox.faults.clear()
+    house.sandbox.besitos.variants = Variants()
+    house.load(FROM, TO)
+    assert loaded(house) == ALL
+
+
+def everything(asked: Request) -> bool:
+    """Is it a page of the walk without is_reverse?"""
+    return "is_reverse" not in asked.query
+
+
+def link(url: str) -> Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]:
+    """Changes the next link."""
+
+    def change(document: dict[str, Any], _query: Mapping[str, str]) -> dict[str, Any]:
+        document["links"]["next"] = url
+        return document
+
+    return change
+
+
+def meta(**changes: Any) -> Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]:
+    """Changes what stands in meta."""
+
+    def change(document: dict[str, Any], _query: Mapping[str, str]) -> dict[str, Any]:
+        document["meta"].update(changes)
+        return document
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("link_to", "named"),
+    sometimes(
+        ("http://127.0.0.1:{port}@evil.example{path}?page=2", "evil.example"),
+        ("https://evil.example{path}?page=2", "evil.example"),
+        ("http://203.0.113.7{path}?page=2", "203.0.113.7"),
+        ("//evil.example{path}?page=2", "evil.example"),
+        ("file:///etc/passwd?page=2", "none"),
+        ("http://user@127.0.0.1:{port}{path}?page=2", "127.0.0.1"),
+        quick=1,
+    ),
+)
+def test_p01_a_link_to_another_host_is_never_requested(ten: House, link_to: str, named: str) -> None:
+    """Nor believed: who writes such links is not the vendor. The sentence names the host, and no query."""
+    target = link_to.format(path="/data/partner/conversions", port=ten.sandbox.port)
+    ten.sandbox.faults.add(Fault(mutate=link(target)))
+    refused(ten, f"a next link to another host ({named}); it was not followed.")
+
+
+def test_p01_no_byte_goes_to_the_host_of_a_link(ten: House) -> None:
+    """A second server listens where the link leads: nobody comes."""
+    with Sandbox(World(days=1)) as other:
+        ten.sandbox.faults.add(Fault(mutate=link(f"{other.url}/data/partner/conversions?page=2"), page=1))
+        refused(ten, "a next link to another host")
+        assert other.requests == []
+
+
+@pytest.mark.parametrize(("page", "back_to"), sometimes((1, 1), (3, 1), (2, 1), (3, 2), quick=2))
+def test_p02_a_link_that_leads_back_is_a_loop(ten: House, page: int, back_to: int) -> None:
+    """To the same page, to the one before, or further back."""
+    back = f"{ten.sandbox.url}/data/partner/conversions?page={back_to}"
+    ten.sandbox.faults.add(Fault(page=page, mutate=link(back)))
+    refused(ten, f"leads back to page {back_to}")
+
+
+@pytest.mark.parametrize("links", sometimes("sample", "full", quick=1))
+def test_p03_links_that_forget_the_filters_do_not_matter(ten: House, links: str) -> None:
+    """The document's sample has `?page=2` alone; every request has our own dates all the same."""
+    ten.sandbox.besitos.variants = Variants(links=links)  # type: ignore[arg-type] # both are among its values
+    ten.sandbox.besitos.rows = [*ROWS, row(99, date_time="2024-11-01 00:00:00")]
+    ten.load(FROM, TO)
+    assert loaded(ten) == ALL
+    assert pages(ten.sandbox.requests) == [1, 2, 3, 4]
+    assert {(one.query["from_date"], one.query["to_date"]) for one in ten.sandbox.requests} == {(FROM, TO)}
+
+
+@pytest.mark.parametrize(
+    "last", sometimes(1, 10**9, None, 3, 5, "4", "many", 0, -1, 1.5, Decimal("1e9"), quick=3, ids=str)
+)
+def test_p04_a_wrong_last_page_loses_nothing(ten: House, last: Any) -> None:
+    """The total and the pages themselves tell when all is read; a last page too many costs one request more."""
+
+    def change(document: dict[str, Any], _query: Mapping[str, str]) -> bytes:
+        document["meta"]["last_page"] = "@"
+        written = "1e9" if isinstance(last, Decimal) else json.dumps(last)
+        return json.dumps(document, default=float).replace('"@"', written).encode()
+
+    fault = ten.sandbox.faults.add(Fault(mutate=change, where=everything))
+    ten.load(FROM, TO)
+    assert (loaded(ten), walks(ten)) == (ALL, 1)
+    asked = pages(ten.sandbox.requests)
+    assert asked in ([1, 2, 3, 4], [1, 2, 3, 4, 5])
+    assert fault.delivered == len(asked)
+
+
+@pytest.mark.parametrize(("total", "requests"), sometimes((9, 4), (11, 15), (100, 75), quick=2))
+def test_p04_a_total_that_is_never_met_is_not_believed(ten: House, total: int, requests: int) -> None:
+    """Nothing short moves anything; a total below what came is met by two walks that agree."""
+    ten.sandbox.faults.add(Fault(mutate=meta(total=total), where=everything))
+    if total < 10:
+        ten.load(FROM, TO)
+        assert (loaded(ten), walks(ten)) == (ALL, 2)
+        return
+    refused(ten, "3 walks over its pages received 10 rows where")
+    assert len(pages(ten.sandbox.requests)) <= requests + 4
+
+
+@pytest.mark.parametrize("total", sometimes(None, "many", -1, True, 10.5, quick=1, ids=str))
+def test_p04_without_a_total_nothing_is_believed(ten: House, total: Any) -> None:
+    """How much there is must be said: else a cut feed would pass for a whole one."""
+    ten.sandbox.faults.add(Fault(mutate=meta(total=total)))
+    refused(ten, "without meta.total")
+
+
+def test_p04_a_total_in_digits_is_a_total(ten: House) -> None:
+    """Some paginators write numbers as text."""
+    ten.sandbox.faults.add(Fault(mutate=meta(total="10"), where=everything))
+    ten.load(FROM, TO)
+    assert (loaded(ten), walks(ten)) == (ALL, 1)
+
+
+@pytest.mark.parametrize("shown", sometimes(1, 3, "1", 10**12, quick=1))
+def test_p05_a_page_that_was_not_asked_for_is_refused(ten: House, shown: Any) -> None:
+    """The document's sample asks for page 3 and shows page 1."""
+    ten.sandbox.faults.add(Fault(page=2, mutate=meta(current_page=shown)))
+    refused(ten, "another page than the one asked for (2)")
+
+
+def test_p05_a_server_that_does_not_listen_to_page_is_refused(ten: House) -> None:
+    """It would answer with its first page for ever."""
+    ten.sandbox.besitos.variants = Variants(ignores=frozenset({"page"}))
+    refused(ten, "another page than the one asked for (2)")
+
+
+@pytest.mark.parametrize(("cap", "asked"), sometimes((2, [1, 2, 3, 4, 5]), (1, ALL), quick=1))
+def test_p06_smaller_pages_than_asked_for_are_all_read(ten: House, cap: int, asked: list[int]) -> None:
+    """The server's cap is not published."""
+    ten.sandbox.besitos.variants = Variants(page_cap=cap)
+    ten.load(FROM, TO)
+    assert (loaded(ten), pages(ten.sandbox.requests), walks(ten)) == (ALL, asked, 1)
+
+
+def test_p06_larger_pages_than_asked_for_are_read_once(ten: House) -> None:
+    """The document's sample asks for 2 and is given 1000."""
+    ten.sandbox.besitos.variants = Variants(ignores=frozenset({"per_page"}))
+    ten.load(FROM, TO)
+    assert (loaded(ten), pages(ten.sandbox.requests), walks(ten)) == (ALL, [1], 1)
+
+
+def test_pages_are_asked_for_in_order_and_once(ten: House) -> None:
+    """One walk of everything, one of reversals; each page once, and not one beyond the last."""
+    ten.load(FROM, TO)
+    assert pages(ten.sandbox.requests) == [1, 2, 3, 4]
+    assert pages(ten.sandbox.requests, "reversals") == [1]
+
+
+def test_p07_rows_that_arrive_while_pages_are_read_double_nothing(ten: House) -> None:
+    """A row at the top shifts a known one to the next page; all eleven are there, each once."""
+    ten.sandbox.besitos.variants = Variants(arrivals_every=3)
+    ten.sandbox.besitos.arriving = [row(11)]
+    ten.load(FROM, TO)
+    assert ten.sandbox.besitos.arriving == []
+    assert (loaded(ten), walks(ten)) == ([*ALL, 11], 2)
+
+
+def test_p07_a_world_that_never_stands_still_is_read_in_the_end(make_house: MakeHouse) -> None:
+    """The clock moves on between pages, restating and reversing: what was read is folded, the next run is whole."""
+    world = World(days=6, conversions_a_day=12)
+    world.now = world.day(5)
+    house = make_house(world, Variants(order="newest", arrivals_every=4), besitos_page_size="20")
+    report = house.run("2025-12-30", "2026-06-30")
+    assert report.exit_code in (0, 6)
+    house.sandbox.besitos.variants = Variants(order="newest")
+    house.load("2025-12-30", "2026-06-30")
+    standing = house.sandbox.besitos.oracle.statements()
+    assert {key: history[-1] for key, history in house.held().items()} == standing
+
+
+def test_p08_a_row_that_disappears_while_pages_are_read_hides_no_other(ten: House) -> None:
+    """A removal shifts rows to the left, past the reader: short of the total, the feed is walked again."""
+
+    def remove() -> None:
+        ten.sandbox.besitos.rows = ROWS[1:]
+
+    fault = ten.sandbox.faults.add(Fault(page=2, times=1, action=remove))
+    ten.load(FROM, TO)
+    assert fault.delivered == 1
+    assert loaded(ten) == ALL, "and what was seen once is not forgotten"
+    assert walks(ten) == 2
+
+
+def test_p08_a_feed_that_changes_with_every_walk_is_an_error(ten: House) -> None:
+    """Three walks, each with another row missing: no two agree, and none is whole."""
+    ten.sandbox.besitos.variants = Variants(order="random")
+    ten.sandbox.besitos.rows = [row(number) for number in range(1, 61)]
+    report = ten.run(FROM, TO)
+    assert report.exit_code == 6
+    assert "3 walks over its pages received 60 rows where 60 were announced, or other rows each time" in str(report.error)
+    assert pages(ten.sandbox.requests) == [*range(1, 21)] * 3
+
+
+@pytest.mark.parametrize(
+    ("repeats", "page_cap", "walked"),
+    sometimes(("counted", 3, 2), ("uncounted", 3, 1), ("counted", 1000, 2), quick=2),
+)
+def test_p09_identical_rows_are_one_event(ten: House, repeats: Any, page_cap: int, walked: int) -> None:
+    """However often the feed repeats them, whether its total counts them or not."""
+    ten.sandbox.besitos.variants = Variants(repeats=repeats, page_cap=page_cap)
+    report = ten.load(FROM, TO)
+    assert (loaded(ten), walks(ten), report.total("rejected")) == (ALL, walked, 0)
+
+
+def test_p09_repeats_that_come_and_go_never_stop_a_later_night(ten: House) -> None:
+    """A feed that repeated rows one night and not the next is loaded on both: the tables keep their form."""
+    for repeats in ("counted", "none"):
+        ten.sandbox.besitos.variants = Variants(repeats=repeats)  # type: ignore[arg-type] # both are among its values
+        ten.load(FROM, TO)
+        assert loaded(ten) == ALL
+
+
+def test_p10_one_event_with_two_contents_is_stated_once(ten: House) -> None:
+    """The later (or the greater) is the statement; the other is set aside, counted, and told once."""
+    ten.sandbox.besitos.rows = [
+        *ROWS,
+        row(5, payout=7, date_time="2024-12-05 00:00:00"),
+        row(5, payout=8, date_time="2024-12-03 00:00:00"),
+    ]
+    first = ten.run(FROM, TO)
+    assert (first.exit_code, walks(ten), loaded(ten)) == (3, 2, ALL)
+    assert ten.query("select payout from besitos.conversion_events where transaction_id = 5") == [(7,)]
+    aside = ten.query("select reason, raw from besitos.rejected_rows order by raw")
+    assert [reason for reason, _ in aside] == [
+        "superseded: another row of 5:original came in the same walk, and the later or greater was kept"
+    ] * 2
+    assert {json.loads(raw)["payout"] for _, raw in aside} == {5.0, 8.0}
+    assert ten.query("select sum(superseded), sum(rejected) from besitos.windows") == [(2, 2)]
+    before = tables(ten.path)
+    assert ten.run(FROM, TO).exit_code == 0
+    assert tables(ten.path) == before
+
+
+def test_p10_which_content_wins_does_not_depend_on_the_order(make_house: MakeHouse) -> None:
+    """The same two rows the other way round, on the same or on other pages: the same statement."""
+    seen = set()
+    for number, order in enumerate([slice(None), slice(None, None, -1)]):
+        house = make_house(besitos_page_size="3")
+        house.vendor = at_once()
+        house.folder = house.folder / str(number)
+        house.folder.mkdir()
+        house.sandbox.besitos.rows = [*ROWS, row(5, payout=7), row(5, payout=8)][order]
+        assert house.run(FROM, TO).exit_code == 3
+        seen.add(*house.query("select payout, statement_hash from besitos.conversion_events where transaction_id = 5"))
+    assert len(seen) == 1
+
+
+def test_p11_an_empty_page_in_the_middle_ends_nothing(ten: House) -> None:
+    """Page 3 is empty, and what should stand there comes on page 4 and 5."""
+    chunks: list[list[Scripted]] = [ROWS[:3], ROWS[3:6], [], ROWS[6:9], ROWS[9:]]
+
+    def change(document: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+        number = int(query["page"])
+        document["data"] = chunks[number - 1] if number <= len(chunks) else []
+        document["meta"].update(last_page=len(chunks), total=len(ROWS), current_page=number)
+        document["links"]["next"] = None
+        return document
+
+    fault = ten.sandbox.faults.add(Fault(mutate=change, where=everything))
+    ten.load(FROM, TO)
+    assert (loaded(ten), walks(ten), pages(ten.sandbox.requests)) == (ALL, 1, [1, 2, 3, 4, 5])
+    assert fault.delivered == 5
+
+
+def test_p11_a_first_page_that_is_empty_for_no_reason_is_refused(ten: House) -> None:
+    """A total of ten and no row: not an empty feed."""
+    ten.sandbox.faults.add(Fault(page=1, mutate=lambda document, _: {**document, "data": []}))
+    refused(ten, "the first page is empty, yet it announces 10 rows")
+
+
+def test_an_empty_feed_is_an_empty_table(ten: House) -> None:
+    """No row and a total of 0: the tables and the view are there, and the window counts as read."""
+    ten.sandbox.besitos.rows = []
+    ten.load(FROM, TO)
+    assert ten.query("select count(*) from besitos.conversions") == [(0,)]
+    assert ten.query("select announced, received from besitos.windows") == [(0, 0), (0, 0)]
+    ten.sandbox.besitos.rows = ROWS
+    ten.load(FROM, TO)
+    assert loaded(ten) == ALL
+
+
+@pytest.mark.parametrize("total", [10, 12], ids=["total met", "total not met"])
+def test_p12_a_server_that_repeats_its_last_page_is_noticed(ten: House, total: int) -> None:
+    """Beyond the end come the last page's rows for ever: they are not read for ever, nor loaded twice."""
+    ten.sandbox.besitos.variants = Variants(past_end="last")
+    ten.sandbox.faults.add(Fault(mutate=meta(total=total), where=everything))
+    if total == 10:
+        ten.load(FROM, TO)
+        assert (loaded(ten), pages(ten.sandbox.requests)) == (ALL, [1, 2, 3, 4])
+        return
+    refused(ten, "received 10 rows where 12 were announced")
+    assert pages(ten.sandbox.requests)[:15] == [1, 2, 3, 4, 5] * 3
+
+
+@pytest.mark.parametrize("order", sometimes("shuffled", "newest", quick=1))
+def test_p13_the_order_of_the_rows_does_not_matter(ten: House, order: Any) -> None:
+    """Sorted otherwise, or in another order at every request: the same table."""
+    ten.sandbox.besitos.variants = Variants(order=order)
+    ten.load(FROM, TO)
+    assert (loaded(ten), walks(ten)) == (ALL, 1)
+
+
+def test_p14_a_row_on_the_windows_last_second_comes_with_the_next_run(make_house: MakeHouse) -> None:
+    """It was told after the page was read; the next window begins a week before the last one ended."""
+    world = World(days=6, conversions_a_day=30)
+    house = make_house(world)
+    for hour in (100.0, 101.0, 124.0):
+        world.now = world.day(0)
+        world.advance(hours=hour)
+        house.load("2025-12-30", "2026-01-07")
+    held_is_the_oracles(house)
+
+
+def test_all_rows_of_a_reversals_walk_are_what_they_say(ten: House) -> None:
+    """The flag of the row decides: a server that answers is_reverse=true with everything doubles nothing."""
+    ten.sandbox.besitos.variants = Variants(true="ignored")
+    ten.sandbox.besitos.rows = [*ROWS, reversal(3), text(4, reverse='"0"')]
+    ten.run(FROM, TO)
+    assert loaded(ten) == sorted([*ALL, 3])
+    assert ten.query("select count(*) from besitos.conversions where is_reversed") == [(1,)]

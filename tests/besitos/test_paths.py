@@ -1,0 +1,220 @@
+"""A page is decoded on a fast path or on a strict one, and nobody can tell from the rows which one it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import strategies as st
+
+from sources.besitos import feed
+from sources.records import Decoded
+from wire.errors import UntrustedAnswerError
+
+DECODER = feed.decoder()
+PLAIN: dict[str, list[str]] = {
+    "user_id": ['"asdfn-234ghhh"', '"Ärger"', '"\\u00e4"', "null", '""', '"\U0001f600"'],
+    "transaction_id": ["2601266", "0", "-7", "9223372036854775807", "-0"],
+    "reward": ["0", "40", "-1.50", "0.1", "1e2", "1E-3", "999999999999.999999"],
+    "payout": ["11.05", "11.049999999999999", "0", "3", "1.2345675", "-0.0000004"],
+    "offer_id": ['"tU5z8PU5BIR9"', '"tv1657278769"', "null"],
+    "offer_name": ['"Club Vegas Slots"', '"=cmd()"', '"\'; drop table"'],
+    "note": ['"Level 91 Reached"', '"a, b: c"', '"{}[]"', '"\x7f"', '"\u202e"'],
+    "date_time": ['"2024-12-04 06:24:55"', '"2024-12-04T06:24:55"', '"1970-01-01 00:00:00"', '"9998-12-31 23:59:59"'],
+    "reward_local_currency": ["4000", "null", "0.5"],
+    "goal_id": ['"tU5z8PU5BIR9_0"', "null"],
+    "reverse": ["1", '"1"', "true", '"true"', "0", '"0"', "false", '"false"', "null", "-0"],
+    "type": ['"offer"', '"survey"', "null"],
+    "survey_id": ['"1b45c7"', "null"],
+}
+OFTEN_ABSENT = {"reverse", "type", "survey_id", "goal_id"}
+ODD = [
+    "null", "true", "false", "[]", "{}", "[1]", '{"a":1}', "NaN", "Infinity", "-Infinity", "1.0", "1e3", "2", "1e999", "1e9999999",
+    "1e99999999999999999999", "1e-9999999", "9223372036854775808", "-9223372036854775809", "1" * 30, "1" * 500, "1000000000000",
+    "999999999999.9999995", "01", "1.", ".5", "-", "+1", "0x1", "1_000", '"1"', '" 1"', '"1 "', '"0x1"', '"\u0663"', '"1.5"', '".40"',
+    '"1,234.50"', '"N/A"', '""', '"1e3"', '"-"', '"1"*3', '"\\u0000"', '"\\u001f"', '"\\u001E"', '"\\u001a"', '"\x00"', '"\x1f"', '"\t"',
+    '"\n"', '"\\n"', '"\\""', '"\\\\"', '"\\/"', '"\\ud800"', '"\\udc00"', '"\\ud83d\\ude00"', '"\\x"', '"\\u12"', "'a'", '"a', "a",
+    '"2024-02-30 00:00:00"', '"2024-12-04 24:00:00"', '"2024-12-04 23:59:60"', '"2024-12-04 6:24:55"', '"2024-12-04T06+05:30"',
+    '"2024-12-04 062455.7"', '"2024-12-04 06:24:55Z"', '"1969-12-31 23:59:59"', '"9999-01-01 00:00:00"', '"0000-00-00 00:00:00"',
+    '"2024-12-04\\u002006:24:55"', '"2024-12-04t06:24:55"', "1733293495", '"true "', '"TRUE"', '"yes"', "[" * 80 + "]" * 80,
+]  # fmt: skip
+NAMES = [*PLAIN, "Payout", "REVERSE", "tr\\u0061nsaction_id", "pay\\u006fut", "new", "extra", "unknown", "", "transaction_id ", "\\u0000"]
+
+
+def any_text() -> st.SearchStrategy[str]:
+    """Any text as JSON, escaped or not."""
+    return st.builds(json.dumps, st.text(max_size=12), ensure_ascii=st.booleans())
+
+
+def any_number() -> st.SearchStrategy[str]:
+    """Any number literal."""
+    whole = st.integers().map(str)
+    digits = st.decimals(allow_nan=False, allow_infinity=False).map(str)
+    floats = st.floats(allow_nan=False, allow_infinity=False).map(repr)
+    return whole | digits | floats
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> str:
+    """A row that is right but for at most a few things."""
+    pairs = []
+    for name, values in PLAIN.items():
+        if draw(st.integers(0, 9)) < (6 if name in OFTEN_ABSENT else 0):
+            continue
+        pairs.append((name, draw(st.sampled_from(values))))
+    kind = draw(st.sampled_from(["right"] * 5 + ["odd value", "any", "odd name", "twice", "absent", "shuffled", "no row"]))
+    spot = draw(st.integers(0, len(pairs) - 1))
+    if kind == "odd value":
+        pairs[spot] = (pairs[spot][0], draw(st.sampled_from(ODD)))
+    elif kind == "any":
+        pairs[spot] = (pairs[spot][0], draw(any_text() | any_number()))
+    elif kind == "odd name":
+        pairs.insert(spot, (draw(st.sampled_from(NAMES)), draw(st.sampled_from(['"x"', "1", "1e999", "{}", '"a\\"b"']))))
+    elif kind == "twice":
+        pairs.append(pairs[spot])
+    elif kind == "absent":
+        del pairs[spot]
+    elif kind == "shuffled":
+        pairs = draw(st.permutations(pairs))
+    elif kind == "no row":
+        return draw(st.sampled_from(ODD))
+    space = draw(st.sampled_from(["", " ", "\n  "]))
+    return "{" + ",".join(f'{space}"{name}"{space}:{space}{value}' for name, value in pairs) + space + "}"
+
+
+ENVELOPES = [
+    '"links":{},"meta":{"total":1}',
+    '"links":{"next":null},"meta":{"total":1,"x":"a\\"b"}',
+    '"meta":{"total":1},"links":[]',
+    '"meta":{"total":1}',
+    '"links":{},"meta":{"total":1},"message":"x"',
+    '"links":{},"meta":{"total":1},"links":{}',
+    '"links":{"a":1,"a":2},"meta":{}',
+    '"links":{},"meta":NaN',
+    '"links":{},"meta":"\\ud800"',
+    '"data":[],"links":{},"meta":{}',
+]
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """A page of a few such rows; now and then with an odd envelope, or not UTF-8."""
+    tail = draw(st.sampled_from(ENVELOPES[:1] * 12 + ENVELOPES))
+    text = f'{{"data":[{",".join(draw(st.lists(rows(), max_size=4)))}],{tail}}}'
+    body = text.encode("utf-8", "surrogatepass")
+    damage = draw(st.sampled_from([b""] * 9 + [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\x80"]))
+    if damage:
+        spot = draw(st.integers(0, len(body)))
+        body = body[:spot] + damage + body[spot:]
+    return draw(st.sampled_from([b""] * 9 + [b"\xef\xbb\xbf", b" \n"])) + body
+
+
+def both(body: bytes) -> tuple[Decoded | None, Decoded | UntrustedAnswerError]:
+    """What each path makes of a page: the fast one may have its doubts, the strict one may refuse."""
+    try:
+        strict: Decoded | UntrustedAnswerError = DECODER._strict(body)  # noqa: SLF001 - the promise is about the paths
+    except UntrustedAnswerError as refused:
+        strict = refused
+    try:
+        return DECODER._fast(body), strict  # noqa: SLF001
+    except UntrustedAnswerError:
+        assert isinstance(strict, UntrustedAnswerError)
+        return None, strict
+    except Exception:  # noqa: BLE001 - doubts come as many errors; that `decode` knows them all is the test below
+        return None, strict
+
+
+@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bodies())
+@example(b'{"data":[],"links":{},"meta":{}}')
+def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too(body: bytes) -> None:
+    """Where it does, both see the same rows with the same values, and set nothing aside."""
+    fast, strict = both(body)
+    event("fast" if fast else "doubt" if isinstance(strict, Decoded) else "refused")
+    if fast is None:
+        return
+    assert isinstance(strict, Decoded)
+    assert strict.rejected == []
+    assert fast.table.schema == strict.table.schema
+    assert fast.table.to_pylist() == strict.table.to_pylist()
+    assert fast.envelope == strict.envelope
+
+
+@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bodies())
+@example(page := b'{"data":[{"transaction_id":1,"payout":1e99999999999999999999}],"links":{},"meta":{}}')
+@example(page.replace(b"1e99999999999999999999", b"1e9999999"))
+def test_whatever_comes_it_is_decoded_or_refused_with_a_sentence(body: bytes) -> None:
+    """No page makes anything else of itself than rows, rows set aside with a reason, or a refusal."""
+    try:
+        decoded = DECODER.decode(body)
+    except UntrustedAnswerError as refused:
+        assert str(refused).endswith(".")
+        return
+    assert all(rejected.reason and rejected.raw for rejected in decoded.rejected)
+    assert decoded.table.schema == DECODER.schema
+
+
+@pytest.mark.long
+@settings(max_examples=40_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bodies())
+def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too_many(body: bytes) -> None:
+    """As above, sixty times as often."""
+    fast, strict = both(body)
+    assert fast is None or (isinstance(strict, Decoded) and fast.table.to_pylist() == strict.table.to_pylist())
+    DECODER.decode(body) if isinstance(strict, Decoded) else None
+
+
+RIGHT = (
+    '{"user_id":"u","transaction_id":%d,"reward":40,"payout":11.05,"offer_id":"o","offer_name":"n","note":"x",'
+    '"date_time":"2024-12-04 06:24:55","reward_local_currency":4000,"goal_id":"g"}'
+)
+
+
+def page(texts: Sequence[str]) -> bytes:
+    """A page of these rows."""
+    return f'{{"data":[{",".join(texts)}],"links":{{}},"meta":{{"total":{len(texts)}}}}}'.encode()
+
+
+def test_a_page_as_the_document_has_it_takes_the_fast_path() -> None:
+    """Else the promise above would be an empty one, and a night seven times as long."""
+    plain = page([RIGHT % number for number in range(1, 6)])
+    reversal = (RIGHT % 6)[:-1] + ',"reverse":1,"type":"survey","survey_id":"1b45c7"}'
+    no_payout = reversal.replace('"payout":11.05,', "")
+    for body in (plain, page([reversal]), page([RIGHT % 7, no_payout]), page([])):
+        fast, strict = both(body)
+        assert fast is not None
+        assert isinstance(strict, Decoded)
+        assert fast.table.to_pylist() == strict.table.to_pylist()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(row=rows(), place=st.integers(0, 3))
+def test_an_odd_row_costs_at_most_itself(row: str, place: int) -> None:
+    """J16. The rows beside it are the same as without it, unless the page as a whole is no JSON."""
+    beside = [RIGHT % number for number in (101, 102, 103)]
+    try:
+        decoded = DECODER.decode(page([*beside[:place], row, *beside[place:]]))
+    except UntrustedAnswerError as refused:
+        assert "not JSON" in str(refused)
+        return
+    assert decoded.received == 4
+    assert rows_of(decoded, {101, 102, 103}) == rows_of(DECODER.decode(page(beside)), {101, 102, 103})
+
+
+def rows_of(decoded: Decoded, numbers: set[int]) -> list[dict[str, object]]:
+    """The rows with these transaction ids."""
+    return [one for one in decoded.table.to_pylist() if one["transaction_id"] in numbers]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.decimals(min_value=-(10**11), max_value=10**11, allow_nan=False, allow_infinity=False, places=6))
+def test_j05_every_amount_is_held_to_the_last_digit(amount: Decimal) -> None:
+    """As a number or as text, on either path: six digits after the point, no float in between."""
+    for literal in (f"{amount:f}", f'"{amount:f}"'):
+        decoded = DECODER.decode(page([(RIGHT % 1).replace("11.05", literal)]))
+        assert decoded.table["payout"].to_pylist() == [amount]
+

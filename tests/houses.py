@@ -1,0 +1,108 @@
+"""A sandbox and a warehouse for any vendor: loads as the command does, in this process, and the tables as rows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support import Quiet  # settles dlt before it is imported
+
+# isort: split
+import duckdb
+import pytest
+
+from pipelines.load import SourceReport, load
+from pipelines.vendors import Asked, Vendor, vendors
+from pipelines.warehouse import Warehouse
+from sandbox import Request, Sandbox
+
+
+def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes every setting of ours out of the environment, for one test."""
+    ours = ("BESITOS_", "INFOBIP_", "CONDUCTRICS_", "KEITARO_", "CONVERSYNC_", "HTTP_BUDGET", "SOURCES__")
+    for name in [name for name in os.environ if name.startswith(ours)]:
+        monkeypatch.delenv(name)
+
+
+@dataclass
+class VendorHouse:
+    """One vendor of a sandbox, and one warehouse that is loaded from it."""
+
+    name: str
+    sandbox: Sandbox
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    vendor: Vendor | None = None
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file."""
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The vendor's settings as environment variables."""
+        own = {
+            name: value
+            for name, value in self.sandbox.settings().items()
+            if name.startswith(self.name.upper())
+        }
+        return {**own, "CONVERSYNC_WAREHOUSE": str(self.path), **self.settings}
+
+    @contextmanager
+    def set(self) -> Iterator[None]:
+        """The settings in this process's environment, for as long as the block lasts."""
+        saved = dict(os.environ)
+        try:
+            os.environ.update(self.environment)
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(saved)
+
+    def run(self, start: object = None, end: object = None, **asked: Any) -> SourceReport:
+        """One run, as it ended."""
+        chosen = self.vendor or vendors()[self.name]
+        days = Asked(start and str(start), end and str(end), **{"window_days": 400, **asked})  # type: ignore[arg-type]
+        with self.set():
+            [report] = load(Warehouse(self.path), [chosen], days, Quiet())
+        return report
+
+    def load(self, start: object = None, end: object = None, **asked: Any) -> SourceReport:
+        """One run that loads everything it should, with nothing set aside anew."""
+        report = self.run(start, end, **asked)
+        if report.error is not None:
+            raise report.error
+        assert report.exit_code == 0
+        return report
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a question to the warehouse."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def asked(self, path: str = "", since: int = 0) -> list[Request]:
+        """The requests from number `since` on whose path ends so."""
+        return [one for one in self.sandbox.requests[since:] if one.path.endswith(path)]
+
+
+def readme_script(readme: Path) -> str:
+    """The first Python example of a README, as it stands there."""
+    return readme.read_text(encoding="utf-8").split("```python\n", 1)[1].split("```", 1)[0]
+
+
+def run_script(script: str, folder: Path, settings: dict[str, str]) -> None:
+    """Runs a script in a process of its own, in an empty folder, with nothing in its environment but `settings`."""
+    # dlt keeps pipelines by name, for root outside of HOME: a script must not meet those of an earlier test.
+    own = {"HOME": str(folder), "DLT_DATA_DIR": str(folder / "dlt"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    clean = {"PATH": os.environ["PATH"], **own, "RUNTIME__LOG_LEVEL": "CRITICAL"}
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env={**clean, **settings}, check=True, timeout=120
+    )

@@ -1,0 +1,229 @@
+"""What goes wrong: the documented error bodies as sentences, settings that cannot be meant, and what is set aside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.settings import resolve
+from sandbox import Fault, World
+from sandbox.infobip import error_body
+from sandbox.messages import to_json
+from tests.houses import VendorHouse, readme_script, run_script
+from tests.infobip.conftest import MakeHouse
+from tests.support import command, tables
+
+README = Path(__file__).parents[2] / "sources" / "infobip" / "README.md"
+PAIR = "47A3 from START to END"
+PAIR_OR_TAGS = f"the process or tags {PAIR}"
+PAIRS = "check infobip_pairs."
+CREDENTIALS = (
+    "Check infobip_username and infobip_password in .dlt/secrets.toml, "
+    "or INFOBIP_USERNAME and INFOBIP_PASSWORD."
+)
+SECRETS = ("Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+
+
+def body(message_id: str, text: str, *variables: str, policy: bool = False) -> bytes:
+    return to_json(error_body(message_id, text, *variables, policy=policy)).encode()
+
+
+@pytest.fixture
+def small(make_house: MakeHouse) -> VendorHouse:
+    """One pair, one answer, and no patience."""
+    made = make_house(World(days=2, conversions_a_day=5), None, http_budget="0")
+    pair = made.sandbox.infobip.pairs[0]
+    made.settings["INFOBIP_PAIRS"] = json.dumps([{**pair, "process_key": "47A3"}])
+    return made
+
+
+NOT_FOUND = body("RESOURCE_NOT_FOUND", "Process %1 not found.", "47A3")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code", "sentence"),
+    [
+        (
+            404,
+            NOT_FOUND,
+            6,
+            f"Infobip does not know {PAIR_OR_TAGS} (404: RESOURCE_NOT_FOUND, Process 47A3 not found): {PAIRS}",
+        ),
+        (
+            400,
+            body("INVALID_ARGUMENT", "General error", "from", "to", policy=True),
+            6,
+            f"Infobip refused what was asked of {PAIR} (400: INVALID_ARGUMENT, General error, [from, to]): {PAIRS}",
+        ),
+        (
+            429,
+            body("TOO_MANY", "Rate limiting has been applied.", policy=True),
+            6,
+            "Infobip is limiting our rate (429: TOO_MANY, Rate limiting has been applied): try again later.",
+        ),
+        (503, body("X", "Down for\nmaintenance"), 6, "Infobip failed (503: X, Down for maintenance): try again later."),
+        (500, b"<html>oops</html>", 6, "Infobip failed (500): try again later."),
+        (404, b"", 6, f"Infobip does not know {PAIR_OR_TAGS} (404): {PAIRS}"),
+        (
+            401,
+            body("UNAUTHORIZED", "Invalid login details."),
+            5,
+            f"Infobip refused the username and password (401). {CREDENTIALS}",
+        ),
+        (
+            200,
+            body("UNAUTHORIZED", "Invalid login details."),
+            5,
+            f"Infobip refused the username and password (200: UNAUTHORIZED, Invalid login details). {CREDENTIALS}",
+        ),
+        (
+            404,
+            body("NO", "No process for Aladdin:open sesame"),
+            6,
+            f"Infobip does not know {PAIR_OR_TAGS} (404): {PAIRS}",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_body_becomes_a_sentence(
+    small: VendorHouse, status: int, said: bytes, code: int, sentence: str
+) -> None:
+    """The vendor's own words, one line, and the way out; never a credential, and nothing is loaded."""
+    fault = small.sandbox.faults.add(Fault(status=status, body=said))
+    report = small.run("2026-01-01", "2026-01-01")
+    assert str(report.error) == sentence
+    assert report.exit_code == code
+    assert not any(secret in str(report.error) for secret in SECRETS)
+    assert fault.delivered >= 1
+    assert report.steps == []
+
+
+def test_h12_an_error_with_200_is_no_empty_answer(small: VendorHouse) -> None:
+    """It is asked for again, and then refused: zero rows are never a success."""
+    small.sandbox.faults.add(Fault(status=200, body=body("GENERAL_ERROR", "General error", policy=True)))
+    report = small.run("2026-01-01", "2026-01-01")
+    assert str(report.error) == (
+        "Infobip answered with an error instead of data (200: GENERAL_ERROR, General error): try again later."
+    )
+    assert report.exit_code == 6
+
+
+def test_a_busy_vendor_is_waited_for(house: VendorHouse) -> None:
+    """A 429 and a 503 with its body, then the answers: loaded, as if nothing had been."""
+    limited = body("TOO_MANY", "Rate limiting has been applied.", policy=True)
+    house.sandbox.faults.add(Fault(times=2, status=429, body=limited, headers={"Retry-After": "0.2"}))
+    failed = house.sandbox.faults.add(Fault(times=2, status=503, body=body("X", "Down")))
+    house.load("2026-01-01", "2026-01-02")
+    assert failed.delivered == 2
+    assert house.query("select count(*) from infobip.conversion_rates") == [(6,)]
+
+
+def test_s20_a_malformed_row_is_set_aside_once_and_told_once(house: VendorHouse) -> None:
+    """The other rows load; the first night ends with 3, the next with 0, and the table of what was set aside stands."""
+    vendor = house.sandbox.infobip
+    house.settings["INFOBIP_PAIRS"] = json.dumps(vendor.pairs[:2])
+    vendor.rows = [row("2026-01-01"), row("2026-01-02", startCount="many"), row("2026-01-03", shade="blue")]
+    vendor.average = (
+        '{"conversionRateStats": null, "averageConversionTime": {"time": 1, "timeUnit": "moons"}}'
+    )
+    first = house.run("2026-01-01", "2026-01-03")
+    assert (first.error, first.exit_code, first.total("rejected_new")) == (None, 3, 2)
+    assert first.unknown_fields == {"conversionRateStats": 2}
+    assert house.query("select distinct day, start_count, extra from infobip.conversion_rates order by 1")[
+        -1
+    ][2] == ('{"conversionRateStats":{"shade":"blue"}}')
+    reasons = house.query("select reason from infobip.rejected_rows order by reason")
+    assert reasons == [
+        ("averageConversionTime.timeUnit is neither seconds, minutes, hours nor days",),
+        ("conversionRateStats.startCount is not a whole number",),
+    ]
+    before = tables(house.path, "infobip")
+    second = house.run("2026-01-01", "2026-01-03")
+    assert (second.exit_code, second.known_rejected) == (0, 2)
+    assert tables(house.path, "infobip") == before
+
+
+def row(day: str, **stats: Any) -> dict[str, Any]:
+    frame = {"from": f"{day}T01:00:00.000+0100", "to": None}
+    counts = {"startCount": 4, "endCount": 1, "conversionRate": 0.25, **stats}
+    return {"startTimeFrame": frame, "endTimeFrame": None, "conversionRateStats": counts}
+
+
+def test_a_row_that_is_spoilt_later_stays_as_it_was(house: VendorHouse) -> None:
+    """Only what can be read takes the place of what is there."""
+    vendor = house.sandbox.infobip
+    house.settings["INFOBIP_PAIRS"] = json.dumps(vendor.pairs[:1])
+    vendor.rows = [row("2026-01-01"), row("2026-01-02")]
+    house.load("2026-01-01", "2026-01-02")
+    vendor.rows = [row("2026-01-01", startCount=None), row("2026-01-02", startCount=5)]
+    assert house.run("2026-01-01", "2026-01-02").exit_code == 3
+    assert house.query("select start_count from infobip.conversion_rates order by day") == [(4,), (5,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("INFOBIP_PAIRS", "47A3", "infobip_pairs cannot be read as list"),
+        ("INFOBIP_PAIRS", "[]", "infobip_pairs is empty: name at least one process_key"),
+        ("INFOBIP_PAIRS", '["47A3"]', "must be a list of tables"),
+        ("INFOBIP_PAIRS", '[{"process": "47A3"}]', "has a table with process, but takes process_key"),
+        ("INFOBIP_PAIRS", '[{"start_tag": "START"}]', "without a process_key"),
+        ("INFOBIP_PAIRS", '[{"process_key": 47}]', "not plain text"),
+        ("INFOBIP_LOOKBACK_DAYS", "0", "infobip_lookback_days is 0, but must be at least 1"),
+        ("INFOBIP_START_DATE", "yesterday", 'infobip_start_date is "yesterday", which is no day'),
+        ("INFOBIP_USERNAME", "a:b", "holds a colon"),
+        ("INFOBIP_URL", "http://example.com", "plain http"),
+    ],
+)
+def test_settings_that_cannot_be_meant_cost_no_request(
+    house: VendorHouse, name: str, value: str, sentence: str
+) -> None:
+    """One sentence that names the setting, and exit code 2."""
+    house.settings[name] = value
+    try:
+        error = house.run("2026-01-01", "2026-01-01").error
+    except Exception as raised:  # noqa: BLE001 - either way is the command's exit code 2
+        error = raised
+    assert sentence in str(error)
+    assert getattr(error, "exit_code", None) == 2
+    assert house.sandbox.requests == []
+
+
+def test_check_tells_of_every_pair(house: VendorHouse) -> None:
+    """Counts of the last days, and a pair that the vendor does not know; one request each."""
+    assert house.vendor is not None
+    pairs = [house.sandbox.infobip.pairs[0], {"process_key": "47A3"}]
+    house.settings["INFOBIP_PAIRS"] = json.dumps(pairs)
+    with house.set():
+        findings = list(house.vendor.check(resolve(house.vendor.settings, "infobip")))
+    assert [one.good for one in findings] == [True, False]
+    assert findings[0].text.startswith(f"{pairs[0]['process_key']} from START to END: ")
+    assert findings[1].text == (
+        "Infobip does not know the process or tags 47A3 (404: RESOURCE_NOT_FOUND, Process not found, [47A3]): "
+        "check infobip_pairs"
+    )
+    assert len(house.sandbox.requests) == 2
+
+
+def test_the_readmes_script_runs_as_it_stands(house: VendorHouse) -> None:
+    """Five lines of dlt, with the settings in the environment, make the same tables."""
+    run_script(readme_script(README), house.folder, house.environment)
+    house.load("2026-01-01", "2026-01-05")
+    with duckdb.connect(str(house.folder / "rates.duckdb"), read_only=True) as alone:
+        query = (
+            "select columns(c -> c not like '\\_dlt%' escape '\\') from infobip.conversion_rates order by all"
+        )
+        assert alone.execute(query).fetchall() == house.query(query)
+
+
+def test_the_command_loads_it(house: VendorHouse) -> None:
+    """`conversync load infobip` in a process of its own: exit 0, the summary, and no credential anywhere."""
+    done = command("load", "infobip", "--from", "2026-01-01", "--to", "2026-01-02", "--debug",
+                   cwd=house.folder, environment=house.environment)  # fmt: skip
+    assert done.code == 0, done.err
+    assert "infobip" in done.out
+    assert not any(secret in done.out + done.err for secret in SECRETS[1:])
+    assert house.query("select count(*) from infobip.conversion_rates") == [(6,)]

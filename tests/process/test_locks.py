@@ -1,0 +1,184 @@
+"""C08, C09, C10, C11, C17: runs, readers and the leftovers of killed runs do not get into each other's way."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sandbox import Fault
+from tests.process.support import FEED, Done, Forked, Place
+
+SENTENCE = "Another run holds"
+
+
+class Gate:
+    """A vendor that keeps the first run waiting at its first page until it is opened."""
+
+    def __init__(self, place: Place) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+        place.sandbox.faults.add(Fault(path=FEED, times=1, action=self._wait))
+
+    def _wait(self) -> None:
+        self._reached.set()
+        self._open.wait(60)
+
+    def reached(self) -> None:
+        """Waits until a run is there: it holds the lock and the file."""
+        assert self._reached.wait(60)
+
+    def open(self) -> None:
+        """Lets it go on."""
+        self._open.set()
+
+
+@pytest.fixture
+def gate(place: Place) -> Iterator[Gate]:
+    """Opened at the latest when the test is over."""
+    gate = Gate(place)
+    yield gate
+    gate.open()
+
+
+def turned_away(done: Done) -> None:
+    done.refused(4, SENTENCE, "--wait")
+    assert done.told.count("\n") == 1, "one sentence"
+
+
+def test_c08_a_second_run_is_turned_away_at_once(place: Place, gate: Gate) -> None:
+    """Twenty runs against one that works: each exits 4 within a second, with one sentence; the one loads."""
+    first = place.begin()
+    gate.reached()
+    for _ in range(20):
+        second = place.load()
+        turned_away(second)
+        assert second.seconds < 1
+    gate.open()
+    assert first.wait().code == 0
+    assert place.held() == place.expected()
+    assert place.leftovers() == []
+
+
+def test_c08_a_second_run_waits_if_told_to(place: Place, gate: Gate) -> None:
+    """With --wait it loads when the first has ended, and both see the same."""
+    first = place.begin()
+    gate.reached()
+    second = place.begin("--wait", "5m")
+    assert not second.ended(0.5)
+    gate.open()
+    assert (first.wait().code, second.wait().code) == (0, 0)
+    assert place.held() == place.expected()
+
+
+def start_pairs(place: Place, count: int) -> None:
+    for _ in range(count):
+        pair = [place.begin(), place.begin()]
+        done = sorted((run.wait() for run in pair), key=lambda one: one.code)
+        assert done[0].code == 0, done[0].told
+        if done[1].code != 0:  # else the second began when the first was over
+            turned_away(done[1])
+    assert place.held() == place.expected()
+
+
+def test_c08_two_runs_started_together(place: Place) -> None:
+    """Pairs without a head start: one loads; the other is turned away, or finds the lock free again."""
+    start_pairs(place, 2)
+
+
+@pytest.mark.long
+def test_c08_long_a_hundred_pairs(place: Place) -> None:
+    """The same, a hundred times."""
+    start_pairs(place, 100)
+
+
+def test_c09_a_killed_run_leaves_no_lock(place: Place, gate: Gate) -> None:
+    """The lock is the kernel's: its file stays, and holds up nobody."""
+    run = place.begin()
+    gate.reached()
+    run.signal(signal.SIGKILL)
+    assert run.wait().code == -signal.SIGKILL
+    assert place.warehouse.with_name("warehouse.duckdb.lock").exists()
+    gate.open()
+    place.loaded()
+
+
+@contextmanager
+def reader(place: Place, *, read_only: bool) -> Iterator[subprocess.Popen[str]]:
+    """An analyst's session in another process; it ends when its standard input is closed."""
+    code = (
+        "import duckdb, sys\n"
+        f"session = duckdb.connect({str(place.warehouse)!r}, read_only={read_only})\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+
+
+@pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "read-write"])
+def test_c10_a_reader_holds_the_file(loaded: Place, *, read_only: bool) -> None:
+    """The run asks the vendor for nothing, exits 4 with one sentence, and what is held stays."""
+    before, asked = loaded.held(), len(loaded.sandbox.requests)
+    with reader(loaded, read_only=read_only):
+        done = loaded.load("--wait", "1s")
+    done.refused(4, "has", "open", "--wait")
+    assert 1 <= done.seconds < 5
+    assert len(loaded.sandbox.requests) == asked
+    assert loaded.held() == before
+
+
+def test_c10_a_run_waits_for_a_reader(loaded: Place) -> None:
+    """With --wait it loads when the session is closed."""
+    with reader(loaded, read_only=True) as session:
+        run: Forked = loaded.begin("--wait", "5m")
+        assert not run.ended(1)
+        assert session.stdin is not None
+        session.stdin.close()
+        assert run.wait().code == 0
+
+
+def test_c10_no_reader_comes_between_two_windows(place: Place, gate: Gate) -> None:
+    """While a run works, the file is its own from the first window to the last."""
+    run = place.begin()
+    gate.reached()
+    with pytest.raises(duckdb.IOException, match="lock"):
+        duckdb.connect(str(place.warehouse), read_only=True)
+    gate.open()
+    assert run.wait().code == 0
+
+
+def test_c11_c17_what_killed_runs_left_is_cleaned_and_never_loaded(place: Place) -> None:
+    """Working directories of killed runs, a pending package, one that is damaged: gone, and nothing came of them."""
+    done = place.load(at=250)
+    assert done.code == -signal.SIGKILL
+    [runs] = (place.folder / ".conversync").iterdir()
+    [left] = runs.iterdir()
+    assert list(left.rglob("*.parquet")), "no pending package was left"
+    for state in left.rglob("state.json"):
+        state.write_text("{")
+    (runs / "old").mkdir()
+    (runs / "old" / "garbage").write_bytes(bytes(1000))
+    time.sleep(0.01)
+    place.loaded()
+    assert place.held() == place.expected()
+    assert place.leftovers() == []
+
+
+def test_c11_the_folder_beside_the_warehouse_may_be_deleted(loaded: Place, tmp_path: Path) -> None:
+    """Nothing of it is needed: a run makes it anew, and does not read again what it knows."""
+    assert not (tmp_path / ".conversync").exists()
+    before = loaded.held()
+    loaded.loaded()
+    assert loaded.held() == before

@@ -1,0 +1,32 @@
+"""C21: where nobody reads what a run prints, or nothing can be printed, the run is not affected."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.process.support import Place
+
+STREAMS = {
+    "C21-closed": ("closed", "closed"),
+    "C21-only-errors-closed": ("", "closed"),
+    "C21-pipe-broken": ("broken", "broken"),
+    "C21-log-disk-full": ("/dev/full", "/dev/full"),
+}
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_c21_nobody_reads(place: Place, case: str) -> None:
+    """Exit 0, the tables equal to the oracle; and nothing that was printed got into the warehouse's file."""
+    stdout, stderr = STREAMS[case]
+    done = place.load("--debug", stdout=stdout, stderr=stderr)
+    assert done.code == 0
+    assert place.held() == place.expected()
+    assert b"Warehouse: " not in place.warehouse.read_bytes()
+    assert b"conversync.wire" not in place.warehouse.read_bytes()
+
+
+def test_c21_a_refusal_that_nobody_reads_keeps_its_code(place: Place) -> None:
+    """The exit code is what a script has left."""
+    place.env["BESITOS_TOKEN"] = ""
+    for stream in ("closed", "broken", "/dev/full"):
+        assert place.load(stdout=stream, stderr=stream).code == 2

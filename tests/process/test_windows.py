@@ -1,0 +1,29 @@
+"""C22, as far as one source has it: what a window brought stays when a later one fails, and the next run goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox import Fault
+from tests.process.support import FEED, Place, reads_at_once
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault(path=FEED, query={"is_reverse": "true"}, status=401), 5),
+        (Fault(path=FEED, query={"is_reverse": "true"}, status=503), 6),
+        (Fault(path=FEED, query={"is_reverse": "true"}, html=True), 6),
+    ],
+    ids=["C22-refused", "C22-down", "C22-login-page"],
+)
+def test_c22_windows_before_a_failure_are_loaded(place: Place, fault: Fault, code: int) -> None:
+    """The failing window's code, a sentence, and the conversions of the window before it; then a right run."""
+    place.env["HTTP_BUDGET"] = "0"
+    place.sandbox.faults.add(fault)
+    place.load().refused(code, "Besitos", "before it", "loaded", "the next run goes on there")
+    assert fault.delivered
+    assert place.held() == place.sandbox.besitos.oracle.held(place.sandbox.besitos.reads[:1])
+    place.sandbox.faults.clear()
+    place.loaded()
+    assert place.held() == place.sandbox.besitos.oracle.held(reads_at_once(place.sandbox.besitos.reads))
