@@ -32,7 +32,9 @@ def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
         way_out = f"Restore the warehouse from a copy, or load everything anew after: {again}."
         if table.startswith("_dlt"):
             way_out = f"The next run makes it anew after: drop table {dataset}._dlt_version."
-        raise ConversyncError(f"Somebody altered the warehouse: {dataset}.{what}. Nothing was loaded. {way_out}")
+        raise ConversyncError(
+            f"Somebody altered the warehouse: {dataset}.{what}. Nothing was loaded. {way_out}"
+        )
     for name in in_the_way:
         raise ConversyncError(
             f"{dataset}.{name} is a table, where a view of ours belongs. Nothing was loaded. "
@@ -50,7 +52,9 @@ def _noted(client: Any, source: str) -> dict[str, dict[str, Any]]:
         noted = None
     tables = json.loads(noted.schema)["tables"] if noted is not None else {}
     # The record of schemas itself is one that dlt does make anew.
-    return {n: table["columns"] for n, table in tables.items() if table.get("columns") and n != "_dlt_version"}
+    return {
+        n: table["columns"] for n, table in tables.items() if table.get("columns") and n != "_dlt_version"
+    }
 
 
 def _altered(
@@ -66,7 +70,9 @@ def _altered(
                 continue
             if name.casefold() not in found:
                 yield table, f"{table} has no column {name}"
-            elif (is_now := _kind(found[name.casefold()])) != (was := _kind(column)) and (exact or "decimal" in was):
+            elif (is_now := _kind(found[name.casefold()])) != (was := _kind(column)) and (
+                exact or "decimal" in was
+            ):
                 yield table, f"{table}.{name} is {is_now}, and a load made it {was}"
 
 
@@ -76,6 +82,8 @@ def _kind(column: Mapping[str, Any]) -> str:
 
 
 def _tables_named(client: Any, views: Iterable[str]) -> list[str]:
-    query = "select table_name from duckdb_tables() where database_name = current_database() and schema_name = %s"
+    query = (
+        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = %s"
+    )
     tables = {name for (name,) in client.execute_sql(query, client.dataset_name) or ()}
     return [name for name in views if name in tables]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import intact, settings, views
+from pipelines import foreign, intact, settings, views
+from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
-from pipelines.warehouse import DISK_FULL, NO_SPACE, Warehouse
-from wire.errors import ConversyncError, LockedError
+from pipelines.warehouse import Warehouse
+from wire.errors import ConversyncError
 
 # The gravest of several outcomes is what the command ends with.
 GRAVITY = (0, 3, 1, 6, 4, 2, 5)
@@ -113,6 +113,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
     """The dlt pipeline of one dataset, with its working directory in `folder`."""
     import dlt
 
+    foreign.shut_out()
     return dlt.pipeline(
         f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
     )
@@ -124,12 +125,12 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
         try:
             pipeline.sync_destination()
         except Exception as error:
-            if sentence(error) is not None:
+            if sentence(error) is not None or pipeline.destination.destination_name != "duckdb":
                 raise
             dataset = pipeline.dataset_name
             raise ConversyncError(
-                f"What the loads noted of themselves in {dataset}._dlt_pipeline_state and {dataset}._dlt_version cannot "
-                "be read. Nothing was loaded. Restore the warehouse from a copy, or load everything anew after: "
+                f"What the loads noted of themselves in {dataset}._dlt_pipeline_state and {dataset}._dlt_version "
+                "cannot be read. Nothing was loaded. Restore the warehouse from a copy, or load everything anew after: "
                 f"drop schema {dataset} cascade; drop schema if exists {dataset}_staging cascade."
             ) from error
     return dict(pipeline.state.get("sources", {}).get(source, {}))
@@ -232,39 +233,3 @@ def _object(value: Any) -> dict[str, int]:
     import json
 
     return dict(json.loads(value) if isinstance(value, str) else value or {})
-
-
-@contextmanager
-def understood() -> Iterator[None]:
-    """Turns what dlt wraps and what the machine says into errors with a sentence; anything else passes."""
-    try:
-        yield
-    except ConversyncError:
-        raise
-    except Exception as error:
-        known = sentence(error)
-        if known is None:
-            raise
-        raise known from error
-
-
-def sentence(error: BaseException) -> ConversyncError | None:
-    """The error that a person can act on, found along the causes; None where there is none."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ConversyncError):
-            return seen
-        text = str(seen)
-        if "Could not set lock on file" in text or "Conflicting lock is held" in text:
-            return LockedError(
-                "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
-            )
-        if any(words in text for words in NO_SPACE):
-            return ConversyncError(DISK_FULL)
-        if isinstance(seen, MemoryError) or "Out of Memory Error" in text:
-            return ConversyncError(
-                "There is not enough memory; what was committed before is safe. "
-                "Run it with more, or with smaller windows, such as --window 7d."
-            )
-        seen = seen.__cause__ or seen.__context__
-    return None

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.load import pipeline_for, restored, understood
+from pipelines.load import pipeline_for, restored
+from pipelines.sentences import understood
 from pipelines.vendors import Vendor
 from pipelines.warehouse import Warehouse
 from wire.errors import SettingsError

@@ -20,15 +20,12 @@ from wire.errors import ConversyncError, LockedError, SettingsError
 # DuckDB's own memory: with Python, the batches and a page beside it, a million rows stay under 500 MB.
 DUCKDB_MEMORY = "150MB"
 DUCKDB_THREADS = 2
-# What tables or safety depend on. Set here and not in config.toml, so that a first run without one makes the
-# same tables; the environment of a person who sets these otherwise would make others, so it does not win.
+# Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also pipelines/foreign.py).
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__INTERCEPT_SIGNALS": "false",
-    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
-    "LOAD__DELETE_COMPLETED_JOBS": "true",
-    "LOAD__RAISE_ON_FAILED_JOBS": "true",
+    "RUNTIME__SENTRY_DSN": "",
+    "RUNTIME__SLACK_INCOMING_HOOK": "",
 }
 # How often a lock is tried again while a run waits for it, in seconds.
 POLL = 0.2
@@ -96,7 +93,14 @@ class Warehouse:
         try:
             yield
         except OSError as error:
-            if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}:
+            if error.errno not in {
+                errno.EACCES,
+                errno.EPERM,
+                errno.EROFS,
+                errno.ENOTDIR,
+                errno.EEXIST,
+                errno.ENOENT,
+            }:
                 raise
             raise SettingsError(
                 f"The warehouse {self} cannot be written ({error.filename}: {error.strerror}): "

@@ -43,10 +43,18 @@ def planned(
     today: date,
     start: date | str | None = None,
     end: date | str | None = None,
+    *,
+    bounded: bool = False,
 ) -> Window:
-    """The days asked for, else what is due by the cursor in `progress` (see `due`); SettingsError if backwards."""
+    """The days asked for, else what is due by the cursor in `progress` (see `due`); SettingsError if backwards.
+
+    `bounded`: the lookback never reaches before what was read first, or a second run would add days.
+    """
     through = progress.get("through")
     window = due(through and date.fromisoformat(through), first, lookback, today)
+    if bounded and progress:
+        earliest = min(first, date.fromisoformat(progress["first"]))
+        window = Window(max(window.start, earliest), window.end)
     chosen = Window(
         day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
     )

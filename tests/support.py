@@ -14,13 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-# In-process runs look for settings here, where there are none, and not in the developer's own .dlt/.
-os.environ["DLT_PROJECT_DIR"] = str(Path(__file__).parent)
-
-from pipelines.warehouse import Warehouse, settle_dlt
-
-settle_dlt("CRITICAL")
-
 import duckdb
 import pytest
 from dlt.common.configuration.specs import configspec
@@ -28,6 +21,7 @@ from dlt.common.typing import TSecretStrValue  # noqa: F401 - dlt looks it up he
 
 from pipelines.load import SourceReport, StepReport, load, planned
 from pipelines.vendors import Asked, Step, Vendor, vendors
+from pipelines.warehouse import Warehouse
 from sandbox import Request, Sandbox, Statement, Totals
 from sandbox.besitos import totals, totals_by_offer
 from sources.besitos import BesitosSettings, besitos
@@ -118,7 +112,9 @@ class House:
     def planned(self) -> list[str]:
         """What the next run without dates would read, as `--dry-run` tells it."""
         with self._set():
-            steps = planned(Warehouse(self.path), self.vendor, Asked(window_days=400), self.folder / "planned")
+            steps = planned(
+                Warehouse(self.path), self.vendor, Asked(window_days=400), self.folder / "planned"
+            )
         return [step.label for step in steps]
 
     @contextmanager
@@ -144,11 +140,10 @@ class House:
 
 def sometimes(*values: Any, quick: int, ids: Callable[[Any], str] | None = None) -> list[Any]:
     """Cases for parametrize: the first few in every run, the others in the long suite."""
-    marks = [[]] * quick + [[pytest.mark.long]] * (len(values) - quick)
     cases = [value if isinstance(value, tuple) else (value,) for value in values]
     return [
-        pytest.param(*case, marks=mark, id=ids(case[0]) if ids else None)
-        for case, mark in zip(cases, marks, strict=True)
+        pytest.param(*case, marks=() if place < quick else pytest.mark.long, id=ids(case[0]) if ids else None)
+        for place, case in enumerate(cases)
     ]
 
 
@@ -198,7 +193,7 @@ def windows(requests: list[Request], stream: str = "conversions") -> list[tuple[
 
 
 def held(warehouse: Path, dataset: str = "besitos") -> dict[str, list[Statement]]:
-    """By event_key, every statement in the table, oldest first: the last one is open, the others closed by their next."""
+    """By event_key, every statement in the table, oldest first: the last is open, the others closed by their next."""
     columns = [one.name for one in fields(Statement)]
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
@@ -235,7 +230,9 @@ def view_totals(warehouse: Path, dataset: str = "besitos") -> dict[str | None, T
     )
     counts = "count(*) filter (not is_orphan), count(*) filter (is_reversed), count(*) filter (is_orphan)"
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        rows = connection.execute(f"select offer_id, {counts}, {sums} from {dataset}.conversions group by offer_id")
+        rows = connection.execute(
+            f"select offer_id, {counts}, {sums} from {dataset}.conversions group by offer_id"
+        )
         return {row[0]: Totals(*row[1:4], *map(Decimal, row[4:])) for row in rows.fetchall()}
 
 
@@ -250,13 +247,16 @@ def tables(warehouse: Path, dataset: str = "besitos") -> dict[str, Counter[tuple
         ).fetchall()
         found = {}
         for [name] in names:
-            rows = connection.execute(f"select * exclude ({_present(connection, dataset, name)}) from {dataset}.{name}")
+            rows = connection.execute(
+                f"select * exclude ({_present(connection, dataset, name)}) from {dataset}.{name}"
+            )
             found[name] = Counter(rows.fetchall())
     return found
 
 
 def _present(connection: duckdb.DuckDBPyConnection, dataset: str, table: str) -> str:
     columns = connection.execute(
-        "select column_name from information_schema.columns where table_schema = ? and table_name = ?", [dataset, table]
+        "select column_name from information_schema.columns where table_schema = ? and table_name = ?",
+        [dataset, table],
     ).fetchall()
     return ", ".join(name for [name] in columns if name in OF_THE_RUN) or "null"

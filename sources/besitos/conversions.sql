@@ -50,7 +50,7 @@ paired as (
                 then case
                     when abs(r.reward) = abs(o.reward) then o.payout
                     when o.reward = 0 then r.payout
-                    else cast(round(cast(o.payout as double precision) * abs(r.reward) / abs(o.reward), 6) as decimal(18, 6))
+                    else cast(o.payout * abs(r.reward) / abs(o.reward) as decimal(18, 6))
                 end
             when o.payout < 0 then -abs(r.payout)
             else abs(r.payout)

@@ -116,6 +116,7 @@ def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str
     Links and meta are evidence only: how many rows there are, and whether a page follows. A link is never
     requested, yet one that leads to none of `origins`, or back, shows that something else answers.
     """
+    answer.refuse_html()
     decoded = decoder.decode(answer.body)
     meta, links = decoded.envelope.get("meta"), decoded.envelope.get("links")
     if not isinstance(meta, dict) or (total := count(meta.get("total"))) is None:

@@ -85,11 +85,8 @@ def plan(
     due: dict[Window, list[Pair]] = {}
     for pair in settings.pairs():
         progress = state.get(pair.cursor, {})
-        window = planned(progress, first, settings.infobip_lookback_days, today, start, end)
-        if not start and progress:
-            # The lookback never reaches before what was read first, or a second run would add days.
-            earliest = min(first, date.fromisoformat(progress["first"]))
-            window = Window(max(window.start, earliest), window.end)
+        lookback = settings.infobip_lookback_days
+        window = planned(progress, first, lookback, today, start, end, bounded=True)
         due.setdefault(window, []).append(pair)
     return due
 

@@ -115,18 +115,13 @@ def plan(
     end: date | str | None = None,
     streams: Sequence[str] = STREAMS,
 ) -> list[tuple[str, Window]]:
-    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`.
-
-    What is due never begins before the first day that was ever read: the second night would else add to the first.
-    """
+    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`."""
     todo = []
     for stream in streams:
         today, progress = settings.today(stream), state.get(stream, {})
         first = first_day(settings.keitaro_start_date, today, "keitaro_start_date")
-        window = planned(progress, first, settings.keitaro_lookback_days, today, start, end)
-        if not start and "first" in progress:
-            window = Window(max(window.start, date.fromisoformat(progress["first"])), window.end)
-        todo.append((stream, window))
+        lookback = settings.keitaro_lookback_days
+        todo.append((stream, planned(progress, first, lookback, today, start, end, bounded=True)))
     return todo
 
 

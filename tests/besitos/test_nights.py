@@ -70,7 +70,11 @@ def test_s17_an_outage_of_thirty_nights_leaves_no_hole(nights: Nights) -> None:
     house = nights(45)
     night(house, 5)
     asked = night(house, 36, window_days=15)
-    assert windows(asked) == [(january(-3), january(12)), (january(12), january(27)), (january(27), january(35))]
+    assert windows(asked) == [
+        (january(-3), january(12)),
+        (january(12), january(27)),
+        (january(27), january(35)),
+    ]
     [first, *rest] = windows(asked, "reversals")
     assert first == (january(4 - 180), january(5)), "the sweep is one commit, but for what an outage adds"
     assert rest == [(january(5), january(35))]
@@ -92,8 +96,8 @@ def test_s04_a_reversal_is_met_however_old_its_original(nights: Nights, dated: s
     assert {key: history[-1] for key, history in held.items() if history[-1].is_reversal} == reversals
     assert totals(history[-1] for history in held.values()).orphans == 0
     held_is_the_oracles(house)
-    weeks = "select max(reversal_seen_at - first_seen_at) > interval 0 seconds from besitos.conversions where is_reversed"
-    assert house.query(weeks) == [(True,)]
+    later = "select bool_or(reversal_seen_at > first_seen_at) from besitos.conversions where is_reversed"
+    assert house.query(later) == [(True,)]
 
 
 def test_an_interrupted_backfill_goes_on_where_it_stopped(nights: Nights) -> None:
@@ -116,7 +120,7 @@ def test_an_interrupted_backfill_goes_on_where_it_stopped(nights: Nights) -> Non
 
 
 def test_days_asked_for_move_the_cursor_only_where_they_touch_it(nights: Nights) -> None:
-    """Ahead of it they leave a gap, so it stays; behind it too; across it, it moves to their end, and never to the future."""
+    """Ahead of it they leave a gap, so it stays; behind it too; across it, it moves to their end."""
     house = nights(20)
     night(house, 6)  # through january(5)
 
@@ -132,23 +136,35 @@ def test_days_asked_for_move_the_cursor_only_where_they_touch_it(nights: Nights)
     assert due_after(january(0), january(7)) == f"conversions {january(10 - 7)} .. {today}", "never back"
 
 
-def test_a_filtered_read_moves_no_cursor(make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_filtered_read_moves_no_cursor(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """It saw one user, one offer or one type: the days are still to be read, and the rows it saw are loaded."""
     world = World(start=START, days=6, conversions_a_day=20)
     house = make_house(world, besitos_start_date=str(START))
     for name, value in house.environment.items():
         monkeypatch.setenv(name, value)
     pipeline = dlt.pipeline(
-        "one", str(tmp_path / "dlt"), destination=dlt.destinations.duckdb(str(house.path)), dataset_name="besitos"
+        "one",
+        str(tmp_path / "dlt"),
+        destination=dlt.destinations.duckdb(str(house.path)),
+        dataset_name="besitos",
     )
     one = world.conversions[0]
     for asked in ({"user_id": one.user_id.swapcase()}, {"offer_id": one.offer.id}, {"type": "survey"}):
         pipeline.run(besitos(START, START + timedelta(days=6), **asked))  # type: ignore[arg-type] # all are text
-        assert [asked.items() <= request.query.items() for request in house.sandbox.requests[-2:]] == [True, True]
+        assert [asked.items() <= request.query.items() for request in house.sandbox.requests[-2:]] == [
+            True,
+            True,
+        ]
     state = pipeline.state["sources"]["besitos"]
     assert state.get("conversions", state.get("reversals")) is None
     [[rows, users]] = house.query(
-        "select count(*), count(*) filter (user_key <> lower('" + one.user_id + "') and offer_id <> '" + one.offer.id + "' "
+        "select count(*), count(*) filter (user_key <> lower('"
+        + one.user_id
+        + "') and offer_id <> '"
+        + one.offer.id
+        + "' "
         "and type <> 'survey') from besitos.conversion_events"
     )
     assert rows > 0
@@ -170,7 +186,10 @@ def test_nights_by_the_machines_own_clock(today: House) -> None:
     """Up to the day it is for the vendor; run again at once, nothing changes; run later, what came is there."""
     day = datetime.now(EST).date()
     today.load()
-    assert {one.query["to_date"] for one in today.sandbox.requests} <= {str(day), str(datetime.now(EST).date())}
+    assert {one.query["to_date"] for one in today.sandbox.requests} <= {
+        str(day),
+        str(datetime.now(EST).date()),
+    }
     held_is_the_oracles(today)
     first = tables(today.path)
     today.load()
@@ -184,15 +203,24 @@ def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: House) 
     """One of 2099, asked for as such, is there; the next night still begins a week ago."""
     day = datetime.now(EST).date()
     house.settings["BESITOS_START_DATE"] = str(day)
-    house.sandbox.besitos.rows = [row(1, date_time="2099-01-01 00:00:00"), row(2, date_time=f"{day} 00:00:00")]
+    house.sandbox.besitos.rows = [
+        row(1, date_time="2099-01-01 00:00:00"),
+        row(2, date_time=f"{day} 00:00:00"),
+    ]
     house.load(day, "2099-12-31")
-    assert house.query("select year(occurred_on) from besitos.conversion_events where transaction_id = 1") == [(2099,)]
+    assert house.query(
+        "select year(occurred_on) from besitos.conversion_events where transaction_id = 1"
+    ) == [(2099,)]
     house.vendor = vendors()["besitos"]
     assert house.planned()[0] == f"conversions {day - timedelta(days=7)} .. {day}"
 
 
-@pytest.mark.parametrize(("start", "end"), [("2024-12-20", "2024-12-01"), ("20.12.2024", None), ("2024-13-01", None)])
-def test_p15_days_that_are_none_are_refused_before_any_request(house: House, start: str, end: str | None) -> None:
+@pytest.mark.parametrize(
+    ("start", "end"), [("2024-12-20", "2024-12-01"), ("20.12.2024", None), ("2024-13-01", None)]
+)
+def test_p15_days_that_are_none_are_refused_before_any_request(
+    house: House, start: str, end: str | None
+) -> None:
     """Swapped, or written otherwise: exit 2, and one sentence."""
     house.vendor = vendor_at(house.sandbox)
     report = house.run(start, end)

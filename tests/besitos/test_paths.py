@@ -23,7 +23,12 @@ PLAIN: dict[str, list[str]] = {
     "offer_id": ['"tU5z8PU5BIR9"', '"tv1657278769"', "null"],
     "offer_name": ['"Club Vegas Slots"', '"=cmd()"', '"\'; drop table"'],
     "note": ['"Level 91 Reached"', '"a, b: c"', '"{}[]"', '"\x7f"', '"\u202e"'],
-    "date_time": ['"2024-12-04 06:24:55"', '"2024-12-04T06:24:55"', '"1970-01-01 00:00:00"', '"9998-12-31 23:59:59"'],
+    "date_time": [
+        '"2024-12-04 06:24:55"',
+        '"2024-12-04T06:24:55"',
+        '"1970-01-01 00:00:00"',
+        '"9998-12-31 23:59:59"',
+    ],
     "reward_local_currency": ["4000", "null", "0.5"],
     "goal_id": ['"tU5z8PU5BIR9_0"', "null"],
     "reverse": ["1", '"1"', "true", '"true"', "0", '"0"', "false", '"false"', "null", "-0"],
@@ -32,16 +37,22 @@ PLAIN: dict[str, list[str]] = {
 }
 OFTEN_ABSENT = {"reverse", "type", "survey_id", "goal_id"}
 ODD = [
-    "null", "true", "false", "[]", "{}", "[1]", '{"a":1}', "NaN", "Infinity", "-Infinity", "1.0", "1e3", "2", "1e999", "1e9999999",
-    "1e99999999999999999999", "1e-9999999", "9223372036854775808", "-9223372036854775809", "1" * 30, "1" * 500, "1000000000000",
-    "999999999999.9999995", "01", "1.", ".5", "-", "+1", "0x1", "1_000", '"1"', '" 1"', '"1 "', '"0x1"', '"\u0663"', '"1.5"', '".40"',
-    '"1,234.50"', '"N/A"', '""', '"1e3"', '"-"', '"1"*3', '"\\u0000"', '"\\u001f"', '"\\u001E"', '"\\u001a"', '"\x00"', '"\x1f"', '"\t"',
-    '"\n"', '"\\n"', '"\\""', '"\\\\"', '"\\/"', '"\\ud800"', '"\\udc00"', '"\\ud83d\\ude00"', '"\\x"', '"\\u12"', "'a'", '"a', "a",
-    '"2024-02-30 00:00:00"', '"2024-12-04 24:00:00"', '"2024-12-04 23:59:60"', '"2024-12-04 6:24:55"', '"2024-12-04T06+05:30"',
-    '"2024-12-04 062455.7"', '"2024-12-04 06:24:55Z"', '"1969-12-31 23:59:59"', '"9999-01-01 00:00:00"', '"0000-00-00 00:00:00"',
-    '"2024-12-04\\u002006:24:55"', '"2024-12-04t06:24:55"', "1733293495", '"true "', '"TRUE"', '"yes"', "[" * 80 + "]" * 80,
+    "null", "true", "false", "[]", "{}", "[1]", '{"a":1}', "NaN", "Infinity", "-Infinity", "1.0", "1e3",
+    "2", "1e999", "1e9999999", "1e99999999999999999999", "1e-9999999", "9223372036854775808",
+    "-9223372036854775809", "1" * 30, "1" * 500, "1000000000000", "999999999999.9999995", "01", "1.", ".5",
+    "-", "+1", "0x1", "1_000", '"1"', '" 1"', '"1 "', '"0x1"', '"\u0663"', '"1.5"', '".40"', '"1,234.50"',
+    '"N/A"', '""', '"1e3"', '"-"', '"1"*3', '"\\u0000"', '"\\u001f"', '"\\u001E"', '"\\u001a"', '"\x00"',
+    '"\x1f"', '"\t"', '"\n"', '"\\n"', '"\\""', '"\\\\"', '"\\/"', '"\\ud800"', '"\\udc00"',
+    '"\\ud83d\\ude00"', '"\\x"', '"\\u12"', "'a'", '"a', "a", '"2024-02-30 00:00:00"',
+    '"2024-12-04 24:00:00"', '"2024-12-04 23:59:60"', '"2024-12-04 6:24:55"', '"2024-12-04T06+05:30"',
+    '"2024-12-04 062455.7"', '"2024-12-04 06:24:55Z"', '"1969-12-31 23:59:59"', '"9999-01-01 00:00:00"',
+    '"0000-00-00 00:00:00"', '"2024-12-04\\u002006:24:55"', '"2024-12-04t06:24:55"', "1733293495",
+    '"true "', '"TRUE"', '"yes"', "[" * 80 + "]" * 80,
 ]  # fmt: skip
-NAMES = [*PLAIN, "Payout", "REVERSE", "tr\\u0061nsaction_id", "pay\\u006fut", "new", "extra", "unknown", "", "transaction_id ", "\\u0000"]
+NAMES = [
+    *PLAIN, "Payout", "REVERSE", "tr\\u0061nsaction_id", "pay\\u006fut", "new", "extra", "unknown", "",
+    "transaction_id ", "\\u0000",
+]  # fmt: skip
 
 
 def any_text() -> st.SearchStrategy[str]:
@@ -65,14 +76,21 @@ def rows(draw: st.DrawFn) -> str:
         if draw(st.integers(0, 9)) < (6 if name in OFTEN_ABSENT else 0):
             continue
         pairs.append((name, draw(st.sampled_from(values))))
-    kind = draw(st.sampled_from(["right"] * 5 + ["odd value", "any", "odd name", "twice", "absent", "shuffled", "no row"]))
+    kind = draw(
+        st.sampled_from(
+            ["right"] * 5 + ["odd value", "any", "odd name", "twice", "absent", "shuffled", "no row"]
+        )
+    )
     spot = draw(st.integers(0, len(pairs) - 1))
     if kind == "odd value":
         pairs[spot] = (pairs[spot][0], draw(st.sampled_from(ODD)))
     elif kind == "any":
         pairs[spot] = (pairs[spot][0], draw(any_text() | any_number()))
     elif kind == "odd name":
-        pairs.insert(spot, (draw(st.sampled_from(NAMES)), draw(st.sampled_from(['"x"', "1", "1e999", "{}", '"a\\"b"']))))
+        pairs.insert(
+            spot,
+            (draw(st.sampled_from(NAMES)), draw(st.sampled_from(['"x"', "1", "1e999", "{}", '"a\\"b"']))),
+        )
     elif kind == "twice":
         pairs.append(pairs[spot])
     elif kind == "absent":
@@ -145,14 +163,13 @@ def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too(body: bytes
 
 @settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bodies())
-@example(page := b'{"data":[{"transaction_id":1,"payout":1e99999999999999999999}],"links":{},"meta":{}}')
-@example(page.replace(b"1e99999999999999999999", b"1e9999999"))
+@example(b'{"data":[{"transaction_id":1,"payout":1e99999999999999999999}],"links":{},"meta":{}}')
+@example(b'{"data":[{"transaction_id":1,"payout":1e9999999}],"links":{},"meta":{}}')
 def test_whatever_comes_it_is_decoded_or_refused_with_a_sentence(body: bytes) -> None:
     """No page makes anything else of itself than rows, rows set aside with a reason, or a refusal."""
     try:
         decoded = DECODER.decode(body)
-    except UntrustedAnswerError as refused:
-        assert str(refused).endswith(".")
+    except UntrustedAnswerError:
         return
     assert all(rejected.reason and rejected.raw for rejected in decoded.rejected)
     assert decoded.table.schema == DECODER.schema
@@ -164,8 +181,11 @@ def test_whatever_comes_it_is_decoded_or_refused_with_a_sentence(body: bytes) ->
 def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too_many(body: bytes) -> None:
     """As above, sixty times as often."""
     fast, strict = both(body)
-    assert fast is None or (isinstance(strict, Decoded) and fast.table.to_pylist() == strict.table.to_pylist())
-    DECODER.decode(body) if isinstance(strict, Decoded) else None
+    assert fast is None or (
+        isinstance(strict, Decoded) and fast.table.to_pylist() == strict.table.to_pylist()
+    )
+    if isinstance(strict, Decoded):
+        assert DECODER.decode(body).received == strict.received
 
 
 RIGHT = (
@@ -196,10 +216,12 @@ def test_a_page_as_the_document_has_it_takes_the_fast_path() -> None:
 def test_an_odd_row_costs_at_most_itself(row: str, place: int) -> None:
     """J16. The rows beside it are the same as without it, unless the page as a whole is no JSON."""
     beside = [RIGHT % number for number in (101, 102, 103)]
+    body = page([*beside[:place], row, *beside[place:]])
     try:
-        decoded = DECODER.decode(page([*beside[:place], row, *beside[place:]]))
-    except UntrustedAnswerError as refused:
-        assert "not JSON" in str(refused)
+        decoded = DECODER.decode(body)
+    except UntrustedAnswerError:
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(body)
         return
     assert decoded.received == 4
     assert rows_of(decoded, {101, 102, 103}) == rows_of(DECODER.decode(page(beside)), {101, 102, 103})
@@ -217,4 +239,3 @@ def test_j05_every_amount_is_held_to_the_last_digit(amount: Decimal) -> None:
     for literal in (f"{amount:f}", f'"{amount:f}"'):
         decoded = DECODER.decode(page([(RIGHT % 1).replace("11.05", literal)]))
         assert decoded.table["payout"].to_pylist() == [amount]
-

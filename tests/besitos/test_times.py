@@ -27,20 +27,31 @@ TIMES = {
 
 @pytest.mark.parametrize(("zone", "column"), [("EST", 1), ("America/New_York", 2)])
 def test_s12_times_are_read_in_the_zone_that_is_set(house: House, zone: str, column: int) -> None:
-    """EST is -05:00 in summer too. An hour that comes twice is its first; one that is skipped, counted on from before."""
+    """EST is -05:00 in summer too. An hour that comes twice is its first; one that is skipped is counted on."""
     house.settings["BESITOS_ZONE"] = zone
-    house.sandbox.besitos.rows = [row(number, date_time=times[0]) for number, times in enumerate(TIMES.values())]
+    house.sandbox.besitos.rows = [
+        row(number, date_time=times[0]) for number, times in enumerate(TIMES.values())
+    ]
     house.load("1970-01-01", "2099-12-31")
-    held = house.query("select date_time, occurred_at, occurred_on from besitos.conversion_events order by transaction_id")
+    held = house.query(
+        "select date_time, occurred_at, occurred_on from besitos.conversion_events order by transaction_id"
+    )
     assert held == [
-        (times[0], datetime.fromisoformat(times[column]).replace(tzinfo=UTC), date.fromisoformat(times[0][:10]))
+        (
+            times[0],
+            datetime.fromisoformat(times[column]).replace(tzinfo=UTC),
+            date.fromisoformat(times[0][:10]),
+        )
         for times in TIMES.values()
     ]
 
 
 def test_s13_the_day_of_a_row_is_the_vendors_whoever_reads(house: House) -> None:
     """`occurred_on` is a date: it does not follow the reader's session zone, as a timestamp's day does."""
-    house.sandbox.besitos.rows = [row(1, date_time="2026-07-02 23:59:59"), row(2, date_time="2026-07-02 00:00:00")]
+    house.sandbox.besitos.rows = [
+        row(1, date_time="2026-07-02 23:59:59"),
+        row(2, date_time="2026-07-02 00:00:00"),
+    ]
     house.load("2026-07-01", "2026-07-03")
     for zone in ("Asia/Tokyo", "America/Los_Angeles"):
         with duckdb.connect(str(house.path), read_only=True) as reader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -23,7 +24,9 @@ def days(window: Window) -> Iterable[date]:
     return (window.start + timedelta(days=n) for n in range((window.end - window.start).days))
 
 
-def night(through: date | None, lookback: int, today: date, pieces: int, done: int | None) -> tuple[date | None, set[date]]:
+def night(
+    through: date | None, lookback: int, today: date, pieces: int, done: int | None
+) -> tuple[date | None, set[date]]:
     """One run: the cursor after it, and the days it read whole. It breaks off after `done` pieces."""
     read: set[date] = set()
     for window in list(cut(due(through, BEGIN, lookback, today), pieces))[:done]:
@@ -86,7 +89,7 @@ def test_s13_what_became_known_late_is_read_again(random: Random, lookback: int)
 
 
 def test_s17_an_outage_of_thirty_nights_is_caught_up() -> None:
-    """From a week before the cursor to today, in pieces of the size asked for, each sharing a day with its neighbour."""
+    """From a week before the cursor to today, in pieces of the size asked for, each sharing a day with the next."""
     window = due(date(2026, 1, 10), BEGIN, 7, date(2026, 2, 9))
     assert window == Window(date(2026, 1, 3), date(2026, 2, 9))
     assert list(cut(window, 31)) == [
@@ -143,7 +146,7 @@ def test_pieces_cover_their_window_and_share_a_day(one: date, other: date, piece
     window = Window(min(one, other), max(one, other))
     parts = list(cut(window, pieces))
     assert (parts[0].start, parts[-1].end) == window
-    assert all(before.end == after.start for before, after in zip(parts, parts[1:], strict=False))
+    assert all(before.end == after.start for before, after in pairwise(parts))
     assert all((part.end - part.start).days <= pieces for part in parts)
     assert len(parts) == max(1, -(-(window.end - window.start).days // pieces))
 
@@ -154,5 +157,5 @@ def test_a_first_run_reads_half_a_year_or_from_the_day_that_is_set() -> None:
     assert first_day(None, today, "besitos_start_date") == date(2025, 7, 24)
     assert first_day("2024-12-01", today, "besitos_start_date") == date(2024, 12, 1)
     assert due(None, date(2027, 1, 1), 7, today) == Window(today, today)
-    with pytest.raises(SettingsError, match='besitos_start_date is "01.12.2024", which is no day: write it like 2024-12-01'):
+    with pytest.raises(SettingsError, match=r'besitos_start_date is "01\.12\.2024", which is no day'):
         day("01.12.2024", "besitos_start_date")

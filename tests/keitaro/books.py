@@ -111,9 +111,7 @@ def told(event: Event, variants: Any, days: Any) -> tuple[Any, ...]:
     )
     if variants.generation == "old":
         return (*common, event.previous_status, event.original_status)
-    history: Any = [
-        {"datetime": f"{at:%Y-%m-%d %H:%M:%S}", "status": status} for status, at in event.history
-    ]
+    history: Any = [{"datetime": f"{at:%Y-%m-%d %H:%M:%S}", "status": status} for status, at in event.history]
     if variants.history == "text":
         history = ",".join(status for status, _ in event.history)
     return (*common, event.version, event.kind, json.dumps(history, separators=(",", ":")))

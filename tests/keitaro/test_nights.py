@@ -113,7 +113,9 @@ def test_a_night_asks_what_it_should(make_house: MakeHouse) -> None:
     assert {str(one["range"]) for one in report} == {
         str({"from": str(today - 5 * day), "to": str(today), "timezone": "America/New_York"})
     }
-    assert all(one["sort"] == [{"name": "event_id", "order": "ASC"}] for one in log if len(one["columns"]) > 1)
+    assert all(
+        one["sort"] == [{"name": "event_id", "order": "ASC"}] for one in log if len(one["columns"]) > 1
+    )
     assert all([by["name"] for by in one["sort"]] == list(GROUPING) for one in report)
     assert all((one["grouping"], one["metrics"]) == (list(GROUPING), list(METRICS)) for one in report)
     for request in house.sandbox.requests:

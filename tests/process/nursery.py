@@ -24,7 +24,9 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 # What changes something on a disk. `open` is one where it may write.
-CHANGES = frozenset({"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.copyfile"})
+CHANGES = frozenset(
+    {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.copyfile"}
+)
 
 
 def run(wish: dict[str, Any]) -> NoReturn:

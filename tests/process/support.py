@@ -205,7 +205,9 @@ class Place:
 
     def held(self) -> Held:
         """By event_key, the statements that the warehouse holds, oldest first; empty without the table."""
-        if not self.query("select 1 from duckdb_tables() where table_name = 'conversion_events' and schema_name = 'besitos'"):
+        if not self.query(
+            "select 1 from duckdb_tables() where table_name = 'conversion_events' and schema_name = 'besitos'"
+        ):
             return {}
         columns = ", ".join(field.name for field in fields(Statement))
         events = "besitos.conversion_events"

@@ -172,7 +172,19 @@ def test_c02_long_a_kill_at_a_system_call(nights: Nights, call: str) -> None:
         place = nights.place(nights.first)
         inject = f"inject={call}:signal=SIGKILL:when={nth}"
         traced = subprocess.run(
-            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, CONVERSYNC, *place.days],
+            [
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                f"trace={call}",
+                "-e",
+                inject,
+                CONVERSYNC,
+                *place.days,
+            ],
             env=place.env,
             cwd=place.folder,
             capture_output=True,

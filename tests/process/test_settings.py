@@ -22,20 +22,40 @@ WRONG: dict[str, tuple[str, str, str]] = {
     # K02: what cannot be meant
     "K02-negative-lookback": ("BESITOS_LOOKBACK_DAYS", "-1", "besitos_lookback_days is -1"),
     "K02-endless-lookback": ("BESITOS_LOOKBACK_DAYS", "9999999", "besitos_lookback_days is 9999999"),
-    "K02-lookback-in-words": ("BESITOS_LOOKBACK_DAYS", "seven", "besitos_lookback_days cannot be read as a whole number"),
-    "K02-half-a-day": ("BESITOS_REVERSAL_LOOKBACK_DAYS", "1.5", "besitos_reversal_lookback_days cannot be read"),
+    "K02-lookback-in-words": (
+        "BESITOS_LOOKBACK_DAYS",
+        "seven",
+        "besitos_lookback_days cannot be read as a whole number",
+    ),
+    "K02-half-a-day": (
+        "BESITOS_REVERSAL_LOOKBACK_DAYS",
+        "1.5",
+        "besitos_reversal_lookback_days cannot be read",
+    ),
     "K02-no-rows-a-page": ("BESITOS_PAGE_SIZE", "0", "besitos_page_size is 0"),
     "K02-no-page-at-once": ("BESITOS_CONCURRENCY", "0", "besitos_concurrency is 0"),
     "K02-all-pages-at-once": ("BESITOS_CONCURRENCY", "1000000", "besitos_concurrency is 1000000"),
     "K02-no-zone": ("BESITOS_ZONE", "Mars/Olympus", "besitos_zone is"),
     "K02-zone-as-path": ("BESITOS_ZONE", "../../etc/passwd", "besitos_zone is"),
     "K02-no-day": ("BESITOS_START_DATE", "yesterday", "besitos_start_date is"),
-    "K02-maybe": ("BESITOS_REVERSAL_TAKES_PAYOUT", "maybe", "besitos_reversal_takes_payout cannot be read as true or false"),
+    "K02-maybe": (
+        "BESITOS_REVERSAL_TAKES_PAYOUT",
+        "maybe",
+        "besitos_reversal_takes_payout cannot be read as true or false",
+    ),
     # K06: where no credentials may go
     "K06-plain-http": ("BESITOS_URL", "http://wall.besitos.ai", "besitos_url is plain http"),
     "K06-plain-http-in-house": ("BESITOS_URL", "http://10.0.0.7", "besitos_url is plain http"),
-    "K06-user-and-password": ("BESITOS_URL", "https://jane:hunter2@wall.besitos.ai", "besitos_url holds a user name"),
-    "K06-token-in-query": ("BESITOS_URL", "https://wall.besitos.ai?token=hunter2", "besitos_url holds a query"),
+    "K06-user-and-password": (
+        "BESITOS_URL",
+        "https://jane:hunter2@wall.besitos.ai",
+        "besitos_url holds a user name",
+    ),
+    "K06-token-in-query": (
+        "BESITOS_URL",
+        "https://wall.besitos.ai?token=hunter2",
+        "besitos_url holds a query",
+    ),
     "K06-no-address": ("BESITOS_URL", "ftp://wall.besitos.ai", "besitos_url is no https address"),
     "K06-empty": ("BESITOS_URL", "", "besitos_url is empty"),
     # K07: what no header can carry
@@ -113,7 +133,13 @@ def test_k05_git_ignores_the_secrets_file(tmp_path: Path) -> None:
     """`git check-ignore` knows it, and a warehouse, its lock and its working folder too."""
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     shutil.copy(ROOT / ".gitignore", tmp_path)
-    paths = [".dlt/secrets.toml", "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.lock", ".conversync/x"]
+    paths = [
+        ".dlt/secrets.toml",
+        "warehouse.duckdb",
+        "warehouse.duckdb.wal",
+        "warehouse.duckdb.lock",
+        ".conversync/x",
+    ]
     ignored = subprocess.run(
         ["git", "check-ignore", *paths], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -91,7 +91,9 @@ while True:
 @pytest.mark.parametrize("signals", [1, 2], ids=["last-resort", "second-signal"])
 def test_c04_an_end_that_is_swallowed_comes_all_the_same(signals: int) -> None:
     """Code that swallows whatever a signal raises cannot keep the process: after a grace, or at the second signal."""
-    with subprocess.Popen([sys.executable, "-c", SWALLOWED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", SWALLOWED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         for _ in range(signals):

@@ -18,7 +18,9 @@ from tests.process.support import Place, reads_at_once
 FULL = "The disk is full, or a limit on its use is reached"
 
 
-@pytest.mark.parametrize("limit", [4_096, 12_288, 60_000], ids=["C05-nothing-fits", "C05-pages-fit", "C05-load-begins"])
+@pytest.mark.parametrize(
+    "limit", [4_096, 12_288, 60_000], ids=["C05-nothing-fits", "C05-pages-fit", "C05-load-begins"]
+)
 def test_c05_no_room_for_more(loaded: Place, limit: int) -> None:
     """No file may grow beyond a limit: exit 1, a sentence; what is held stays, and with room the next run is right."""
     before = loaded.held()
@@ -35,7 +37,9 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
     """A file system of that size; skips where none may be mounted."""
     folder.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder],
+        capture_output=True,
+        check=False,
     )
     if made.returncode:
         pytest.skip("no file system may be mounted here")

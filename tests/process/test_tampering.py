@@ -22,8 +22,14 @@ REFUSED = {
     "C12-state-edited": ("update besitos._dlt_pipeline_state set state = 'x'", "cannot be read"),
     "C12-version-edited": ("update besitos._dlt_version set schema = 'x'", "cannot be read"),
     "C13-table-dropped": (f"{WITHOUT_VIEW} drop table {EVENTS}", f"{EVENTS} is gone"),
-    "C13-column-dropped": (f"{WITHOUT_VIEW} alter table {EVENTS} drop column payout", f"{EVENTS} has no column payout"),
-    "C13-column-renamed": (f"{WITHOUT_VIEW} alter table {EVENTS} rename payout to paid", f"{EVENTS} has no column payout"),
+    "C13-column-dropped": (
+        f"{WITHOUT_VIEW} alter table {EVENTS} drop column payout",
+        f"{EVENTS} has no column payout",
+    ),
+    "C13-column-renamed": (
+        f"{WITHOUT_VIEW} alter table {EVENTS} rename payout to paid",
+        f"{EVENTS} has no column payout",
+    ),
     "C13-money-as-double": (
         f"{WITHOUT_VIEW} alter table {EVENTS} alter payout type double",
         f"{EVENTS}.payout is double, and a load made it decimal(18,6)",
@@ -63,7 +69,9 @@ def test_c12_c13_what_cannot_be_made_is_refused_before_anything_happens(loaded: 
     asked = len(loaded.sandbox.requests)
     loaded.load().refused(1, words, "Nothing was loaded.", "besitos")
     assert len(loaded.sandbox.requests) == asked
-    assert {name: loaded.query(f"from besitos.{name} order by all") for (name,) in loaded.query(tables)} == held
+    assert {
+        name: loaded.query(f"from besitos.{name} order by all") for (name,) in loaded.query(tables)
+    } == held
 
 
 def test_c12_the_way_out_works(loaded: Place) -> None:

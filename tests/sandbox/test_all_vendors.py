@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import Sandbox, World
 from sandbox.command import set_variants
-from tests.sandbox.asking import conductrics, control, infobip, keitaro
+from tests.sandbox.asking import call, conductrics, control, infobip, keitaro
 
 SETTINGS = [
     "BESITOS_URL",
@@ -39,6 +39,7 @@ def test_the_settings_open_every_vendor() -> None:
         assert list(settings) == SETTINGS
         assert {settings[name] for name in SETTINGS if name.endswith("_URL")} == {sandbox.url}
         assert keitaro(sandbox, "campaigns", **{"Api-Key": settings["KEITARO_API_KEY"]}).status == 200
+        assert call(sandbox, "GET", f"/{settings['KEITARO_POSTBACK_KEY']}/postback?subid=s", {}).status == 200
         pairs = json.loads(settings["INFOBIP_PAIRS"])
         assert [list(pair) for pair in pairs] == [["process_key", "start_tag", "end_tag"]] * 3
         path = f"/1/conversion-rate/process/{pairs[0]['process_key']}/statistics/conversion-rate"

@@ -13,6 +13,7 @@ import pytest
 from sandbox import Sandbox, World
 from sandbox.infobip import Variants
 from sandbox.infobip.instants import read, shown
+from sandbox.infobip.processes import told_by
 from sandbox.readings import parse
 from tests.sandbox.asking import infobip
 
@@ -95,6 +96,21 @@ def test_messages_at_midnight_belong_to_the_day_that_begins(sandbox: Sandbox) ->
         assert rows[0]["conversionRateStats"]["startCount"] == oracle.rates(key, day, day)[day].start_count
         found += sum(row["conversionRateStats"]["startCount"] for row in rows[1:])
     assert found >= 2
+
+
+def test_a_late_conversion_counts_once_it_is_known(sandbox: Sandbox) -> None:
+    """It happened before, and the statistics did not say so."""
+    logs = told_by(sandbox.world).logs
+    sent = {(one.process_key, one.log_key): one.at for one in reversed(logs)}
+    late = next(one for one in logs if one.known_at - one.at > timedelta(hours=5))
+    begun = sent[late.process_key, late.log_key]
+    pair, moment = (late.process_key, "START", "END"), timedelta(milliseconds=1)
+
+    def ends(now: datetime) -> int:
+        oracle = sandbox.infobip.oracle
+        return oracle.duration(pair, begun, begun + moment, end_to=late.at + moment, now=now).end_count
+
+    assert [ends(late.known_at - moment), ends(late.known_at)] == [0, 1]
 
 
 def test_averages_are_the_oracles(sandbox: Sandbox) -> None:

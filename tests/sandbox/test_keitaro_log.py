@@ -213,3 +213,14 @@ def test_held_keeps_every_state_that_was_read(sandbox: Sandbox) -> None:
     assert all(numbers == sorted(set(numbers)) for numbers in versions)
     assert max(len(numbers) for numbers in versions) >= 3
     assert oracle.held([*reads, reads[-1]]) == held
+
+
+def test_reads_are_noted_once_a_walk_and_never_with_filters(sandbox: Sandbox) -> None:
+    """What was asked with a filter is no read of the range; a conversion outside the range is not held by it."""
+    span = {"from": "2026-01-03", "to": "2026-01-04", "timezone": "UTC"}
+    walk(sandbox, 10, range=span)
+    log(sandbox, range=span, filters=[{"name": "status", "operator": "EQUALS", "expression": "sale"}])
+    [read] = sandbox.keitaro.reads
+    expected = {row["event_id"] for row in log(sandbox, range=span)["rows"]}
+    assert set(sandbox.keitaro.oracle.standing([read])) == expected
+    assert 20 < len(expected) < len(sandbox.keitaro.oracle.events())

@@ -58,6 +58,15 @@ def test_what_may_be_wrong_with_a_page(sandbox: Sandbox, reading: str, rows: int
     assert (len(page["rows"]), page.get("total")) == (rows, total)
 
 
+def test_amounts_are_sorted_as_numbers_however_they_are_written(sandbox: Sandbox) -> None:
+    """9.50 comes before 10, as text too."""
+    sandbox.keitaro.variants = Variants(amounts="text")
+    rows = log(sandbox, sort=[{"name": "revenue", "order": "ASC"}])["rows"]
+    amounts = [Decimal(row["revenue"]) for row in rows]
+    assert amounts == sorted(amounts)
+    assert [row["revenue"] for row in rows] != sorted(row["revenue"] for row in rows)
+
+
 def test_pages_may_repeat_the_first(sandbox: Sandbox) -> None:
     """The offset is not heard."""
     sandbox.keitaro.rows = [{"event_id": str(number)} for number in range(12)]
@@ -109,13 +118,18 @@ def test_faults_find_a_page_by_its_body(sandbox: Sandbox) -> None:
         return document
 
     fault = sandbox.faults.add(Fault(json={"offset": 5}, attempts=range(1, 3), status=500))
-    sandbox.faults.add(Fault(json={"offset": 7}, mutate=change))
     page = {"columns": ["event_id"], "limit": 5}
     statuses = [
         keitaro(sandbox, "conversions/log", {**page, "offset": offset}).status for offset in (0, 5, 5, 5, 10)
     ]
     assert statuses == [200, 500, 500, 200, 200]
     assert fault.delivered == 2
+    once = sandbox.faults.add(Fault(path="*/log", attempts=[1], status=503))
+    offsets = (20, 25, 20, 25)
+    statuses = [keitaro(sandbox, "conversions/log", {**page, "offset": one}).status for one in offsets]
+    assert (statuses, once.delivered) == ([503, 503, 200, 200], 2)
+    sandbox.faults.clear()
+    sandbox.faults.add(Fault(json={"offset": 7}, mutate=change))
     changed = keitaro(sandbox, "conversions/log", {**page, "offset": 7})
     assert changed.text.startswith('{"rows":[{"event_id":1.50},{"event_id":"')
 

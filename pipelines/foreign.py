@@ -1,0 +1,75 @@
+"""Settings that a person made for other pipelines, and that must not reach ours.
+
+dlt takes any of its own settings from the environment and from files, also in forms that hold for every pipeline
+(`DEV_MODE`, `REFRESH`). Some would load into other tables, drop tables, or forget what was read. What tables or
+safety depend on is therefore answered here, whatever is set; all else (credentials, workers, sizes) is as set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# What dlt is told when it asks for one of these, in whatever section ...
+FIXED: dict[str, Any] = {
+    "add_dlt_id": False,
+    "add_dlt_load_id": True,
+    "auto_abort_on_terminal_error": False,
+    "dataset_name_layout": "%s",
+    "delete_completed_jobs": True,
+    "dev_mode": False,
+    "enable_dataset_name_normalization": True,
+    "intercept_signals": False,
+    "raise_on_failed_jobs": True,
+    "restore_from_destination": True,
+    "staging_dataset_name_layout": "%s_staging",
+    "truncate_staging_dataset": True,
+    "use_single_dataset": True,
+}
+# ... and what it finds set nowhere.
+UNSET = frozenset(
+    {
+        "allow_identifier_change_on_table_with_data",
+        "create_indexes",
+        "dataset_name",
+        "export_schema_path",
+        "full_refresh",
+        "import_schema_path",
+        "json_normalizer",
+        "loader_file_format",
+        "naming",
+        "pipeline_name",
+        "pipeline_salt",
+        "pipelines_dir",
+        "refresh",
+        "replace_strategy",
+        "schema_contract",
+        "sentry_dsn",
+        "slack_incoming_hook",
+        "use_break_path_on_normalize",
+    }
+)
+
+
+def shut_out() -> None:
+    """Puts these answers before every provider of settings that dlt asks; once is enough."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    for provider in Container()[PluggableRunContext].providers.providers:
+        if not isinstance(vars(provider).get("get_value"), _Answers):
+            vars(provider)["get_value"] = _Answers(provider.get_value)
+
+
+class _Answers:
+    """Stands for a provider's `get_value`."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def __call__(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
+        if key in FIXED:
+            return FIXED[key], key
+        if key in UNSET:
+            return None, key
+        value, name = self._original(key, hint, pipeline_name, *sections)
+        return value, name

@@ -1,0 +1,71 @@
+"""What dlt, the destination and the machine say, as errors that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipelines.warehouse import DISK_FULL, NO_SPACE
+from wire.errors import ConversyncError, LockedError, SettingsError
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turns what dlt wraps and what the machine says into errors with a sentence; anything else passes."""
+    try:
+        yield
+    except ConversyncError:
+        raise
+    except Exception as error:
+        known = sentence(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def sentence(error: BaseException) -> ConversyncError | None:
+    """The error that a person can act on, found along the causes; None where there is none."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ConversyncError):
+            return seen
+        text = str(seen)
+        if "Could not set lock on file" in text or "Conflicting lock is held" in text:
+            return LockedError(
+                "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
+            )
+        if any(words in text for words in NO_SPACE):
+            return ConversyncError(DISK_FULL)
+        if isinstance(seen, MemoryError) or "Out of Memory Error" in text:
+            return ConversyncError(
+                "There is not enough memory; what was committed before is safe. "
+                "Run it with more, or with smaller windows, such as --window 7d."
+            )
+        if (of_destination := _destination(seen)) is not None:
+            return of_destination
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _destination(error: BaseException) -> ConversyncError | None:
+    """What is wrong with the settings of a destination, or the way to it."""
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.exceptions import MissingDependencyException
+    from dlt.destinations.exceptions import DestinationConnectionError
+
+    if isinstance(error, ConfigFieldMissingException):
+        missing = ", ".join(error.fields)
+        return SettingsError(
+            f"The destination lacks a setting ({missing}): write it into .dlt/secrets.toml, under "
+            "[destination.<name>.credentials], or into the environment, DESTINATION__<NAME>__CREDENTIALS."
+        )
+    if isinstance(error, MissingDependencyException):
+        needed = " ".join(error.dependencies)
+        return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
+    # Every database driver of Python calls it so (DB-API 2.0).
+    if isinstance(error, DestinationConnectionError) or type(error).__name__ == "OperationalError":
+        return ConversyncError(
+            "The destination cannot be reached, or refused the credentials; nothing of this window was loaded. "
+            "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
+        )
+    return None

@@ -1,0 +1,164 @@
+"""A window is read whole or not at all: offsets, caps, totals that lie, rows that move while they are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox import Fault, World
+from sandbox.keitaro import Variants
+from sources import walk
+from tests.houses import VendorHouse
+from tests.keitaro.books import LOG, body, conversion, expected, held, pages
+from tests.keitaro.conftest import MakeHouse
+from wire.errors import UntrustedAnswerError
+
+
+def loaded(house: VendorHouse) -> list[str]:
+    """The ids in the table, open ones."""
+    return [row[0] for row in house.query("select conversion_id from keitaro.conversions order by 1")]
+
+
+def test_pages_follow_each_other_by_offset(house: VendorHouse) -> None:
+    """Fifty conversions at twelve a page: five questions of the same form, and no more."""
+    house.settings["KEITARO_PAGE_SIZE"] = "12"
+    house.sandbox.keitaro.rows = [conversion(number) for number in range(50)]
+    house.load()
+    assert sorted(pages(house, LOG)) == [(12, offset) for offset in range(0, 50, 12)]
+    assert len(loaded(house)) == 50
+    asked = [body(one) for one in house.asked(LOG) if body(one)["limit"] == 12]
+    for one in asked:
+        one.pop("offset")
+    assert all(one == asked[0] for one in asked)
+
+
+def test_a_page_that_is_cut_short_moves_the_next_ones(house: VendorHouse) -> None:
+    """A tracker that gives nine rows where twelve were asked for says so nowhere: no row is skipped."""
+    house.settings["KEITARO_PAGE_SIZE"] = "12"
+    house.sandbox.keitaro.variants = Variants(page_cap=9)
+    house.sandbox.keitaro.rows = [conversion(number) for number in range(30)]
+    house.load()
+    assert [offset for _, offset in sorted(pages(house, LOG))] == [0, 9, 18, 27]
+    assert len(loaded(house)) == 30
+
+
+@pytest.mark.parametrize("total", ["page", "absent"])
+def test_a_total_of_one_page_is_not_taken_for_all(house: VendorHouse, total: Any) -> None:
+    """Where the total counts a page, or is missing, pages are asked for until one is empty, twice over."""
+    house.settings["KEITARO_PAGE_SIZE"] = "25"
+    house.sandbox.keitaro.variants = Variants(total=total)
+    house.sandbox.keitaro.rows = [conversion(number) for number in range(60)]
+    house.load()
+    assert [offset for _, offset in pages(house, LOG)] == [0, 25, 50, 75] * 2
+    assert len(loaded(house)) == 60
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [Variants(total="more"), Variants(short_page=True)],
+    ids=["one row fewer than announced", "a row missing on every page but the first"],
+)
+def test_a_window_short_of_its_total_is_refused(house: VendorHouse, variants: Variants) -> None:
+    """After as many walks as a listing gets, with a sentence, and nothing loaded."""
+    house.settings["KEITARO_PAGE_SIZE"] = "25"
+    house.sandbox.keitaro.variants = variants
+    house.sandbox.keitaro.rows = [conversion(number) for number in range(60)]
+    report = house.run()
+    assert isinstance(report.error, UntrustedAnswerError)
+    assert "could not be read whole: 3 walks" in str(report.error)
+    assert report.exit_code == 6
+    assert [offset for _, offset in pages(house, LOG)].count(0) == walk.WALKS
+    assert report.steps == []
+
+    house.sandbox.keitaro.variants = Variants()
+    house.load()
+    assert len(loaded(house)) == 60
+
+
+@pytest.mark.parametrize("total", ["right", "page", "absent"])
+def test_a_tracker_deaf_to_offsets_is_found_out(house: VendorHouse, total: Any) -> None:
+    """Every page is the first one: noticed at the second, and never taken for harmless repeats."""
+    house.settings["KEITARO_PAGE_SIZE"] = "25"
+    house.sandbox.keitaro.variants = Variants(repeats="first", total=total)
+    house.sandbox.keitaro.rows = [conversion(number) for number in range(60)]
+    report = house.run()
+    assert isinstance(report.error, UntrustedAnswerError)
+    assert "page 2 repeats the one before it" in str(report.error)
+    assert report.steps == []
+
+
+def test_rows_that_arrive_during_the_walk_lose_no_other(make_house: MakeHouse) -> None:
+    """Between two pages a day goes by: rows come, and some move their time. The window is walked again."""
+    world = World(days=6, conversions_a_day=20)
+    house = make_house(world, keitaro_page_size="11", keitaro_concurrency="1")
+    world.now = world.day(4)
+    late = Fault(
+        path=LOG, times=1, where=lambda one: body(one)["offset"] == 33, action=lambda: world.advance(hours=30)
+    )
+    house.sandbox.faults.add(late)
+    house.load(end=world.day(7).date())
+    assert late.delivered == 1
+    assert house.query("select walks from keitaro.windows where stream = 'conversions'") == [(2,)]
+    standing = {key: [history[-1]] for key, history in expected(house).items()}
+    assert held(house) == standing
+    assert len(standing) > 80
+
+
+def test_one_conversion_on_two_pages_with_two_contents(house: VendorHouse) -> None:
+    """The later one stands; the other is set aside as superseded, and counted."""
+    early, late = conversion(1, revenue=1), conversion(1, revenue=2, datetime="2026-01-06 00:00:00")
+    house.sandbox.keitaro.rows = [early, late, conversion(2)]
+    house.sandbox.keitaro.variants = Variants(total="less")
+    report = house.run()
+    assert report.error is None
+    assert (report.exit_code, report.total("rejected_new")) == (3, 1)
+    assert house.query("select conversion_id, revenue from keitaro.conversions order by 1") == [
+        ("c1", 2),
+        ("c2", 1.5),
+    ]
+    [[reason, raw]] = house.query("select reason, raw from keitaro.rejected_rows")
+    assert reason.startswith("superseded: another row of c1 came in the same walk")
+    assert '"revenue":1.000000' in raw
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(path=LOG, times=2, status=503),
+        Fault(path=LOG, times=1, reset_after=300),
+        Fault(path=LOG, times=1, status=429, headers={"Retry-After": "1"}),
+        Fault(path=LOG, times=1, truncate_to=200),
+        Fault(path=LOG, times=1, html=True),
+        Fault(path="/admin_api/v1/report/build", times=1, status=500),
+    ],
+    ids=["503", "reset", "429", "cut", "a bot check once", "report 500"],
+)
+def test_a_passing_fault_costs_nothing(make_house: MakeHouse, fault: Fault) -> None:
+    """Asked again, and every row is there once."""
+    house = make_house(World(days=2, conversions_a_day=6), keitaro_page_size="5")
+    house.sandbox.faults.add(fault)
+    house.load()
+    assert fault.delivered == fault.times
+    assert held(house) == expected(house)
+
+
+def test_a_fault_in_the_middle_loads_nothing_of_the_window(house: VendorHouse) -> None:
+    """One page that stays away refuses its window; the next run has it whole."""
+    house.settings |= {"KEITARO_PAGE_SIZE": "10", "HTTP_BUDGET": "0"}
+    house.sandbox.keitaro.rows = [conversion(number) for number in range(30)]
+    house.sandbox.faults.add(Fault(path=LOG, status=500, where=lambda one: body(one)["offset"] == 20))
+    report = house.run()
+    assert (report.exit_code, report.steps) == (6, [])
+    house.sandbox.faults.clear()
+    house.load()
+    assert len(loaded(house)) == 30
+
+
+def test_an_empty_window_is_right(house: VendorHouse) -> None:
+    """No conversions: the tables and the view are there, and empty."""
+    house.load()
+    assert loaded(house) == []
+    assert house.query(
+        "select announced, received, walks from keitaro.windows where stream = 'conversions'"
+    ) == [(0, 0, 1)]
