@@ -89,14 +89,19 @@ def load(
     SettingsError, before any request, if a source lacks a setting.
     """
     resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
-    destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
-    with understood(), warehouse.locked(wait) as folder, warehouse.held(wait):
-        return [
-            _load(
-                pipeline_for(vendor.name, destination, folder), vendor, resolved[vendor.name], asked, progress
-            )
-            for vendor in chosen
-        ]
+    with understood(), warehouse.locked(wait) as folder:
+        destination = warehouse.dlt_destination([vendor.name for vendor in chosen], spill=folder)
+        with warehouse.held(wait):
+            return [
+                _load(
+                    pipeline_for(vendor.name, destination, folder),
+                    vendor,
+                    resolved[vendor.name],
+                    asked,
+                    progress,
+                )
+                for vendor in chosen
+            ]
 
 
 def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:

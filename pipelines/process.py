@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import IO, NoReturn
+from typing import IO, NoReturn, cast
 
 # A signal ends the process within so many seconds, whatever it is doing. Nothing is lost then: what is
 # committed is safe, as it is after kill -9, and the lock is the kernel's.
@@ -34,7 +34,7 @@ def _guarded(stream: IO[str] | None, original: IO[str] | None, number: int) -> I
     if stream is not None and stream is not original:
         return stream  # somebody captures what is printed
     return io.TextIOWrapper(
-        io.BufferedWriter(_Forgiving(number, "w", closefd=False)),
+        io.BufferedWriter(cast("io.RawIOBase", _Forgiving(number, "w", closefd=False))),
         encoding=getattr(stream, "encoding", None) or "utf-8",
         errors="backslashreplace",
         line_buffering=number == 2 or os.isatty(number),

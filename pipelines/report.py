@@ -170,6 +170,9 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
         for line in notes(report):
             out.print(line, markup=False)
     out.print(f"Warehouse: {warehouse}", markup=False)
+    for report in reports:
+        if report.error:
+            print(failure(report), file=sys.stderr)
 
 
 def notes(report: SourceReport) -> Iterator[str]:
@@ -185,13 +188,17 @@ def notes(report: SourceReport) -> Iterator[str]:
         yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
     for note in report.notes:
         yield f"{report.dataset}: {note}."
-    if report.error:
-        done = (
-            f" {len(report.steps)} windows before it are loaded; the next run goes on there."
-            if report.steps
-            else ""
-        )
-        yield f"{report.dataset}: {explain(report.error)}{done}"
+
+
+def failure(report: SourceReport) -> str:
+    """What a source failed with, and what of it is loaded all the same."""
+    assert report.error is not None  # noqa: S101 - asked of failed ones only
+    loaded = (
+        f" {len(report.steps)} windows before it are loaded; the next run goes on there."
+        if report.steps
+        else ""
+    )
+    return f"conversync: {report.dataset}: {explain(report.error)}{loaded}"
 
 
 def rows(count: int) -> str:

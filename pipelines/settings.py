@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,12 +57,18 @@ def _name(hint: Any) -> str:
 
 
 def is_configured(settings: type[Any], vendor: str) -> bool:
-    """Whether everything that `vendor` requires is set; a wrong value counts as set, and is told when loading."""
+    """Whether anything that `vendor` requires is set: what then is missing or wrong is told, not skipped."""
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.configuration.resolve import resolve_configuration
+    from dlt.common.typing import is_optional_type
+
     try:
-        resolve(settings, vendor)
-    except SettingsError as error:
-        return "is not set" not in str(error)
-    return True
+        found: Any = resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)
+    except (SettingsError, ConfigurationException):
+        return True
+    hints = settings.get_resolvable_fields()
+    required = [f.name for f in fields(settings) if f.default is None and f.name in hints]
+    return any(found[name] is not None for name in required if not is_optional_type(hints[name]))
 
 
 def warehouse_path(given: str | None) -> Path:

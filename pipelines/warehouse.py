@@ -83,9 +83,12 @@ class Warehouse:
             with self._writable():
                 runs.mkdir(parents=True)
                 folder = Path(tempfile.mkdtemp(dir=runs))
+            # dlt puts files of its own where temporary files go.
+            before, tempfile.tempdir = tempfile.tempdir, str(folder)
             try:
                 yield folder
             finally:
+                tempfile.tempdir = before
                 shutil.rmtree(runs, ignore_errors=True)
 
     @contextmanager
@@ -171,8 +174,13 @@ class Warehouse:
             "restore it from a copy, or name another place with --warehouse."
         )
 
-    def dlt_destination(self, datasets: Sequence[str] = (), *, read_only: bool = False) -> Any:
-        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset."""
+    def dlt_destination(
+        self, datasets: Sequence[str] = (), *, read_only: bool = False, spill: Path | None = None
+    ) -> Any:
+        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset.
+
+        What does not fit into memory goes to `spill`, by default beside the file, where a killed run leaves it.
+        """
         import dlt
 
         if self.destination != "duckdb":
@@ -190,6 +198,8 @@ class Warehouse:
             "threads": DUCKDB_THREADS,
             "preserve_insertion_order": False,
         }
+        if spill is not None:
+            credentials.global_config["temp_directory"] = str(spill / "spill")
         return dlt.destinations.duckdb(credentials, supports_transactions=True)
 
 

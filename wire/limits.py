@@ -27,7 +27,7 @@ class Limits:
     attempts: int = 50
     """For one request. The budgets end sooner; this stands against a vendor that fails at once for ever."""
 
-    refused_budget: float = 50.0
+    refused_budget: float = 45.0
     """Since the vendor could last be reached. With the last attempt's timeout: a minute for a dead vendor."""
 
     distrust_attempts: int = 3

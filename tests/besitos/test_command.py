@@ -106,7 +106,7 @@ def test_settings_stand_in_files_too_and_bare_names_mean_nothing(house: House) -
 
 
 UNTRUSTED = [
-    ("H11 a login page", Fault(html=True), "cannot be used|login page"),
+    ("H11 a login page", Fault(html=True), "a web page instead of data"),
     ("H13 no list of rows", Fault(body=PAGE % b"null"), "no list of rows"),
     ("H14 an empty body", Fault(body=b""), "it is empty"),
     ("H12 an error as 200", Fault(body=b'{"error":"quota"}'), "no list of rows"),

@@ -15,7 +15,7 @@ from sandbox.besitos import totals
 from sources.besitos import besitos
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import row
-from tests.support import House, held_is_the_oracles, sometimes, tables, vendor_at, windows
+from tests.support import House, at_once, held_is_the_oracles, sometimes, tables, vendor_at, windows
 
 START = date(2026, 1, 1)
 EST = timezone(timedelta(hours=-5))
@@ -89,7 +89,7 @@ def test_s04_a_reversal_is_met_however_old_its_original(nights: Nights, dated: s
     house = nights(10, Variants(reversal_dated=dated))  # type: ignore[arg-type] # both are among its values
     night(house, 10)
     for number in (40, 105):
-        night(house, number)
+        night(house, number, window_days=400)
     oracle = house.sandbox.besitos.oracle
     reversals = {key: said for key, said in oracle.statements().items() if said.is_reversal}
     held = house.held()
@@ -124,8 +124,12 @@ def test_days_asked_for_move_the_cursor_only_where_they_touch_it(nights: Nights)
     house = nights(20)
     night(house, 6)  # through january(5)
 
+    clocked = house.vendor
+
     def due_after(start: str, end: str) -> str:
+        house.vendor = at_once()
         house.load(start, end)
+        house.vendor = clocked
         return house.planned()[0]
 
     house.sandbox.world.now = house.sandbox.world.day(16)

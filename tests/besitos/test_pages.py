@@ -222,6 +222,7 @@ def test_p07_a_world_that_never_stands_still_is_read_in_the_end(make_house: Make
     world = World(days=6, conversions_a_day=12)
     world.now = world.day(5)
     house = make_house(world, Variants(order="newest", arrivals_every=4), besitos_page_size="20")
+    house.vendor = at_once()
     report = house.run("2025-12-30", "2026-06-30")
     assert report.exit_code in (0, 6)
     house.sandbox.besitos.variants = Variants(order="newest")
@@ -373,6 +374,7 @@ def test_p14_a_row_on_the_windows_last_second_comes_with_the_next_run(make_house
     """It was told after the page was read; the next window begins a week before the last one ended."""
     world = World(days=6, conversions_a_day=30)
     house = make_house(world)
+    house.vendor = at_once()
     for hour in (100.0, 101.0, 124.0):
         world.now = world.day(0)
         world.advance(hours=hour)

@@ -145,7 +145,7 @@ def both(body: bytes) -> tuple[Decoded | None, Decoded | UntrustedAnswerError]:
         return None, strict
 
 
-@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bodies())
 @example(b'{"data":[],"links":{},"meta":{}}')
 def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too(body: bytes) -> None:
@@ -161,7 +161,7 @@ def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too(body: bytes
     assert fast.envelope == strict.envelope
 
 
-@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bodies())
 @example(b'{"data":[{"transaction_id":1,"payout":1e99999999999999999999}],"links":{},"meta":{}}')
 @example(b'{"data":[{"transaction_id":1,"payout":1e9999999}],"links":{},"meta":{}}')

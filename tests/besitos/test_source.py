@@ -13,7 +13,7 @@ import pytest
 
 import sources.besitos
 from tests.besitos.rows import row
-from tests.support import House
+from tests.support import House, sometimes
 
 README = Path(sources.besitos.__file__).with_name("README.md").read_text(encoding="utf-8")
 [SNIPPET] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -24,7 +24,7 @@ EXAMPLE = "\n".join(
 )
 
 
-@pytest.mark.parametrize("script", [SNIPPET, EXAMPLE], ids=["README", "docstring"])
+@pytest.mark.parametrize("script", sometimes(SNIPPET, EXAMPLE, quick=1), ids=["README", "docstring"])
 def test_the_source_works_in_a_script_of_five_lines(house: House, script: str) -> None:
     """As its README and its docstring show it, in an empty folder, with the token in the environment; twice is once."""
     house.settings |= {"BESITOS_START_DATE": "2024-12-01", "RUNTIME__DLTHUB_TELEMETRY": "false"}

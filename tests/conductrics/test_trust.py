@@ -14,10 +14,13 @@ from pipelines.settings import resolve
 from pipelines.vendors import vendors
 from sandbox import Fault
 from sandbox.faults import LOGIN_PAGE
+from sources.conductrics import ConductricsSettings
+from sources.conductrics.asking import Listed
 from tests.conductrics.conftest import goal
 from tests.conductrics.test_goals import goals_held, history_held
 from tests.houses import VendorHouse, readme_script, run_script
 from tests.support import command, tables
+from wire.errors import SettingsError, VendorError
 
 README = Path(__file__).parents[2] / "sources" / "conductrics" / "README.md"
 LIST = "/admin/acc-xxxxxx/goals"
@@ -26,6 +29,14 @@ EMPTY = (
     "If they are really gone, say so with --accept-empty."
 )
 KEY = "Check conductrics_api_key in .dlt/secrets.toml or CONDUCTRICS_API_KEY."
+
+
+def read(house: VendorHouse) -> Listed:
+    """The goals over HTTP, without a load."""
+    with house.set():
+        settings = resolve(ConductricsSettings, "conductrics")
+    with settings.access().client(0) as client:
+        return settings.access().goals(client, lambda _received, _announced: None)
 
 
 def codes(house: VendorHouse) -> set[str]:
@@ -61,44 +72,41 @@ def test_a_list_that_stays_empty_is_refused_until_a_person_says_so(house: Vendor
     assert codes(house) == {"g-1", "shop/sale"}
 
 
-def test_goals_that_are_all_gone_after_the_list_are_an_empty_list(house: VendorHouse) -> None:
-    """A detail address that answers 404 for everything does not empty the table."""
+def test_goals_that_disappear_after_the_list(house: VendorHouse) -> None:
+    """One whose detail is a 404 is gone, and no error; a detail address that knows none at all empties nothing."""
     house.load()
-    vanishing = frozenset({"g-1", "shop/sale"})
-    house.sandbox.conductrics.variants = replace(house.sandbox.conductrics.variants, vanishing=vanishing)
+    vendor = house.sandbox.conductrics
+    vendor.variants = replace(vendor.variants, vanishing=frozenset({"g-1", "shop/sale"}))
     assert str(house.run().error) == EMPTY
-    assert codes(house) == vanishing
+    assert codes(house) == {"g-1", "shop/sale"}
+    vendor.variants = replace(vendor.variants, vanishing=frozenset({"shop/sale"}), errors="body")
+    assert house.load().exit_code == 0
+    assert codes(house) == {"g-1"}
+    assert [open_ for _, open_ in history_held(house)["shop/sale"]] == [False]
 
 
 def test_an_account_without_goals_is_an_account_without_goals(house: VendorHouse) -> None:
-    """A first run that finds none makes empty tables and ends with 0, and so does the next."""
+    """A first run that finds none makes empty tables and ends with 0."""
     house.sandbox.conductrics.rows = []
-    for _ in range(2):
-        house.load()
-        assert house.query("select count(*) from conductrics.goals") == [(0,)]
-        assert house.query("select count(*) from conductrics.goal_history") == [(0,)]
+    house.load()
+    assert house.query("select count(*) from conductrics.goals") == [(0,)]
+    assert house.query("select count(*) from conductrics.goal_history") == [(0,)]
 
 
-def test_agents_that_are_suddenly_none_are_refused_too(house: VendorHouse) -> None:
-    """The goals of that night do not load either: one night, one commit."""
+def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
+    """An empty list refuses the night, goals and all. No list at all (404) leaves the table alone, and is told."""
     house.load()
     house.sandbox.conductrics.agent_rows = []
     house.sandbox.conductrics.rows = [goal("g-1")]
     assert "Conductrics lists no agents any more, where 1 were known" in str(house.run().error)
     assert codes(house) == {"g-1", "shop/sale"}
-
-
-def test_without_a_list_of_agents_the_goals_load(house: VendorHouse) -> None:
-    """The goals' document does not promise one: a 404 leaves the table as it is, and the run says so."""
-    house.load()
     house.sandbox.faults.add(Fault(path="*/agents", status=404))
-    report = house.load()
+    house.load()
+    assert codes(house) == {"g-1"}
     assert house.query("select code, name from conductrics.agents") == [("a-1", "Home")]
     note = "Conductrics has no list of agents at this address (404); the table was left as it is."
-    assert house.query("select note from conductrics.windows where stream = 'agents' order by read_at desc")[
-        0
-    ] == (note,)
-    assert report.error is None
+    notes = house.query("select note from conductrics.windows where stream = 'agents' order by read_at")
+    assert notes == [(None,), (note,)]
 
 
 @pytest.mark.parametrize(
@@ -132,11 +140,11 @@ def test_without_a_list_of_agents_the_goals_load(house: VendorHouse) -> None:
 def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code: int, sentence: str) -> None:
     """HTTP says 200 and the body something else: never an empty list, and the key is in no sentence."""
     house.sandbox.faults.add(Fault(path=LIST, status=200, body=json.dumps(document).encode()))
-    report = house.run()
-    assert sentence in str(report.error)
-    assert report.exit_code == code
-    assert house.sandbox.conductrics.api_key not in str(report.error)
-    assert report.steps == []
+    with pytest.raises(VendorError) as caught:
+        read(house)
+    assert sentence in str(caught.value)
+    assert caught.value.exit_code == code
+    assert house.sandbox.conductrics.api_key not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -154,18 +162,26 @@ def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code
         (Fault(status=503), 6, "Conductrics failed at GET /admin/acc-xxxxxx/goals (503): try again later."),
     ],
 )
-def test_a_fault_loads_nothing_and_the_next_run_is_right(
+def test_what_cannot_be_trusted_is_a_sentence(
     house: VendorHouse, fault: Fault, code: int, sentence: str
 ) -> None:
-    """One sentence, an exit code, and the tables as they were; then everything."""
+    """Who refused what, and the way out; nothing of it is taken for an empty list, or a deleted goal."""
+    house.sandbox.faults.add(fault)
+    with pytest.raises(VendorError) as caught:
+        read(house)
+    assert sentence in str(caught.value)
+    assert caught.value.exit_code == code
+    assert fault.delivered >= 1
+
+
+def test_a_run_that_fails_loads_nothing_and_the_next_one_is_right(house: VendorHouse) -> None:
+    """The list comes, and the last detail does not: the tables are as they were; then everything."""
     house.load()
     before = tables(house.path, "conductrics")
     house.sandbox.conductrics.rows = [goal("g-1", "Renamed"), goal("g-2")]
-    house.sandbox.faults.add(fault)
+    house.sandbox.faults.add(Fault(path=f"{LIST}/goal/g-2", status=503))
     report = house.run()
-    assert sentence in str(report.error)
-    assert (report.exit_code, report.steps) == (code, [])
-    assert fault.delivered >= 1
+    assert (report.exit_code, report.steps) == (6, [])
     assert tables(house.path, "conductrics") == before
     house.sandbox.faults.clear()
     house.load()
@@ -183,19 +199,27 @@ def test_a_fault_loads_nothing_and_the_next_run_is_right(
         (goal("g-1", NAME="B"), "the key name stands twice, in different letters"),
     ],
 )
-def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorHouse, row: Any, reason: str) -> None:
-    """It is set aside with its reason, told once, and neither deleted nor closed; the others go on."""
+def test_a_goal_that_cannot_be_read_is_set_aside_with_its_reason(
+    house: VendorHouse, row: Any, reason: str
+) -> None:
+    """The others are read; it is among them as one that is still there."""
+    spoil(house, row)
+    found = read(house)
+    assert [one.reason for one in found.rejected] == [reason]
+    assert ([one["code"] for one in found.rows], found.stands_for("g-1")) == (["shop/sale"], True)
+
+
+def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorHouse) -> None:
+    """It is told once, and neither deleted nor closed in its history; the others go on."""
     house.load()
     first = goals_held(house)["g-1"]
-    code = goal("g-1") if isinstance(row, str) else {**row, "agents": ["a-1"]}
-    house.sandbox.conductrics.rows = [code, goal("shop/sale", "Renamed")]
-    body = row if isinstance(row, str) else json.dumps(row)
-    house.sandbox.faults.add(
-        Fault(path=f"{LIST}/goal/g-1", status=200, body=f'{{"status": 200, "data": {body}}}'.encode())
-    )
+    house.sandbox.conductrics.rows = [goal("g-1"), goal("shop/sale", "Renamed")]
+    spoil(house, goal("g-1", countMax="often"))
     report = house.run()
     assert (report.error, report.exit_code) == (None, 3)
-    assert house.query("select reason from conductrics.rejected_rows") == [(reason,)]
+    assert house.query("select reason from conductrics.rejected_rows") == [
+        ("countMax is not a whole number",)
+    ]
     assert goals_held(house)["g-1"] == first
     assert history_held(house)["g-1"] == [(first, True)]
     assert [version.name for version, _ in history_held(house)["shop/sale"]] == ["Sale", "Renamed"]
@@ -205,19 +229,40 @@ def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorHouse, row: Any
     assert tables(house.path, "conductrics") == before
 
 
+def spoil(house: VendorHouse, row: Any) -> None:
+    """The list is right; the detail of g-1 is `row`."""
+    body = row if isinstance(row, str) else json.dumps(row)
+    answer = f'{{"status": 200, "data": {body}}}'.encode()
+    house.sandbox.faults.add(Fault(path=f"{LIST}/goal/g-1", status=200, body=answer))
+
+
 @pytest.mark.parametrize(
     "row", ['{"name": "Sale"}', '{"code": ""}', "7", "null", '{"code": "g-1", "code": "g-2"}']
 )
-def test_a_goal_without_a_code_lets_none_leave(house: VendorHouse, row: str) -> None:
-    """Whatever it was, it may be any of those that are missing: they stay, and what is new is added."""
+def test_a_goal_without_a_code_may_be_any(house: VendorHouse, row: str) -> None:
+    """It is set aside, and whatever the list does not name may be what it was."""
+    nameless(house, row)
+    found = read(house)
+    assert (len(found.rejected), [one["code"] for one in found.rows]) == (1, ["g-3"])
+    assert found.stands_for("shop/sale")
+    assert not found.stands_for("g-3")
+
+
+def test_a_goal_without_a_code_lets_none_leave(house: VendorHouse) -> None:
+    """What is missing from the list stays in all tables, and what is new is added."""
     house.load()
-    listed = f'{{"status": 200, "data": [{row}, {json.dumps(goal("g-3"))}]}}'
-    house.sandbox.conductrics.rows = [goal("g-3")]
-    house.sandbox.faults.add(Fault(path=LIST, status=200, body=listed.encode()))
+    nameless(house, '{"name": "Sale"}')
     report = house.run()
     assert (report.error, report.exit_code, report.total("rejected_new")) == (None, 3, 1)
     assert codes(house) == {"g-1", "g-3", "shop/sale"}
     assert all(versions[-1][1] for versions in history_held(house).values())
+
+
+def nameless(house: VendorHouse, row: str) -> None:
+    """The list is `row` and g-3."""
+    listed = f'{{"status": 200, "data": [{row}, {json.dumps(goal("g-3"))}]}}'
+    house.sandbox.conductrics.rows = [goal("g-3")]
+    house.sandbox.faults.add(Fault(path=LIST, status=200, body=listed.encode()))
 
 
 def test_check_looks_at_the_list_alone(house: VendorHouse) -> None:
@@ -234,27 +279,26 @@ def test_check_looks_at_the_list_alone(house: VendorHouse) -> None:
 
 
 def test_the_readmes_script_runs_as_it_stands(house: VendorHouse) -> None:
-    """Five lines of dlt, with the settings in the environment, make the same tables; twice changes nothing."""
-    house.load()
-    query = "select columns(c -> c not like '\\_dlt%' escape '\\') from conductrics.goals order by all"
-    for _ in range(2):
-        run_script(readme_script(README), house.folder, house.environment)
-        with duckdb.connect(str(house.folder / "goals.duckdb"), read_only=True) as alone:
-            assert alone.execute(query).fetchall() == house.query(query)
-            assert alone.execute("select count(*) from conductrics.goal_history").fetchall() == [(2,)]
+    """Five lines of dlt, with the settings in the environment."""
+    run_script(readme_script(README), house.folder, house.environment)
+    with duckdb.connect(str(house.folder / "goals.duckdb"), read_only=True) as alone:
+        goals = alone.execute("select code, name, count_max from conductrics.goals order by code").fetchall()
+        history = alone.execute(
+            "select code, agents, valid_to from conductrics.goal_history order by code"
+        ).fetchall()
+    assert goals == [("g-1", "Install", 1), ("shop/sale", "Sale", 1)]
+    assert history == [("g-1", '["a-1"]', None), ("shop/sale", '["a-1","a-2"]', None)]
 
 
 def test_the_command_takes_accept_empty(house: VendorHouse) -> None:
-    """`conversync load conductrics`: refused with 6, then done with `--accept-empty`; the key is in no output."""
+    """`conversync load conductrics --accept-empty`, in a process of its own; the key is in no output."""
     house.load()
     house.sandbox.conductrics.variants = replace(house.sandbox.conductrics.variants, empty="always")
-    refused = command("load", "conductrics", "--debug", cwd=house.folder, environment=house.environment)
-    assert refused.code == 6
-    assert EMPTY in refused.out
-    done = command("load", "conductrics", "--accept-empty", cwd=house.folder, environment=house.environment)
+    arguments = ("load", "conductrics", "--accept-empty", "--debug")
+    done = command(*arguments, cwd=house.folder, environment=house.environment)
     assert done.code == 0, done.err
     assert codes(house) == set()
-    assert house.sandbox.conductrics.api_key not in refused.out + refused.err + done.out + done.err
+    assert house.sandbox.conductrics.api_key not in done.out + done.err
 
 
 @pytest.mark.parametrize(
@@ -268,12 +312,8 @@ def test_the_command_takes_accept_empty(house: VendorHouse) -> None:
 def test_settings_that_cannot_be_meant_cost_no_request(
     house: VendorHouse, name: str, value: str, sentence: str
 ) -> None:
-    """One sentence that names the setting, and exit code 2."""
+    """One sentence that names the setting."""
     house.settings[name] = value
-    try:
-        error = house.run().error
-    except Exception as raised:  # noqa: BLE001 - either way is the command's exit code 2
-        error = raised
-    assert sentence in str(error)
-    assert getattr(error, "exit_code", None) == 2
+    with pytest.raises(SettingsError, match=sentence):
+        read(house)
     assert house.sandbox.requests == []

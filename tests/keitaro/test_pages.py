@@ -12,6 +12,7 @@ from sources import walk
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, body, conversion, expected, held, pages
 from tests.keitaro.conftest import MakeHouse
+from tests.support import sometimes
 from wire.errors import UntrustedAnswerError
 
 
@@ -33,6 +34,7 @@ def test_pages_follow_each_other_by_offset(house: VendorHouse) -> None:
     assert all(one == asked[0] for one in asked)
 
 
+@pytest.mark.long
 def test_a_page_that_is_cut_short_moves_the_next_ones(house: VendorHouse) -> None:
     """A tracker that gives nine rows where twelve were asked for says so nowhere: no row is skipped."""
     house.settings["KEITARO_PAGE_SIZE"] = "12"
@@ -43,7 +45,7 @@ def test_a_page_that_is_cut_short_moves_the_next_ones(house: VendorHouse) -> Non
     assert len(loaded(house)) == 30
 
 
-@pytest.mark.parametrize("total", ["page", "absent"])
+@pytest.mark.parametrize("total", sometimes("page", "absent", quick=1))
 def test_a_total_of_one_page_is_not_taken_for_all(house: VendorHouse, total: Any) -> None:
     """Where the total counts a page, or is missing, pages are asked for until one is empty, twice over."""
     house.settings["KEITARO_PAGE_SIZE"] = "25"
@@ -56,8 +58,7 @@ def test_a_total_of_one_page_is_not_taken_for_all(house: VendorHouse, total: Any
 
 @pytest.mark.parametrize(
     "variants",
-    [Variants(total="more"), Variants(short_page=True)],
-    ids=["one row fewer than announced", "a row missing on every page but the first"],
+    sometimes(Variants(short_page=True), Variants(total="more"), quick=1, ids=lambda one: one.total),
 )
 def test_a_window_short_of_its_total_is_refused(house: VendorHouse, variants: Variants) -> None:
     """After as many walks as a listing gets, with a sentence, and nothing loaded."""
@@ -76,7 +77,7 @@ def test_a_window_short_of_its_total_is_refused(house: VendorHouse, variants: Va
     assert len(loaded(house)) == 60
 
 
-@pytest.mark.parametrize("total", ["right", "page", "absent"])
+@pytest.mark.parametrize("total", sometimes("page", "right", "absent", quick=2))
 def test_a_tracker_deaf_to_offsets_is_found_out(house: VendorHouse, total: Any) -> None:
     """Every page is the first one: noticed at the second, and never taken for harmless repeats."""
     house.settings["KEITARO_PAGE_SIZE"] = "25"
@@ -122,20 +123,20 @@ def test_one_conversion_on_two_pages_with_two_contents(house: VendorHouse) -> No
     assert '"revenue":1.000000' in raw
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(path=LOG, times=2, status=503),
-        Fault(path=LOG, times=1, reset_after=300),
-        Fault(path=LOG, times=1, status=429, headers={"Retry-After": "1"}),
-        Fault(path=LOG, times=1, truncate_to=200),
-        Fault(path=LOG, times=1, html=True),
-        Fault(path="/admin_api/v1/report/build", times=1, status=500),
-    ],
-    ids=["503", "reset", "429", "cut", "a bot check once", "report 500"],
-)
-def test_a_passing_fault_costs_nothing(make_house: MakeHouse, fault: Fault) -> None:
+FAULTS = {
+    "reset": Fault(path=LOG, times=1, reset_after=300),
+    "a bot check once": Fault(path=LOG, times=1, html=True),
+    "503": Fault(path=LOG, times=2, status=503),
+    "429": Fault(path=LOG, times=1, status=429, headers={"Retry-After": "1"}),
+    "cut": Fault(path=LOG, times=1, truncate_to=200),
+    "report": Fault(path="/admin_api/v1/report/build", times=1, status=500),
+}
+
+
+@pytest.mark.parametrize("name", sometimes(*FAULTS, quick=2))
+def test_a_passing_fault_costs_nothing(make_house: MakeHouse, name: str) -> None:
     """Asked again, and every row is there once."""
+    fault = FAULTS[name]
     house = make_house(World(days=2, conversions_a_day=6), keitaro_page_size="5")
     house.sandbox.faults.add(fault)
     house.load()
@@ -143,6 +144,7 @@ def test_a_passing_fault_costs_nothing(make_house: MakeHouse, fault: Fault) -> N
     assert held(house) == expected(house)
 
 
+@pytest.mark.long
 def test_a_fault_in_the_middle_loads_nothing_of_the_window(house: VendorHouse) -> None:
     """One page that stays away refuses its window; the next run has it whole."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "HTTP_BUDGET": "0"}

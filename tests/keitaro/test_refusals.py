@@ -33,31 +33,22 @@ def test_an_edition_without_an_api_is_named(make_house: MakeHouse) -> None:
     assert (report.exit_code, len(house.sandbox.requests)) == (6, 1)
 
 
+LOG_REFUSED = "Keitaro refused POST /admin_api/v1/conversions/log (406)"
+REPORT_REFUSED = "Keitaro refused POST /admin_api/v1/report/build (406)"
+BOTH = "check keitaro_report_grouping and keitaro_start_date and keitaro_zone."
+
+
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        (
-            LOG,
-            b'{"limit":["must be at most 500"]}',
-            'Keitaro refused POST /admin_api/v1/conversions/log (406), "limit: must be at most 500": '
-            "check keitaro_page_size.",
-        ),
+        (LOG, b'{"limit":["at most 500"]}', f'{LOG_REFUSED}, "limit: at most 500": check keitaro_page_size.'),
         (
             REPORT,
             b'{"grouping":["unknown","empty"],"range":["too long"]}',
-            'Keitaro refused POST /admin_api/v1/report/build (406), "grouping: unknown, empty; range: too long": '
-            "check keitaro_report_grouping and keitaro_start_date and keitaro_zone.",
+            f'{REPORT_REFUSED}, "grouping: unknown, empty; range: too long": {BOTH}',
         ),
-        (
-            REPORT,
-            b'{"novel":"thing"}',
-            'Keitaro refused POST /admin_api/v1/report/build (406), "novel: thing": check the keitaro_ settings.',
-        ),
-        (
-            REPORT,
-            b"no JSON \x00",
-            "Keitaro refused POST /admin_api/v1/report/build (406): check the keitaro_ settings.",
-        ),
+        (REPORT, b'{"novel":"thing"}', f'{REPORT_REFUSED}, "novel: thing": check the keitaro_ settings.'),
+        (REPORT, b"no JSON \x00", f"{REPORT_REFUSED}: check the keitaro_ settings."),
     ],
 )
 def test_a_wrong_field_is_named_with_its_setting(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox, World
+from sandbox import Sandbox
+from tests.process.nights import Nights, two_nights
 from tests.process.support import Nursery, Place, nursery
 
 
@@ -17,13 +17,6 @@ def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     """One for all tests of a worker."""
     with nursery(tmp_path_factory.mktemp("nursery")) as running:
         yield running
-
-
-def two_nights() -> World:
-    """A small world whose clock stands at the first night; fifteen days later much was restated and reversed."""
-    world = World(7, date(2024, 12, 1), 40, players=60, conversions_a_day=20)
-    world.now = world.day(25)
-    return world
 
 
 @pytest.fixture
@@ -39,17 +32,22 @@ def place(tmp_path: Path, sandbox: Sandbox, nursery: Nursery) -> Place:
     return Place(tmp_path, sandbox, nursery)
 
 
-@pytest.fixture(scope="session")
-def first_night(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Place]:
-    """A warehouse as the first night left it, to be copied and not changed; the clock stays there."""
+@pytest.fixture(scope="session", name="all_nights")
+def one_story(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Nights]:
+    """One for all tests of a worker."""
     with Sandbox(two_nights()) as sandbox:
-        place = Place(tmp_path_factory.mktemp("first"), sandbox, nursery)
-        place.loaded()
-        assert place.held() == place.expected()
-        yield place
+        yield Nights(tmp_path_factory.mktemp("nights"), sandbox, nursery)
 
 
 @pytest.fixture
-def loaded(first_night: Place, tmp_path: Path) -> Place:
-    """A copy of the first night's warehouse."""
-    return first_night.copy(tmp_path)
+def nights(all_nights: Nights) -> Nights:
+    """The clock stands at the second night."""
+    all_nights.stand_at(2)
+    return all_nights
+
+
+@pytest.fixture
+def loaded(all_nights: Nights, tmp_path: Path) -> Place:
+    """A copy of the first night's warehouse, and the clock still there."""
+    all_nights.stand_at(1)
+    return all_nights.first.copy(tmp_path)

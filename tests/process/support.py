@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -184,8 +184,7 @@ class Place:
             [CONVERSYNC, *arguments],
             env=self.env,
             cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
@@ -205,22 +204,25 @@ class Place:
 
     def held(self) -> Held:
         """By event_key, the statements that the warehouse holds, oldest first; empty without the table."""
-        if not self.query(
-            "select 1 from duckdb_tables() where table_name = 'conversion_events' and schema_name = 'besitos'"
-        ):
-            return {}
         columns = ", ".join(field.name for field in fields(Statement))
-        events = "besitos.conversion_events"
-        gaps = self.query(
-            "select event_key from (select event_key, valid_to, lead(valid_from) over (partition by event_key "
-            f"order by valid_from) as next from {events}) where valid_to is distinct from next"
-        )
-        assert not gaps, f"open although another statement followed, or closed without one: {gaps[:3]}"
         held: Held = {}
+        closed: dict[str, Any] = {}
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
-            for row in connection.execute(f"select {columns} from {events} order by valid_from").fetchall():
-                held.setdefault(row[0], []).append(Statement(*row))
+            with suppress(duckdb.CatalogException):
+                connection.execute(
+                    f"select {columns}, valid_from, valid_to from besitos.conversion_events order by valid_from"
+                )
+                for *values, valid_from, valid_to in connection.fetchall():
+                    statement = Statement(*values)
+                    held.setdefault(statement.event_key, []).append(statement)
+                    before = closed.get(statement.event_key, valid_from)
+                    assert before == valid_from, (
+                        f"no statement of {statement.event_key} follows where one ended"
+                    )
+                    closed[statement.event_key] = valid_to
+        ended = [key for key, valid_to in closed.items() if valid_to is not None]
+        assert not ended, f"the last statement is closed: {ended[:3]}"
         return held
 
     def expected(self) -> Held:

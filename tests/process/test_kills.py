@@ -5,60 +5,14 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from sandbox import Sandbox
-from tests.process.conftest import two_nights
-from tests.process.support import CONVERSYNC, PATIENCE, Held, Nursery, Place
+from tests.process.nights import Nights
+from tests.process.support import CONVERSYNC, PATIENCE, Held, Place
 
 SEED = 20241204
-
-
-class Nights:
-    """Two nights of one story: the first is loaded into `first`, and the clock stands at the second."""
-
-    def __init__(self, folder: Path, sandbox: Sandbox, nursery: Nursery) -> None:
-        self.folder = folder
-        self.sandbox = sandbox
-        self.nursery = nursery
-        self.count = 0
-        self.first = self.place()
-        self.first.loaded()
-        self.before = self.first.expected()
-        sandbox.world.advance(hours=15 * 24)
-        whole, points = self.place(self.first), folder / "points"
-        assert whole.load(points=str(points)).code == 0
-        self.points = int(points.read_text())
-        self.after = whole.expected()
-        assert whole.held() == self.after
-        alone = [read for read in sandbox.besitos.reads if read.clock == sandbox.world.now]
-        self.alone = sandbox.besitos.oracle.held(alone)
-
-    def place(self, like: Place | None = None) -> Place:
-        """A new place; with the warehouse of another one, as a copy."""
-        self.count += 1
-        folder = self.folder / str(self.count)
-        if like is not None:
-            return like.copy(folder)
-        folder.mkdir()
-        return Place(folder, self.sandbox, self.nursery)
-
-    def points_drawn(self, count: int, random: Random) -> Iterator[int]:
-        """So many kill points of a second night, each drawn from another part of it."""
-        width = self.points / count
-        for part in range(count):
-            yield min(1 + int((part + random.random()) * width), self.points - 2)
-
-
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Nights]:
-    """One for all kills of a worker."""
-    with Sandbox(two_nights()) as sandbox:
-        yield Nights(tmp_path_factory.mktemp("nights"), sandbox, nursery)
 
 
 def killed(place: Place, point: int) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
-
-from sandbox import Sandbox
-from tests.process.conftest import two_nights
-from tests.process.support import FEED, ROOT, Held, Nursery, Place
+from tests.process.nights import Nights
+from tests.process.support import FEED, ROOT, Place
 
 # What a person may have set for other pipelines, in the broadest form and in the form for ours.
 FOREIGN = {
@@ -76,55 +72,34 @@ def rows(place: Place) -> dict[str, int]:
     return {name: place.query(f"select count(*) from {name}")[0][0] for (name,) in tables}
 
 
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[tuple[Place, Place]]:
-    """The same two nights' warehouse, after the first and after the second, made with no settings around."""
-    with Sandbox(two_nights()) as sandbox:
-        first = Place(tmp_path_factory.mktemp("plain"), sandbox, nursery)
-        first.loaded()
-        second = first.copy(tmp_path_factory.mktemp("plain-second"))
-        sandbox.world.advance(hours=15 * 24)
-        second.loaded()
-        yield first, second
-
-
-def two_loads(place: Place) -> Place:
-    """Both nights, loaded into `place`."""
-    place.sandbox.world.now = two_nights().now
-    place.loaded()
-    place.sandbox.world.advance(hours=15 * 24)
-    place.loaded()
+def two_loads(nights: Nights, folder: Path, **env: str) -> Place:
+    """Both nights in a new place, under this environment."""
+    place = Place(folder, nights.sandbox, nights.nursery)
+    place.env |= env
+    for night in (1, 2):
+        nights.stand_at(night)
+        place.loaded()
     return place
 
 
-def new_place(nights: tuple[Place, Place], folder: Path) -> Place:
-    return Place(folder, nights[0].sandbox, nights[0].nursery)
-
-
-def test_settings_for_other_pipelines_do_not_change_the_tables(
-    nights: tuple[Place, Place], tmp_path: Path
-) -> None:
+def test_settings_for_other_pipelines_do_not_change_the_tables(nights: Nights, tmp_path: Path) -> None:
     """A first and a second night under an environment full of foreign settings make the same tables and rows."""
-    place = new_place(nights, tmp_path)
-    place.env |= FOREIGN
-    two_loads(place)
-    assert shape(place) == shape(nights[1])
-    assert rows(place) == rows(nights[1])
-    assert place.held() == nights[1].held()
+    place = two_loads(nights, tmp_path, **FOREIGN)
+    assert shape(place) == shape(nights.second)
+    assert rows(place) == rows(nights.second)
+    assert place.held() == nights.after
     assert place.leftovers() == []
 
 
-def test_a_first_run_with_config_toml_makes_the_same_tables(
-    nights: tuple[Place, Place], tmp_path: Path
-) -> None:
+def test_a_first_run_with_config_toml_makes_the_same_tables(loaded: Place, all_nights: Nights) -> None:
     """The project's own config.toml holds preferences: with it and without it the same tables come of a run."""
-    place = new_place(nights, tmp_path)
-    (tmp_path / ".dlt").mkdir()
-    shutil.copy(ROOT / ".dlt" / "config.toml", tmp_path / ".dlt")
-    two_loads(place)
-    assert shape(place) == shape(nights[1])
-    assert rows(place) == rows(nights[1])
-    assert place.held() == nights[1].held()
+    loaded.warehouse.unlink()
+    (loaded.folder / ".dlt").mkdir()
+    shutil.copy(ROOT / ".dlt" / "config.toml", loaded.folder / ".dlt")
+    loaded.loaded()
+    assert shape(loaded) == shape(all_nights.first)
+    assert rows(loaded) == rows(all_nights.first)
+    assert loaded.held() == all_nights.before
 
 
 def test_nothing_is_told_to_dlt_s_makers(place: Place) -> None:
@@ -135,22 +110,18 @@ def test_nothing_is_told_to_dlt_s_makers(place: Place) -> None:
         "RUNTIME__SLACK_INCOMING_HOOK": f"{place.sandbox.url}/hook",
         "RUNTIME__SENTRY_DSN": f"{place.sandbox.url.replace('//', '//x@')}/1",
     }
-    place.load()
+    place.loaded()
     assert {request.path for request in place.sandbox.requests} == {FEED}
     assert place.leftovers() == []
 
 
-def test_an_error_within_a_merge_leaves_all_of_it_or_none(
-    nights: tuple[Place, Place], tmp_path: Path
-) -> None:
+def test_an_error_within_a_merge_leaves_all_of_it_or_none(nights: Nights, tmp_path: Path) -> None:
     """dlt's merge is several statements; on an error between two of them the table is as before, or as after."""
-    first, second = nights
-    possible: list[Held] = [first.held(), second.held()]
-    seen = set()
+    ends = []
     for number, point in enumerate(Random(7).sample(range(130, 160), 4)):
-        place = first.copy(tmp_path / str(number))
+        place = nights.first.copy(tmp_path / str(number))
         done = place.load(at=point, number=0)
         held = place.held()
-        assert held in possible, f"torn by an error at point {point}"
-        seen.add((done.code, possible.index(held)))
-    assert (1, 0) in seen, "no error came before the commit"
+        assert held in (nights.before, nights.after), f"torn by an error at point {point}"
+        ends.append((done.code, held == nights.after))
+    assert (1, False) in ends, "no error came before the commit"

@@ -144,12 +144,3 @@ def test_k05_git_ignores_the_secrets_file(tmp_path: Path) -> None:
         ["git", "check-ignore", *paths], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ignored.stdout.split() == paths
-
-
-def test_k08_the_environment_wins_over_the_file(place: Place) -> None:
-    """A token in secrets.toml that is wrong does no harm beside the right one in the environment."""
-    token = place.env["BESITOS_TOKEN"]
-    secrets = project(place, 0o600)
-    secrets.write_text('[sources.besitos]\nbesitos_token = "stale"\n')
-    place.env["BESITOS_TOKEN"] = token
-    place.loaded()

@@ -8,7 +8,6 @@ from tests.process.support import Place
 
 STREAMS = {
     "C21-closed": ("closed", "closed"),
-    "C21-only-errors-closed": ("", "closed"),
     "C21-pipe-broken": ("broken", "broken"),
     "C21-log-disk-full": ("/dev/full", "/dev/full"),
 }
