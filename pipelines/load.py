@@ -90,8 +90,8 @@ def load(
     """
     resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
     with understood(), warehouse.locked(wait) as folder:
-        destination = warehouse.dlt_destination([vendor.name for vendor in chosen], spill=folder)
-        with warehouse.held(wait):
+        destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
+        with warehouse.held(wait, folder):
             return [
                 _load(
                     pipeline_for(vendor.name, destination, folder),

@@ -19,7 +19,7 @@ from wire.errors import ConversyncError, LockedError, SettingsError
 
 # DuckDB's own memory: with Python, the batches and a page beside it, a million rows stay under 500 MB.
 DUCKDB_MEMORY = "150MB"
-DUCKDB_THREADS = 2
+DUCKDB_THREADS = 1
 # Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also pipelines/foreign.py).
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -129,9 +129,10 @@ class Warehouse:
         return self.destination != "duckdb" or self.path.exists()
 
     @contextmanager
-    def held(self, wait: float) -> Iterator[None]:
+    def held(self, wait: float, spill: Path) -> Iterator[None]:
         """Keeps the DuckDB file open for the whole run, so that no reader can come between two windows.
 
+        What does not fit into memory goes to the folder `spill`: beside the file, a killed run would leave it.
         LockedError if a reader has it open for longer than `wait` seconds. Nothing for other destinations.
         """
         if self.destination != "duckdb":
@@ -154,6 +155,8 @@ class Warehouse:
                     ) from None
                 time.sleep(POLL)
         with connection:
+            # Once, here: dlt sets its own settings for each connection, and this one cannot be set again.
+            connection.execute("set global temp_directory = ?", [str(spill / "spill")])
             yield
 
     def _refuse_what_is_no_duckdb(self) -> None:
@@ -174,13 +177,8 @@ class Warehouse:
             "restore it from a copy, or name another place with --warehouse."
         )
 
-    def dlt_destination(
-        self, datasets: Sequence[str] = (), *, read_only: bool = False, spill: Path | None = None
-    ) -> Any:
-        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset.
-
-        What does not fit into memory goes to `spill`, by default beside the file, where a killed run leaves it.
-        """
+    def dlt_destination(self, datasets: Sequence[str] = (), *, read_only: bool = False) -> Any:
+        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset."""
         import dlt
 
         if self.destination != "duckdb":
@@ -198,8 +196,6 @@ class Warehouse:
             "threads": DUCKDB_THREADS,
             "preserve_insertion_order": False,
         }
-        if spill is not None:
-            credentials.global_config["temp_directory"] = str(spill / "spill")
         return dlt.destinations.duckdb(credentials, supports_transactions=True)
 
 

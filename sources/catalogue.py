@@ -38,7 +38,9 @@ def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schem
     key = schema.names[0]
     seen_at = now()
     current = {row[key]: {**row, "is_current": True, "last_seen_at": seen_at} for row in rows}
-    ended = [{**row, "is_current": False} for row in held(table, schema, "is_current") if row[key] not in current]
+    ended = [
+        {**row, "is_current": False} for row in held(table, schema, "is_current") if row[key] not in current
+    ]
     return pa.Table.from_pylist([*current.values(), *ended], schema=schema)
 
 

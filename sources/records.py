@@ -282,7 +282,7 @@ class PageDecoder:
             Doubt,
             ValueError,
             TypeError,
-            OverflowError,
+            ArithmeticError,
             KeyError,
             msgspec.DecodeError,
             pa.ArrowException,

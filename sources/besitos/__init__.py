@@ -71,7 +71,9 @@ class BesitosSettings(BaseConfiguration):
         """Refuses settings that cannot be meant, before any request."""
         for name, (least, most) in LIMITS.items():
             if not least <= self[name] <= most:
-                raise SettingsError(f"{name} is {self[name]}, but must be at least {least} and at most {most}.")
+                raise SettingsError(
+                    f"{name} is {self[name]}, but must be at least {least} and at most {most}."
+                )
         check_secret("besitos_token", self.besitos_token)
         self.client().close()  # refuses an address or a token that no request can carry
         zone(self.besitos_zone, "besitos_zone")

@@ -231,3 +231,15 @@ def test_p15_days_that_are_none_are_refused_before_any_request(
     assert report.exit_code == 2
     assert ("before it starts" in str(report.error)) or ("which is no day" in str(report.error))
     assert house.sandbox.requests == []
+
+
+def test_p14_a_row_on_the_windows_last_second_comes_with_the_next_run(make_house: MakeHouse) -> None:
+    """It was told after the page was read; the next window begins a week before the last one ended."""
+    world = World(days=6, conversions_a_day=30)
+    house = make_house(world)
+    house.vendor = at_once()
+    for hour in (100.0, 101.0, 124.0):
+        world.now = world.day(0)
+        world.advance(hours=hour)
+        house.load("2025-12-30", "2026-01-07")
+    held_is_the_oracles(house)

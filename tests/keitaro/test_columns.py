@@ -98,9 +98,23 @@ def test_without_an_id_nothing_is_loaded(make_house: MakeHouse, generation: Any)
     assert report.steps == []
 
 
+def test_rows_that_come_later_without_an_id_are_refused_too(house: VendorHouse) -> None:
+    """Nothing was there when the columns were agreed on; what has come since has no id."""
+
+    def arrive() -> None:
+        house.sandbox.keitaro.rows = [{"status": "lead", "event_id": None}, {"status": "sale"}]
+
+    pages = Fault(path=LOG, where=lambda one: body(one)["limit"] != log.SAMPLE, action=arrive)
+    house.sandbox.faults.add(pages)
+    report = house.run()
+    assert isinstance(report.error, UntrustedAnswerError)
+    assert "neither event_id nor conversion_id, so they cannot be told apart" in str(report.error)
+
+
 def test_a_row_without_an_id_is_set_aside_alone(house: VendorHouse) -> None:
-    """One nameless row among others costs that row."""
-    house.sandbox.keitaro.rows = [conversion(1), conversion(2, event_id=None), conversion(3)]
+    """One nameless row among others costs that row; a row that has but the other id goes by that."""
+    other = conversion(3, event_id=None, conversion_id="c3")
+    house.sandbox.keitaro.rows = [conversion(1), conversion(2, event_id=None), other]
     report = house.run()
     assert (report.error, report.exit_code, report.total("rejected_new")) == (None, 3, 1)
     assert house.query("select conversion_id from keitaro.conversions order by 1") == [("c1",), ("c3",)]

@@ -59,6 +59,7 @@ def test_what_left_a_list_keeps_its_name(listed: VendorHouse) -> None:
         assert late == 0
 
 
+@pytest.mark.long
 def test_an_entry_is_kept_whole(listed: VendorHouse) -> None:
     """Id, name and state are columns; whatever else an entry has is in `extra`."""
     listed.sandbox.keitaro.lists = {"offers": [{"id": "7", "name": 12, "state": None, "values": {"a": 1}}]}

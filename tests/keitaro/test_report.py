@@ -51,9 +51,6 @@ def test_vanished_groups_and_emptied_days_are_gone(house: VendorHouse) -> None:
     tracker.report_rows = [group("2026-01-03", 2, clicks=6), group("2026-01-05")]
     house.load()
     assert days_held(house) == [("2026-01-03", 2, 6), ("2026-01-05", 1, 5)]
-    tracker.report_rows = []
-    house.load()
-    assert days_held(house) == []
     tracker.report_rows = [group("2026-01-04")]
     house.load()
     assert days_held(house) == [("2026-01-04", 1, 5)]
@@ -127,6 +124,7 @@ def test_grouping_and_metrics_come_from_the_settings(make_house: MakeHouse) -> N
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_numbers_that_come_as_text_are_numbers(house: VendorHouse) -> None:
     """Also where a count is written with decimals."""
     house.sandbox.keitaro.report_rows = [
@@ -162,7 +160,8 @@ def test_a_grouping_that_the_tracker_leaves_out_ends_the_run(make_house: MakeHou
     assert "check keitaro_report_grouping" in str(report.error)
 
 
-@pytest.mark.parametrize("pages_heard", sometimes(False, True, quick=1))
+@pytest.mark.long
+@pytest.mark.parametrize("pages_heard", [True, False])
 def test_long_reports_are_read_whole(make_house: MakeHouse, pages_heard: bool) -> None:
     """Page by page where the tracker pages its report, and all at once where it does not."""
     world = World(days=6, conversions_a_day=10)

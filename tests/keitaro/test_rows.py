@@ -203,26 +203,17 @@ def test_a_conversion_posted_again_is_the_same_one_on_another_day(house: VendorH
 
 
 def test_times_are_utc_and_days_the_settings_zone(house: VendorHouse) -> None:
-    """`occurred_at` is the instant, `occurred_on` its day in `keitaro_zone`, whatever the reader's session is."""
+    """`occurred_at` is the instant, `occurred_on` its day in `keitaro_zone`; an empty time and a zero date are none."""
     house.settings["KEITARO_ZONE"] = "America/New_York"
     house.sandbox.keitaro.rows = [
         conversion(1, datetime="2026-01-05 04:59:59"),
-        conversion(2, datetime="2026-01-05 05:00:00", click_datetime=""),
+        conversion(2, datetime="2026-01-05 05:00:00", click_datetime="", sale_datetime="0000-00-00 00:00:00"),
     ]
     house.load()
-    rows = house.query(
-        "select date_time, occurred_at, cast(occurred_on as varchar), click_datetime from keitaro.conversions "
-        "join keitaro.conversion_events using (conversion_id, occurred_at, occurred_on, click_datetime) order by 1"
-    )[:1]
+    columns = "date_time, occurred_at, cast(occurred_on as varchar), click_datetime, sale_datetime"
+    rows = house.query(f"select {columns} from keitaro.conversion_events order by conversion_id")
+    clicked = datetime(2026, 1, 4, 9, tzinfo=UTC)
     assert rows == [
-        (
-            "2026-01-05 04:59:59",
-            datetime(2026, 1, 5, 4, 59, 59, tzinfo=UTC),
-            "2026-01-04",
-            datetime(2026, 1, 4, 9, tzinfo=UTC),
-        )
+        ("2026-01-05 04:59:59", datetime(2026, 1, 5, 4, 59, 59, tzinfo=UTC), "2026-01-04", clicked, None),
+        ("2026-01-05 05:00:00", datetime(2026, 1, 5, 5, tzinfo=UTC), "2026-01-05", None, None),
     ]
-    query = (
-        "select cast(occurred_on as varchar), click_datetime from keitaro.conversions order by conversion_id"
-    )
-    assert house.query(query)[1] == ("2026-01-05", None)

@@ -79,9 +79,9 @@ from pipelines import process
 process.GRACE = 0.3
 signals = process.Signals()
 import signal, time
-print("ready", flush=True)
 while True:
     try:
+        print("ready", flush=True)
         time.sleep(60)
     except BaseException:
         pass
@@ -94,9 +94,12 @@ def test_c04_an_end_that_is_swallowed_comes_all_the_same(signals: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SWALLOWED], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        for _ in range(signals):
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.05)
-        assert process.wait(10) == 143
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            for _ in range(signals):
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.05)
+            assert process.wait(10) == 143
+        finally:
+            process.kill()
