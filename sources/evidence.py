@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -106,9 +106,10 @@ class Aside:
             superseded += 1
         return superseded
 
-    def table(self) -> pa.Table:
-        """The rows as `REJECTED_ROWS`; empty, yet typed, where nothing was set aside."""
-        return pa.Table.from_pylist(list(self.rows.values()), schema=REJECTED_ROWS)
+
+def rejected_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """Rows that were set aside as `REJECTED_ROWS`; empty, yet typed, where there are none."""
+    return pa.Table.from_pylist(list(rows), schema=REJECTED_ROWS)
 
 
 def window_row(

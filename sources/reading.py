@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sources.columns import now
-from sources.evidence import Aside, Routed, window_row
+from sources.evidence import Aside, Routed, rejected_table, window_row
 from sources.spool import Spools
 from sources.walk import Listing, Walk
 from sources.windows import Window
@@ -65,10 +65,12 @@ def statements(done: Sequence[Read], spools: Spools, table: str) -> Iterator[Rou
 def evidence(
     done: Sequence[Read], spools: Spools, state: MutableMapping[str, Any], columns: Sequence[str]
 ) -> Iterator[Routed]:
-    """What each reading set aside, then its row in `windows`. `columns` show a superseded row."""
+    """What the readings set aside, each row once, then their rows in `windows`. `columns` show a superseded row."""
     known = state.setdefault("set_aside", {})
-    for one in done:
-        aside = Aside(known, one.reading.stream, one.reading.window, one.at, one.reading.note)
-        superseded = aside.add_all(one.walks, spools, columns)
-        yield Routed("rejected_rows", aside.table())
-        yield Routed("windows", window_row(one.walks, aside, superseded, one.reading.filters, spools))
+    asides = [Aside(known, r.reading.stream, r.reading.window, r.at, r.reading.note) for r in done]
+    superseded = [aside.add_all(one.walks, spools, columns) for one, aside in zip(done, asides, strict=True)]
+    # Two streams may bring the same bad row; twice in one load it would stand twice in the table.
+    rows = {raw_hash: row for aside in asides for raw_hash, row in aside.rows.items()}
+    yield Routed("rejected_rows", rejected_table(rows.values()))
+    for one, aside, lost in zip(done, asides, superseded, strict=True):
+        yield Routed("windows", window_row(one.walks, aside, lost, one.reading.filters, spools))

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 import sources.besitos
+from sandbox import Variants
 from tests.besitos.rows import row
 from tests.support import House, sometimes
 
@@ -49,3 +50,20 @@ def test_the_source_works_in_a_script_of_five_lines(house: House, script: str) -
     assert held == [("1:original", None), ("1:reversal", None), ("2:original", None)]
     assert windows == [("conversions", 2), ("reversals", 2)]
     assert len(house.sandbox.requests) == 4
+
+
+def test_one_bad_row_in_both_walks_is_set_aside_once(house: House) -> None:
+    """A server that ignores is_reverse brings it twice in one load; the table holds it once, seen twice."""
+    house.sandbox.besitos.variants = Variants(true="ignored")
+    house.sandbox.besitos.rows = [row(1), row(2, payout="N/A")]
+    own = {"PATH": os.environ["PATH"], "HOME": str(house.folder), "DLT_DATA_DIR": str(house.folder / "dlt")}
+    subprocess.run(
+        [sys.executable, "-c", SNIPPET],
+        cwd=house.folder,
+        env={**house.environment, **own},
+        check=True,
+        timeout=60,
+    )
+    with duckdb.connect(str(house.folder / "rewards.duckdb"), read_only=True) as reader:
+        aside = reader.execute("select reason, times_seen from besitos.rejected_rows").fetchall()
+    assert aside == [("payout is not a number", 2)]
