@@ -84,7 +84,7 @@ def _agents(agents: Any) -> tuple[str, ...]:
 def _count(count: Any) -> int:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise Refused(400, "countMax must be a positive integer")
-    return count
+    return int(count)
 
 
 def _number(value: Any, name: str) -> Decimal | None:

@@ -91,7 +91,7 @@ def _whole(wish: Mapping[str, Any], name: str, default: int) -> int:
     value = wish.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise Refused(406, {name: ["must be a whole number, 0 or more"]})
-    return value
+    return int(value)
 
 
 def _list(wish: Mapping[str, Any], name: str) -> list[Any]:

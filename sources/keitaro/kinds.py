@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import UnsetType
 
-from sources.records import AMOUNT, INTEGER, STAMP, TEXT, Doubt, Money, Stamp, dumps
+from sources.records import AMOUNT, INTEGER, STAMP, TEXT, Doubt, Money, Stamp, dumps, exact
 from wire.errors import UntrustedAnswerError
 from wire.strictjson import loads
 
@@ -68,10 +69,15 @@ class Count(Reference):
 class Figure(Money):
     """Exact money; pages of numeric strings are no slower than pages of numbers."""
 
+    json = msgspec.Raw | UnsetType
+    null = b"null"
+
     def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
-        literals = [bytes(value) for value in values]
+        literals = list(map(bytes, values))
         texts = sum(literal[:1] == b'"' for literal in literals)
-        return super().fast([_unquoted(literal) for literal in literals] if texts else literals)[0], texts
+        encoded = pa.array([_unquoted(literal) for literal in literals], pa.binary()).dictionary_encode()
+        distinct = [_literal(text) for text in encoded.dictionary.to_pylist()]
+        return pa.array(distinct, self.arrow).take(encoded.indices), texts
 
 
 class Moment(Stamp):
@@ -141,6 +147,16 @@ def _whole(value: str) -> int | None:
     if value and not _DIGITS.fullmatch(value):
         raise Doubt
     return int(value) if value else None
+
+
+@lru_cache(maxsize=65_536)
+def _literal(text: bytes) -> Decimal | None:
+    """The exact amount that a JSON number literal states."""
+    if text == b"null":
+        return None
+    if text[:1] not in b"-0123456789":
+        raise Doubt
+    return exact(Decimal(text.decode()))
 
 
 def _unquoted(literal: bytes) -> bytes:

@@ -252,6 +252,25 @@ def rows_of(decoded: Decoded, numbers: set[int]) -> list[dict[str, object]]:
     return [one for one in decoded.table.to_pylist() if one["transaction_id"] in numbers]
 
 
+@settings(max_examples=1000, deadline=None)
+@given(
+    millionths=st.integers(-(10**16), 10**16) | st.integers(-(10**9), 10**9),
+    tail=st.sampled_from(["", "5", "50", "49", "51", "333", "7"])
+    | st.integers(1, 20).flatmap(
+        lambda n: st.sampled_from(["4" + "9" * n, "5" + "0" * n + "1", "0" * n + "1"])
+    ),
+)
+def test_j05_an_amount_of_many_digits_is_rounded_as_its_text_says(millionths: int, tail: str) -> None:
+    """Half to even, also where a float cannot tell on which side of the half the text lies."""
+    literal = f"{Decimal(millionths) / 10**6:f}"
+    literal += tail if "." in literal else "." + "0" * 6 + tail if tail else ""
+    fast, strict = both(page([(RIGHT % 1).replace("11.05", literal)]))
+    assert isinstance(strict, Decoded)
+    assert strict.table["payout"].to_pylist() == [Decimal(literal).quantize(Decimal("0.000001"))]
+    assert fast is None or fast.table["payout"].to_pylist() == strict.table["payout"].to_pylist()
+    assert fast is not None or abs(millionths) > 10**9 or tail not in {"", "333", "7"}
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.decimals(min_value=-(10**11), max_value=10**11, allow_nan=False, allow_infinity=False, places=6))
 def test_j05_every_amount_is_held_to_the_last_digit(amount: Decimal) -> None:

@@ -62,6 +62,7 @@ class Wish:
     stdout: str = ""
     stderr: str = ""
     umask: int = 0o022
+    privileged: bool = True
     limits: dict[str, int] = field(default_factory=dict)
     at: int = 0
     number: int = signal.SIGKILL
@@ -169,6 +170,10 @@ class Place:
         """A forked `load`; `wish` sets fields of `Wish`."""
         return self.nursery.start(Wish([*self.days, *more], self.env, str(self.folder), **wish))
 
+    def run(self, *argv: str, **wish: Any) -> Done:
+        """Any forked command, to its end."""
+        return self.nursery.start(Wish([*argv], self.env, str(self.folder), **wish)).wait()
+
     def load(self, *more: str, **wish: Any) -> Done:
         """As `begin`, to its end."""
         return self.begin(*more, **wish).wait()
@@ -177,20 +182,6 @@ class Place:
         """A load that ends with 0 and leaves the statements that the oracle wants of the days' last reading."""
         done = self.load(*more)
         assert done.code == 0, done.told
-
-    def command(self, *arguments: str, **options: Any) -> Done:
-        """The installed command in a process of its own from the start."""
-        ended = subprocess.run(
-            [CONVERSYNC, *arguments],
-            env=self.env,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-            **options,
-        )
-        return Done(ended.returncode, ended.stdout, ended.stderr)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a question to the warehouse."""

@@ -68,12 +68,12 @@ def kill_in_time(nights: Nights, count: int, seed: int, longest: float) -> None:
 
 def test_c01_after_a_kill_anywhere_in_a_run_the_next_run_is_right(nights: Nights) -> None:
     """kill -9 at points drawn from all over a night: nothing lost, nothing doubled, nothing half done."""
-    kill_and_recover(nights, 5, SEED)
+    kill_and_recover(nights, 4, SEED)
 
 
 def test_c01_after_a_kill_within_the_very_first_run_the_next_run_is_right(nights: Nights) -> None:
     """The same while the tables are still being created."""
-    for point in list(nights.points_drawn(4, Random(SEED + 1)))[1:]:
+    for point in list(nights.points_drawn(3, Random(SEED + 1)))[1:]:
         place = nights.place()
         killed(place, point)
         untorn(nights, place, {}, nights.alone)
@@ -118,7 +118,7 @@ def test_c03_long_kills_during_recoveries(nights: Nights, part: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-@pytest.mark.parametrize("call", ["pwrite64", "fsync,fdatasync", "rename", "unlink,rmdir", "ftruncate"])
+@pytest.mark.parametrize("call", ["pwrite64", "fsync,fdatasync", "rename", "unlink,rmdir", "write"])
 def test_c02_long_a_kill_at_a_system_call(nights: Nights, call: str) -> None:
     """kill -9 by the kernel's tracer at the n-th write, sync, rename or removal, also those of native code."""
     delivered = 0

@@ -7,6 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from tests.process.nights import Nights
 from tests.process.support import FEED, ROOT, Place
 
@@ -127,11 +129,12 @@ def test_a_merge_that_fails_halfway_leaves_the_table_as_it_was(nights: Nights, t
     assert place.held() == nights.after
 
 
+@pytest.mark.parametrize("count", [3, pytest.param(30, marks=pytest.mark.long)])
 def test_an_error_that_passes_within_a_load_is_healed_or_leaves_no_trace(
-    nights: Nights, tmp_path: Path
+    nights: Nights, tmp_path: Path, count: int
 ) -> None:
     """An error between any two statements: the run ends with all of the night or with nothing of it."""
-    for number, point in enumerate(Random(7).sample(range(115, 165), 3)):
+    for number, point in enumerate(Random(7).sample(range(100, 200), count)):
         place = nights.first.copy(tmp_path / str(number))
         done = place.load(at=point, number=0)
         held = place.held()

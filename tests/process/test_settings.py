@@ -92,7 +92,7 @@ def test_k01_a_missing_secret(place: Place) -> None:
 def test_k01_nothing_is_configured(place: Place) -> None:
     """`conversync load` with no source named and none configured: exit 2, not a silent success."""
     del place.env["BESITOS_TOKEN"]
-    done = place.command("load")
+    done = place.run("load")
     done.refused(2, "No source has its settings")
 
 

@@ -64,7 +64,7 @@ def stop_at_points(place: Place, count: int, seed: int, points: int) -> None:
 
 def test_c04_at_points_of_a_first_run_and_then_a_clean_one(place: Place) -> None:
     """While files are written and statements run: an end with the signal's code; then the next run is right."""
-    stop_at_points(place, 4, 4, 350)
+    stop_at_points(place, 3, 4, 350)
 
 
 @pytest.mark.long

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -65,13 +64,6 @@ def test_c05_c06_long_a_disk_that_is_full(loaded: Place, tmp_path: Path, room: i
         assert place.held() == before
 
 
-def without_privilege() -> None:
-    """For root as for others, what the permission bits forbid is forbidden."""
-    libc = ctypes.CDLL(None)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: what the new program may not have
-
-
 @pytest.mark.parametrize("existing", [False, True], ids=["C07-new", "C07-existing"])
 def test_c07_a_folder_that_cannot_be_written(loaded: Place, tmp_path: Path, *, existing: bool) -> None:
     """Exit 2 before any request, with a sentence that names the place and what to do."""
@@ -82,7 +74,7 @@ def test_c07_a_folder_that_cannot_be_written(loaded: Place, tmp_path: Path, *, e
     asked = len(place.sandbox.requests)
     folder.chmod(0o555)
     try:
-        done = place.command(*place.days, preexec_fn=without_privilege)
+        done = place.load(privileged=False)
     finally:
         folder.chmod(0o755)
     done.refused(2, str(place.warehouse), "Permission denied", "--warehouse")
@@ -92,7 +84,7 @@ def test_c07_a_folder_that_cannot_be_written(loaded: Place, tmp_path: Path, *, e
 def test_c07_a_file_that_cannot_be_written(loaded: Place) -> None:
     """The same where only the file is forbidden."""
     loaded.warehouse.chmod(0o444)
-    done = loaded.command(*loaded.days, preexec_fn=without_privilege)
+    done = loaded.load(privileged=False)
     done.refused(2, str(loaded.warehouse), "cannot be written", "--warehouse")
 
 
