@@ -15,7 +15,7 @@ install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q .venv/lib wire sources pipelines sandbox || true
+	$(BIN)/python -m compileall -q .venv/lib wire sources destinations pipelines sandbox || true
 	@touch $@
 
 demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb
@@ -39,7 +39,7 @@ bench: install ## Ours beside dlt's rest_api and a hand-written loader; writes d
 
 lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --constraint constraints.txt -o requirements.lock
+		--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --constraint constraints.txt -o requirements.lock
 
 clean: ## Removes what was built, loaded and cached
 	rm -rf .venv build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

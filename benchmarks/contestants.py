@@ -27,6 +27,7 @@ class Contestant:
             "BESITOS_TOKEN": TOKEN,
             "BESITOS_URL": url,
             "CONVERSYNC_WAREHOUSE": str(directory / DATABASE),
+            "CONVERSYNC_PUBLISHED": "off",  # the others make no copy
             "DLT_DATA_DIR": str(directory / "dlt"),
         }
 

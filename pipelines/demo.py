@@ -1,4 +1,4 @@
-"""`conversync demo`: a backfill and three nights from the sandbox, and what an analyst then sees."""
+"""`conversync demo`: nights from the sandbox, what an analyst then sees, and conversions sent back out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import roundtrip
 from pipelines.load import load
 from pipelines.report import Lines
 from pipelines.report import console as standard_output
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 DAYS = 75
 NIGHTS = 3
+# One player in so many is known to the tracker and the A/B tool.
+MAPPED = 6
+# Days between the first sending and the second: long enough for something to be taken back.
+LATER = 7
 # The sandbox's vendors restate amounts up to a month later; a shorter lookback would not hear of all of them.
 LOOKBACK_DAYS = 45
 # When the nights' runs start, by the vendor's clock (fixed -05:00): shortly after its midnight.
@@ -45,9 +50,10 @@ def demo(folder: Path) -> int:
         )
         console.print("A backfill, then three nights, each as cron would run them.\n")
         for night in range(NIGHTS, -1, -1):
-            _night(console, warehouse, sandbox, last - timedelta(days=night), night)
+            _night(console, warehouse, sandbox, last - timedelta(days=night + LATER), night)
         right = _compare(console, warehouse, sandbox)
         right = _reconcile(console, warehouse, sandbox) and right
+        right = _round_trip(console, warehouse, sandbox, last) and right
     _closing(console, warehouse)
     return 0 if right else 1
 
@@ -73,8 +79,7 @@ def _settings(sandbox: Sandbox, world: World) -> Iterator[None]:
 
 def _night(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date, night: int) -> None:
     """One run of all sources, as the vendors' clocks would have it; raises what a source failed with."""
-    world = sandbox.world
-    world.now = datetime.combine(today, RUN_AT, world.now.tzinfo)
+    _clock(sandbox, today)
     if hiccup := night == 1:
         _hiccup(sandbox)
     with console.status(f"reading {today} ..."):
@@ -88,6 +93,40 @@ def _night(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date, ni
             f"  {report.dataset:<12}{report.total('received'):>7,} read {report.total('added'):>7,} new "
             f"{report.total('reversals'):>5,} reversed {report.total('restated'):>5,} restated"
         )
+
+
+def _clock(sandbox: Sandbox, today: date) -> None:
+    """It is the hour at which this day's run starts."""
+    sandbox.world.now = datetime.combine(today, RUN_AT, sandbox.world.now.tzinfo)
+
+
+def _round_trip(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date) -> bool:
+    """Conversions go out, a night later their reversals, and the tracker's own log is compared; whether all agrees."""
+    names = [(player.id.lower(), number) for number, player in enumerate(sandbox.world.players[::MAPPED])]
+    roundtrip.map_players(warehouse, names)
+    console.print(
+        "[bold]And back out[/bold]: the offerwall's conversions, to the tracker and to the A/B tool"
+    )
+    roundtrip.send_all(console, warehouse)
+    console.print(f"[bold]Night of {today}[/bold], a week later")
+    _clock(sandbox, today)
+    roundtrip.load_one(console, warehouse, "besitos", str(today))
+    roundtrip.send_all(console, warehouse)
+    roundtrip.load_one(console, warehouse, "keitaro", str(today))
+    [*tracker, counted] = roundtrip.ours(warehouse)
+    events = [
+        one for one in sandbox.keitaro.oracle.events().values() if one.sub_id.startswith(roundtrip.SUBID)
+    ]
+    kept = [one for one in events if one.status != "rejected"]
+    theirs = (
+        len(events),
+        len(events) - len(kept),
+        sum((one.revenue for one in kept), Decimal(0)),
+        len(sandbox.optibase.received),
+    )
+    heads = ("sent to the tracker", "of them rejected", "revenue that stands", "sent to the A/B tool")
+    _beside(console, "\nWhat was sent, beside the sandbox's own books", heads, (*tracker, counted), theirs)
+    return roundtrip.reconciled(console, warehouse) and (*tracker, counted) == theirs
 
 
 def _hiccup(sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import foreign, intact, settings, views
+from pipelines import comments, foreign, intact, settings, views
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
@@ -91,8 +91,8 @@ def load(
     resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
     with understood(), warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
-        with warehouse.held(wait, folder):
-            return [
+        with warehouse.held(wait, folder) as connection:
+            reports = [
                 _load(
                     pipeline_for(vendor.name, destination, folder),
                     vendor,
@@ -102,6 +102,9 @@ def load(
                 )
                 for vendor in chosen
             ]
+            if connection is not None:
+                comments.refresh(connection)
+            return reports
 
 
 def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:

@@ -7,10 +7,11 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, Any
 
+from pipelines.build import BuildReport
 from pipelines.load import Progress, SourceReport, StepReport
-from pipelines.status import TableStatus
 from wire.errors import ConversyncError
 
 log = logging.getLogger("conversync")
@@ -96,23 +97,30 @@ def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) ->
             _table(reports, warehouse)
 
 
+def built(report: BuildReport) -> None:
+    """What a build came to, in a line; before it, a sentence for everything that failed."""
+    with suppress(OSError, ValueError):
+        for sentence in report.failures:
+            print(sentence, file=sys.stderr)
+        for sentence in report.warnings:
+            print(sentence)
+        print(
+            f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
+            f"{report.skipped} skipped, {report.seconds:.0f} s"
+        )
+
+
+def published(path: Path | None, log_format: str = "text") -> None:
+    """Where the copy for readers is now."""
+    if path is not None:
+        with suppress(OSError, ValueError):
+            event = json.dumps({"event": "published", "path": str(path)})
+            print(event if log_format == "json" else f"Published for readers: {path}")
+
+
 def show_settings(dataset: str, settings: Iterable[tuple[str, str, str]]) -> None:
     """A table of settings: name, value (secrets are masked before they come here), origin."""
     _print_table(dataset, ("setting", "value", "from"), settings)
-
-
-def show_status(tables: Sequence[TableStatus], log_format: str) -> None:
-    """A table of tables, or a JSON object a line."""
-    if log_format == "json":
-        for table in tables:
-            print(json.dumps(table.fields()))
-        return
-    heads = ("table", "rows", "newest day", "read through", "last load (UTC)")
-    cells = [
-        (f"{t.dataset}.{t.table}", f"{t.rows:,}", t.newest or "", t.through or "", t.last_loaded or "")
-        for t in tables
-    ]
-    _print_table(None, heads, cells)
 
 
 def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:

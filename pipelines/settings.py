@@ -75,10 +75,21 @@ def warehouse_path(given: str | None) -> Path:
     """The warehouse file: `--warehouse`, CONVERSYNC_WAREHOUSE, `warehouse` in config.toml, or the default."""
     if given or (given := os.environ.get("CONVERSYNC_WAREHOUSE")):
         return Path(given).expanduser().absolute()
+    return in_project(preference("warehouse") or DEFAULT_WAREHOUSE)
+
+
+def preference(name: str, variable: str | None = None) -> str | None:
+    """A setting of the project itself, which belongs to no vendor: the environment's `variable`, else config.toml."""
+    if variable and (given := os.environ.get(variable)):
+        return given
     import dlt
 
-    configured = dlt.config.get("warehouse", str) or DEFAULT_WAREHOUSE
-    return (project_dir() / Path(configured).expanduser()).absolute()
+    return dlt.config.get(name, str)
+
+
+def in_project(path: str) -> Path:
+    """A path from config.toml: from the project's folder, unless it is absolute."""
+    return (project_dir() / Path(path).expanduser()).absolute()
 
 
 def duration(text: str, option: str) -> int:

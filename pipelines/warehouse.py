@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from wire.errors import ConversyncError, LockedError, SettingsError
+
+log = logging.getLogger("conversync")
 
 # DuckDB's own memory: with Python, the batches and a page beside it, a million rows stay under 500 MB.
 DUCKDB_MEMORY = "150MB"
@@ -35,6 +38,25 @@ DISK_FULL = (
     "The disk is full, or a limit on its use is reached; what was committed before is safe. "
     "Make room and run it again."
 )
+
+
+class Waiting:
+    """Waits for `seconds` in all for what somebody else holds; says so once, and gives up with LockedError."""
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._what = what
+        self._said = False
+
+    def go_on(self, way_out: str) -> None:
+        """A moment's wait, or the end of it."""
+        if time.monotonic() >= self._until:
+            raise LockedError(f"{self._what}; {way_out}.") from None
+        if not self._said:
+            log.warning("%s; waiting for it, up to %d seconds.", self._what, self._seconds)
+            self._said = True
+        time.sleep(POLL)
 
 
 @dataclass(frozen=True)
@@ -111,16 +133,12 @@ class Warehouse:
             ) from None
 
     def _acquire(self, handle: int, wait: float) -> None:
-        deadline = time.monotonic() + wait
+        waiting = Waiting(wait, f"Another run holds {self}")
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                if time.monotonic() >= deadline:
-                    raise LockedError(
-                        f"Another run holds {self}; try again when it has ended, or wait for it with --wait 30m."
-                    ) from None
-                time.sleep(POLL)
+                waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
             else:
                 return
 
@@ -129,19 +147,21 @@ class Warehouse:
         return self.destination != "duckdb" or self.path.exists()
 
     @contextmanager
-    def held(self, wait: float, spill: Path) -> Iterator[None]:
+    def held(self, wait: float, spill: Path) -> Iterator[Any]:
         """Keeps the DuckDB file open for the whole run, so that no reader can come between two windows.
 
+        The connection is what comes out; None for other destinations.
+
         What does not fit into memory goes to the folder `spill`: beside the file, a killed run would leave it.
-        LockedError if a reader has it open for longer than `wait` seconds. Nothing for other destinations.
+        LockedError if a reader has it open for longer than `wait` seconds.
         """
         if self.destination != "duckdb":
-            yield
+            yield None
             return
         import duckdb
 
         self._refuse_what_is_no_duckdb()
-        deadline = time.monotonic() + wait
+        waiting = Waiting(wait, f"Somebody has {self.path} open")
         while True:
             try:
                 connection = duckdb.connect(str(self.path))
@@ -149,15 +169,25 @@ class Warehouse:
             except duckdb.Error as error:
                 if "Could not set lock on file" not in str(error):
                     raise self._refusal(str(error)) from error
-                if time.monotonic() >= deadline:
-                    raise LockedError(
-                        f"Somebody has {self.path} open; close that session, or wait for it with --wait 30m."
-                    ) from None
-                time.sleep(POLL)
+                waiting.go_on("close that session, or wait for it with --wait 30m")
         with connection:
             # Once, here: dlt sets its own settings for each connection, and this one cannot be set again.
             connection.execute("set global temp_directory = ?", [str(spill / "spill")])
-            yield
+            yield connection
+
+    def reader(self) -> Any:
+        """A session on the DuckDB file that may only read; LockedError while somebody holds it who writes."""
+        import duckdb
+
+        self._refuse_what_is_no_duckdb()
+        try:
+            return duckdb.connect(str(self.path), read_only=True)
+        except duckdb.Error as error:
+            if "Could not set lock on file" in str(error):
+                raise LockedError(
+                    f"A run, or somebody who writes, holds {self.path}; try again later."
+                ) from None
+            raise self._refusal(str(error)) from error
 
     def _refuse_what_is_no_duckdb(self) -> None:
         """DuckDB would fetch an extension from the network for some files that are not its own."""

@@ -3,11 +3,11 @@
 One seeded story (`World`) is told in each vendor's dialect by one server (`Sandbox`), which can be made to
 fail (`Fault`) and which knows what a reader must hold in the end (`sandbox.besitos.oracle`, and so for each
 vendor). Standard library only; it imports nothing of ours, since a mistake shared by both sides would hide on
-both. The plain names here are Besitos'; the others' stand in `sandbox.keitaro`, `sandbox.infobip` and
-`sandbox.conductrics`.
+both. The plain names here are Besitos'; the others' stand in `sandbox.keitaro`, `sandbox.infobip`,
+`sandbox.conductrics` and `sandbox.optibase`.
 """
 
-from sandbox import conductrics, infobip, keitaro
+from sandbox import conductrics, infobip, keitaro, optibase
 from sandbox.besitos import Besitos, Oracle, Read, Statement, Totals, Variants
 from sandbox.command import serve
 from sandbox.faults import Fault, Faults, blackhole, refused_url
@@ -32,6 +32,7 @@ __all__ = [
     "conductrics",
     "infobip",
     "keitaro",
+    "optibase",
     "refused_url",
     "serve",
 ]

@@ -14,7 +14,7 @@ POST rows                     {"besitos": [row, ...], ...}: objects, or verbatim
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from sandbox.stage import Sandbox
 
 
-VENDORS = ("besitos", "keitaro", "infobip", "conductrics")
+VENDORS = ("besitos", "keitaro", "infobip", "conductrics", "optibase")
+TELLERS = VENDORS[:4]
+"""Those that tell rows; Optibase only takes."""
 
 
 class Control:
@@ -83,12 +85,13 @@ class Control:
             "keitaro": oracles.keitaro(sandbox.keitaro.oracle, full=full),
             "infobip": oracles.infobip(sandbox.infobip, full=full),
             "conductrics": oracles.conductrics(sandbox.conductrics.oracle, full=full),
+            "optibase": oracles.optibase(sandbox.optibase.oracle),
         }
         return {"now": sandbox.world.now.isoformat(), **told}
 
     def _received(self, _: Request) -> object:
-        vendors = (self.sandbox.keitaro, self.sandbox.infobip, self.sandbox.conductrics)
-        return {vendor.name: plain(vendor.received) for vendor in vendors}
+        takers = (self._vendor(name) for name in VENDORS if name != "besitos")
+        return {vendor.name: plain(vendor.received) for vendor in takers}
 
     def _faults(self, _: Request) -> object:
         known = ("path", "page", "times", "status", "delivered")
@@ -112,14 +115,14 @@ class Control:
 
     def _set_rows(self, request: Request) -> object:
         wish = json.loads(request.body, parse_float=Decimal)
-        vendors = {name: self._vendor(name) for name in wish}
+        vendors = {name: self._vendor(name, TELLERS) for name in wish}
         for name, vendor in vendors.items():
             vendor.rows = wish[name]
         return {name: None if wish[name] is None else len(wish[name]) for name in wish}
 
-    def _vendor(self, name: str) -> Any:
-        if name not in VENDORS:
-            raise ValueError(f"no vendor {name!r}; there are {', '.join(VENDORS)}")
+    def _vendor(self, name: str, among: Sequence[str] = VENDORS) -> Any:
+        if name not in among:
+            raise ValueError(f"no vendor {name!r}; there are {', '.join(among)}")
         return getattr(self.sandbox, name)
 
 

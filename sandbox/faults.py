@@ -49,6 +49,8 @@ class Fault:
     """Seconds of silence first."""
     action: Callable[[], object] | None = None
     """Called first: moves the clock, inserts rows."""
+    taken: bool = False
+    """The vendor takes the request all the same, and before any `delay`: only its answer is late, another or lost."""
 
     # What is said instead.
     status: int | None = None

@@ -12,6 +12,7 @@ from sandbox.besitos import Oracle as Besitos
 from sandbox.conductrics import Oracle as Conductrics
 from sandbox.infobip import Infobip
 from sandbox.keitaro import Oracle as Keitaro
+from sandbox.optibase import Oracle as Optibase
 
 METRICS = ("clicks", "conversions", "leads", "sales", "rejected", "revenue", "rejected_revenue", "cost")
 
@@ -66,6 +67,15 @@ def conductrics(oracle: Conductrics, *, full: bool) -> dict[str, Any]:
     return told | (
         {"statements": plain(goals.values()), "listed_agents": plain(agents.values())} if full else {}
     )
+
+
+def optibase(oracle: Optibase) -> dict[str, Any]:
+    """By conversion id, how often it counts and of how many visitors; and how many repeats came."""
+    return {
+        "conversions": oracle.conversions(),
+        "visitors": oracle.visitors(),
+        "repeats": oracle.repeats(),
+    }
 
 
 def plain(thing: Any) -> Any:

@@ -179,17 +179,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _deliver(self, request: Request, fault: Fault) -> bool:
         """Returns whether the connection may go on."""
         sandbox = self.server.sandbox
-        if fault.delay and sandbox.stopping.wait(fault.delay):
+        if fault.delay and not fault.taken and sandbox.stopping.wait(fault.delay):
             return False
         accepts = sandbox.gzip and "gzip" in request.headers.get("accept-encoding", "")
         try:
             if fault.action is not None:
                 fault.action()
-            answer = json_answer(200, None) if fault.replaces else sandbox.answer(request)
+            unasked = fault.replaces and not fault.taken
+            answer = json_answer(200, None) if unasked else sandbox.answer(request)
             parts = packet(answer, fault, request, compress=accepts)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the sandbox stops
             sandbox.errors.append(error)
             parts = packet(json_answer(500, {"message": repr(error)}), NO_FAULT, request, compress=False)
+        if fault.delay and fault.taken and sandbox.stopping.wait(fault.delay):
+            return False
         if fault.close_before_answer:
             return False
         request.status = parts.status

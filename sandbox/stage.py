@@ -11,6 +11,7 @@ from sandbox.control import Control
 from sandbox.infobip import Infobip
 from sandbox.keitaro import Keitaro
 from sandbox.messages import Vendor
+from sandbox.optibase import ENDPOINT, Optibase
 from sandbox.server import Server
 from sandbox.world import World
 
@@ -37,7 +38,14 @@ class Sandbox(Server):
         self.keitaro = Keitaro(world)
         self.infobip = Infobip(world)
         self.conductrics = Conductrics(world)
-        vendors: list[Vendor] = [self.besitos, self.keitaro, self.infobip, self.conductrics]
+        self.optibase = Optibase(world)
+        vendors: list[Vendor] = [
+            self.besitos,
+            self.keitaro,
+            self.infobip,
+            self.conductrics,
+            self.optibase,
+        ]
         super().__init__(world, vendors, port=port, gzip=gzip, tls=tls)
         self.vendors.append(Control(self))
 
@@ -62,4 +70,6 @@ class Sandbox(Server):
             "CONDUCTRICS_URL": self.url,
             "CONDUCTRICS_API_KEY": self.conductrics.api_key,
             "CONDUCTRICS_ACCOUNT": self.conductrics.account,
+            "OPTIBASE_URL": self.url + ENDPOINT,
+            "OPTIBASE_PUBLIC_API_KEY": self.optibase.public_api_key,
         }

@@ -25,7 +25,8 @@ from sandbox import Request, Sandbox
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes every setting of ours out of the environment, for one test."""
-    ours = ("BESITOS_", "INFOBIP_", "CONDUCTRICS_", "KEITARO_", "CONVERSYNC_", "HTTP_BUDGET", "SOURCES__")
+    vendors = ("BESITOS_", "INFOBIP_", "CONDUCTRICS_", "KEITARO_", "OPTIBASE_")
+    ours = (*vendors, "CONVERSYNC_", "HTTP_BUDGET", "SOURCES__", "SEND_")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
 

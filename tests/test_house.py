@@ -22,7 +22,7 @@ LAYERS = {
     "tests": {*OURS},
 }
 # The two commands that show the sandbox.
-MAY_IMPORT_SANDBOX = {"pipelines/demo.py", "pipelines/cli.py"}
+MAY_IMPORT_SANDBOX = {"pipelines/demo.py", "pipelines/commands/showing.py"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")
 # The sandbox serves, its tests and those of wire ask it without ours, and the benchmarks compare with others.
 MAY_TALK = ("wire/", "sandbox/", "tests/", "benchmarks/")

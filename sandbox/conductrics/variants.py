@@ -28,6 +28,9 @@ class Variants:
     dashes: bool = True
     """May a code hold `-`, as the samples' do though the text does not say so?"""
 
+    written: Literal["goal", "status", "empty"] = "goal"
+    """What a PUT or DELETE is answered with: the goal (or its code) as `data`, the status alone, or nothing."""
+
     # What goes wrong.
     errors: Literal["http", "body"] = "http"
     """`body`: an error is HTTP 200, and only the body's `status` tells."""

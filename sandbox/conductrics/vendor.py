@@ -96,6 +96,10 @@ class Conductrics:
                 return json_answer(http, {"status": refused.status, "error": refused.text})
         if self._variants.body_status:
             return json_answer(200, {"status": self._variants.body_status, "data": []})
+        if request.method != "GET" and self._variants.written == "empty":
+            return Answer(200, b"")
+        if request.method != "GET" and self._variants.written == "status":
+            return json_answer(status, {"status": status})
         return json_answer(status, {"status": status, "data": data})
 
     def _admit(self, request: Request, account: list[str]) -> None:

@@ -148,14 +148,15 @@ class Desk:
         correlator = str(int(now.timestamp()) * 10**7 + now.microsecond * 10)
         shown_sender = "{senderAddress}" if variants.literal_sender else sender
         url = f"{root}/1/smsmessaging/outbound/{shown_sender}/requests/{correlator}/deliveryInfos"
+        results = [self._result(address, sender_address, start, variants) for address in _addresses(body)]
         answer = {
             "resourceReference": {"resourceURL": url},
             "clientCorrelator": correlator,
-            "sendMessageResults": [
-                self._result(address, sender_address, start, variants) for address in _addresses(body)
-            ],
+            "sendMessageResults": results,
             variants.url_key: self._key() if track.get("urlTrackInfo") else None,
         }
+        if variants.results == "absent":
+            del answer["sendMessageResults"]
         return self._keep("message", sender, body, answer)
 
     def _start(self, wish: Mapping[str, Any]) -> Tag | None:
@@ -170,17 +171,23 @@ class Desk:
         key = self._uuid() if accepted and start else None
         if key and start:
             self._pass(start.process_key, start.key, key)
-        return {
+        shown_address: object = [address] if variants.destination == "list" else address
+        result = {
             "messageStatus": "MessageAccepted" if accepted else "MessageNotSent",
             "messageId": message_id,
             "senderAddress": sender,
-            "destinationAddress": [address] if variants.destination == "list" else address,
+            "destinationAddress": shown_address,
             "price": variants.price if accepted else 0,
-            "errorMessageId": None if accepted else "EC_INVALID_DESTINATION_ADDRESS",
+            "errorMessageId": None,
             "conversionTrackFlag": None,
             "conversionTrackKey": None,
             "processLogKey": key,
         }
+        if not accepted and variants.refused_as == "error":
+            result["errorMessageId"] = "EC_INVALID_DESTINATION_ADDRESS"
+        if variants.results == "nameless":
+            del result["destinationAddress"]
+        return result
 
     def _keep(self, what: str, key: str, body: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         self.received.append(Received(self.world.now, what, key, dict(body), answer))

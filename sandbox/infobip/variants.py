@@ -52,3 +52,7 @@ class Variants:
     """Of one message."""
     refused: frozenset[str] = frozenset()
     """Addresses to which no message can be sent."""
+    refused_as: Literal["error", "status"] = "error"
+    """How that shows: a `messageStatus` and an `errorMessageId`, or the status alone."""
+    results: Literal["all", "nameless", "absent"] = "all"
+    """`sendMessageResults`, which are optional: one for each address, without the address, or none."""

@@ -62,6 +62,10 @@ class Variants:
     """Before every so many requests the world's clock moves on by `arrivals_hours`."""
     arrivals_hours: float = 6.0
 
-    # What it does with a postback.
+    # What it does with a postback, and with a conversion by the API.
+    postback_reply: Literal["text", "json", "empty"] = "text"
+    """`Success`, `{"status":"success"}`, or nothing."""
+    conversions_path: str = "conversions"
+    """Where the API takes conversions, below its root: published nowhere."""
     unknown_subid: Literal["accepted", "ignored"] = "accepted"
     """A click that the tracker does not know: recorded all the same, or answered alike and forgotten."""

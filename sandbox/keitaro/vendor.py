@@ -122,7 +122,11 @@ class Keitaro:
     def _route(self, method: str, name: str) -> Callable[[Request], Answer] | None:
         if method == "GET" and name in NAMES:
             return lambda _: json_answer(200, self._list(name))
-        posts = {"conversions/log": self._log, "report/build": self._report, "conversions": self._post}
+        posts = {
+            "conversions/log": self._log,
+            "report/build": self._report,
+            self._variants.conversions_path: self._post,
+        }
         return posts.get(name) if method == "POST" else None
 
     def _refusable(self, route: Callable[[Request], Answer], request: Request) -> Answer:
@@ -233,7 +237,10 @@ class Keitaro:
                 self._receiver.postback(request.query, self._variants, self._teller)
             except Refused as refused:
                 return json_answer(refused.status, refused.body)
-        return Answer(200, b"Success", (("Content-Type", "text/plain"),))
+        if self._variants.postback_reply == "json":
+            return json_answer(200, {"status": "success"})
+        body = b"Success" if self._variants.postback_reply == "text" else b""
+        return Answer(200, body, (("Content-Type", "text/plain"),))
 
 
 AnyRow = TypeVar("AnyRow")

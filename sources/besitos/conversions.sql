@@ -28,6 +28,31 @@ reversals as (
     select * from events where is_reversal
 ),
 
+-- What a partial reversal takes of the payout, where it is set to: its share of the reward, rounded to six places. The
+-- second division is of what the first one, which some databases make in double precision, has left over. Amounts are
+-- one digit wider here: DuckDB would multiply two of 18 digits within 18.
+wide as (
+    select
+        o.transaction_id,
+        cast(o.payout as decimal(19, 6)) as payout,
+        cast(abs(o.reward) as decimal(19, 6)) as reward,
+        cast(abs(r.reward) as decimal(19, 6)) as taken
+    from originals as o
+    inner join reversals as r on o.transaction_id = r.transaction_id
+    where $reversal_takes_payout and o.reward <> 0
+),
+
+nearly as (
+    select *, cast(payout * taken / reward as decimal(19, 6)) as share from wide
+),
+
+shares as (
+    select
+        transaction_id,
+        cast(share + cast((payout * taken - share * reward) / reward as decimal(19, 6)) as decimal(18, 6)) as payout
+    from nearly
+),
+
 paired as (
     select
         coalesce(o.transaction_id, r.transaction_id) as transaction_id,
@@ -50,7 +75,7 @@ paired as (
                 then case
                     when abs(r.reward) = abs(o.reward) then o.payout
                     when o.reward = 0 then r.payout
-                    else cast(o.payout * abs(r.reward) / abs(o.reward) as decimal(18, 6))
+                    else shares.payout
                 end
             when o.payout < 0 then -abs(r.payout)
             else abs(r.payout)
@@ -68,6 +93,7 @@ paired as (
         coalesce(o.statements, 0) + coalesce(r.statements, 0) as statements
     from originals as o
     full outer join reversals as r on o.transaction_id = r.transaction_id
+    left join shares on o.transaction_id = shares.transaction_id
 )
 
 select
@@ -97,6 +123,7 @@ select
     is_reversed,
     is_orphan,
     is_reversed and reversed_payout is null as reversal_payout_unknown,
+    occurred_at > coalesce(first_seen_at, reversal_seen_at) + interval '1 day' as is_future_dated,
     not is_orphan and is_reversed and (
         abs(coalesce(reversed_payout, 0)) > abs(payout) or abs(reversed_reward) > abs(reward)
     ) as is_over_reversed,

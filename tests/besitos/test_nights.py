@@ -204,7 +204,7 @@ def test_nights_by_the_machines_own_clock(today: House) -> None:
 
 
 def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: House) -> None:
-    """One of 2099, asked for as such, is there; the next night still begins a week ago."""
+    """One of 2099, asked for as such, is there and flagged; the next night still begins a week ago."""
     day = datetime.now(EST).date()
     house.settings["BESITOS_START_DATE"] = str(day)
     house.sandbox.besitos.rows = [
@@ -215,6 +215,7 @@ def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: House) 
     assert house.query(
         "select year(occurred_on) from besitos.conversion_events where transaction_id = 1"
     ) == [(2099,)]
+    assert house.query("select transaction_id from besitos.conversions where is_future_dated") == [(1,)]
     house.vendor = vendors()["besitos"]
     assert house.planned()[0] == f"conversions {day - timedelta(days=7)} .. {day}"
 

@@ -53,6 +53,7 @@ ORPHAN = {
     "reversed_payout": D("11.05"),
     "is_orphan": True,
     "is_over_reversed": False,
+    "is_future_dated": False,
 }
 UNKNOWN = {
     "reversed_payout": None,
@@ -220,6 +221,12 @@ def test_when_a_reversal_was_learned_of_is_kept_apart_from_its_date(loaded: Hous
 TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
     "the whole reward back takes the whole payout": (o(), r(payout=None), "0"),
     "a part of the reward takes its share": (o(payout=10, reward=40), r(payout=0, reward=-10), "7.5"),
+    "a share is exact where no float is": (
+        o(payout="999999999999.999999", reward=3),
+        r(payout=None, reward=1),
+        "666666666666.666666",
+    ),
+    "and rounded as it should be": (o(payout=1, reward=3), r(payout=None, reward=2), "0.333333"),
     "a third is rounded to six digits": (o(payout=10, reward=3), r(payout=0, reward=1), "6.666667"),
     "nothing of nothing is the whole": (o(reward=0), r(payout=0, reward=0), "0"),
     "a payout that is said is believed": (o(), r(payout=2), "9.05"),

@@ -221,8 +221,9 @@ class Place:
         return self.sandbox.besitos.oracle.held(self.sandbox.besitos.reads)
 
     def leftovers(self) -> list[str]:
-        """What a run should not leave: all but the warehouse, its lock and the empty folder beside it."""
+        """What a run should not leave: all but the warehouse, its copy, its lock and the empty folder beside it."""
         expected = {"warehouse.duckdb", "warehouse.duckdb.lock", ".conversync", "tmp"}
+        expected |= {"published", "published/warehouse.duckdb"}
         return sorted({str(path.relative_to(self.folder)) for path in self.folder.rglob("*")} - expected)
 
     def copy(self, folder: Path) -> Place:

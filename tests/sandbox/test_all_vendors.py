@@ -29,6 +29,8 @@ SETTINGS = [
     "CONDUCTRICS_URL",
     "CONDUCTRICS_API_KEY",
     "CONDUCTRICS_ACCOUNT",
+    "OPTIBASE_URL",
+    "OPTIBASE_PUBLIC_API_KEY",
 ]
 
 
@@ -37,7 +39,8 @@ def test_the_settings_open_every_vendor() -> None:
     with Sandbox(World(days=2)) as sandbox:
         settings = sandbox.settings()
         assert list(settings) == SETTINGS
-        assert {settings[name] for name in SETTINGS if name.endswith("_URL")} == {sandbox.url}
+        assert settings.pop("OPTIBASE_URL") == f"{sandbox.url}/api/script/conversionEvent"
+        assert {value for name, value in settings.items() if name.endswith("_URL")} == {sandbox.url}
         assert keitaro(sandbox, "campaigns", **{"Api-Key": settings["KEITARO_API_KEY"]}).status == 200
         assert call(sandbox, "GET", f"/{settings['KEITARO_POSTBACK_KEY']}/postback?subid=s", {}).status == 200
         pairs = json.loads(settings["INFOBIP_PAIRS"])
@@ -116,7 +119,7 @@ def test_another_process_may_script_every_vendor() -> None:
         keitaro(sandbox, "conversions", {"click_id": "c", "revenue": 1.5})
         received: dict[str, Any] = control(sandbox, "received")
     assert received["keitaro"][0]["fields"] == {"click_id": "c", "revenue": 1.5}
-    assert received["infobip"] == received["conductrics"] == []
+    assert received["infobip"] == received["conductrics"] == received["optibase"] == []
 
 
 def test_a_wrong_variant_is_refused_before_anything_is_served() -> None:

@@ -1,0 +1,67 @@
+-- The tracker's conversions in the shape of all conversions. A rejected one keeps its revenue in the tracker: here it
+-- is gross and reversed alike. The tracker moves the time of a conversion that is posted again, so occurred_on is the
+-- day of its last posting; when it was rejected is not told, only when we saw it.
+with conversions as (
+    select
+        *,
+        {{ conversync.is_rejected('status') }} as is_reversed,
+        coalesce(revenue, 0) as gross_revenue,
+        coalesce(cost, 0) as spent
+    from {{ ref('stg_keitaro__conversions') }}
+),
+
+reversals as (
+    select * from {{ ref('int_keitaro__reversals') }}
+),
+
+offers as (
+    select * from {{ ref('stg_keitaro__offers') }}
+),
+
+dated as (
+    select
+        conversions.*,
+        offers.name as offer_name,
+        case when conversions.is_reversed then reversals.reversal_seen_at end as reversal_seen_at
+    from conversions
+    left join reversals on conversions.conversion_id = reversals.conversion_id
+    left join offers on conversions.offer_id = offers.id
+)
+
+select
+    'keitaro' as vendor,
+    'keitaro:' || conversion_id as conversion_key,
+    conversion_id,
+    tid as transaction_id,
+    occurred_on,
+    occurred_at,
+    coalesce(status, 'unknown') as status,
+    upper(coalesce(nullif(currency, ''), '{{ var("keitaro_currency") }}')) as currency,
+    coalesce(currency, '') = '' as is_currency_assumed,
+    cast(gross_revenue as numeric(18, 6)) as gross_revenue,
+    cast(case when is_reversed then gross_revenue else 0 end as numeric(18, 6)) as reversed_revenue,
+    cast(case when is_reversed then 0 else gross_revenue end as numeric(18, 6)) as net_revenue,
+    cast(spent as numeric(18, 6)) as gross_cost,
+    cast(0 as numeric(18, 6)) as reversed_cost,
+    cast(spent as numeric(18, 6)) as net_cost,
+    cast(0 as numeric(18, 6)) as unmatched_reversal,
+    cast(offer_id as varchar) as offer_id,
+    offer_name,
+    cast(null as varchar) as goal_id,
+    conversion_type as type,
+    cast(null as varchar) as user_id,
+    cast(null as varchar) as user_key,
+    is_reversed,
+    false as is_orphan,
+    false as is_over_reversed,
+    is_reversed and revenue is null as is_reversal_amount_unknown,
+    cast(null as timestamp with time zone) as reversed_at,
+    first_seen_at,
+    reversal_seen_at,
+    cast(null as bigint) as days_to_reversal,
+    case
+        when {{ conversync.day_in('reversal_seen_at', 'UTC') }} > {{ conversync.day_in('first_seen_at', 'UTC') }}
+            or {{ conversync.days_between('occurred_on', conversync.day_in('first_seen_at', var('keitaro_zone'))) }} <= 2
+            then {{ conversync.days_between('occurred_on', conversync.day_in('reversal_seen_at', var('keitaro_zone'))) }}
+    end as days_until_seen
+from dated

@@ -1,0 +1,52 @@
+-- Every goal there is or was, with its agents: the latest version of each.
+with versions as (
+    select
+        *,
+        row_number() over (partition by code order by valid_from desc) as place
+    from {{ ref('stg_conductrics__goal_history') }}
+),
+
+histories as (
+    select
+        code,
+        count(*) as versions,
+        min(valid_from) as first_seen_at,
+        max(valid_from) as changed_at
+    from versions
+    group by code
+),
+
+goals as (
+    select * from {{ ref('stg_conductrics__goals') }}
+),
+
+agents as (
+    select
+        goal_agents.code,
+        count(*) as agents,
+        {{ dbt.listagg('goal_agents.agent', "', '", 'order by goal_agents.agent') }} as agent_codes,
+        {{ dbt.listagg('coalesce(agents.name, goal_agents.agent)', "', '", 'order by goal_agents.agent') }} as agent_names
+    from {{ ref('stg_conductrics__goal_agents') }} as goal_agents
+    left join {{ ref('stg_conductrics__agents') }} as agents on goal_agents.agent = agents.code
+    group by goal_agents.code
+)
+
+select
+    versions.code,
+    versions.name,
+    goals.code is not null as is_current,
+    versions.count_max,
+    versions.value_min,
+    versions.value_max,
+    coalesce(agents.agents, 0) as agents,
+    agents.agent_codes,
+    agents.agent_names,
+    histories.versions,
+    histories.first_seen_at,
+    histories.changed_at,
+    case when goals.code is null then versions.valid_to end as deleted_at
+from versions
+inner join histories on versions.code = histories.code
+left join goals on versions.code = goals.code
+left join agents on versions.code = agents.code
+where versions.place = 1

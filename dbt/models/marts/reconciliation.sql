@@ -1,0 +1,68 @@
+-- The offerwall held against the tracker, a row for every transaction that either knows. Differences are the
+-- offerwall's amount less the tracker's, and only where both are in the same currency.
+with wall as (
+    select * from {{ ref('int_reconciliation__offerwall') }}
+),
+
+tracker as (
+    select * from {{ ref('int_reconciliation__tracker') }}
+),
+
+joined as (
+    select
+        coalesce(wall.transaction_id, tracker.transaction_id) as transaction_id,
+        coalesce(wall.occurred_on, tracker.occurred_on) as occurred_on,
+        wall.offer_id,
+        wall.offer_name,
+        wall.transaction_id is not null as is_at_offerwall,
+        tracker.transaction_id is not null as is_in_tracker,
+        coalesce(tracker.tracker_conversions, 0) as tracker_conversions,
+        wall.currency as offerwall_currency,
+        tracker.currency as tracker_currency,
+        tracker.is_currency_assumed as is_tracker_currency_assumed,
+        wall.gross_revenue as offerwall_gross_revenue,
+        tracker.gross_revenue as tracker_gross_revenue,
+        wall.net_revenue as offerwall_net_revenue,
+        tracker.net_revenue as tracker_net_revenue,
+        wall.is_reversed as is_reversed_at_offerwall,
+        tracker.is_reversed as is_reversed_in_tracker
+    from wall
+    full outer join tracker on wall.transaction_id = tracker.transaction_id
+),
+
+compared as (
+    select
+        *,
+        case when offerwall_currency = tracker_currency then offerwall_gross_revenue - tracker_gross_revenue end
+            as gross_difference,
+        case when offerwall_currency = tracker_currency then offerwall_net_revenue - tracker_net_revenue end
+            as net_difference
+    from joined
+)
+
+select
+    transaction_id,
+    occurred_on,
+    case
+        when not is_in_tracker then 'missing in tracker'
+        when not is_at_offerwall then 'missing at offerwall'
+        when gross_difference is null then 'currencies differ'
+        when gross_difference <> 0 then 'amounts apart'
+        when net_difference <> 0 then 'reversal apart'
+        else 'matched'
+    end as outcome,
+    offer_id,
+    offer_name,
+    offerwall_currency,
+    tracker_currency,
+    is_tracker_currency_assumed,
+    tracker_conversions,
+    offerwall_gross_revenue,
+    tracker_gross_revenue,
+    cast(gross_difference as numeric(18, 6)) as gross_difference,
+    offerwall_net_revenue,
+    tracker_net_revenue,
+    cast(net_difference as numeric(18, 6)) as net_difference,
+    is_reversed_at_offerwall,
+    is_reversed_in_tracker
+from compared

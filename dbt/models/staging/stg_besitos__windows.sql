@@ -1,0 +1,1 @@
+{{ conversync.staged('besitos', 'windows', whole_loads_only=true) }}

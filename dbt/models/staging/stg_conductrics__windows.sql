@@ -1,0 +1,1 @@
+{{ conversync.staged('conductrics', 'windows', whole_loads_only=true) }}

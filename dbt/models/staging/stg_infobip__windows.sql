@@ -1,0 +1,1 @@
+{{ conversync.staged('infobip', 'windows', whole_loads_only=true) }}

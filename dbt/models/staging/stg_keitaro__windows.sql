@@ -1,0 +1,1 @@
+{{ conversync.staged('keitaro', 'windows', whole_loads_only=true) }}

@@ -1,0 +1,22 @@
+-- Every transaction of the offerwall stands in the reconciliation exactly once, with its own amount.
+with wall as (
+    select transaction_id, gross_revenue
+    from {{ ref('conversions') }}
+    where vendor = 'besitos' and not is_orphan
+),
+
+reconciled as (
+    select transaction_id, count(*) as times, min(offerwall_gross_revenue) as gross_revenue
+    from {{ ref('reconciliation') }}
+    where outcome <> 'missing at offerwall'
+    group by transaction_id
+)
+
+select coalesce(wall.transaction_id, reconciled.transaction_id) as transaction_id
+from wall
+full outer join reconciled on wall.transaction_id = reconciled.transaction_id
+where
+    wall.transaction_id is null
+    or reconciled.transaction_id is null
+    or reconciled.times <> 1
+    or reconciled.gross_revenue <> wall.gross_revenue

@@ -1,0 +1,18 @@
+-- A tracker's conversion nets its revenue, or nothing where the tracker rejected it; every one is there, once.
+with ours as (
+    select conversion_id, net_revenue
+    from {{ ref('conversions') }}
+    where vendor = 'keitaro'
+),
+
+theirs as (
+    select
+        conversion_id,
+        case when {{ conversync.is_rejected('status') }} then 0 else coalesce(revenue, 0) end as net_revenue
+    from {{ ref('stg_keitaro__conversions') }}
+)
+
+select coalesce(ours.conversion_id, theirs.conversion_id) as conversion_id
+from ours
+full outer join theirs on ours.conversion_id = theirs.conversion_id
+where ours.conversion_id is null or theirs.conversion_id is null or ours.net_revenue <> theirs.net_revenue

@@ -1,0 +1,128 @@
+# ruff: noqa: ARG002 - the interface's defaults look at nothing
+"""What sending consists of: one row becomes one request, and the answer an outcome. A file each vendor beside this one.
+
+A target holds no connection and writes nothing: `pipelines.send` asks it what a row becomes, sends that, and keeps
+the books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+from urllib.parse import quote, quote_plus, urlencode
+
+from wire.client import Answer, Client
+from wire.strictjson import dumps
+
+# A row of the outbox: the column's name and its value as DuckDB gives it, `send_key` among them; null is None.
+Row = Mapping[str, Any]
+MASK = "***"
+
+
+class RowRefusedError(ValueError):
+    """This row can never be sent as it is; the message says why. No request was made for it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that an outbox may have; `required` ones it must have (a value may still be null)."""
+
+    name: str
+    what: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as `wire.client.Client.request` takes it.
+
+    `secrets` are the values in it that nobody may see: `shown` masks them. `label` stands for a path that holds one.
+    """
+
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    label: str | None = None
+    secrets: tuple[str, ...] = ()
+
+    def shown(self) -> str:
+        """The request as one line for a person, secrets masked."""
+        query = f"?{urlencode(self.params)}" if self.params else ""
+        body = "" if self.json is None else " " + dumps(self.json).decode()
+        return masked(f"{self.method} {self.label or self.path}{query}{body}", self.secrets)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without any of the secrets, nor what they look like in a URL or in JSON."""
+    forms = {
+        form
+        for secret in secrets
+        for form in (secret, quote(secret, safe=""), quote_plus(secret), dumps(secret).decode()[1:-1])
+    }
+    for form in sorted(forms - {""}, key=len, reverse=True):
+        text = text.replace(form, MASK)
+    return text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an answer means for its row. `reason` may say of a `sent` row, too, what a person should know of it.
+
+    `answer` is what of it is worth keeping (keys, ids, prices), as JSON in the ledger. `tables` are rows for
+    other tables that follow from it, by `dataset.table`; they are merged on `Target.keys[...]`. In both, nested values
+    are lists and dicts; in `tables`, money is a Decimal with six decimals (decimal(18,6)) and a time a datetime in UTC.
+    """
+
+    status: Literal["sent", "rejected"]
+    reason: str | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """One kind of thing that a vendor takes. `settings` below is the resolved instance of `self.settings`."""
+
+    name: str
+    """As the command has it, `keitaro.conversions`; its ledger is `sent.keitaro_conversions`."""
+    settings: type[Any]
+    """A dlt configspec; what is missing or cannot be meant is a SettingsError, before any request."""
+    columns: Sequence[Column]
+    keys: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """The tables of `Outcome.tables`, each with its primary key."""
+    reads: Sequence[str] = ()
+    """Tables of the warehouse (`dataset.table`) that `warnings` looks at; those that do not exist are left out."""
+
+    def client(self, settings: Any) -> Client:
+        """The connection."""
+
+    def request(self, row: Row, settings: Any, earlier: Mapping[str, Any]) -> Request:
+        """What the row becomes; RowRefusedError if nothing. `earlier` is the `answer` that the ledger has of it."""
+
+    def outcome(self, answer: Answer, row: Row, settings: Any, earlier: Mapping[str, Any]) -> Outcome:
+        """What a 2xx answer, or a 4xx other than 401, 403, 408, 425, 429, means. To be called as `decode`.
+
+        Raises UntrustedAnswerError where that cannot be told (the row is in doubt if the error's `in_doubt` says
+        so). Where the body says that it is not about this row, as the status would have: CredentialsError,
+        UnavailableError, RefusedError (nothing can be sent with these settings: stop; no row is rejected).
+        """
+
+    def repeatable(self, row: Row, settings: Any) -> bool:
+        """Whether the vendor ends up with the same if this row is sent twice."""
+
+    def replaceable(self, row: Row, settings: Any) -> bool:
+        """Whether sending other content under the same key changes what the vendor has, rather than adding to it."""
+
+    def group(self, row: Row) -> str | None:
+        """Rows of one group go out one after the other, in the outbox's order; None: in any order. Never raises."""
+        return None
+
+    def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
+        """What a person should see in the plan before this row goes; `known` has the rows of `self.reads`.
+
+        Never raises: what is wrong with a row, `request` says.
+        """
+        return ()

@@ -1,0 +1,127 @@
+"""A cell of an outbox as what a vendor takes. What cannot be meant is a RowRefusedError that names the column."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from destinations.target import Row, RowRefusedError
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+# Of a floating-point number: with more it is the rest of a calculation, not an amount that somebody wrote.
+_MOST_DECIMALS = 6
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def text(row: Row, name: str) -> str | None:
+    """A text as it stands, or a whole number, decimal or UUID as text. Null, absent and blank are None."""
+    value = row.get(name)
+    if value is None:
+        return None
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | UUID):
+        raise RowRefusedError(f"{name} is {_kind(value)}: cast it to text.")
+    return str(value) if str(value).strip() else None
+
+
+def need(row: Row, name: str) -> str:
+    """`text`, which must be there."""
+    value = text(row, name)
+    if value is None:
+        raise RowRefusedError(f"{name} is missing.")
+    return value
+
+
+def amount(row: Row, name: str) -> Decimal | None:
+    """An exact number: a decimal, a whole number, or a text with digits and at most a point.
+
+    A floating-point number is taken where its shortest form has six decimals at most.
+    """
+    value = row.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, float):
+        exact = Decimal(repr(value))
+        exponent = exact.as_tuple().exponent
+        if not isinstance(exponent, int) or exponent < -_MOST_DECIMALS:
+            raise RowRefusedError(f"{name} is an inexact number ({value!r}): cast it to decimal(18,6).")
+        return exact
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    raise RowRefusedError(f"{name} is no number: it takes digits and at most one point.")
+
+
+def plain(number: Decimal) -> str:
+    """Digits and at most a point, no exponent, no zeros at its end: the same whatever the number's scale."""
+    written = f"{number:f}"
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return "0" if written in ("-0", "") else written
+
+
+def number(row: Row, name: str) -> Decimal | None:
+    """`amount` for a JSON body, where it goes out as the number that `plain` writes."""
+    value = amount(row, name)
+    return None if value is None else Decimal(plain(value))
+
+
+def whole(row: Row, name: str) -> int | None:
+    """A whole number."""
+    value = amount(row, name)
+    if value is None:
+        return None
+    if value != value.to_integral_value() or abs(value) >= 2**63:
+        raise RowRefusedError(f"{name} is no whole number.")
+    return int(value)
+
+
+def flag(row: Row, name: str) -> bool:
+    """True or false; null is false. Anything else could be meant either way."""
+    value = row.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str | int) and str(value).strip().lower() in _FLAGS:
+        return _FLAGS[str(value).strip().lower()]
+    raise RowRefusedError(f"{name} is neither true nor false.")
+
+
+def texts(row: Row, name: str) -> list[str] | None:
+    """A list of texts: a list, or a JSON array as text; null is None."""
+    value = row.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    found = _json(value, name) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple) or not all(isinstance(one, str) and one.strip() for one in found):
+        raise RowRefusedError(f'{name} is no list of texts: write it as JSON, ["a", "b"].')
+    return list(found)
+
+
+def thing(row: Row, name: str) -> dict[str, Any] | None:
+    """An object: a struct, or a JSON object as text; null is None."""
+    value = row.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    found = _json(value, name) if isinstance(value, str) else value
+    if not isinstance(found, dict):
+        raise RowRefusedError(f"{name} is no JSON object.")
+    return found
+
+
+def _json(value: str, name: str) -> Any:
+    try:
+        return json.loads(value, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise RowRefusedError(f"{name} is not JSON.") from None
+
+
+def _kind(value: object) -> str:
+    kinds: dict[type, str] = {bool: "true or false", float: "a floating-point number"}
+    return kinds.get(type(value), f"a {type(value).__name__}")

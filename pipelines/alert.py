@@ -1,0 +1,166 @@
+"""Tells a program or an address of the user's, as JSON, what a person should act on.
+
+The document, version 1: `event` ("alert"), `version`, `test`, `at` (UTC), `warehouse`, `exit_code` (of a nightly run,
+else null), `text` (one paragraph, which chat services show as it is) and `problems`: each with `kind` (failure, stale,
+volume_drop, new_fields, rejected, in_doubt), `source`, `text` and the kind's own figures. It holds no secret. What
+cannot be delivered changes nothing but what is said of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pipelines import settings
+from pipelines.health.problems import Problem
+from pipelines.vendors import vendors
+from pipelines.warehouse import Warehouse
+from wire.client import Client, Limits
+from wire.errors import ConversyncError, SettingsError, VendorError
+from wire.origin import parse_origin
+from wire.secret import check_secret
+from wire.strictjson import dumps
+
+TOLD = frozenset({"failure", "stale", "volume_drop", "new_fields", "rejected", "in_doubt"})
+MADE_UP = Problem("failure", "conversync", "conversync: this is a test of the alert; nothing is wrong.")
+NOWHERE = (
+    "nobody is told: set alert_command in .dlt/config.toml (CONVERSYNC_ALERT_COMMAND), or alert_webhook in "
+    ".dlt/secrets.toml (CONVERSYNC_ALERT_WEBHOOK)."
+)
+# A program, or a service, that does not answer must not hold up the night.
+PATIENCE = 60.0
+LIMITS = Limits(
+    connect_timeout=5,
+    read_timeout=15,
+    request_deadline=30,
+    refused_budget=10,
+    http_budget=20,
+    body_bytes=1 << 20,
+    distrust_attempts=0,
+)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where an alert goes: a program and its arguments, an https address, both, or neither."""
+
+    command: tuple[str, ...] = ()
+    webhook: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.command or self.webhook)
+
+
+def channels() -> Channels:
+    """As set. The address is a secret, for many hold a token: the environment or secrets.toml may have it only."""
+    import dlt
+
+    given = settings.preference("alert_command", "CONVERSYNC_ALERT_COMMAND") or ""
+    try:
+        command = tuple(shlex.split(given))
+    except ValueError as error:
+        raise SettingsError(f"alert_command cannot be read as a command line ({error}).") from None
+    webhook = os.environ.get("CONVERSYNC_ALERT_WEBHOOK") or dlt.secrets.get("alert_webhook", str)
+    if webhook is None and dlt.config.get("alert_webhook", str) is not None:
+        raise SettingsError("alert_webhook is a secret: move it from .dlt/config.toml to .dlt/secrets.toml.")
+    if webhook is not None:
+        check_secret("alert_webhook", webhook)
+        parse_origin(webhook.partition("?")[0], "alert_webhook")
+    return Channels(command, webhook)
+
+
+def document(
+    warehouse: Warehouse, problems: Sequence[Problem], *, exit_code: int | None = None, test: bool = False
+) -> dict[str, Any]:
+    """What is sent."""
+    return {
+        "event": "alert",
+        "version": 1,
+        "test": test,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "warehouse": str(warehouse),
+        "exit_code": exit_code,
+        "text": " ".join(problem.text for problem in problems),
+        "problems": [problem.fields() for problem in problems],
+    }
+
+
+def deliver(told: dict[str, Any], chosen: Channels) -> list[str]:
+    """Sends it everywhere; a sentence for each place where it did not arrive. Raises nothing that went wrong there."""
+    return list(_failures(told, chosen))
+
+
+def _failures(told: dict[str, Any], chosen: Channels) -> Iterator[str]:
+    if chosen.command and (reason := _run(chosen.command, dumps(told))):
+        yield f"The alert did not arrive: the program {chosen.command[0]} {reason}."
+    if chosen.webhook and (reason := _post(chosen.webhook, told)):
+        yield f"The alert did not arrive: {_host(chosen.webhook)}, the host in alert_webhook, {reason}."
+
+
+def _run(command: Sequence[str], body: bytes) -> str | None:
+    """Runs it without a shell, the JSON on its standard input; what it prints goes to our standard error."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - the user's own program
+            command,
+            input=body,
+            stdout=2,
+            stderr=2,
+            env=_environment(),
+            cwd=settings.project_dir(),
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"did not end within {PATIENCE:g} seconds"
+    except OSError as error:
+        return f"could not be started ({error.strerror})"
+    except ValueError:
+        return "could not be started (its name holds a null character)"
+    if ended.returncode < 0:
+        return f"was ended by signal {-ended.returncode}"
+    return f"ended with exit code {ended.returncode}" if ended.returncode else None
+
+
+def _environment() -> dict[str, str]:
+    """Ours without the vendors' settings: a program that tells people needs no vendor's key."""
+    prefixes = tuple(f"{name.upper()}_" for name in (*vendors(), "optibase"))
+    ours = (*prefixes, "SOURCES__", "DESTINATION__", "CONVERSYNC_ALERT_WEBHOOK", "ALERT_WEBHOOK")
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
+
+
+def _post(webhook: str, told: dict[str, Any]) -> str | None:
+    """One POST through the client of all vendors: no redirect is followed. Of the address only its host is told."""
+    parts = urlsplit(webhook)
+    try:
+        with Client(
+            f"{parts.scheme}://{parts.netloc}",
+            vendor="The webhook",
+            headers={"Accept": "*/*"},
+            credentials_hint="Check alert_webhook in .dlt/secrets.toml or CONVERSYNC_ALERT_WEBHOOK.",
+            limits=LIMITS,
+        ) as client:
+            client.request(
+                "POST",
+                parts.path or "/",
+                params=parse_qsl(parts.query, keep_blank_values=True),
+                json=told,
+                label="(alert_webhook)",
+                decode=lambda _answer: None,
+            )
+    except VendorError as error:
+        if error.status is not None:
+            return f"answered {error.status}"
+        return "did not answer" if error.sent else "cannot be reached"
+    except (ConversyncError, ValueError):
+        return "is no address that can be asked"
+    return None
+
+
+def _host(webhook: str) -> str:
+    return urlsplit(webhook).hostname or "?"

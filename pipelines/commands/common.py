@@ -1,0 +1,95 @@
+"""What the commands share: their options, and what each does first."""
+
+from __future__ import annotations
+
+import logging
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wire.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pipelines import vendors, warehouse
+
+
+class LogFormat(StrEnum):
+    """How progress and the summary are written."""
+
+    text = "text"
+    json = "json"
+
+
+Source = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SOURCE]...", help="Which sources; all that have their settings if none is named."
+    ),
+]
+WarehousePath = Annotated[
+    str | None,
+    typer.Option(
+        "--warehouse",
+        metavar="PATH",
+        help="The DuckDB file. [default: $CONVERSYNC_WAREHOUSE, or warehouse.duckdb]",
+    ),
+]
+Destination = Annotated[
+    str, typer.Option(metavar="NAME", help="A dlt destination, with its credentials in .dlt/.")
+]
+Project = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The folder whose .dlt/ holds the settings. [default: .]")
+]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="Lines to read, or JSON objects.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what dlt and the client do.")]
+
+
+Wait = Annotated[
+    str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")
+]
+
+
+def begin(project: str | None, debug: bool) -> None:
+    """What every command does first: finds the settings, and settles dlt before it is imported."""
+    if project:
+        os.environ["DLT_PROJECT_DIR"] = project
+    from pipelines import settings
+    from pipelines.warehouse import settle_dlt
+
+    settle_dlt("INFO" if debug else "CRITICAL")
+    if debug:
+        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("conversync").setLevel(logging.DEBUG)
+    if warning := settings.open_secrets():
+        typer.echo(f"conversync: {warning}", err=True)
+
+
+def choose(names: list[str]) -> list[vendors.Vendor]:
+    """The vendors of these names, or all that are configured; SettingsError where that is none."""
+    from pipelines import settings
+    from pipelines.vendors import vendors
+
+    known = vendors()
+    for name in names:
+        if name not in known:
+            raise SettingsError(f'There is no source "{name}"; the sources are {", ".join(known)}.')
+    chosen = [known[name] for name in dict.fromkeys(names)]
+    chosen = chosen or [
+        vendor for vendor in known.values() if settings.is_configured(vendor.settings, vendor.name)
+    ]
+    if not chosen:
+        raise SettingsError(
+            "No source has its settings. For Besitos, "
+            f"{settings.where('besitos_token')}; .dlt/example.secrets.toml has them all."
+        )
+    return chosen
+
+
+def at(path: str | None, destination: str) -> warehouse.Warehouse:
+    """The warehouse that the options name."""
+    from pipelines import settings
+    from pipelines.warehouse import Warehouse
+
+    return Warehouse(settings.warehouse_path(path), destination)

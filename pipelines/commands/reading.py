@@ -1,0 +1,117 @@
+"""Reading the vendors: load, check."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands.common import (
+    Debug,
+    Destination,
+    Format,
+    LogFormat,
+    Project,
+    Source,
+    Wait,
+    WarehousePath,
+    at,
+    begin,
+    choose,
+)
+
+if TYPE_CHECKING:
+    from pipelines import vendors, warehouse
+
+
+def load(
+    source: Source = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")
+    ] = None,
+    window: Annotated[str, typer.Option(metavar="31d", help="How many days are committed together.")] = "31d",
+    destination: Destination = "duckdb",
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    accept_empty: Annotated[
+        bool,
+        typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
+    ] = False,
+    project: Project = None,
+    log_format: Format = LogFormat.text,
+    debug: Debug = False,
+) -> None:
+    """Read what is due, or the given days, into the warehouse.
+
+    Without dates, every source reads from its cursor on, with a lookback for what changes late; the first run
+    reads half a year, or from `besitos_start_date`. Reading a day again is free: nothing is doubled.
+
+    Exit codes: 0 done · 1 failed · 2 settings · 3 done, rows newly set aside · 4 locked · 5 credentials
+    refused · 6 vendor unavailable, or its answer cannot be trusted.
+
+    Examples: `conversync load` · `conversync load besitos --from 2024-12-01 --to 2024-12-20`
+    """
+    begin(project, debug)
+    from pipelines import report, settings
+    from pipelines.load import GRAVITY, load
+    from pipelines.publish import published_after, published_path
+    from pipelines.vendors import Asked
+
+    asked = Asked(start, end, settings.days(window, "--window"), accept_empty)
+    seconds = settings.duration(wait, "--wait")
+    chosen, place = choose(source or []), at(warehouse, destination)
+    if dry_run:
+        show_plan(chosen, asked, place)
+        return
+    published_path(place)  # a setting that cannot be meant is told before any request
+    with report.progress(log_format) as progress:
+        reports = load(place, chosen, asked, progress, seconds)
+    report.summary(reports, str(place), log_format)
+    if any(one.steps for one in reports):
+        report.published(published_after(place, seconds), log_format)
+    if debug:
+        for failed in (r.error for r in reports if r.error):
+            logging.getLogger("conversync").error("traceback", exc_info=failed)
+    raise typer.Exit(max((r.exit_code for r in reports), key=GRAVITY.index))
+
+
+def check(source: Source = None, project: Project = None, debug: Debug = False) -> None:
+    """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
+
+    Prints every setting with where it comes from, secrets masked. Loads nothing.
+
+    Example: `conversync check besitos`
+    """
+    begin(project, debug)
+    from pipelines import check as look
+    from pipelines import report, settings
+    from pipelines.load import GRAVITY
+
+    chosen = choose(source or [])
+    for vendor in chosen:
+        report.show_settings(vendor.name, look.origins(settings.resolve(vendor.settings, vendor.name)))
+    codes = [0]
+    for dataset, finding, code in look.check(chosen):
+        typer.echo(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
+        codes.append(code)
+    raise typer.Exit(max(codes, key=GRAVITY.index))
+
+
+def show_plan(chosen: list[vendors.Vendor], asked: vendors.Asked, place: warehouse.Warehouse) -> None:
+    """Prints the windows that would be read."""
+    import tempfile
+    from pathlib import Path
+
+    from pipelines.load import planned
+
+    with tempfile.TemporaryDirectory() as folder:
+        for vendor in chosen:
+            for step in planned(place, vendor, asked, Path(folder)):
+                typer.echo(f"would read {vendor.name} {step.label}")

@@ -1,0 +1,143 @@
+"""`conversync send` and `conversync reconcile`: conversions go out, and what arrived is compared."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands.common import (
+    Debug,
+    Destination,
+    Format,
+    LogFormat,
+    Project,
+    Wait,
+    WarehousePath,
+    at,
+    begin,
+)
+from wire.errors import SettingsError
+
+if TYPE_CHECKING:
+    from destinations.target import Target
+
+
+def send(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Such as keitaro.conversions.")],
+    outbox: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TABLE|VIEW|QUERY",
+            help="What to send: it has a send_key and the target's columns. `besitos` is a ready-made query.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would go, and send nothing.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many rows now.")] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="5/s", help="At most so many requests a second, minute (m) or hour (h)."),
+    ] = None,
+    resend_in_doubt: Annotated[
+        bool,
+        typer.Option("--resend-in-doubt", help="Send again what the vendor may have; it may count it twice."),
+    ] = False,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Send again what the vendor refused.")
+    ] = False,
+    max_rows: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Send nothing if more would go. [default: 10000]")
+    ] = None,
+    max_change_pct: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PCT",
+            min=0,
+            help="Send nothing if more of the sent rows changed. [default: 50, beyond 100 rows]",
+        ),
+    ] = None,
+    destination: Destination = "duckdb",
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    project: Project = None,
+    log_format: Format = LogFormat.text,
+    debug: Debug = False,
+) -> None:
+    """Send rows of the warehouse to a vendor, each of them once.
+
+    A row goes if its send_key was not sent before; content that changed goes where the vendor can take it. Every
+    request is in the journal beside the warehouse before it goes out, and in `sent.<vendor>_<what>` afterwards.
+
+    Exit codes: 0 done · 1 failed · 2 settings, or the outbox · 3 done, rows newly rejected or in doubt · 4 locked
+    · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
+
+    Examples: `conversync send keitaro.conversions --from besitos --dry-run` ·
+    `conversync send optibase.conversions --from main.to_optibase --rate 5/s`
+    """
+    begin(project, debug)
+    from pipelines import settings
+    from pipelines.send import run, shown
+    from pipelines.send.options import options
+
+    chosen = target_named(target)
+    asked = options(
+        chosen.name,
+        outbox=outbox,
+        limit=limit,
+        rate=rate,
+        max_rows=max_rows,
+        max_change_pct=max_change_pct,
+        resend_in_doubt=resend_in_doubt,
+        retry_rejected=retry_rejected,
+    )
+    seconds, place = settings.duration(wait, "--wait"), at(warehouse, destination)
+    if dry_run:
+        shown.show_plan(run.dry_run(place, chosen, asked), log_format, dry=True)
+        return
+    report = run.send(
+        place,
+        chosen,
+        asked,
+        lambda plan: shown.show_plan(plan, log_format),
+        shown.progress(chosen.name, log_format),
+        seconds,
+    )
+    shown.summary(report, str(place), log_format)
+    if debug and report.error:
+        logging.getLogger("conversync").error("traceback", exc_info=report.error)
+    raise typer.Exit(report.exit_code)
+
+
+def reconcile(
+    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="keitaro or infobip.")],
+    destination: Destination = "duckdb",
+    warehouse: WarehousePath = None,
+    project: Project = None,
+    log_format: Format = LogFormat.text,
+) -> None:
+    """Compare what was sent with what the vendor's own tables say arrived.
+
+    Reads the warehouse only: run `conversync load` first. Exit codes: 0 no difference · 3 differences.
+
+    Example: `conversync load keitaro && conversync reconcile keitaro`
+    """
+    begin(project, debug=False)
+    from pipelines import reconcile as compare
+
+    found = compare.reconcile(at(warehouse, destination), vendor)
+    compare.show(found, log_format)
+    raise typer.Exit(found.exit_code)
+
+
+def target_named(name: str) -> Target:
+    """The target; SettingsError, with those there are, for any other name."""
+    from destinations import targets
+
+    known = targets()
+    if name not in known:
+        raise SettingsError(f'There is no target "{name}"; the targets are {", ".join(known)}.')
+    return known[name]

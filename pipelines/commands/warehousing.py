@@ -1,0 +1,65 @@
+"""What is made of a loaded warehouse: marts, and the published copy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.common import Debug, Project, Wait, WarehousePath, at, begin
+
+
+def publish(
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Write every table anew, without what deleted rows still take.")
+    ] = False,
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    project: Project = None,
+) -> None:
+    """Copy the warehouse to where analysts read it: `published/warehouse.duckdb`, or `published` in config.toml.
+
+    `conversync load` does this by itself. Readers of the copy never hold up a load, nor a load them.
+
+    Example: `conversync publish --compact`
+    """
+    begin(project, debug=False)
+    from pipelines import settings
+    from pipelines.publish import publish
+
+    path = publish(at(warehouse, "duckdb"), compact=compact, wait=settings.duration(wait, "--wait"))
+    typer.echo(f"Published: {path}" if path else 'Nothing is published: `published` is "off".')
+
+
+def build(
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build everything anew; the tables are the same.")
+    ] = False,
+    select: Annotated[
+        str | None, typer.Option(metavar="MODELS", help="Only these, in dbt's words, such as conversions+.")
+    ] = None,
+    run_tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Test what the models hold.")] = True,
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Build the analysts' tables (schemas staging, intermediate, marts) with dbt, and test them.
+
+    Needs `pip install "conversync[dbt]"`. Writes only what changed, then publishes the warehouse.
+
+    Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
+
+    Example: `conversync build --select conversions+`
+    """
+    begin(project, debug)
+    from pipelines import settings
+    from pipelines.build import build as run
+    from pipelines.publish import published_after
+    from pipelines.report import built, published
+
+    place, seconds = at(warehouse, "duckdb"), settings.duration(wait, "--wait")
+    report = run(place.path, full_refresh=full_refresh, select=select, run_tests=run_tests, wait=seconds)
+    built(report)
+    published(published_after(place, seconds))
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,102 @@
+"""What a verification came to, for a person and for a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from pipelines.health.shown import grid, screen, write
+from pipelines.report import explain
+from pipelines.verify import Difference, Side, TableVerified, Verified
+
+# Differences that a person is shown of each table; the JSON has more.
+SHOWN = 20
+
+
+def show(found: Sequence[Verified]) -> None:
+    """A line for each table and sum, then what differs."""
+    with suppress(OSError, ValueError):
+        out = screen()
+        lines = [line for one in found for line in _lines(one)]
+        if lines:
+            out.print(grid(("table", "", "vendor", "warehouse", ""), lines, right=(2, 3)))
+        for one in found:
+            for sentence in _sentences(one):
+                out.print(sentence, markup=False)
+    for one in found:
+        if one.error is not None:
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"conversync: {one.source}: {explain(one.error)}\n")
+
+
+def show_json(found: Sequence[Verified]) -> None:
+    """One document: counts as numbers, sums as text, the first thousand differences of each table."""
+    write(json.dumps({"event": "verify", "sources": [_fields(one) for one in found]}))
+
+
+def _fields(found: Verified) -> dict[str, Any]:
+    return {
+        "source": found.source,
+        "from": str(found.start),
+        "to": str(found.end),
+        "exit_code": found.exit_code,
+        "error": explain(found.error) if found.error else None,
+        "note": found.note,
+        "tables": [asdict(table) for table in found.tables],
+    }
+
+
+def _lines(found: Verified) -> Iterator[tuple[str, ...]]:
+    for table in found.tables:
+        name = f"{found.source}.{table.table}"
+        verdict = "=" if not table.count else f"{table.count:,} differ"
+        yield name, "rows", f"{table.vendor.rows:,}", f"{table.here.rows:,}", verdict
+        for group, figure in _figures(table):
+            there, here = (_sum(side, group, figure) for side in (table.vendor, table.here))
+            label = " ".join(part for part in (figure, _GROUPS.get(group, group)) if part)
+            yield "", label, _figure(there), _figure(here), "=" if there == here else "NOT EQUAL"
+
+
+_GROUPS = {"false": "of conversions", "true": "of reversals"}
+
+
+def _figures(table: TableVerified) -> list[tuple[str, str]]:
+    sides = (table.vendor.sums, table.here.sums)
+    return sorted({(group, figure) for side in sides for group, sums in side.items() for figure in sums})
+
+
+def _sum(side: Side, group: str, figure: str) -> Decimal:
+    return Decimal(side.sums.get(group, {}).get(figure, "0"))
+
+
+def _figure(value: Decimal) -> str:
+    """A count as it is; money with its cents, and with all its decimals where there are more."""
+    if value == value.to_integral_value() and value.as_tuple().exponent == 0:
+        return f"{value:,}"
+    cents = value.quantize(Decimal("0.01"))
+    return f"{cents:,}" if cents == value else f"{value.normalize():,f}"
+
+
+def _sentences(found: Verified) -> Iterator[str]:
+    if found.note:
+        yield f"{found.note}."
+    for table in found.tables:
+        for one in table.differences[:SHOWN]:
+            yield f"{found.source}.{_said(one)}"
+        if table.count > SHOWN:
+            yield f"{found.source}.{table.table}: and {table.count - SHOWN:,} more"
+    if found.error is None:
+        days = str(found.start) if found.start == found.end else f"{found.start} .. {found.end}"
+        count = sum(table.count for table in found.tables)
+        verdict = "the warehouse says what the vendor says" if not count else f"{count:,} rows differ"
+        yield f"{found.source} {days}: {verdict}."
+
+
+def _said(one: Difference) -> str:
+    apart = f" ({', '.join(one.columns)})" if one.columns else ""
+    return f"{one.table} {one.key}: {one.what}{apart}"

@@ -1,0 +1,156 @@
+"""All sources and sends together, read from the live file, or from the published copy while a run holds that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines import settings
+from pipelines.health.source import SourceHealth, Tables
+from pipelines.health.source import look as look_at
+from pipelines.load import pipeline_for, restored
+from pipelines.publish import published_path
+from pipelines.sentences import understood
+from pipelines.vendors import Vendor
+from pipelines.warehouse import Warehouse
+from wire.errors import LockedError, SettingsError
+
+SENT = "sent"
+
+
+@dataclass(frozen=True)
+class SendHealth:
+    """One ledger of what was sent, in rows."""
+
+    target: str
+    sent: int = 0
+    rejected: int = 0
+    in_doubt: int = 0
+    last_sent: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The copy for readers; `behind` if a load was committed after it was made."""
+
+    path: Path
+    made: datetime
+    behind: bool
+
+
+@dataclass
+class Health:
+    """What is known at `at`. `read_from` is the file that was read; with a `note`, it is not the live one."""
+
+    warehouse: str
+    read_from: str
+    at: datetime
+    note: str | None = None
+    sources: list[SourceHealth] = field(default_factory=list)
+    sends: list[SendHealth] = field(default_factory=list)
+    published: Published | None = None
+
+
+def look(warehouse: Warehouse, vendors: Sequence[Vendor], folder: Path, first: date | None = None) -> Health:
+    """Looks at the vendors that were loaded, or have their settings; days from `first` on, if that is given.
+
+    dlt works in `folder`. SettingsError where there is no warehouse; LockedError where a run holds it, and there is
+    no published copy.
+    """
+    now = datetime.now(UTC)
+    with understood(), opened(warehouse) as (readable, note):
+        health = Health(str(warehouse), str(readable), now, note)
+        configured = {one.name for one in vendors if settings.is_configured(one.settings, one.name)}
+        for vendor in vendors:
+            found = _source(readable, vendor, folder, first, now.date())
+            if found is None and vendor.name in configured:
+                found = SourceHealth(vendor.name)
+            if found is not None:
+                found.expected = not configured or vendor.name in configured
+                health.sources.append(found)
+        health.sends = list(_sends(readable, folder))
+    health.published = _published(warehouse, health)
+    return health
+
+
+@contextmanager
+def opened(warehouse: Warehouse) -> Iterator[tuple[Warehouse, str | None]]:
+    """The warehouse to read, held still meanwhile; the copy while a run holds it, with a sentence that says so."""
+    if not warehouse.exists():
+        raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
+    if warehouse.destination != "duckdb":
+        yield warehouse, None
+        return
+    readable, note = warehouse, None
+    try:
+        connection = warehouse.reader()
+    except LockedError:
+        readable, note = _copy(warehouse)
+        connection = readable.reader()
+    with connection:
+        yield readable, note
+
+
+def _copy(warehouse: Warehouse) -> tuple[Warehouse, str]:
+    copy = published_path(warehouse)
+    if copy is None or not copy.exists():
+        raise LockedError(
+            f"A run holds {warehouse}, and there is no published copy to read instead; try again when it has ended."
+        )
+    made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+    return Warehouse(copy), (
+        f"A run holds {warehouse.path.name}: this is the published copy of {made:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def dataset_of(warehouse: Warehouse, dataset: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+    """A dlt pipeline that only reads a dataset, and the state that its loads left."""
+    pipeline = pipeline_for(dataset, warehouse.dlt_destination([dataset], read_only=True), folder)
+    return pipeline, restored(pipeline, dataset)
+
+
+def _source(
+    warehouse: Warehouse, vendor: Vendor, folder: Path, first: date | None, today: date
+) -> SourceHealth | None:
+    pipeline, state = dataset_of(warehouse, vendor.name, folder)
+    if not pipeline.default_schema_name:
+        return None
+    names = pipeline.default_schema.data_table_names(seen_data_only=True)
+    with pipeline.sql_client() as client:
+        return look_at(Tables(client, names), vendor, state, first, today)
+
+
+def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
+    """Every ledger there is: a table of the dataset `sent` with a send_key."""
+    pipeline, _ = dataset_of(warehouse, SENT, folder)
+    if not pipeline.default_schema_name:
+        return
+    schema = pipeline.default_schema
+    names = schema.data_table_names(seen_data_only=True)
+    with pipeline.sql_client() as client:
+        tables = Tables(client, names)
+        for name in tables.names:
+            if {"send_key", "status"} <= schema.tables[name]["columns"].keys():
+                rows = tables.ask("select status, count(*), max(sent_at) from {table} group by status", name)
+                counts = {status: int(count) for status, count, _ in rows}
+                last = max((at for status, _, at in rows if status == "sent"), default=None)
+                yield SendHealth(
+                    name.replace("_", ".", 1),
+                    counts.get("sent", 0),
+                    counts.get("rejected", 0),
+                    counts.get("in_doubt", 0),
+                    last and last.astimezone(UTC),
+                )
+
+
+def _published(warehouse: Warehouse, health: Health) -> Published | None:
+    path = published_path(warehouse)
+    if path is None or not path.exists():
+        return None
+    made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    loads = [one.last_load for one in health.sources if one.last_load is not None]
+    return Published(path, made, bool(loads) and max(loads) > made)

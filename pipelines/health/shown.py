@@ -1,0 +1,137 @@
+"""Health for a person, as tables that fit 80 columns, and for a program, as one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.health.look import Health
+from pipelines.health.problems import Limits, Problem, age, problems, stale
+from pipelines.health.source import SourceHealth
+
+# How wide lines may be where there is no terminal.
+PIPED = 100
+
+
+def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
+    """The sources in a table each their line, then a sentence for everything that wants one."""
+    with suppress(OSError, ValueError):
+        out = screen()
+        out.print(grid(_HEADS, (_line(one, health.at, bounds) for one in health.sources), right=range(3, 6)))
+        if health.sends:
+            heads = ("sent to", "sent", "rejected", "in doubt")
+            lines = [(s.target, f"{s.sent:,}", f"{s.rejected:,}", f"{s.in_doubt:,}") for s in health.sends]
+            out.print(grid(heads, lines, right=range(1, 4)))
+        if tables:
+            out.print(grid(_TABLE_HEADS, _tables(health), right=range(1, 2)))
+        for sentence in _sentences(health):
+            out.print(sentence, markup=False)
+        for problem in problems(health, bounds):
+            out.print(f"LOOK  {problem.text}", markup=False, style="yellow")
+
+
+def show_json(health: Health, bounds: Limits) -> None:
+    """Everything, as one document."""
+    write(json.dumps(fields(health, problems(health, bounds)), indent=2))
+
+
+def show_lines(health: Health) -> None:
+    """A JSON object a line for each table, as logs take them."""
+    for source in health.sources:
+        for table in source.tables:
+            write(json.dumps(asdict(table)))
+
+
+def write(text: str) -> None:
+    """A line on standard output, whoever has closed it."""
+    with suppress(OSError, ValueError):
+        sys.stdout.write(text + "\n")
+
+
+def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
+    """Plain values, for JSON: days and times in ISO 8601, UTC."""
+    document = _plain(asdict(health))
+    for source, told in zip(document["sources"], health.sources, strict=True):
+        if told.volume is not None:
+            source["volume"]["drop_pct"] = round(told.volume.drop_pct, 1)
+    return {**document, "problems": [one.fields() for one in found]}
+
+
+def screen() -> Any:
+    """Standard output: as wide as the terminal; 100 columns where it is none, so that a file can be read."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
+
+
+def grid(heads: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Any:
+    """A table; figures stand at the right, and what is too long for the screen is folded."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number in right else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+_HEADS = ("source", "last load", "through", "unread", "short", "set aside", "reversals late")
+_TABLE_HEADS = ("table", "rows", "newest day", "read through")
+
+
+def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...]:
+    if source.last_load is None:
+        loaded = "never"
+    else:
+        hours = (now - source.last_load).total_seconds() / 3600
+        loaded = f"{age(hours)} ago" + (" (!)" if stale(source, now, bounds.stale_hours) else "")
+    aside = f"{source.rejects.rows:,}" + (f" ({source.rejects.new:,} new)" if source.rejects.new else "")
+    late = next((one for one in source.lateness if one.what == "reversals"), None)
+    never, short = (f"{len(source.days(what))} d" for what in ("never", "short"))
+    has_days = any(stream.days.first for stream in source.streams)
+    return (
+        source.source,
+        loaded,
+        source.through or "",
+        never if has_days else "",
+        short if has_days else "",
+        aside,
+        f"{late.days_p50} d, most {late.days_p99_9} d" if late else "",
+    )
+
+
+def _tables(health: Health) -> Iterator[tuple[str, ...]]:
+    for source in health.sources:
+        for t in source.tables:
+            yield f"{t.dataset}.{t.table}", f"{t.rows:,}", t.newest or "", t.through or ""
+
+
+def _sentences(health: Health) -> Iterator[str]:
+    if health.note:
+        yield f"{health.note}."
+    for source in health.sources:
+        for reason, rows in source.rejects.reasons:
+            yield f"{source.source}: {rows:,} set aside: {reason}"
+    if health.published:
+        old = age((health.at - health.published.made).total_seconds() / 3600)
+        behind = "older than the last load" if health.published.behind else "as new as the warehouse"
+        yield f"Published for readers: {health.published.path} ({old} old, {behind})"
+    yield f"Warehouse: {health.warehouse}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return str(value) if isinstance(value, date | Path) else value

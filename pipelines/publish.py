@@ -1,0 +1,144 @@
+"""The published copy: a file of its own, for readers, replaced as a whole after each load.
+
+Readers of the copy never hold up a load, nor a load them: whoever has the old copy open goes on reading it. A copy
+that could not be finished leaves the one before it in place.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipelines import settings
+from pipelines.warehouse import DISK_FULL, Warehouse
+from wire.errors import ConversyncError, LockedError, SettingsError
+
+log = logging.getLogger("conversync")
+
+FOLDER = "published"
+OFF = "off"
+# ioctl(2) of file systems that can copy a file without its bytes (btrfs, XFS).
+FICLONE = 0x40049409
+
+
+def published_path(warehouse: Warehouse) -> Path | None:
+    """Where the copy goes: CONVERSYNC_PUBLISHED, `published` in config.toml, or `published/` beside the warehouse.
+
+    None where it is "off", and for destinations that are no file.
+    """
+    if warehouse.destination != "duckdb":
+        return None
+    given = settings.preference("published", "CONVERSYNC_PUBLISHED")
+    if given == OFF:
+        return None
+    path = settings.in_project(given) if given else warehouse.path.parent / FOLDER / warehouse.path.name
+    if path == warehouse.path:
+        raise SettingsError(
+            f"The published copy may not be the warehouse itself ({path}): name another file."
+        )
+    return path
+
+
+def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> Path | None:
+    """Replaces the published copy by the warehouse as it is; where it is now, or None where there is none.
+
+    `compact` writes every table anew and leaves out what deleted rows still take. Raises LockedError if another run,
+    or a session that writes, holds the warehouse for longer than `wait` seconds.
+    """
+    target = published_path(warehouse)
+    if target is None:
+        return None
+    if not warehouse.path.exists():
+        raise SettingsError(f"There is no warehouse {warehouse.path} to publish: run conversync load first.")
+    with warehouse.locked(wait) as folder:
+        with warehouse.held(wait, folder) as connection:
+            connection.execute("force checkpoint")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _replacing(target) as new:
+                (_compacted if compact else _copied)(warehouse.path, new)
+                shutil.copymode(warehouse.path, new)
+        except OSError as error:
+            raise _refusal(target, error) from error
+    return target
+
+
+def published_after(warehouse: Warehouse, wait: float) -> Path | None:
+    """`publish`; None too where another run came first, which publishes what both have loaded."""
+    try:
+        return publish(warehouse, wait=wait)
+    except LockedError as locked:
+        log.warning("Nothing was published: %s", locked)
+        return None
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A new file that takes the target's place if all goes well, and is gone if not; then both are on the disk."""
+    for left in target.parent.glob(f".{target.name}.*.new*"):
+        left.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
+    os.close(handle)
+    new = Path(name)
+    try:
+        yield new
+        _sync(new)
+        new.replace(target)
+        _sync(target.parent)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _copied(source: Path, new: Path) -> None:
+    """The file as it stands. DuckDB's own lock is respected: nobody can write to it meanwhile."""
+    with source.open("rb") as old, new.open("wb") as copy:
+        try:
+            fcntl.lockf(old, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"Somebody writes to {source}; close that session and run conversync publish."
+            ) from None
+        if source.with_name(source.name + ".wal").exists():
+            raise ConversyncError(
+                f"{source} has changes that are not in the file yet: run conversync publish again."
+            )
+        with suppress(OSError):
+            fcntl.ioctl(copy, FICLONE, old.fileno())
+            return
+        shutil.copyfileobj(old, copy, 1 << 24)
+
+
+def _compacted(source: Path, new: Path) -> None:
+    """Every table, view and comment, written anew."""
+    import duckdb
+
+    new.unlink()
+    with duckdb.connect() as connection:
+        for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name}{how}")
+        connection.execute("copy from database old to new")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _refusal(target: Path, error: OSError) -> ConversyncError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ConversyncError(f"The published copy {target} was left as it is. {DISK_FULL}")
+    return ConversyncError(
+        f"The published copy {target} cannot be written ({error.strerror}): give this user the right to, or name "
+        'another place as `published` in .dlt/config.toml ("off" for none).'
+    )

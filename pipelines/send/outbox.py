@@ -1,0 +1,159 @@
+"""The outbox: any table, view or SELECT of the warehouse with a `send_key`, one row a thing to send.
+
+A name without a dot that has a file `<name>_to_<vendor>.sql` beside this one is that query: `--from besitos`.
+Whatever is wrong with the outbox as a whole is told before anything is sent: columns that the target does not
+know or misses, a send_key that is null or stands twice. Without its key a row could never be known as sent, so one such
+row refuses the whole outbox.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from destinations.target import Row, Target
+from pipelines.send.options import setting
+from pipelines.send.records import plain
+from wire.errors import SettingsError
+from wire.strictjson import dumps
+
+KEY = "send_key"
+_QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
+_NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
+_BATCH = 5_000
+# For the ready-made queries: the table that knows the players (user_key, subid, tested_user_external_id), or
+# `user_id` ...
+PLAYER_IDS = "main.player_ids"
+# ... and what the conversion is called in Optibase.
+CONVERSION_ID = "besitos"
+
+
+class Entry(NamedTuple):
+    """One row of the outbox, its key among its values. `content` is JSON without key and nulls; `hash` tells it apart."""
+
+    send_key: str
+    row: Row
+    content: str
+    hash: str
+
+
+def ready_made(vendor: str) -> dict[str, Path]:
+    """The queries that stand beside this file for a vendor, by name."""
+    files = sorted(Path(__file__).parent.glob(f"*_to_{vendor}.sql"))
+    return {file.stem.removesuffix(f"_to_{vendor}"): file for file in files}
+
+
+def query_for(outbox: str | None, target: Target) -> str:
+    """The SELECT that `--from`, or the setting, means; SettingsError where it means nothing."""
+    vendor = target.name.partition(".")[0]
+    queries = ready_made(vendor)
+    if not outbox:
+        known = f", or one of {', '.join(queries)}" if queries else ""
+        raise SettingsError(
+            f"{target.name} has no outbox: name a table, view or query with --from{known}; or write it into "
+            f"[send.{target.name}] query in .dlt/config.toml."
+        )
+    if outbox in queries:
+        return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name))
+    if _QUERY.match(outbox):
+        return outbox.strip().rstrip(";")
+    if not _NAME.fullmatch(outbox):
+        raise SettingsError(f'"{outbox}" is neither a table (dataset.table) nor a query (select ...).')
+    return "select * from " + ".".join(f'"{part}"' for part in outbox.split("."))  # noqa: S608 - what was asked for
+
+
+def _mapping(target: str) -> dict[str, str]:
+    """What the ready-made queries leave open: who a player is to the vendor, and Optibase's id of the conversion."""
+    table = setting(target, "send_player_ids") or PLAYER_IDS
+    conversion = setting(target, "send_conversion_id") or CONVERSION_ID
+    names = {"conversion_id": conversion.replace("'", "''")}
+    if table == "user_id":
+        return names | {"player_ids": "", "subid": "wall.user_id", "external_id": "wall.user_id"}
+    if not _NAME.fullmatch(table):
+        raise SettingsError(f'send_player_ids is "{table}", but must be a table, or user_id.')
+    join = f"inner join {table} as player on wall.user_key = lower(player.user_key)"
+    names |= {"subid": "player.subid", "external_id": "player.tested_user_external_id"}
+    return names | {"player_ids": join}
+
+
+@contextmanager
+def entries(client: Any, query: str, target: Target) -> Iterator[Iterator[Entry]]:
+    """The rows, in the query's order, read as they are taken; SettingsError for anything wrong with the outbox.
+
+    `client` is an open sql_client of dlt's. The session may write nothing: a query is only ever read.
+    """
+    from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+
+    try:
+        with client.execute_query(query) as cursor:
+            names = [str(column[0]).lower() for column in cursor.description]
+            _check_columns(names, target)
+            yield _entries(cursor, names, target)
+    except (DatabaseException, DatabaseUndefinedRelation) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}") from error
+
+
+def _check_columns(names: Sequence[str], target: Target) -> None:
+    known = {column.name for column in target.columns} | {KEY}
+    twice = sorted({name for name in names if names.count(name) > 1})
+    unknown = [name for name in names if name not in known]
+    required = [KEY, *(column.name for column in target.columns if column.required)]
+    missing = [name for name in required if name not in names]
+    complaints = (
+        ("columns that stand twice", twice),
+        ("columns that it does not know", unknown),
+        ("not the columns that it needs", missing),
+    )
+    wrong = [f"{what}: {', '.join(found)}" for what, found in complaints if found]
+    if wrong:
+        raise SettingsError(
+            f"The outbox of {target.name} has {'; '.join(wrong)}. Nothing was sent. "
+            f"It takes {', '.join([KEY, *(column.name for column in target.columns)])}."
+        )
+
+
+def _entries(cursor: Any, names: Sequence[str], target: Target) -> Iterator[Entry]:
+    place, seen = names.index(KEY), set[str]()
+    while batch := cursor.fetchmany(_BATCH):
+        for values in batch:
+            key = _key(values[place], target)
+            if key in seen:
+                raise SettingsError(
+                    f'The outbox of {target.name} has the {KEY} "{key}" more than once. Nothing was sent.'
+                )
+            seen.add(key)
+            row = {name: value for name, value in zip(names, values, strict=True) if name != KEY}
+            content = content_of(row)
+            yield Entry(key, {**row, KEY: key}, content, hashlib.sha256(content.encode()).hexdigest()[:32])
+
+
+def _key(value: Any, target: Target) -> str:
+    if value is None or value == "" or isinstance(value, float):
+        what = f"of {value!r}" if isinstance(value, float) else "that is empty"
+        raise SettingsError(
+            f"The outbox of {target.name} has a row with a {KEY} {what}: it could not be told whether it was "
+            "sent. Nothing was sent. Give every row a text or a whole number as its key."
+        )
+    return str(value)
+
+
+def content_of(row: Row) -> str:
+    """Canonical JSON: sorted, without nulls, and 1.50 the same as 1.5, so that only what differs is a change."""
+    values = {name: _canonical(value) for name, value in sorted(row.items()) if value is not None}
+    try:
+        return dumps(values).decode()
+    except (ValueError, TypeError, OverflowError):
+        return dumps({name: str(value) for name, value in values.items()}).decode()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return Decimal(f"{value.normalize():f}")
+    return plain(value)

@@ -1,0 +1,59 @@
+"""What is known of one row that was sent, or was to be: the line of the journal and of the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal, NamedTuple
+
+Status = Literal["sent", "rejected", "in_doubt"]
+
+
+class Known(NamedTuple):
+    """The part that decides whether a row goes again. `sent_at` is ISO text in UTC: it sorts as time does."""
+
+    status: Status
+    content_hash: str
+    sent_at: str
+    first_sent_at: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row's outcome, as journal and ledger hold it.
+
+    `content` and `answer` are JSON texts. `tables` is what follows for other tables, as JSON; the ledger lacks it.
+    `attempts` counts the requests for this content.
+    """
+
+    send_key: str
+    status: Status
+    reason: str | None
+    response_code: int | None
+    attempts: int
+    content_hash: str
+    content: str
+    answer: str
+    first_sent_at: str
+    sent_at: str
+    tables: str = "{}"
+
+
+def newer(one: Known, other: Known) -> bool:
+    """Whether `one` is the later truth of the two; of two at the same moment, what was sent."""
+    return (one.sent_at, one.status == "sent") > (other.sent_at, other.status == "sent")
+
+
+def moment(value: datetime | None = None) -> str:
+    """ISO text in UTC with microseconds, of now if nothing is given. A time without zone is UTC."""
+    value = value or datetime.now(UTC)
+    value = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def plain(value: object) -> object:
+    """A value that is the same text whatever zone a session had."""
+    if isinstance(value, datetime):
+        return moment(value)
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,296 @@
+"""`conversync send`: the books brought together, a plan, the requests, and the outcomes loaded into the ledger.
+
+One lock a target for the whole of it; the warehouse's own is held only while the outbox and the ledger are read, and
+while outcomes are loaded. Whenever a send ends, the journal knows what came of every request, and the next send
+goes on from there.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from destinations.target import Target
+from pipelines import settings as configured
+from pipelines.load import PARTIAL, pipeline_for
+from pipelines.send import ledger, outbox
+from pipelines.send.journal import Journal, journal_path
+from pipelines.send.options import Options
+from pipelines.send.plan import Books, Plan, planned
+from pipelines.send.records import Known, Record, newer
+from pipelines.send.sender import Sender, Sent
+from pipelines.sentences import understood
+from pipelines.warehouse import POLL, Warehouse
+from wire.errors import LockedError, SettingsError
+
+# What was sent is loaded even where another run holds the warehouse for a moment; else the next send loads it.
+PATIENCE = 60.0
+
+
+@dataclass
+class SendReport:
+    """What a send came to. With an `error`, what `sent` holds is true all the same."""
+
+    target: str
+    plan: Plan
+    sent: Sent = field(default_factory=Sent)
+    error: BaseException | None = None
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        if self.error is not None:
+            return getattr(self.error, "exit_code", 1)
+        return PARTIAL if self.sent.rejected or self.sent.in_doubt else 0
+
+
+@dataclass(frozen=True)
+class _Mending:
+    """What journal and ledger must take from each other; `known` is what both know together."""
+
+    known: dict[str, Known]
+    to_journal: list[str]
+    to_ledger: list[str]
+    doubts: list[Record]
+
+
+def send(
+    warehouse: Warehouse,
+    target: Target,
+    options: Options,
+    show: Callable[[Plan], None],
+    tell: Callable[[int], None],
+    wait: float = 0,
+) -> SendReport:
+    """Sends what is due. `show` sees the plan before the first request, `tell` hears how many rows are through.
+
+    Raises, before any request: SettingsError, LockedError (another send of this target, or a run that holds the
+    warehouse for longer than `wait` seconds). Everything else is the report's `error`; a signal passes, once all is
+    in the journal.
+    """
+    if not options.enabled:
+        raise SettingsError(
+            f"Sending is switched off (send_enabled = false): nothing was sent to {target.name}."
+        )
+    settings, query = _asked(warehouse, target, options)
+    started = time.monotonic()
+    with understood(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
+        with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
+            books = _mend(client, target, journal)
+            plan = _plan(client, query, target, settings, books, journal, options)
+        _load(warehouse, target, journal, wait)
+        show(plan)
+        report = SendReport(target.name, plan)
+        try:
+            _send(target, settings, journal, options, report, tell)
+        finally:
+            _finish(warehouse, target, journal, max(wait, PATIENCE), report)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
+    """The plan that `send` would make now. No request, no lock, and nothing is written, to no journal and no ledger."""
+    settings, query = _asked(warehouse, target, options)
+    path = journal_path(warehouse)
+    with (
+        understood(),
+        tempfile.TemporaryDirectory() as folder,
+        Journal(path, target.name, read_only=True) as journal,
+        _session(warehouse, Path(folder), 0) as client,
+    ):
+        mending = _compare(ledger.states(client, target), journal)
+        return _plan(client, query, target, settings, mending, journal, options)
+
+
+def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any, str]:
+    """The target's settings and the query; SettingsError for whatever is missing."""
+    settings = configured.resolve(target.settings, target.name.partition(".")[0])
+    query = outbox.query_for(options.outbox, target)
+    if not warehouse.exists():
+        raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
+    return settings, query
+
+
+@contextmanager
+def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[None]:
+    """One send of a target at a time. The lock is the kernel's, and ends with the process."""
+    path = warehouse.home / f"send-{warehouse.lock_path.stem}-{target.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a+")
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+            raise
+        raise SettingsError(
+            f"The folder {path.parent} cannot be written ({error.strerror}), and without a journal nothing is sent: "
+            "give this user the right to."
+        ) from None
+    deadline = time.monotonic() + wait
+    with handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= deadline:
+                    raise LockedError(
+                        f"Another send to {target.name} is at work; try again when it has ended, or wait for it "
+                        "with --wait 30m."
+                    ) from None
+                time.sleep(POLL)
+        yield
+
+
+def _journal(warehouse: Warehouse, target: Target) -> Journal:
+    return Journal(journal_path(warehouse), target.name)
+
+
+@contextmanager
+def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
+    """An open sql_client that may only read; it waits for somebody who has the file open."""
+    # Of DuckDB's dataset main, so that a table without a dataset is found there.
+    dataset = "main" if warehouse.destination == "duckdb" else ledger.DATASET
+    destination = warehouse.dlt_destination([ledger.DATASET], read_only=True)
+    client = pipeline_for(dataset, destination, folder).sql_client()
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            with understood():
+                client.open_connection()
+            break
+        except LockedError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(POLL)
+    try:
+        yield client
+    finally:
+        client.close_connection()
+
+
+def _compare(of_ledger: dict[str, Known], journal: Journal) -> _Mending:
+    """Journal and ledger beside each other; where they disagree, the later one is right."""
+    of_journal = journal.states()
+    known = dict(of_ledger)
+    to_ledger, to_journal = [], []
+    for key, (state, loaded) in of_journal.items():
+        other = of_ledger.get(key)
+        if other is None or newer(state, other):
+            known[key] = state
+            if loaded:
+                to_ledger.append(key)
+        elif newer(other, state):
+            to_journal.append(key)
+    to_journal += [key for key in of_ledger if key not in of_journal]
+    doubts = journal.intents()
+    for one in doubts:
+        known[one.send_key] = Known(
+            "in_doubt", one.content_hash, one.sent_at, one.first_sent_at, one.attempts
+        )
+    return _Mending(known, to_journal, to_ledger, doubts)
+
+
+def _mend(client: Any, target: Target, journal: Journal) -> _Mending:
+    """Brings the journal up to what both know; what the ledger lacks stands in it as not loaded."""
+    mending = _compare(ledger.states(client, target), journal)
+    journal.fill(ledger.records(client, target, mending.to_journal))
+    journal.unload(mending.to_ledger)
+    for doubt in mending.doubts:
+        journal.conclude(doubt)
+    return mending
+
+
+def _plan(
+    client: Any,
+    query: str,
+    target: Target,
+    settings: Any,
+    mending: _Mending,
+    journal: Journal,
+    options: Options,
+) -> Plan:
+    tables = ledger.known_rows(client, target.reads)
+    books = Books(mending.known, _answers(client, target, mending, journal))
+    with outbox.entries(client, query, target) as rows:
+        plan = planned(rows, target, settings, books, options, tables)
+    plan.notes += list(_notes(target, mending, journal))
+    return plan
+
+
+def _answers(client: Any, target: Target, mending: _Mending, journal: Journal) -> Callable[[str], str]:
+    """What the journal has; for a dry run also what only the ledger has, which a send would have filled in."""
+    keys = mending.to_journal if journal.read_only else []
+    missing = {one.send_key: one.answer for one in ledger.records(client, target, keys)}
+    return lambda key: missing.get(key) or journal.answer(key)
+
+
+def _notes(target: Target, mending: _Mending, journal: Journal) -> Iterator[str]:
+    """What a person should know of the books."""
+    table = f"{ledger.DATASET}.{ledger.table_of(target)}"
+    if mending.to_ledger:
+        yield (
+            f"{table} lacks {len(mending.to_ledger):,} outcomes that it once had, as after a restored backup; "
+            "the journal knows them, and nothing of it is sent again"
+        )
+    if journal.is_new and mending.to_journal:
+        yield f"there was no journal; it is filled with the {len(mending.to_journal):,} rows of {table}"
+    elif mending.to_journal:
+        yield f"{len(mending.to_journal):,} outcomes of {table} were new to this machine's journal"
+    if mending.doubts:
+        yield f"{len(mending.doubts):,} requests were on their way when the last send ended: they are in doubt"
+
+
+def _send(
+    target: Target,
+    settings: Any,
+    journal: Journal,
+    options: Options,
+    report: SendReport,
+    tell: Callable[[int], None],
+) -> None:
+    if not report.plan.rows:
+        return
+    with target.client(settings) as client:
+        sender = Sender(target, settings, client, journal, options)
+        report.sent = sender.result
+        try:
+            sender.run(report.plan.rows, tell)
+        except Exception as error:  # noqa: BLE001 - the outcomes are loaded all the same; it is reported
+            report.error = error
+
+
+def _finish(warehouse: Warehouse, target: Target, journal: Journal, wait: float, report: SendReport) -> None:
+    """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
+    try:
+        with understood():
+            for doubt in journal.intents():
+                journal.conclude(doubt)
+                report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
+            _load(warehouse, target, journal, wait)
+    except LockedError as error:
+        report.error = report.error or LockedError(
+            f"{error} All is in the journal; the next send loads it into {ledger.DATASET}.{ledger.table_of(target)}."
+        )
+    except Exception as error:  # noqa: BLE001 - what ended the send is graver; the journal has it all
+        report.error = report.error or error
+
+
+def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -> None:
+    """Loads what the ledger does not have yet."""
+    outcomes = journal.unloaded()
+    if not outcomes:
+        return
+    with warehouse.locked(wait) as folder:
+        destination = warehouse.dlt_destination([ledger.DATASET])
+        with warehouse.held(wait, folder):
+            ledger.load(destination, folder, target, outcomes)
+    journal.loaded(outcomes)

@@ -1,0 +1,104 @@
+"""The command's build: with few vendors, without what it needs, and when something is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+import pytest
+
+from pipelines import build as building
+from pipelines.build import build
+from pipelines.warehouse import Warehouse
+from sandbox import Sandbox
+from tests.dbt.nights import Story, ask, environment, marts, small_world
+from wire.errors import LockedError, SettingsError
+
+
+@pytest.fixture(scope="module")
+def offerwall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse with nothing but Besitos, built with all tests."""
+    path = tmp_path_factory.mktemp("offerwall") / "warehouse.duckdb"
+    with environment({"HOME": str(path.parent)}), Sandbox(small_world()) as sandbox:
+        Story(sandbox, path).night(20, ("besitos",))
+        report = build(path, unit_tests=True)
+    assert report.failures == []
+    assert report.skipped == 0
+    return path
+
+
+def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> None:
+    """With Besitos alone everything is built and tested, the arithmetic too; the others' rows are just not there."""
+    assert ask(offerwall, "select distinct vendor from marts.conversions") == [("besitos",)]
+    assert ask(offerwall, "select distinct outcome from marts.reconciliation") == [("missing in tracker",)]
+    rows = marts(offerwall)
+    assert not rows["sms_funnel"]
+    assert not rows["goal_catalogue"]
+    types = ask(
+        offerwall,
+        """select column_name, data_type from duckdb_columns()
+        where table_name = 'sms_funnel' and column_name in ('day', 'start_count', 'average_seconds')
+        order by 1""",
+    )
+    assert types == [("average_seconds", "DOUBLE"), ("day", "DATE"), ("start_count", "BIGINT")]
+
+
+def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path) -> None:
+    """A report says in words which promise is broken, and costs exit 1."""
+    with duckdb.connect(str(offerwall)) as connection:
+        connection.execute(
+            "update marts.conversions set net_revenue = net_revenue + 1 "
+            "where conversion_id = (select min(conversion_id) from marts.conversions)"
+        )
+    report = build(offerwall, select="assert_gross_less_reversed_is_net")
+    assert (report.tests_failed, report.exit_code) == (1, 1)
+    [sentence] = report.failures
+    assert sentence == (
+        "The test assert_gross_less_reversed_is_net failed (1 rows). "
+        "On every row what was earned, less what was taken back, is what is left."
+    )
+
+
+def test_build_waits_for_nobody_it_was_not_told_to(offerwall: Path) -> None:
+    """Another run, or a reader of the file, makes it stop with the sentence of a locked warehouse."""
+    with Warehouse(offerwall).locked(), pytest.raises(LockedError, match="Another run holds"):
+        build(offerwall)
+    reads = (
+        f"import duckdb; c = duckdb.connect({str(offerwall)!r}, read_only=True); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", reads], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout
+        reader.stdout.readline()
+        with pytest.raises(LockedError, match="Somebody has"):
+            build(offerwall)
+        reader.communicate("\n")
+
+
+def test_without_dbt_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Who installed without the extra reads what to install."""
+
+    def missing(name: str) -> NoReturn:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(building, "version", missing)
+    with pytest.raises(SettingsError, match=r'pip install "conversync\[dbt\]"'):
+        build(tmp_path / "warehouse.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("warehouse", "run conversync load first"), ("marts", "may not be called")]
+)
+def test_a_file_that_cannot_be_built_on_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    """Nothing is created where nothing was loaded, and no file is called as a schema."""
+    path = tmp_path / f"{name}.duckdb"
+    if name == "marts":
+        duckdb.connect(str(path)).close()
+    with pytest.raises(SettingsError, match=words):
+        build(path)
+    assert path.exists() == (name == "marts")

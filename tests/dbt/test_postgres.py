@@ -1,0 +1,90 @@
+"""The same project on a real PostgreSQL, over tables that dlt loaded there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.build import project
+from sandbox import Sandbox
+from tests.dbt.cluster import Cluster, binary, cluster
+from tests.dbt.nights import Story, environment, small_world
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here"),
+]
+MARTS = (
+    "conversions",
+    "conversions_daily",
+    "offer_performance",
+    "reversal_cohorts",
+    "reversal_lookback",
+    "reconciliation",
+    "sms_funnel",
+    "goal_catalogue",
+    "readings",
+)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Cluster]:
+    """A cluster of its own."""
+    with cluster() as running:
+        yield running
+
+
+def dbt(database: Cluster, folder: Path, *options: str) -> None:
+    """dbt on Postgres, as a person would run it; it must end well."""
+    ours = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DBT_VERSION_CHECK": "false"}
+    place = ("--target", "postgres", "--project-dir", str(project()), "--profiles-dir", str(project()))
+    ended = subprocess.run(
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *options, *place],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **ours, **database.settings},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def marts(database: Cluster) -> dict[str, Counter[tuple[Any, ...]]]:
+    """Every mart as its rows."""
+    return {name: Counter(database.ask(f"select * from marts.{name}")) for name in MARTS}
+
+
+def test_postgres_builds_the_same_marts(database: Cluster, tmp_path: Path) -> None:
+    """Loaded and built night by night it adds up to the books, equals its full refresh, and never blocks a load."""
+    credentials = {"DESTINATION__POSTGRES__CREDENTIALS": database.url, "HOME": str(tmp_path)}
+    with environment(credentials), Sandbox(small_world()) as sandbox:
+        story = Story(sandbox, tmp_path / "warehouse.duckdb", "postgres", credentials)
+        story.night(25)
+        dbt(database, tmp_path, "build")
+        story.night(38)
+        dbt(database, tmp_path, "build")
+        incremental = marts(database)
+        dbt(database, tmp_path, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+        assert incremental == marts(database)
+        wall, tracker = sandbox.besitos.oracle.totals(), sandbox.keitaro.oracle.revenue_by_tid()
+    figures = database.ask(
+        "select vendor, sum(gross_revenue), sum(net_revenue) from marts.conversions group by vendor order by vendor"
+    )
+    assert figures[0] == ("besitos", wall.gross_payout, wall.net_payout)
+    assert figures[1][:2] == ("keitaro", sum(tracker.values(), Decimal(0)))
+    [[silent]] = database.ask(
+        """select count(*) from pg_attribute as a
+        inner join pg_class as c on a.attrelid = c.oid inner join pg_namespace as n on c.relnamespace = n.oid
+        where n.nspname in ('staging', 'intermediate', 'marts') and c.relkind in ('r', 'v') and a.attnum > 0
+        and not a.attisdropped and col_description(a.attrelid, a.attnum) is null"""
+    )
+    assert silent == 0

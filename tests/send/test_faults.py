@@ -1,0 +1,187 @@
+"""X01 to X06: what goes wrong on the way is waited out, sent again where that is harmless, or known to be in doubt."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sandbox import Fault
+from tests.send.receiver import ENDPOINT, POSTBACK
+from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from wire.errors import CredentialsError, UnavailableError, UntrustedAnswerError
+
+
+def of_user(number: int) -> dict[str, str]:
+    return {"testedUserExternalId": f"user-{number}"}
+
+
+def test_x05_a_401_in_the_middle_stops_all_and_rejects_none(house: House) -> None:
+    """What was sent before it is known as sent; with the credentials renewed the others follow, once each."""
+    house.outbox(OPTIBASE, users(200))
+    seen = []
+
+    def later(_: object) -> bool:
+        seen.append(1)
+        return len(seen) > 60
+
+    fault = house.server.faults.add(Fault(path=ENDPOINT, status=401, where=later))
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, type(report.error)) == (5, CredentialsError)
+    assert 1 <= fault.delivered <= 8
+    assert len(house.asked()) <= 60 + 8
+    assert (report.sent.rejected, report.sent.in_doubt) == ({}, {})
+    assert set(house.statuses(OPTIBASE).values()) == {"sent"}
+    assert len(house.statuses(OPTIBASE)) == len(house.receiver.taken) == 60
+    house.server.faults.clear()
+    assert house.send(OPTIBASE).sent.sent == 140
+    assert (
+        len({one["testedUserExternalId"] for one in house.receiver.taken}) == len(house.receiver.taken) == 200
+    )
+
+
+@pytest.mark.parametrize("target", [OPTIBASE, KEITARO])
+@pytest.mark.parametrize("status", [429, 503])
+def test_x06_a_vendor_that_turns_us_away_is_waited_for(house: House, target: str, status: int) -> None:
+    """For as long as it asks for; each row arrives once, and none is in doubt."""
+    house.outbox(target, users(20) if target == OPTIBASE else sales(20))
+    fault = house.server.faults.add(Fault(status=status, headers={"Retry-After": "1"}, times=3))
+    began = time.monotonic()
+    report = house.send(target)
+    assert (report.exit_code, report.sent.sent, fault.delivered) == (0, 20, 3), report.error
+    assert time.monotonic() - began >= 1
+    assert len(house.receiver.taken) == 20
+    for turned_away in [one for one in house.asked() if one.fault]:
+        times = [
+            one.time
+            for one in house.asked()
+            if (one.target, one.body) == (turned_away.target, turned_away.body)
+        ]
+        assert times[1] - times[0] >= 1
+
+
+def test_x06_a_500_that_is_harmless_to_repeat_is_waited_out(house: House) -> None:
+    house.outbox(KEITARO, sales(10))
+    fault = house.server.faults.add(Fault(path=POSTBACK, status=500, times=4))
+    report = house.send(KEITARO)
+    assert (report.exit_code, report.sent.sent, fault.delivered) == (0, 10, 4)
+    assert len(house.receiver.conversions) == 10
+
+
+def test_x06_a_500_may_have_counted_where_a_repeat_would(house: House) -> None:
+    """A conversion that the vendor failed at is in doubt there, and not sent again."""
+    house.outbox(OPTIBASE, users(10))
+    fault = house.server.faults.add(Fault(path=ENDPOINT, status=500, json=of_user(4)))
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, report.sent.sent, list(report.sent.in_doubt)) == (3, 9, ["k4"])
+    assert fault.delivered == 1
+
+
+def test_x06_a_vendor_that_stays_away_ends_the_send(house: House) -> None:
+    """After the budget, with exit code 6; nothing is rejected, and the next send goes on."""
+    house.settings["HTTP_BUDGET"] = "1"
+    house.outbox(KEITARO, sales(10))
+    fault = house.server.faults.add(Fault(path=POSTBACK, status=503))
+    report = house.send(KEITARO)
+    assert (report.exit_code, type(report.error)) == (6, UnavailableError)
+    assert fault.delivered >= 2
+    assert (report.sent.rejected, report.sent.in_doubt) == ({}, {})
+    house.server.faults.clear()
+    assert house.send(KEITARO).sent.sent == 10
+
+
+@pytest.mark.parametrize("how", ["reset", "silence"])
+def test_x02_taken_and_unheard_keitaro_is_sent_again(
+    house: House, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tracker knows the tid: one conversion, and nobody need look."""
+    impatient(monkeypatch)
+    house.outbox(KEITARO, sales(10))
+    fault = house.server.faults.add(lost_answer(how, query={"tid": "t3"}))
+    report = house.send(KEITARO)
+    assert (report.exit_code, report.sent.sent, report.sent.in_doubt) == (0, 10, {})
+    assert fault.delivered == 1
+    assert [one["tid"] for one in house.receiver.taken].count("t3") == 2
+    assert len(house.receiver.conversions) == 10
+    assert house.ledger(KEITARO)["k3"] == ("sent", 200, 2)
+
+
+@pytest.mark.parametrize("how", ["reset", "silence"])
+def test_x02_taken_and_unheard_optibase_is_in_doubt(
+    house: House, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is listed, and stays until a person says that it may be sent again."""
+    impatient(monkeypatch)
+    house.outbox(OPTIBASE, users(10))
+    fault = house.server.faults.add(lost_answer(how, json=of_user(3)))
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, report.sent.sent, list(report.sent.in_doubt), fault.delivered) == (
+        3,
+        9,
+        ["k3"],
+        1,
+    )
+    assert house.query("select send_key from sent.optibase_conversions where status = 'in_doubt'") == [
+        ("k3",)
+    ]
+    again = house.send(OPTIBASE)
+    assert (again.exit_code, again.plan.in_doubt, again.sent.requests) == (0, ["k3"], 0)
+    assert len(house.receiver.taken) == 10
+    assert house.send(OPTIBASE, resend_in_doubt=True).sent.sent == 1
+    assert house.ledger(OPTIBASE)["k3"] == ("sent", 200, 2)
+
+
+def test_x02_a_row_that_the_vendor_always_breaks_off_delays_nobody(house: House) -> None:
+    """Also where a repeat is harmless: after five attempts the others are through, and it is in doubt."""
+    house.outbox(KEITARO, sales(10))
+    fault = house.server.faults.add(Fault(path=POSTBACK, query={"tid": "t3"}, status=500))
+    report = house.send(KEITARO)
+    assert (report.exit_code, report.sent.sent, list(report.sent.in_doubt)) == (3, 9, ["k3"])
+    assert fault.delivered == 5
+    house.server.faults.clear()
+    assert house.send(KEITARO).sent.sent == 1
+
+
+def test_x03_what_the_vendor_has_already_is_sent(house: House) -> None:
+    """409 means so."""
+    house.outbox(OPTIBASE, users(3))
+    fault = house.server.faults.add(
+        Fault(path=ENDPOINT, status=409, body=b'{"error": "duplicate"}', json=of_user(1))
+    )
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, report.sent.sent, fault.delivered) == (0, 3, 1)
+
+
+def test_x12_a_redirect_is_not_followed(house: House) -> None:
+    """Nor is a login page believed: what cannot be told is in doubt, and soon the send stops."""
+    house.outbox(OPTIBASE, users(100))
+    fault = house.server.faults.add(Fault(path=ENDPOINT, redirect=f"{house.server.url}/elsewhere"))
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, type(report.error)) == (6, UntrustedAnswerError)
+    assert fault.delivered == len(house.asked()) == len(report.sent.in_doubt) < 20
+    assert not house.receiver.taken
+    assert not [one for one in house.asked() if "elsewhere" in one.path]
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that wait half a second for an answer."""
+    import dataclasses
+
+    from destinations import keitaro, optibase
+    from wire.client import Limits
+
+    for module in (keitaro, optibase):
+
+        def quick(*, http_budget: float) -> Limits:
+            return dataclasses.replace(
+                Limits(), http_budget=http_budget, read_timeout=0.5, request_deadline=1.0
+            )
+
+        monkeypatch.setattr(module, "Limits", quick)
+
+
+def lost_answer(how: str, **which: dict[str, str]) -> Fault:
+    """The request is taken, and its answer is lost."""
+    if how == "reset":
+        return Fault(reset_after=0, times=1, **which)  # type: ignore[arg-type]
+    return Fault(stall_after=0, times=1, **which)  # type: ignore[arg-type]

@@ -1,0 +1,147 @@
+"""What was sent beside what the vendor's own tables say arrived; and the ready-made queries for Besitos."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from pipelines.reconcile import reconcile
+from pipelines.warehouse import Warehouse
+from tests.send.support import KEITARO, OPTIBASE, House, sales
+from wire.errors import SettingsError
+
+TRACKER = (
+    "create schema if not exists keitaro; create or replace table keitaro.conversions "
+    "(sub_id varchar, tid varchar, status varchar, revenue decimal(18, 6), currency varchar)"
+)
+WALL = (
+    "create schema if not exists besitos; create or replace table besitos.conversions as select * from (values "
+    "(1, 'Ann', 'ann', 10.0::decimal(18, 6), 10.0::decimal(18, 6), 1.0, null, false, false, false), "
+    "(2, 'Ann', 'ann', 10.0, 4.0, 1.0, 0.6, true, false, false), "
+    "(3, 'bob', 'bob', 10.0, 0.0, 1.0, 1.0, true, false, false), "
+    "(4, 'bob', 'bob', 10.0, 10.0, 1.0, 1.0, true, false, true), "
+    "(5, 'eve', 'eve', 10.0, 10.0, 1.0, null, false, false, false), "
+    "(6, 'bob', 'bob', null, 0.0, null, 1.0, true, true, false)) "
+    "as t(transaction_id, user_id, user_key, payout, net_payout, reward, reversed_reward, is_reversed, is_orphan, "
+    "reversal_payout_unknown), (select now() as occurred_at)"
+)
+PLAYERS = (
+    "create or replace table main.player_ids as select * from (values ('ANN', 'c-ann', 'x-ann'), "
+    "('bob', 'c-bob', 'x-bob'), ('eve', null, null)) as t(user_key, subid, tested_user_external_id)"
+)
+
+
+def tracker(house: House, rows: list[tuple[object, ...]]) -> None:
+    house.change(TRACKER)
+    house.change("insert into keitaro.conversions values (?, ?, ?, ?, ?)", rows)
+
+
+def test_no_difference(house: House) -> None:
+    """Also where the tracker writes a newer word for the status, or has conversions that others sent."""
+    house.outbox(KEITARO, sales(2))
+    house.send(KEITARO)
+    there = [
+        ("click-0", "t0", "sale", Decimal("1.5"), "USD"),
+        ("click-1", "t1", "deposit", Decimal("1.5"), "USD"),
+    ]
+    tracker(house, [*there, ("another", "t9", "sale", Decimal(7), "USD")])
+    found = reconcile(Warehouse(house.path), "keitaro")
+    assert (found.sent, found.agree, found.differences, found.exit_code) == (2, 2, [], 0)
+    assert "1 conversions of the tracker are not ours" in found.notes[0]
+    done = house.command("reconcile", "keitaro")
+    assert (done.code, "2 there as sent" in done.out) == (0, True)
+
+
+def test_every_difference_is_named(house: House) -> None:
+    """Missing there, missing here, status, amount and currency apart."""
+    house.outbox(KEITARO, [*sales(5), ("bad", "click-bad", "sale", "1", "USD", "t-bad")])
+    house.receiver.poisoned = lambda query: query["subid"] == "click-bad"
+    house.send(KEITARO)
+    one = Decimal("1.5")
+    tracker(
+        house,
+        [
+            ("click-1", "t1", "rejected", one, "USD"),
+            ("click-2", "t2", "sale", Decimal("1.4"), "USD"),
+            ("click-3", "t3", "sale", one, "EUR"),
+            ("click-4", "t4", "sale", one, "USD"),
+            ("click-bad", "t-bad", "sale", Decimal(1), "USD"),
+        ],
+    )
+    found = reconcile(Warehouse(house.path), "keitaro")
+    assert {(one.send_key, one.what) for one in found.differences} == {
+        ("k0", "missing there"),
+        ("k1", "status"),
+        ("k2", "amount"),
+        ("k3", "currency"),
+        ("bad", "missing here"),
+    }
+    assert (found.sent, found.agree, found.exit_code) == (5, 1, 3)
+    assert house.command("reconcile", "keitaro", "--log-format", "json").code == 3
+
+
+def test_infobip_proves_what_its_counts_can(house: House) -> None:
+    """So many users must have passed a start tag as we told of; of other tags it tells nothing."""
+    house.change(
+        "create schema sent; create table sent.infobip_logs as select 'k' || n as send_key, 'sent' as status, "
+        "'{\"process_key\": \"P\", \"process_tag_key\": \"' || case when n < 4 then 'START' else 'END' end || '\"}' "
+        "as content, "
+        "'{\"process_log_key\": \"' || n || '\"}' as answer, timestamptz '2026-01-02 12:00:00+00' as sent_at "
+        "from range(6) as r(n)"
+    )
+    house.change(
+        "create schema infobip; create table infobip.conversion_rates as select 'P' as process_key, "
+        "'START' as start_tag, null::varchar as answered_start_tag, date '2026-01-02' as day, 3 as start_count"
+    )
+    found = reconcile(Warehouse(house.path), "infobip")
+    assert [(one.what, one.sent, one.there) for one in found.differences] == [
+        ("missing there", "4 users", "3 users")
+    ]
+    assert "2 users cannot be proven" in found.notes[0]
+    house.change("update infobip.conversion_rates set start_count = 4")
+    assert reconcile(Warehouse(house.path), "infobip").exit_code == 0
+
+
+def test_nothing_to_compare_is_told(house: House) -> None:
+    house.outbox(KEITARO, sales(1))
+    with pytest.raises(SettingsError, match="Nothing was sent"):
+        reconcile(Warehouse(house.path), "keitaro")
+    house.send(KEITARO)
+    with pytest.raises(SettingsError, match="conversync load keitaro"):
+        reconcile(Warehouse(house.path), "keitaro")
+    with pytest.raises(SettingsError, match="keitaro, infobip"):
+        reconcile(Warehouse(house.path), "optibase")
+
+
+def test_besitos_to_keitaro(house: House) -> None:
+    """Sales of mapped players; a full reversal as rejected, also without a payout; a partial one as what is left."""
+    house.change(f"{WALL}; {PLAYERS}")
+    assert house.send(KEITARO, source="besitos").exit_code == 0
+    stands = {one["tid"]: (one["subid"], one["status"], one["payout"]) for one in house.receiver.taken}
+    assert stands == {
+        "1": ("c-ann", "sale", "10"),
+        "2": ("c-ann", "sale", "4"),
+        "3": ("c-bob", "rejected", "10"),
+        "4": ("c-bob", "rejected", "10"),
+    }
+
+
+def test_besitos_to_optibase_and_players_who_are_their_own_ids(house: House) -> None:
+    """What was not taken back, by the mapping's external id, or by user_id."""
+    house.change(f"{WALL}; {PLAYERS}")
+    assert house.send(OPTIBASE, source="besitos").exit_code == 0
+    assert [one["testedUserExternalId"] for one in house.receiver.taken] == ["x-ann"]
+    house.receiver.taken.clear()
+    house.settings |= {"SEND_PLAYER_IDS": "user_id", "SEND_CONVERSION_ID": "offerwall"}
+    report = house.send(OPTIBASE, source="besitos")
+    assert report.plan.unsupported == ["besitos-1"]
+    assert [
+        (one["userFriendlyConversionId"], one["testedUserExternalId"]) for one in house.receiver.taken
+    ] == [("offerwall", "eve")]
+
+
+def test_without_its_mapping_table_a_ready_made_query_says_so(house: House) -> None:
+    house.change(WALL)
+    with pytest.raises(SettingsError, match="player_ids"):
+        house.send(KEITARO, source="besitos")

@@ -1,0 +1,96 @@
+"""Messages and goals through the whole of a send, to the sandbox: books, tables and what the vendor then holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from sandbox import Sandbox, World
+from tests.send.support import House
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small world."""
+    with Sandbox(World(days=3)) as running:
+        yield running
+
+
+@pytest.fixture
+def house(sandbox: Sandbox, house: House) -> House:
+    """The warehouse sends to the sandbox."""
+    house.settings = sandbox.settings()
+    return house
+
+
+def messages(house: House, *rows: tuple[str, str]) -> None:
+    """The outbox: a key and the addresses."""
+    house.change(
+        "create or replace table main.infobip "
+        "(send_key varchar, sender_address varchar, address varchar, message varchar)"
+    )
+    house.change("insert into main.infobip values (?, 'INFOSMS', ?, 'Come back')", rows)
+
+
+def test_prices_of_any_size_are_kept_as_money(sandbox: Sandbox, house: House) -> None:
+    """The first messages cost nothing; that must not decide what later ones may cost."""
+    messages(house, ("m-1", "385981234567"))
+    assert house.send("infobip.messages").exit_code == 0
+    sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, price=Decimal("12.345678"))
+    messages(house, ("m-1", "385981234567"), ("m-2", '["385981234568", "385981234569"]'))
+    report = house.send("infobip.messages")
+    assert (report.exit_code, report.plan.already, report.sent.requests) == (0, 1, 1)
+    results = house.query(
+        "select send_key, price, typeof(price) from sent.infobip_message_results order by send_key, address"
+    )
+    assert results == [
+        ("m-1", Decimal(0), "DECIMAL(18,6)"),
+        ("m-2", Decimal("12.345678"), "DECIMAL(18,6)"),
+        ("m-2", Decimal("12.345678"), "DECIMAL(18,6)"),
+    ]
+
+
+def test_only_the_addresses_that_failed_are_sent_again(sandbox: Sandbox, house: House) -> None:
+    """A message to three, one of whom cannot be reached: rejected with the count, and sent again to that one alone."""
+    refused = frozenset({"385981234568"})
+    sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, refused=refused)
+    messages(house, ("m-1", '["385981234567", "385981234568", "385981234569"]'))
+    assert house.send("infobip.messages").exit_code == 3
+    assert house.statuses("infobip.messages") == {"m-1": "rejected"}
+    sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, refused=frozenset())
+    assert house.send("infobip.messages").sent.requests == 0
+    assert house.send("infobip.messages", retry_rejected=True).exit_code == 0
+    assert house.statuses("infobip.messages") == {"m-1": "sent"}
+    told = [one.body["address"] for one in sandbox.infobip.received if one.what == "message"]
+    assert [[one] if isinstance(one, str) else list(one) for one in told] == [
+        ["385981234567", "385981234568", "385981234569"],
+        ["385981234568"],
+    ]
+
+
+def test_goals_are_put_changed_and_deleted(sandbox: Sandbox, house: House) -> None:
+    """One goal of three has no name and is refused here; a change is sent as one; deleted means gone."""
+    columns = (
+        "send_key varchar, code varchar, name varchar, agents varchar, count_max integer, deleted boolean"
+    )
+    house.change(f"create table main.conductrics ({columns})")
+    goals = [
+        ("g-1", "spring/sale", "Spring sale", '["agent-1"]', 1, False),
+        ("g-2", "signup", "Sign-up", "[]", None, False),
+        ("g-3", "no name \u00e9", "x", "[]", None, False),
+    ]
+    house.change("insert into main.conductrics values (?, ?, ?, ?, ?, ?)", goals)
+    before = set(sandbox.conductrics.oracle.goals())
+    report = house.send("conductrics.goals")
+    assert (report.exit_code, report.sent.requests) == (3, 2)
+    assert house.statuses("conductrics.goals") == {"g-1": "sent", "g-2": "sent", "g-3": "rejected"}
+    assert set(sandbox.conductrics.oracle.goals()) - before == {"spring/sale", "signup"}
+    house.change("update main.conductrics set deleted = true where send_key = 'g-1'")
+    house.change("update main.conductrics set name = 'Signed up' where send_key = 'g-2'")
+    assert house.send("conductrics.goals").exit_code == 0
+    assert set(sandbox.conductrics.oracle.goals()) - before == {"signup"}
+    assert [one.method for one in sandbox.conductrics.received] == ["PUT", "PUT", "DELETE", "PUT"]
+    assert house.send("conductrics.goals").sent.requests == 0
