@@ -26,6 +26,7 @@ from wire.errors import SettingsError
 
 # A newer tracker's own words for the classic statuses.
 KINDS = {"registration": "lead", "deposit": "sale", "trash": "rejected"}
+LEDGERS = {"keitaro": "keitaro_conversions", "infobip": "infobip_logs"}
 SHOWN = 20
 
 
@@ -79,7 +80,10 @@ def reconcile(warehouse: Warehouse, vendor: str) -> Comparison:
     with understood(), tempfile.TemporaryDirectory() as folder:
         destination = warehouse.dlt_destination(["sent"], read_only=True)
         with pipeline_for("sent", destination, Path(folder)).sql_client() as client:
-            return ways[vendor](_asker(client))
+            ask = _asker(client)
+            found = ways[vendor](ask)
+            found.notes[:0] = _unread(ask, vendor)
+            return found
 
 
 def _asker(client: Any) -> Ask:
@@ -95,6 +99,17 @@ def _asker(client: Any) -> Ask:
     return ask
 
 
+def _unread(ask: Ask, vendor: str) -> Iterator[str]:
+    """Says so where the vendor was not read since something was sent."""
+    loads = ask(f"select max(inserted_at) from {vendor}._dlt_loads where status = 0")  # noqa: S608 - our own names
+    sent = ask(f"select max(sent_at) from sent.{LEDGERS[vendor]} where status = 'sent'")  # noqa: S608
+    if loads and sent and loads[0][0] and sent[0][0] and loads[0][0] < sent[0][0]:
+        yield (
+            f"{vendor} was last read at {moment(loads[0][0])[:16]} UTC, before the last send: "
+            f"run `conversync load {vendor}`, then compare again"
+        )
+
+
 def _ledger(ask: Ask, table: str, target: str) -> list[_Sent]:
     rows = ask(f"select send_key, status, content, answer, sent_at from sent.{table}")  # noqa: S608 - our own
     if rows is None:
@@ -104,7 +119,7 @@ def _ledger(ask: Ask, table: str, target: str) -> list[_Sent]:
 
 def _keitaro(ask: Ask) -> Comparison:
     found = Comparison("keitaro")
-    ledger = _ledger(ask, "keitaro_conversions", "keitaro.conversions")
+    ledger = _ledger(ask, LEDGERS["keitaro"], "keitaro.conversions")
     rows = ask("select sub_id, tid, status, revenue, currency from keitaro.conversions")
     if rows is None:
         raise SettingsError(
@@ -163,7 +178,7 @@ def _kind(status: str) -> str:
 
 def _infobip(ask: Ask) -> Comparison:
     found = Comparison("infobip")
-    ledger = _ledger(ask, "infobip_logs", "infobip.logs")
+    ledger = _ledger(ask, LEDGERS["infobip"], "infobip.logs")
     rates = ask(
         "select process_key, start_tag, answered_start_tag, cast(day as varchar), max(start_count) "
         "from infobip.conversion_rates group by 1, 2, 3, 4"

@@ -30,12 +30,17 @@ _BATCH = 5_000
 # For the ready-made queries: the table that knows the players (user_key, subid, tested_user_external_id), or
 # `user_id` ...
 PLAYER_IDS = "main.player_ids"
+JOIN = " as player on wall.user_key = lower(player.user_key)"
+PLAYERS = (
+    " It needs a table of yours that knows who is who (user_key, subid, tested_user_external_id): main.player_ids, or the "
+    'one that send_player_ids names; with send_player_ids = "user_id" the offerwall\'s own id is taken.'
+)
 # ... and what the conversion is called in Optibase.
 CONVERSION_ID = "besitos"
 
 
 class Entry(NamedTuple):
-    """One row of the outbox, its key among its values. `content` is JSON without key and nulls; `hash` tells it apart."""
+    """One row of the outbox, its key among its values; `content` is JSON without key and nulls, and `hash` tells it."""
 
     send_key: str
     row: Row
@@ -77,7 +82,7 @@ def _mapping(target: str) -> dict[str, str]:
         return names | {"player_ids": "", "subid": "wall.user_id", "external_id": "wall.user_id"}
     if not _NAME.fullmatch(table):
         raise SettingsError(f'send_player_ids is "{table}", but must be a table, or user_id.')
-    join = f"inner join {table} as player on wall.user_key = lower(player.user_key)"
+    join = f"inner join {table}{JOIN}"
     names |= {"subid": "player.subid", "external_id": "player.tested_user_external_id"}
     return names | {"player_ids": join}
 
@@ -96,8 +101,9 @@ def entries(client: Any, query: str, target: Target) -> Iterator[Iterator[Entry]
             _check_columns(names, target)
             yield _entries(cursor, names, target)
     except (DatabaseException, DatabaseUndefinedRelation) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}") from error
+        reason = str(error).strip().splitlines()[0].rstrip(".!")
+        hint = PLAYERS if JOIN in query else ""
+        raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error
 
 
 def _check_columns(names: Sequence[str], target: Target) -> None:

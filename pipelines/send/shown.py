@@ -37,7 +37,7 @@ def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
         "are left for later (--limit)": limited,
         "are already sent": plan.already,
         "stay rejected (--retry-rejected sends them again)": plan.rejected,
-        "can become no request, and are rejected here": plan.refused,
+        "rejected here: no request can be made of such a row": plan.refused,
         "stay in doubt (--resend-in-doubt sends them again)": len(plan.in_doubt),
         "changed after they were sent, which the vendor cannot take; they are not sent": len(
             plan.unsupported

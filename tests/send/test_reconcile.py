@@ -34,7 +34,8 @@ PLAYERS = (
 
 def tracker(house: House, rows: list[tuple[object, ...]]) -> None:
     house.change(TRACKER)
-    house.change("insert into keitaro.conversions values (?, ?, ?, ?, ?)", rows)
+    if rows:
+        house.change("insert into keitaro.conversions values (?, ?, ?, ?, ?)", rows)
 
 
 def test_no_difference(house: House) -> None:
@@ -51,6 +52,21 @@ def test_no_difference(house: House) -> None:
     assert "1 conversions of the tracker are not ours" in found.notes[0]
     done = house.command("reconcile", "keitaro")
     assert (done.code, "2 there as sent" in done.out) == (0, True)
+
+
+def test_a_vendor_that_was_not_read_since_is_said(house: House) -> None:
+    """What was sent after the last load cannot be there yet: the way out is named before the differences."""
+    house.outbox(KEITARO, sales(1))
+    house.send(KEITARO)
+    tracker(house, [])
+    house.change(
+        "create table keitaro._dlt_loads as select now() - interval 1 day as inserted_at, 0 as status"
+    )
+    found = reconcile(Warehouse(house.path), "keitaro")
+    assert found.exit_code == 3
+    assert "before the last send: run `conversync load keitaro`" in found.notes[0]
+    house.change("update keitaro._dlt_loads set inserted_at = now()")
+    assert not any("load keitaro" in note for note in reconcile(Warehouse(house.path), "keitaro").notes)
 
 
 def test_every_difference_is_named(house: House) -> None:
