@@ -20,6 +20,7 @@ COMMANDS = (
     health.alert,
     warehousing.build,
     warehousing.publish,
+    warehousing.report,
     sending.send,
     sending.reconcile,
     showing.demo,

@@ -96,6 +96,10 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
     """What would be written. SettingsError for a source that does not exist, or where none is named or set."""
     if not _TIME.fullmatch(wanted.time):
         raise SettingsError(f'--at is "{wanted.time}", which is no time: write it like 06:15.')
+    if "%" in str(wanted.folder):
+        raise SettingsError(
+            f"{wanted.folder} holds a percent sign, and dlt cannot work there: take another folder."
+        )
     known = vendors()
     names = list(sources) or (questions.sources() if questions else _set_up(known))
     for name in names:
@@ -236,11 +240,12 @@ def _says(wanted: Wanted, found: dict[str, _Settings]) -> Iterator[str]:
     if wanted.systemd:
         units = shlex.quote(str(wanted.folder / "systemd"))
         yield "Or with systemd:"
-        yield f"cp {units}/conversync.* ~/.config/systemd/user/ && systemctl --user enable --now conversync.timer"
+        yield f"mkdir -p ~/.config/systemd/user && cp {units}/conversync.* ~/.config/systemd/user/"
+        yield "systemctl --user enable --now conversync.timer"
 
 
 def cron_line(folder: Path, time: str) -> str:
-    """A crontab's line; a percent sign would end the command there."""
+    """A crontab's line; a percent sign in the program's path would end the command there."""
     hour, minute = time.split(":")
     command = f"cd {shlex.quote(str(folder))} && {shlex.quote(str(program()))} nightly --wait 30m"
     return f"{int(minute)} {int(hour)} * * *  " + command.replace("%", r"\%")

@@ -11,6 +11,7 @@ What one step leaves undone stops only what rests on it:
 from __future__ import annotations
 
 import fcntl
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,14 +25,15 @@ from pipelines import alert, report
 from pipelines.health.look import look
 from pipelines.health.problems import Limits, Problem, limits, problems
 from pipelines.load import GRAVITY, PARTIAL, Progress, SourceReport, load
-from pipelines.publish import publish, published_path
+from pipelines.publish import publish, published_path, report_path
 from pipelines.report import explain
 from pipelines.sentences import understood
 from pipelines.vendors import NAMES, Asked, Vendor
 from pipelines.warehouse import Waiting, Warehouse
 from wire.errors import LockedError, SettingsError
 
-REPORT = "report.html"
+log = logging.getLogger("conversync")
+
 DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 
 
@@ -130,7 +132,8 @@ def _step(night: Night, name: str, what: str = "") -> Iterator[Step]:
     try:
         with understood():
             yield step
-    except Exception as error:  # noqa: BLE001 - the other steps still run; it is reported, and costs its exit code
+    except Exception as error:
+        log.debug("traceback", exc_info=error)
         step.outcome, step.text = FAILED, explain(error)
         step.exit_code = getattr(error, "exit_code", 1)
     step.seconds = step.seconds or time.monotonic() - started
@@ -144,6 +147,7 @@ def _loaded(done: SourceReport) -> Step:
     step = Step("load", done.dataset, text=text, seconds=done.seconds, exit_code=done.exit_code)
     step.notes = list(report.notes(done))
     if done.error is not None:
+        log.debug("traceback", exc_info=done.error)
         step.outcome, step.text = FAILED, explain(done.error)
     return step
 
@@ -270,8 +274,7 @@ def _write_report(warehouse: Warehouse) -> Path:
     """The one place that knows the HTML report, which goes beside the copy for readers."""
     from pipelines.html import write_report
 
-    copy = published_path(warehouse) or warehouse.path
-    return write_report(warehouse.path, copy.with_name(REPORT)).path
+    return write_report(warehouse.path, report_path(warehouse)).path
 
 
 def near(path: Path) -> str:

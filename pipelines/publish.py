@@ -23,6 +23,7 @@ from wire.errors import ConversyncError, LockedError, SettingsError
 log = logging.getLogger("conversync")
 
 FOLDER = "published"
+REPORT = "report.html"
 OFF = "off"
 # ioctl(2) of file systems that can copy a file without its bytes (btrfs, XFS).
 FICLONE = 0x40049409
@@ -44,6 +45,11 @@ def published_path(warehouse: Warehouse) -> Path | None:
             f"The published copy may not be the warehouse itself ({path}): name another file."
         )
     return path
+
+
+def report_path(warehouse: Warehouse) -> Path:
+    """Where the report goes unless somebody says otherwise: beside the copy, which has the same readers."""
+    return (published_path(warehouse) or warehouse.path).with_name(REPORT)
 
 
 def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> Path | None:

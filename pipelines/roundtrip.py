@@ -18,6 +18,12 @@ from pipelines.warehouse import Warehouse
 TARGETS = ("keitaro.conversions", "optibase.conversions")
 # How the demo's players are called in the tracker.
 SUBID = "app-"
+PLAYER_IDS = {
+    "table main.player_ids": "Who a player is elsewhere: made by the demo, as your own database would know it.",
+    "column main.player_ids.user_key": "The player at the offerwall, case folded.",
+    "column main.player_ids.subid": "The click of the player in the tracker.",
+    "column main.player_ids.tested_user_external_id": "The player in the A/B tool.",
+}
 
 
 def map_players(warehouse: Warehouse, players: Sequence[tuple[str, int]]) -> None:
@@ -31,6 +37,8 @@ def map_players(warehouse: Warehouse, players: Sequence[tuple[str, int]]) -> Non
             "(user_key varchar, subid varchar, tested_user_external_id varchar)"
         )
         connection.executemany("insert into main.player_ids values (?, ?, ?)", rows)
+        for place, text in PLAYER_IDS.items():
+            connection.execute(f"comment on {place} is '{text}'")
 
 
 def load_one(console: Any, warehouse: Warehouse, name: str, today: str) -> None:

@@ -28,7 +28,7 @@ def nightly(
         typer.Option("--build/--no-build", help="Build the analysts' tables with dbt, if it is installed."),
     ] = True,
     send: Annotated[
-        bool, typer.Option("--send/--no-send", help="Send every [send.<target>] of config.toml.")
+        bool, typer.Option("--send/--no-send", help="Send every outbox that config.toml names.")
     ] = True,
     html: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report.")] = True,
     alert: Annotated[bool, typer.Option("--alert/--no-alert", help="Tell what is wrong.")] = True,

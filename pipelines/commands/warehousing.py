@@ -63,3 +63,33 @@ def build(
     built(report)
     published(published_after(place, seconds))
     raise typer.Exit(report.exit_code)
+
+
+def report(
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Where the page goes. [default: report.html beside the published copy]"
+        ),
+    ] = None,
+    warehouse: WarehousePath = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Write the last ninety days as one HTML page: revenue, reversals, offers, SMS, reconciliation, what was read.
+
+    It fetches nothing and works offline. Needs `pip install "conversync[report]"`, and a `conversync build` before.
+
+    Exit codes: 0 done · 1 failed · 2 settings, or nothing built yet · 4 somebody writes to the warehouse.
+
+    Example: `conversync report --output report.html`
+    """
+    begin(project, debug)
+    from pathlib import Path
+
+    from pipelines.html import write_report
+    from pipelines.publish import report_path
+
+    place = at(warehouse, "duckdb")
+    done = write_report(place.path, Path(output).absolute() if output else report_path(place))
+    typer.echo(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

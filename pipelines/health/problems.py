@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines import settings
-from pipelines.health.days import ranges
+from pipelines.health.days import DAY, ranges
 from pipelines.health.look import Health
 from pipelines.health.source import SourceHealth
 from wire.errors import SettingsError
@@ -92,7 +92,7 @@ def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[
             more = f" and {len(spans) - NAMED} more spans" if len(spans) > NAMED else ""
             text = (
                 f"{source.source}: {len(days)} days {words} ({', '.join(spans[:NAMED])}{more}): "
-                f"conversync load {source.source} --from {days[0]} --to {days[-1]}"
+                f"conversync load {source.source} --from {days[0]} --to {days[-1] + DAY}"
             )
             yield Problem("incomplete", source.source, text, {"days": [str(day) for day in days]})
     if (volume := source.volume) and volume.drop_pct > bounds.drop_pct:

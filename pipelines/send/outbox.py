@@ -32,7 +32,7 @@ _BATCH = 5_000
 PLAYER_IDS = "main.player_ids"
 JOIN = " as player on wall.user_key = lower(player.user_key)"
 PLAYERS = (
-    " It needs a table of yours that knows who is who (user_key, subid, tested_user_external_id): main.player_ids, or the "
+    " It needs a table of yours of who is who (user_key, subid, tested_user_external_id): main.player_ids, or the "
     'one that send_player_ids names; with send_player_ids = "user_id" the offerwall\'s own id is taken.'
 )
 # ... and what the conversion is called in Optibase.

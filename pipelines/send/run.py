@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations.target import Target
+from pipelines import comments
 from pipelines import settings as configured
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.send import ledger, outbox
@@ -291,6 +292,8 @@ def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -
         return
     with warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([ledger.DATASET])
-        with warehouse.held(wait, folder):
+        with warehouse.held(wait, folder) as connection:
             ledger.load(destination, folder, target, outcomes)
+            if connection is not None:
+                comments.refresh(connection)
     journal.loaded(outcomes)

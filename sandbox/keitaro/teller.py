@@ -89,11 +89,14 @@ class Teller:
     def _conversions(self, now: datetime) -> list[tuple[int, Conversion]]:
         if not self.tells_world:
             return []
-        every = self.variants.misses
+        every, of_players = self.variants.misses, self.variants.misses_players
+        unknown = {one.id for one in self.books.world.players[::of_players]} if of_players else set()
         return [
             (number, one)
             for number, one in enumerate(self.books.world.conversions, 1)
-            if one.tellings[0].at <= now and not (every and number % every == 0)
+            if one.tellings[0].at <= now
+            and not (every and number % every == 0)
+            and one.player.id not in unknown
         ]
 
     def _event(

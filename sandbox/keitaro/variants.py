@@ -28,6 +28,8 @@ class Variants:
     """lead, sale, rejected; or, on newer trackers, also registration, deposit, trash."""
     misses: int = 0
     """Every so many of the wall's conversions never reached the tracker."""
+    misses_players: int = 0
+    """Of every so many of the wall's players, none did."""
     history: Literal["list", "text"] = "list"
     """`status_history` as a list of objects, or as words with commas."""
 

@@ -99,7 +99,9 @@ def test_compact_keeps_every_row_view_and_comment(nights: Nights) -> None:
     place = nights.place(nights.second)
     place.change("create table main.big as from range(300_000); drop table main.big")
     assert place.run("publish", "--compact").code == 0
-    described = "select schema_name, table_name, column_name, comment from duckdb_columns() where not internal"
+    described = (
+        "select schema_name, table_name, column_name, comment from duckdb_columns() where not internal"
+    )
     described += " order by all"
     for query in (EVENTS, "from besitos.conversions order by all", described):
         assert asked(copy_of(place), query) == asked(place.warehouse, query)

@@ -51,6 +51,10 @@ def test_prices_of_any_size_are_kept_as_money(sandbox: Sandbox, house: House) ->
         ("m-2", Decimal("12.345678"), "DECIMAL(18,6)"),
         ("m-2", Decimal("12.345678"), "DECIMAL(18,6)"),
     ]
+    silent = (
+        "select table_name, column_name from duckdb_columns() where schema_name = 'sent' and comment is null"
+    )
+    assert house.query(silent) == []
 
 
 def test_only_the_addresses_that_failed_are_sent_again(sandbox: Sandbox, house: House) -> None:

@@ -47,6 +47,8 @@ select
         when not is_in_tracker then 'missing in tracker'
         when not is_at_offerwall then 'missing at offerwall'
         when gross_difference is null then 'currencies differ'
+        -- A tracker that was told of a partial reversal holds what is left as its amount.
+        when net_difference = 0 and is_reversed_at_offerwall and not is_reversed_in_tracker then 'matched'
         when gross_difference <> 0 then 'amounts apart'
         when net_difference <> 0 then 'reversal apart'
         else 'matched'

@@ -1,0 +1,14 @@
+-- The twenty newest transactions that do not match.
+select
+    transaction_id,
+    occurred_on,
+    outcome,
+    offer_name,
+    offerwall_currency,
+    offerwall_net_revenue,
+    tracker_currency,
+    tracker_net_revenue
+from marts.reconciliation
+where outcome <> 'matched' and occurred_on between $first_day and $last_day
+order by occurred_on desc, transaction_id desc
+limit 20

@@ -1,0 +1,14 @@
+-- The offerwall held against the tracker, by outcome. Amounts stand apart by both sides' currencies.
+select
+    outcome,
+    offerwall_currency,
+    tracker_currency,
+    count(*) as transactions,
+    sum(offerwall_net_revenue) as offerwall_net_revenue,
+    sum(tracker_net_revenue) as tracker_net_revenue,
+    sum(gross_difference) as gross_difference,
+    sum(net_difference) as net_difference
+from marts.reconciliation
+where occurred_on between $first_day and $last_day
+group by outcome, offerwall_currency, tracker_currency
+order by transactions desc, outcome, offerwall_currency, tracker_currency

@@ -1,0 +1,12 @@
+-- The rows that were set aside, by source and reason. What a reason quotes is left out, so that like ones are counted together.
+select
+    source,
+    regexp_replace(reason, '"[^"]*"|[0-9][0-9A-Za-z_:.-]*', '…', 'g') as reason,
+    count(*) as rows_set_aside,
+    min(first_seen) as first_seen,
+    max(last_seen) as last_seen
+from (
+$rejected_rows
+) as rejected_rows
+group by all
+order by rows_set_aside desc, source, reason

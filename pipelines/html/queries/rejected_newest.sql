@@ -1,0 +1,7 @@
+-- The ten rows that were set aside last. The rows themselves stand in the column raw.
+select source, stream, reason, window_start, window_end, first_seen, times_seen, left(raw_hash, 12) as raw_hash
+from (
+$rejected_rows
+) as rejected_rows
+order by first_seen desc, source, raw_hash
+limit 10

@@ -1,0 +1,15 @@
+-- What was earned by month, what was taken back of it since, and what it cost.
+select
+    vendor,
+    currency,
+    cast(date_trunc('month', occurred_on) as date) as month,
+    sum(conversions) as conversions,
+    sum(gross_revenue) as gross_revenue,
+    sum(reversed_revenue) as reversed_revenue,
+    sum(net_revenue) as net_revenue,
+    sum(net_cost) as net_cost,
+    sum(margin) as margin
+from marts.conversions_daily
+where occurred_on between $first_day and $last_day
+group by vendor, currency, month
+order by vendor, currency, month desc

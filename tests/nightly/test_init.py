@@ -1,0 +1,144 @@
+"""`conversync init`: a project that works, whose secrets only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import stat
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.health.support import forked
+from tests.nightly.support import Project
+from tests.process.support import Nursery
+from tests.support import CONVERSYNC
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_an_empty_folder_becomes_a_project_that_check_can_read(project: Project) -> None:
+    """From the environment: secrets in a file of mode 0600 and nowhere else, the rest in config.toml, as typed."""
+    ended = forked(project.nursery, project.folder, project.vendors, "init", "--yes", "--systemd", "--dbt")
+    assert ended.code == 0, ended.err
+    secrets, config = (project.folder / ".dlt" / name for name in ("secrets.toml", "config.toml"))
+    assert (mode(secrets), mode(config)) == (0o600, 0o644)
+    told = tomllib.loads(secrets.read_text())["sources"]
+    assert told["besitos"] == {"besitos_token": project.sandbox.token}
+    plain = tomllib.loads(config.read_text())["sources"]
+    assert plain["besitos"]["http_budget"] == 0
+    assert plain["infobip"]["infobip_pairs"] == project.sandbox.infobip.pairs
+    written = [path for path in project.folder.rglob("*") if path.is_file() and path != secrets]
+    everything = "".join(path.read_text() for path in written) + ended.out + ended.err
+    for secret in (project.sandbox.token, project.sandbox.infobip.password, project.sandbox.keitaro.api_key):
+        assert secret in secrets.read_text()
+        assert secret not in everything
+    checked = project.run("check")
+    assert checked.code in (0, 1), checked.err  # 1: the small world's newest rows lie in the vendor's future
+    for source in ("besitos", "infobip", "conductrics", "keitaro"):
+        assert f"ok   {source}: " in checked.out
+    assert "secrets.toml" in checked.out
+    assert checked.err == ""
+
+
+def test_the_cron_line_and_the_units_name_folder_command_and_time(tmp_path: Path, nursery: Nursery) -> None:
+    """A folder with a space is quoted as each of them wants it; hours and minutes stand where they belong."""
+    folder = tmp_path / "a night"
+    folder.mkdir()
+    asked = ("init", "--yes", "--source", "besitos", "--systemd", "--dbt", "--at", "23:05")
+    ended = forked(nursery, folder, {"BESITOS_TOKEN": "abc-123"}, *asked)
+    assert f"5 23 * * *  cd '{folder}' && {CONVERSYNC} nightly --wait 30m" in ended.out.splitlines()
+    service = (folder / "systemd" / "conversync.service").read_text()
+    assert f"WorkingDirectory={folder}\n" in service
+    assert f'ExecStart="{CONVERSYNC}" nightly --wait 30m --project "{folder}"\n' in service
+    assert "OnCalendar=*-*-* 23:05:00" in (folder / "systemd" / "conversync.timer").read_text()
+    assert f'path: "{folder}/warehouse.duckdb"' in (folder / "profiles.yml").read_text()
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path, nursery: Nursery) -> None:
+    """Not even half: one file that is there, and nothing is written. With --force all are, and stay private."""
+    asked = ("init", "--yes", "--source", "besitos", "--dbt")
+    (tmp_path / "profiles.yml").write_text("mine")
+    ended = forked(nursery, tmp_path, {"BESITOS_TOKEN": "abc-123"}, *asked)
+    assert ended.code == 2
+    assert "profiles.yml is there already: nothing was written" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["profiles.yml"]
+    secrets = tmp_path / ".dlt" / "secrets.toml"
+    secrets.parent.mkdir()
+    secrets.write_text("old")
+    secrets.chmod(0o644)
+    assert forked(nursery, tmp_path, {"BESITOS_TOKEN": "abc-123"}, *asked, "--force").code == 0
+    assert (mode(secrets), "abc-123" in secrets.read_text()) == (0o600, True)
+    assert "conversync:" in (tmp_path / "profiles.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--source", "nobody"), 'no source "nobody"'),
+        ((), "No source is named"),
+        (("--source", "besitos", "--at", "25:00"), "--at"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(
+    tmp_path: Path, nursery: Nursery, arguments: tuple[str, ...], words: str
+) -> None:
+    """Exit 2, and nothing is written."""
+    ended = forked(nursery, tmp_path, {}, "init", "--yes", *arguments)
+    assert (ended.code, words in ended.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_has_its_place_and_is_said(tmp_path: Path, nursery: Nursery) -> None:
+    """Without a terminal nothing is asked; the next command says what is still to be filled in."""
+    ended = forked(nursery, tmp_path, {}, "init", "--source", "besitos")
+    assert ended.code == 0
+    assert "besitos still lacks besitos_token" in ended.out
+    assert "besitos_token still holds a placeholder" in forked(nursery, tmp_path, {}, "check").err
+
+
+def test_a_terminal_is_asked_and_shows_no_secret(tmp_path: Path) -> None:
+    """The token is typed unseen, and is in the file, exactly, whatever signs it has."""
+    token = 'a"b\\c #d'
+    parent, child = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb"}
+    with subprocess.Popen(
+        [CONVERSYNC, "init"], cwd=tmp_path, env=environment, stdin=child, stdout=child, stderr=child,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(child)
+        shown = answer(parent, "Which sources", "besitos") + answer(parent, "besitos_token", token)
+        shown += rest(parent)
+    os.close(parent)
+    assert process.returncode == 0, shown
+    assert token not in shown
+    told = tomllib.loads((tmp_path / ".dlt" / "secrets.toml").read_text())
+    assert told["sources"]["besitos"] == {"besitos_token": token}
+
+
+def answer(terminal: int, prompt: str, text: str) -> str:
+    """Waits for the prompt, then types."""
+    shown, until = "", time.monotonic() + 60
+    while prompt not in shown or not shown.rstrip().endswith(":"):
+        assert time.monotonic() < until, shown
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 65536).decode()
+    time.sleep(0.2)  # what is typed before the echo is off would be seen
+    os.write(terminal, text.encode() + b"\n")
+    return shown
+
+
+def rest(terminal: int) -> str:
+    shown = ""
+    try:
+        while piece := os.read(terminal, 65536):
+            shown += piece.decode()
+    except OSError:
+        pass  # the terminal is gone with its last writer
+    return shown
