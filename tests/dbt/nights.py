@@ -42,7 +42,7 @@ class Story:
     def night(self, day: int, names: tuple[str, ...] = NAMES) -> None:
         """What the vendors tell at noon of the story's day, read from its first day on: nothing is restated unheard."""
         world = self.sandbox.world
-        world.now = world.day(day) + timedelta(hours=12)
+        stand_at(self.sandbox, day)
         asked = Asked(end=str(world.now.date()), window_days=400)
         known = vendors()
         reach = {f"{name.upper()}_LOOKBACK_DAYS": "60" for name in DATED}
@@ -54,6 +54,11 @@ class Story:
         for report in reports:
             if report.error is not None:
                 raise report.error
+
+
+def stand_at(sandbox: Sandbox, day: int) -> None:
+    """It is noon of the story's day."""
+    sandbox.world.now = sandbox.world.day(day) + timedelta(hours=12)
 
 
 @contextmanager

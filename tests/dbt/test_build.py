@@ -19,7 +19,7 @@ from tests.dbt.nights import Story, ask, environment, marts, small_world
 from wire.errors import LockedError, SettingsError
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def offerwall(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse with nothing but Besitos, built with all tests."""
     path = tmp_path_factory.mktemp("offerwall") / "warehouse.duckdb"

@@ -37,7 +37,7 @@ class Built:
         return self.story.path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Built from empty after the first night, and incrementally after the third."""
     before = set(project().rglob("*"))

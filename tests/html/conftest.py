@@ -17,8 +17,8 @@ import vl_convert
 from pipelines.build import build
 from pipelines.html import write_report
 from sandbox import Sandbox, World
-from tests.dbt.nights import Story, environment
-from tests.houses import forget_settings
+from tests.dbt.nights import Story, environment, stand_at
+from tests.houses import forget_settings, made_once
 from tests.html.pages import Page
 
 ZONES = {"besitos": "EST", "keitaro": "UTC"}
@@ -57,20 +57,24 @@ class Built:
         return Page(self.report)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """One night of a small story that ends today, built once, and its report."""
-    folder = tmp_path_factory.mktemp("report")
-    path = folder / "warehouse.duckdb"
-    with environment({"HOME": str(folder)}), Sandbox(WORLD) as sandbox:
-        story = Story(sandbox, path)
-        story.night(DAYS - 1)
-        assert build(path, run_tests=False).failures == []
-        write_report(path, folder / "report.html", zones=ZONES, now=MADE)
-        yield Built(path, folder / "report.html", sandbox)
+    with Sandbox(WORLD) as sandbox:
+
+        def make(folder: Path) -> None:
+            path = folder / "warehouse.duckdb"
+            with environment({"HOME": str(folder)}):
+                Story(sandbox, path).night(DAYS - 1)
+                assert build(path, run_tests=False).failures == []
+                write_report(path, folder / "report.html", zones=ZONES, now=MADE)
+
+        folder = made_once(tmp_path_factory, "report", make)
+        stand_at(sandbox, DAYS - 1)
+        yield Built(folder / "warehouse.duckdb", folder / "report.html", sandbox)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def drawn() -> dict[str, str]:
     """The pictures that were drawn before, by what they are drawn of."""
     return {}

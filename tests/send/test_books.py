@@ -68,7 +68,10 @@ def test_x07_of_two_accounts_the_later_one_is_true(house: House) -> None:
     house.outbox(KEITARO, sales(2))
     house.settings["HTTP_BUDGET"] = "1"
     fault = house.server.faults.add(Fault(status=500, query={"tid": "t1"}))
-    assert house.send(KEITARO).exit_code == 6
+    assert house.send(KEITARO).exit_code in (
+        3,
+        6,
+    )  # the row is given up, or the vendor: whichever comes first
     assert fault.delivered >= 2
     assert house.statuses(KEITARO) == {"k0": "sent", "k1": "in_doubt"}
     house.change(
