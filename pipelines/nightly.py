@@ -10,7 +10,6 @@ What one step leaves undone stops only what rests on it:
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import tempfile
 import time
@@ -29,7 +28,7 @@ from pipelines.publish import publish, published_path, report_path
 from pipelines.report import explain
 from pipelines.sentences import understood
 from pipelines.vendors import NAMES, Asked, Vendor
-from pipelines.warehouse import Waiting, Warehouse
+from pipelines.warehouse import Warehouse, acquire
 from wire.errors import LockedError, SettingsError
 
 log = logging.getLogger("conversync")
@@ -114,14 +113,8 @@ def _alone(warehouse: Warehouse, wait: float) -> Iterator[None]:
         raise SettingsError(
             f"The folder {warehouse.home} cannot be written ({error.strerror}): give this user the right to."
         ) from None
-    waiting = Waiting(wait, f"Another nightly run is at work on {warehouse}")
     with opened as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
+        acquire(handle, wait, f"Another nightly run is at work on {warehouse}")
         yield
 
 

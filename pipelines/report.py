@@ -129,7 +129,10 @@ def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequen
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for head in heads:
-        table.add_column(head, justify="right" if head == "rows" else "left", no_wrap=True)
+        # A value may be long; it is folded rather than cut.
+        table.add_column(
+            head, justify="right" if head == "rows" else "left", no_wrap=head != "value", overflow="fold"
+        )
     for line in lines:
         table.add_row(*line)
     console().print(table)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -59,6 +59,21 @@ class Waiting:
         time.sleep(POLL)
 
 
+def acquire(handle: IO[str], wait: float, held: str) -> None:
+    """The kernel's lock on an open file, which ends with the process, however that ends.
+
+    LockedError, with the words of `held`, where somebody else has it for longer than `wait` seconds.
+    """
+    waiting = Waiting(wait, held)
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
+        else:
+            return
+
+
 @dataclass(frozen=True)
 class Warehouse:
     """Where tables are kept: a DuckDB file, or another dlt destination by its name."""
@@ -70,6 +85,10 @@ class Warehouse:
         if self.destination == "duckdb" and self.path.is_dir():
             raise SettingsError(
                 f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb."
+            )
+        if self.destination == "duckdb" and "%" in str(self.path):
+            raise SettingsError(
+                f"The path of the warehouse ({self.path}) may hold no %, which dlt would replace: name another place."
             )
 
     def __str__(self) -> str:
@@ -99,7 +118,7 @@ class Warehouse:
             self.lock_path.parent.mkdir(parents=True, exist_ok=True)
             handle = self.lock_path.open("a+")
         with handle:
-            self._acquire(handle.fileno(), wait)
+            acquire(handle, wait, f"Another run holds {self}")
             runs = self.home / f"runs-{self.lock_path.stem}"
             shutil.rmtree(runs, ignore_errors=True)
             with self._writable():
@@ -131,16 +150,6 @@ class Warehouse:
                 f"The warehouse {self} cannot be written ({error.filename}: {error.strerror}): "
                 "give this user the right to, or name another place with --warehouse."
             ) from None
-
-    def _acquire(self, handle: int, wait: float) -> None:
-        waiting = Waiting(wait, f"Another run holds {self}")
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
-            else:
-                return
 
     def exists(self) -> bool:
         """Whether there may be something to read; only a file can be looked at without asking the destination."""

@@ -8,7 +8,6 @@ goes on from there.
 from __future__ import annotations
 
 import errno
-import fcntl
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from pipelines.send.plan import Books, Plan, planned
 from pipelines.send.records import Known, Record, newer
 from pipelines.send.sender import Sender, Sent
 from pipelines.sentences import understood
-from pipelines.warehouse import POLL, Warehouse
+from pipelines.warehouse import POLL, Warehouse, acquire
 from wire.errors import LockedError, SettingsError
 
 # What was sent is loaded even where another run holds the warehouse for a moment; else the next send loads it.
@@ -135,19 +134,8 @@ def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[None]
             f"The folder {path.parent} cannot be written ({error.strerror}), and without a journal nothing is sent: "
             "give this user the right to."
         ) from None
-    deadline = time.monotonic() + wait
     with handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() >= deadline:
-                    raise LockedError(
-                        f"Another send to {target.name} is at work; try again when it has ended, or wait for it "
-                        "with --wait 30m."
-                    ) from None
-                time.sleep(POLL)
+        acquire(handle, wait, f"Another send to {target.name} is at work")
         yield
 
 

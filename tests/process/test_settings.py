@@ -144,3 +144,10 @@ def test_k05_git_ignores_the_secrets_file(tmp_path: Path) -> None:
         ["git", "check-ignore", *paths], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ignored.stdout.split() == paths
+
+
+def test_a_path_that_dlt_would_read_as_a_template(place: Place) -> None:
+    """A per cent sign in the warehouse's path: told before any request, and not a failure in the middle of a load."""
+    place.env["CONVERSYNC_WAREHOUSE"] = str(place.folder / "50%" / "warehouse.duckdb")
+    place.load().refused(2, "may hold no %")
+    assert not place.sandbox.requests
