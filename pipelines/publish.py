@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipelines import settings
+from pipelines.sentences import understood
 from pipelines.warehouse import DISK_FULL, Warehouse
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -63,7 +64,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
         return None
     if not warehouse.path.exists():
         raise SettingsError(f"There is no warehouse {warehouse.path} to publish: run conversync load first.")
-    with warehouse.locked(wait) as folder:
+    with understood(), warehouse.locked(wait) as folder:
         with warehouse.held(wait, folder) as connection:
             connection.execute("force checkpoint")
         try:

@@ -152,6 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
         """One request: noted, matched with the faults, answered."""
         sandbox = self.server.sandbox
         request = self._request()
+        if len(request.body) < int(self.headers.get("Content-Length") or 0):
+            self.close_connection = (
+                True  # whoever sent it was gone before it was whole: nobody can have taken it
+            )
+            return
         fault = None
         if not request.path.startswith(CONTROL):
             fault = sandbox.faults.take(request)

@@ -57,7 +57,7 @@ def test_the_command_looks(make_house: MakeHouse) -> None:
     """`status` and `check`, each in a process of its own."""
     house = make_house(World(days=3, conversions_a_day=5))
     house.load()
-    shown = command("status", "keitaro", cwd=house.folder, environment=house.environment)
+    shown = command("status", "keitaro", "--tables", cwd=house.folder, environment=house.environment)
     assert "keitaro.conversion_events" in shown.out
     looked = command("check", "keitaro", cwd=house.folder, environment=house.environment)
     assert looked.code == 0, looked.out + looked.err

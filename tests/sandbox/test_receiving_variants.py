@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -73,3 +75,16 @@ def test_results_of_messages(sandbox: Sandbox) -> None:
     assert [one["messageStatus"] for one in plain] == ["MessageAccepted", "MessageNotSent"]
     assert not any("destinationAddress" in one for one in results(results="nameless"))
     assert results(results="absent") is None
+
+
+def test_a_request_whose_sender_died_before_it_was_whole_is_taken_by_nobody() -> None:
+    """As a killed sender leaves it: the headers announce a body, half of which comes."""
+    with Sandbox(World(days=1)) as sandbox:
+        address = urlsplit(sandbox.url)
+        with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
+            head = f"POST /api/script/conversionEvent HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 40\r\n\r\n"
+            connection.sendall(head.encode() + b'{"publicApiKey"')
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(1) == b""
+        assert sandbox.optibase.received == []
+        assert sandbox.requests == []
