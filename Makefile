@@ -39,7 +39,7 @@ bench: install ## Ours beside dlt's rest_api and a hand-written loader; writes d
 
 lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --constraint constraints.txt -o requirements.lock
+		--no-strip-extras --no-annotate --no-header --constraint constraints.txt -o requirements.lock
 
 clean: ## Removes what was built, loaded and cached
 	rm -rf .venv build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
