@@ -16,6 +16,7 @@ of the vendor's, so none may be repeated and nothing that was sent can be change
 from __future__ import annotations
 
 import base64
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -109,9 +110,9 @@ class InfobipTarget(Target):
             )
         return self.told(body, row, earlier)
 
+    @abstractmethod
     def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
         """The outcome of a row that was taken."""
-        raise NotImplementedError
 
     def repeatable(self, row: Row, settings: InfobipSendSettings) -> bool:
         """Every request makes something new."""

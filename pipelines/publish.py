@@ -78,7 +78,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
 
 
 def published_after(warehouse: Warehouse, wait: float) -> Path | None:
-    """`publish`; None too where another run came first, which publishes what both have loaded."""
+    """`publish`; None too, with a warning, where somebody holds the warehouse by now: the next run publishes both."""
     try:
         return publish(warehouse, wait=wait)
     except LockedError as locked:

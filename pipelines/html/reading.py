@@ -13,6 +13,8 @@ from typing import Any
 from wire.errors import ConversyncError, LockedError, SettingsError
 
 QUERIES = Path(__file__).parent / "queries"
+# What two of them begin with: the state of each day of each stream.
+DAY_STATES = Path(__file__).parent / "day_states.sql"
 # What `conversync build` makes, of which the report reads.
 MARTS = frozenset(
     (
@@ -82,17 +84,20 @@ class Reader:
         self.period = Period(row["first_day"], row["last_day"], row["newest_reading"])
         self._places["first_day"] = f"date '{self.period.first}'"
         self._places["last_day"] = f"date '{self.period.last}'"
+        self._places["day_states"] = self._filled(DAY_STATES)
 
     def ask(self, name: str) -> Answer:
         """The answer to queries/`name`.sql."""
         if name not in self._answers:
-            text = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-            sql = Template(text).substitute(self._places).rstrip()
+            sql = self._filled(QUERIES / f"{name}.sql")
             cursor = self.connection.execute(sql)
             columns = tuple(column[0] for column in cursor.description)
             rows = tuple(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
             self._answers[name] = Answer(name, sql, columns, rows)
         return self._answers[name]
+
+    def _filled(self, file: Path) -> str:
+        return Template(file.read_text(encoding="utf-8")).substitute(self._places).rstrip()
 
     @property
     def has_rejected_rows(self) -> bool:

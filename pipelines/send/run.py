@@ -27,7 +27,7 @@ from pipelines.send.plan import Books, Plan, planned
 from pipelines.send.records import Known, Record, newer
 from pipelines.send.sender import Sender, Sent
 from pipelines.sentences import understood
-from pipelines.warehouse import POLL, Warehouse, acquire
+from pipelines.warehouse import Waiting, Warehouse, acquire
 from wire.errors import LockedError, SettingsError
 
 # What was sent is loaded even where another run holds the warehouse for a moment; else the next send loads it.
@@ -150,16 +150,14 @@ def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
     dataset = "main" if warehouse.destination == "duckdb" else ledger.DATASET
     destination = warehouse.dlt_destination([ledger.DATASET], read_only=True)
     client = pipeline_for(dataset, destination, folder).sql_client()
-    deadline = time.monotonic() + wait
+    waiting = Waiting(wait, f"Somebody has {warehouse} open")
     while True:
         try:
             with understood():
                 client.open_connection()
             break
         except LockedError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(POLL)
+            waiting.go_on("close that session, or wait for it with --wait 30m")
     try:
         yield client
     finally:
