@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,18 @@ def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = (*vendors, "CONVERSYNC_", "HTTP_BUDGET", "SOURCES__", "SEND_")
     for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
+
+
+@contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """These settings in this process's environment, for as long as the block lasts."""
+    saved = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
 
 
 @dataclass
@@ -58,16 +70,9 @@ class VendorHouse:
         }
         return {**own, "CONVERSYNC_WAREHOUSE": str(self.path), **self.settings}
 
-    @contextmanager
-    def set(self) -> Iterator[None]:
+    def set(self) -> AbstractContextManager[None]:
         """The settings in this process's environment, for as long as the block lasts."""
-        saved = dict(os.environ)
-        try:
-            os.environ.update(self.environment)
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(saved)
+        return environment(self.environment)
 
     def run(self, start: object = None, end: object = None, **asked: Any) -> SourceReport:
         """One run, as it ended."""

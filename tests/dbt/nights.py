@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,6 +17,7 @@ from pipelines.load import load
 from pipelines.vendors import NAMES, Asked, vendors
 from pipelines.warehouse import Warehouse
 from sandbox import Sandbox, World
+from tests.houses import environment
 
 DATED = ("besitos", "infobip", "keitaro")
 SCHEMAS = ("staging", "intermediate", "marts")
@@ -59,18 +57,6 @@ class Story:
 def stand_at(sandbox: Sandbox, day: int) -> None:
     """It is noon of the story's day."""
     sandbox.world.now = sandbox.world.day(day) + timedelta(hours=12)
-
-
-@contextmanager
-def environment(settings: dict[str, str]) -> Iterator[None]:
-    """These settings in this process's environment, for as long as the block lasts."""
-    saved = dict(os.environ)
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(saved)
 
 
 def ask(path: Path, query: str) -> list[tuple[Any, ...]]:

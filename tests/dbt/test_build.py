@@ -15,7 +15,8 @@ from pipelines import build as building
 from pipelines.build import build
 from pipelines.warehouse import Warehouse
 from sandbox import Sandbox
-from tests.dbt.nights import Story, ask, environment, marts, small_world
+from tests.dbt.nights import Story, ask, marts, small_world
+from tests.houses import environment
 from wire.errors import LockedError, SettingsError
 
 

@@ -16,7 +16,8 @@ import pytest
 
 from pipelines.build import BuildReport, build, project, run_dbt
 from sandbox import Sandbox
-from tests.dbt.nights import SCHEMAS, Story, ask, environment, marts, small_world
+from tests.dbt.nights import SCHEMAS, Story, ask, marts, small_world
+from tests.houses import environment
 
 ROOT = Path(__file__).parents[2]
 REJECTED = ("rejected", "trash")

@@ -16,7 +16,8 @@ import pytest
 from pipelines.build import project
 from sandbox import Sandbox
 from tests.dbt.cluster import Cluster, binary, cluster
-from tests.dbt.nights import Story, environment, small_world
+from tests.dbt.nights import Story, small_world
+from tests.houses import environment
 
 pytestmark = [
     pytest.mark.long,

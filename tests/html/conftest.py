@@ -17,8 +17,8 @@ import vl_convert
 from pipelines.build import build
 from pipelines.html import write_report
 from sandbox import Sandbox, World
-from tests.dbt.nights import Story, environment, stand_at
-from tests.houses import forget_settings, made_once
+from tests.dbt.nights import Story, stand_at
+from tests.houses import environment, forget_settings, made_once
 from tests.html.pages import Page
 
 ZONES = {"besitos": "EST", "keitaro": "UTC"}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pipelines.send.run import SendReport, dry_run, send
 from pipelines.warehouse import Warehouse
 from sandbox import Request
 from sandbox.server import Server
+from tests.houses import environment
 from tests.send.receiver import ENDPOINT, POSTBACK_KEY, PUBLIC_KEY, Receiver
 
 OPTIBASE, KEITARO = "optibase.conversions", "keitaro.conversions"
@@ -57,16 +57,9 @@ class House:
         }
         return {**own, **self.settings}
 
-    @contextmanager
-    def set(self) -> Iterator[None]:
+    def set(self) -> AbstractContextManager[None]:
         """The settings in this process's environment, for as long as the block lasts."""
-        saved = dict(os.environ)
-        try:
-            os.environ.update(self.environment)
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(saved)
+        return environment(self.environment)
 
     def change(self, sql: str, rows: Sequence[Sequence[Any]] | None = None) -> None:
         """Somebody's own session in the warehouse."""
