@@ -31,7 +31,7 @@ from pipelines.html.sections.offers import offers
 from pipelines.html.sections.reconciliation import reconciliation
 from pipelines.html.sections.revenue import revenue
 from pipelines.html.sections.reversals import reversals
-from wire.errors import SettingsError
+from wire.errors import ConversyncError
 
 HERE = Path(__file__).parent
 
@@ -73,7 +73,8 @@ def write_report(
 
     `zones` are the vendors' zones of days, as `besitos: EST`; by default the settings'. `now` is when it is made, and
     the only thing in which two reports on the same warehouse differ. Raises SettingsError without the extra `report`,
-    without a warehouse, or without marts in it; LockedError while another run writes it.
+    without a warehouse, or without marts in it; LockedError while another run writes it; ConversyncError where the page
+    cannot be written.
     """
     started = time.monotonic()
     altair()
@@ -172,6 +173,6 @@ def _replace(output: Path, page: str) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise SettingsError(
+        raise ConversyncError(
             f"The report cannot be written to {output} ({error.strerror}): name another place."
         ) from None

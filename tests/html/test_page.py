@@ -18,7 +18,7 @@ from pipelines.html import HERE, write_report
 from pipelines.html.numbers import NOTHING, days, hours, money, share
 from tests.html.conftest import EVIL, MADE, ZONES, Built
 from tests.html.pages import Page
-from wire.errors import LockedError, SettingsError
+from wire.errors import ConversyncError, LockedError, SettingsError
 
 VENDORS = ("besitos", "infobip", "conductrics", "keitaro")
 
@@ -195,8 +195,9 @@ def test_an_older_report_is_replaced_whole(built: Built, tmp_path: Path) -> None
     assert target.stat().st_ino != inode
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SettingsError, match="cannot be written"):
+    with pytest.raises(ConversyncError, match="cannot be written") as refused:
         write_report(built.warehouse, tmp_path / "folder", zones=ZONES)
+    assert refused.value.exit_code == 1, "a night would take a setting for a step that nobody wants"
     assert not list(tmp_path.glob(".*new"))
 
 
