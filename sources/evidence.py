@@ -30,6 +30,7 @@ REJECTED_ROWS = pa.schema(
         ("first_seen", UTC_MICROSECONDS),
         ("last_seen", UTC_MICROSECONDS),
         ("times_seen", pa.int64()),
+        ("resolved_at", UTC_MICROSECONDS),
     ]
 )
 WINDOWS = pa.schema(
@@ -49,6 +50,8 @@ WINDOWS = pa.schema(
         ("rejected_new", pa.int64()),
         ("unknown_fields", pa.string()),
         ("note", pa.string()),
+        ("missing", pa.int64()),
+        ("proof", pa.string()),
     ]
 )
 # The state remembers this many rows that were set aside; beyond them, a known row counts as new again.
@@ -91,6 +94,7 @@ class Aside:
             "first_seen": datetime.fromisoformat(first),
             "last_seen": self.read_at,
             "times_seen": times + 1,
+            "resolved_at": None,
         }
 
     def add_all(self, walks: Sequence[Walk], spools: Spools, columns: Sequence[str]) -> int:
@@ -141,8 +145,14 @@ def reading_row(
     walks: int = 1,
     superseded: int = 0,
     unknown: Mapping[str, int],
+    missing: int | None = None,
+    proof: str | None = None,
 ) -> pa.Table:
-    """The evidence of one reading, as `WINDOWS`: `pages` are the answers, `unknown` the fields new to us by rows."""
+    """The evidence of one reading, as `WINDOWS`.
+
+    `pages` are the answers, `unknown` the fields new to us by rows. `missing` rows were announced and did not come (0:
+    the reading is whole; None: the vendor announces nothing); `proof` says why a whole one is believed.
+    """
     row = {
         "stream": aside.stream,
         "window_start": aside.window.start,
@@ -159,6 +169,8 @@ def reading_row(
         "rejected_new": aside.new,
         "unknown_fields": dumps(unknown),
         "note": aside.note,
+        "missing": missing,
+        "proof": proof,
     }
     return pa.Table.from_pylist([row], schema=WINDOWS)
 
