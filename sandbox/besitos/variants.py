@@ -20,6 +20,10 @@ class Variants:
     """is_reverse=true: the reversals; or they and their originals; or as if omitted."""
     false: Literal["true", "originals"] = "true"
     """is_reverse=false: read as true, as PHP casts the text; or the originals."""
+    is_reverse: Literal["cast", "one", "rule", "refused"] = "cast"
+    """How the parameter is understood: any text but `0` (and maybe `false`) is true; `1` alone is true, all else
+    asks for the originals; `1` and `0` alone are allowed, all else is a 422; or it is a 422 whatever is sent.
+    (To be deaf to it altogether: `ignores=is_reverse`.)"""
     to_date_inclusive: bool = True
     """Does to_date cover its whole day, or end with that day's first second?"""
     page_cap: int = 1000
@@ -27,6 +31,16 @@ class Variants:
     default_per_page: int = 1000
     ignores: frozenset[str] = frozenset()
     """Parameters this server does not listen to. (`page` as well: it echoes the first page.)"""
+
+    # What may be asked. 0 is no limit; what is beyond one is a 422 that names the parameter in `errors`.
+    offset_limit: int = 0
+    """Pages that begin after so many rows."""
+    per_page_limit: int = 0
+    """A larger `per_page`. (Capped without a word: `page_cap`.)"""
+    range_limit: int = 0
+    """More days from `from_date` to `to_date`, both counted."""
+    range_over: Literal["refused", "first", "last"] = "refused"
+    """Such a range: a 422; or its first or last days alone are answered, without a word."""
 
     # What a reversal says.
     reversal_dated: Literal["own", "original"] = "own"
@@ -48,11 +62,23 @@ class Variants:
     # How pages are cut.
     order: Literal["oldest", "newest", "shuffled", "random"] = "oldest"
     """`shuffled`: the right rows in any order within their page; `random`: another order at every request."""
+    ties: Literal["stable", "page", "request"] = "stable"
+    """Rows of one `date_time`: keep one order; stand in the opposite one on every even page, at each walk alike;
+    or in another at every request. Scripted rows are then sorted by their `date_time`, too."""
+    pages: Literal["right", "echoed", "second_repeats", "boundary"] = "right"
+    """`echoed`: the first page's rows come whatever the page, which `meta` says was given; `second_repeats`: so on
+    page 2 alone; `boundary`: page 2 begins with the last row of page 1, and its own first row is nowhere."""
     repeats: Literal["none", "counted", "uncounted"] = "none"
     """`counted`: every seventh row stands again at the end, and in `total`; `uncounted`: a page begins with
     the last row of the page before, beyond `per_page` and `total`."""
     past_end: Literal["empty", "last"] = "empty"
     """A page beyond the last one: empty, or the last page's rows again."""
+    total_cap: int = 0
+    """`total`, and `last_page` with it, never says more (0: it may). The rows beyond come all the same."""
+    total_behind: int = 0
+    """`total` says so many rows fewer than there are (below 0: more), as one from a cache does."""
+    next_beyond: bool = False
+    """Does a page from the told last one on name a next page while there are rows for it?"""
     arrivals_every: int = 0
     """Before every so many requests something arrives: the next of the vendor's `arriving` rows, at the top;
     without any, the world's clock moves on by `arrivals_hours`."""
