@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from sandbox.besitos.reading import Read, select
-from sandbox.besitos.statements import Statement, Teller
+from sandbox.besitos.statements import Statement, Teller, currency_of
 from sandbox.besitos.variants import Variants
 from sandbox.world import World
 
@@ -118,6 +118,11 @@ class Oracle:
     def standing(self, reads: Sequence[Read]) -> dict[str, Statement]:
         """By event_key, the last statement of each event that these reads saw."""
         return {key: history[-1] for key, history in self.held(reads).items()}
+
+    def currencies(self, now: datetime | None = None) -> dict[int, str | None]:
+        """By transaction_id, the currency that the feed tells at `now`; None where it tells none (then it is USD)."""
+        numbers = {one.transaction_id for one in self._teller.at(now)}
+        return {number: currency_of(number, self.variants) for number in sorted(numbers)}
 
     def totals(self, now: datetime | None = None) -> Totals:
         """Of all that the feed shows at `now`."""

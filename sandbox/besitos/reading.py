@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sandbox.besitos.statements import zone_of
+from sandbox.besitos.statements import local_text, zone_of
 from sandbox.besitos.variants import Variants
 
 
@@ -82,7 +82,7 @@ def select(rows: Iterable[AnyTold], read: Read, variants: Variants) -> list[AnyT
     user = None if read.user_id is None else read.user_id.casefold()
 
     def asked_for(row: AnyTold) -> bool:
-        if row.date_time is not None and not first <= row.date_time <= last:
+        if row.date_time is not None and not first <= local_text(row.date_time, variants.zone) <= last:
             return False
         if kinds in ("originals", "reversals") and row.is_reversal != (kinds == "reversals"):
             return False

@@ -20,6 +20,19 @@ def zone_of(name: str) -> tzinfo:
     return timezone(timedelta(hours=-5)) if name == "EST" else ZoneInfo(name)
 
 
+def local_text(told: str, zone: str) -> str:
+    """`YYYY-MM-DD HH:MM:SS` in the vendor's zone, of a `date_time` with an offset or without."""
+    if len(told) == len("2026-01-31 12:00:00") and "T" not in told:
+        return told
+    return f"{_instant(told, zone).astimezone(zone_of(zone)):%Y-%m-%d %H:%M:%S}"
+
+
+def _instant(told: str, zone: str) -> datetime:
+    """UTC; without an offset it is a time of the vendor's zone."""
+    read = datetime.fromisoformat(told)
+    return (read.replace(tzinfo=zone_of(zone)) if read.tzinfo is None else read).astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One row of the feed as a reader must hold it. Amounts are as told, sign and all."""
@@ -48,7 +61,7 @@ class Statement:
     def of_row(row: Mapping[str, Any] | str, zone: str = "EST") -> Statement:
         """What a well-formed row says; a row that is not raises."""
         given = json.loads(row, parse_float=Decimal) if isinstance(row, str) else row
-        local = datetime.fromisoformat(given["date_time"])
+        told_at = given["date_time"]
         transaction_id, is_reversal = int(given["transaction_id"]), is_reversed(given.get("reverse"))
         user_id = given.get("user_id")
         return Statement(
@@ -66,9 +79,9 @@ class Statement:
             payout=_money(given.get("payout")),
             reward=Decimal(str(given["reward"])),
             reward_local_currency=_money(given.get("reward_local_currency")),
-            date_time=given["date_time"],
-            occurred_at=local.replace(tzinfo=zone_of(zone)).astimezone(UTC),
-            occurred_on=local.date(),
+            date_time=told_at,
+            occurred_at=_instant(told_at, zone),
+            occurred_on=date.fromisoformat(local_text(told_at, zone)[:10]),
         )
 
 
@@ -80,6 +93,15 @@ def is_reversed(flag: object) -> bool:
 def event_key(transaction_id: int, *, is_reversal: bool) -> str:
     """`2601266:original` or `2601266:reversal`."""
     return f"{transaction_id}:{'reversal' if is_reversal else 'original'}"
+
+
+def currency_of(transaction_id: int, variants: Variants) -> str | None:
+    """What the transaction's rows tell; None where they tell none."""
+    if not variants.currencies:
+        return None
+    in_turn = sorted(variants.currencies)
+    told = in_turn[transaction_id % len(in_turn)]
+    return None if told == "none" else told
 
 
 def _money(value: object) -> Decimal | None:
@@ -144,10 +166,17 @@ def _made(
         payout=None if payout is None else _signed(payout, negative=negative),
         reward=_signed(amounts.reward, negative=negative),
         reward_local_currency=_signed(amounts.reward_local, negative=negative),
-        date_time=f"{local:%Y-%m-%d %H:%M:%S}",
+        date_time=_told_time(local, variants),
         occurred_at=local.astimezone(UTC),
         occurred_on=local.date(),
     )
+
+
+def _told_time(local: datetime, variants: Variants) -> str:
+    """The instant as rows write it, whole seconds."""
+    if variants.dates == "local":
+        return f"{local:%Y-%m-%d %H:%M:%S}"
+    return f"{local.astimezone(UTC):%Y-%m-%dT%H:%M:%S}{'.000000Z' if variants.dates == 'zulu' else '+00:00'}"
 
 
 def _payout(amount: Decimal, variants: Variants) -> Decimal | None:

@@ -55,6 +55,12 @@ class Variants:
     zone: Literal["EST", "America/New_York"] = "EST"
     numbers_as_text: bool = False
     ids_as_text: bool = False
+    dates: Literal["local", "zulu", "offset"] = "local"
+    """`2024-12-04 06:24:55` in the vendor's zone; or that instant in UTC, as `2024-12-04T11:24:55.000000Z` or
+    `2024-12-04T11:24:55+00:00`. The days asked for stay the zone's."""
+    currencies: frozenset[str] = frozenset()
+    """An undocumented `currency` on rows: transactions take these in turn, `none` tells none. Rewards and payouts
+    keep their numbers."""
     surveys: bool = True
     """Are surveys enabled? If not there are none, and no row has a `type`."""
     deal_type: Literal["deal", "offer"] = "deal"
@@ -85,14 +91,26 @@ class Variants:
     arrivals_hours: float = 6.0
 
     # How the document is written.
-    links: Literal["sample", "full"] = "sample"
-    """`?page=N` alone, as in the sample; or with the filters of the request."""
+    data: Literal["list", "object"] = "list"
+    """Rows as a list, or as an object whose keys are digits: a list that was filtered. Without rows it is `[]`."""
+    links: Literal["sample", "full", "relative"] = "sample"
+    """`?page=N` alone, as in the sample; or with the filters of the request; or `/?page=N`, of no host."""
     links_root: str = ""
     """Whose address the links show; by default the one that was asked."""
     last_is_one: bool = False
     """With a single page `links.last` is the number 1, as the table has it, and no URL, as in the sample."""
     trailing_comma: bool = False
     """After the last row, as in the sample."""
+
+    # Whom it lets in, and how it says no.
+    unauthenticated: Literal["json", "login"] = "json"
+    """A token that is not taken: a 401, or a 302 to `/login`."""
+    throttle: int = 0
+    """So many requests in `throttle_seconds` of real time from the first; then a 429 with `Retry-After` and
+    `X-RateLimit-Reset`. Each answer carries `X-RateLimit-Limit` and `X-RateLimit-Remaining`. 0 is no limit."""
+    throttle_seconds: float = 60.0
+    envelope: Literal["right", "error", "status"] = "right"
+    """`error`, `status`: all is answered with 200, no rows and a total of 0, beside an `error` or a `status` of 401."""
 
 
 def parse_variants(pairs: Iterable[str], base: Variants | None = None) -> Variants:

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.besitos.catalogue import deals, games
+from sandbox.besitos.gate import Throttle, error_in_envelope, stranger
 from sandbox.besitos.limits import clipped, invalid, refusal
 from sandbox.besitos.oracle import Oracle
 from sandbox.besitos.paginator import announced, current_page, cut, paginate
 from sandbox.besitos.reading import Read, select
-from sandbox.besitos.rows import Row, Scripted, document_json, page_json, scripted, written
+from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, written
 from sandbox.besitos.statements import Statement, Teller
 from sandbox.besitos.variants import Variants
 from sandbox.messages import Answer, Request, json_answer
@@ -51,6 +52,7 @@ class Besitos:
         self._variants = variants or Variants()
         self._rows: tuple[Scripted, ...] | None = None
         self._requests = 0
+        self._throttle = Throttle()
         self._lock = threading.RLock()
         self._version = 0
         self._teller = Teller(world, self._variants)
@@ -91,11 +93,11 @@ class Besitos:
         if route is None:
             return None
         if request.headers.get("authorization") != f"Bearer {self.token}":
-            return json_answer(401, {"message": "Unauthenticated."})
+            return stranger(request, self._variants)
         if request.method != "GET":
             return json_answer(405, {"message": f"The {request.method} method is not supported."})
         with self._lock:
-            return route(request)
+            return self._throttle.through(request, self._variants, route)
 
     def _route(self, path: str) -> Callable[[Request], Answer] | None:
         routes: dict[str, Callable[[Request], Answer]] = {
@@ -103,6 +105,9 @@ class Besitos:
             OFFERS + self.partner_id: lambda _: json_answer(200, {"data": games(self.world)}),
             DEALS + self.partner_id: self._deals,
         }
+        wrong = error_in_envelope(self._variants)
+        if path in routes and wrong is not None:
+            return lambda _: wrong
         return routes.get(path)
 
     def _conversions(self, request: Request) -> Answer:
@@ -198,12 +203,14 @@ class Besitos:
             shown = self._mixed(shown)
 
         def document() -> dict[str, Any]:
-            return {"data": [row.copy() for row in shown], **deepcopy(tail)}
+            rows = [row.copy() for row in shown]
+            data = keyed(rows) if variants.data == "object" and rows else rows
+            return {"data": data, **deepcopy(tail)}
 
         def encode(changed: dict[str, Any]) -> bytes:
-            return document_json(changed, trailing_comma=variants.trailing_comma)
+            return document_json(changed, variants)
 
-        body = page_json([row.text for row in shown], tail, trailing_comma=variants.trailing_comma)
+        body = page_json([row.text for row in shown], tail, variants)
         return Answer(200, body, document=document, encode=encode)
 
     def _tail(
@@ -213,7 +220,7 @@ class Besitos:
         root = self._variants.links_root or f"http://{request.headers.get('host', '127.0.0.1')}"
         kept = {name: text for name, text in request.query.items() if name != "page"}
         filters = kept if self._variants.links == "full" else {}
-        path = root + request.path
+        path = "/" if self._variants.links == "relative" else root + request.path
 
         def url(number: int) -> str:
             return f"{path}?{urlencode({**filters, 'page': number})}"
