@@ -24,7 +24,7 @@ def error_in_envelope(variants: Variants) -> Answer | None:
     """A 200 without rows that speaks of an error; None where envelopes are right."""
     if variants.envelope == "right":
         return None
-    said = {"error": "Token expired"} if variants.envelope == "error" else {"status": 401}
+    said: dict[str, object] = {"error": "Token expired"} if variants.envelope == "error" else {"status": 401}
     return json_answer(200, {**said, "data": [], "meta": {"total": 0}})
 
 

@@ -51,6 +51,18 @@ class Variants:
     original_disappears: bool = False
     """Does the original leave the feed once it is reversed?"""
 
+    # What the feed takes back. Each meets every so many transactions (0: none) and happens `change_days` after the
+    # event was first told. The last three need reversals with a date of their own.
+    withdrawn: int = 0
+    """A conversion is served no more, nor are its reversals."""
+    restated: int = 0
+    """A reversal takes back a half at first; then, under the same date, all that it takes in the end."""
+    instalments: int = 0
+    """A reversal comes in two, of different dates: a half, and then the rest beside it."""
+    replaced: int = 0
+    """A reversal is served no more, and one of the day after comes in its place."""
+    change_days: float = 5.0
+
     # How rows are written.
     zone: Literal["EST", "America/New_York"] = "EST"
     numbers_as_text: bool = False
