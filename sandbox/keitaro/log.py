@@ -149,7 +149,8 @@ class Told:
 
 @dataclass(frozen=True)
 class Written:
-    """A test's row. Its times are taken for UTC and shown as they are; without one it is in every range."""
+    """A test's row. Times without an offset are taken for UTC, all are shown as they are; without one it is in every
+    range."""
 
     value: dict[str, Any] | Raw
     known: Mapping[str, Any]
@@ -158,9 +159,10 @@ class Written:
         """Of `datetime`, or of the older column."""
         text = self.known.get("datetime") or self.known.get("postback_datetime")
         try:
-            return datetime.fromisoformat(str(text)).replace(tzinfo=UTC)
+            read = datetime.fromisoformat(str(text))
         except ValueError:
             return None
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read
 
     def cell(self, column: str, _variants: Variants, _zone: tzinfo) -> Any:
         """None where the row has none."""

@@ -129,6 +129,13 @@ def test_f08_times_in_other_forms(sandbox: Sandbox, times: str) -> None:
         assert {datetime.fromisoformat(row["datetime"]).astimezone(UTC) for row in rows} == moments
 
 
+def test_f08_a_scripted_row_with_an_offset_stands_at_its_instant(sandbox: Sandbox) -> None:
+    """01:00 at +02:00 is the evening before in UTC."""
+    sandbox.keitaro.rows = [{"event_id": "1", "datetime": "2026-01-05T01:00:00.500+02:00"}]
+    spans = [{"from": day, "to": day, "timezone": "UTC"} for day in ("2026-01-04", "2026-01-05")]
+    assert [log(sandbox, columns=COLUMNS, range=span)["total"] for span in spans] == [1, 0]
+
+
 def asked(sandbox: Sandbox, groups: str, sums: str) -> Any:
     """The report by day, in these words."""
     wish = {"range": ALL, groups: ["day"], sums: ["clicks", "revenue"]}
