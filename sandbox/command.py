@@ -9,10 +9,16 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from shlex import quote
+from textwrap import fill
 from typing import Any, TextIO
 
+from sandbox.besitos import variants as besitos
+from sandbox.conductrics import variants as conductrics
 from sandbox.control import VENDORS, instant
-from sandbox.readings import parse
+from sandbox.infobip import variants as infobip
+from sandbox.keitaro import variants as keitaro
+from sandbox.optibase import variants as optibase
+from sandbox.readings import listed, parse
 from sandbox.stage import Sandbox
 from sandbox.world import World
 
@@ -86,9 +92,25 @@ def _settings(sandbox: Sandbox) -> str:
     )
 
 
+def variants_listed() -> str:
+    """All variants by vendor, each with its values, the default first."""
+    paragraphs = ["variants, the default first (what each means: sandbox/<vendor>/variants.py):"]
+    defaults = (besitos, keitaro, infobip, conductrics, optibase)
+    for name, variants in zip(VENDORS, defaults, strict=True):
+        prefix = "" if name == "besitos" else f"{name}."
+        words = " ".join(prefix + one for one in listed(variants.Variants()))
+        paragraphs.append(f"{name}:\n" + fill(words, 100, initial_indent="  ", subsequent_indent="  "))
+    return "\n".join(paragraphs)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 once stopped, 2 for a bad argument."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="The vendors on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description="The vendors on loopback.",
+        epilog=variants_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--days", type=int, default=DAYS)

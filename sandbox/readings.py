@@ -22,6 +22,22 @@ def parse(pairs: Iterable[str], base: AnyVariants) -> AnyVariants:
     return replace(base, **changes)  # type: ignore[type-var]
 
 
+def listed(base: object) -> list[str]:
+    """Every variant with the values it takes, its present one first: `order=oldest|newest|shuffled|random`."""
+    hints = get_type_hints(type(base))
+    return [f"{field.name}={_values(getattr(base, field.name), hints[field.name])}" for field in fields(base)]  # type: ignore[arg-type]
+
+
+def _values(value: object, kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "|".join(dict.fromkeys([str(value), *get_args(kind)]))
+    if kind is bool:
+        return "true|false" if value else "false|true"
+    if get_origin(kind) is frozenset:
+        return "A,B,..."
+    return str(value) or "TEXT"
+
+
 def _value(name: str, text: str, kind: Any) -> object:
     if get_origin(kind) is Literal:
         if text not in get_args(kind):

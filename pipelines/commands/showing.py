@@ -30,7 +30,10 @@ def sandbox(
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed tells another story.")] = 7,
     days: Annotated[int, typer.Option(metavar="N", help="How many days of conversions, up to today.")] = 90,
     variant: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="One of the vendor's open questions.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A vendor's open question; `python -m sandbox --help` lists them."
+        ),
     ] = None,
 ) -> None:
     """Serve the vendors on loopback until interrupted, and print the settings to use.

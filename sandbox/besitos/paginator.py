@@ -1,11 +1,15 @@
-"""Laravel's length-aware paginator, to the letter of the document's sample."""
+"""Laravel's length-aware paginator, to the letter of the document's sample; and pages that are cut wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sandbox.besitos.variants import Variants
 
 ON_EACH_SIDE = 3
+
+AnyRow = TypeVar("AnyRow")
 
 
 def current_page(query: Mapping[str, str]) -> int:
@@ -14,13 +18,42 @@ def current_page(query: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdigit() and int(text) >= 1 else 1
 
 
+def cut(rows: Sequence[AnyRow], page: int, per_page: int, variants: Variants) -> list[AnyRow]:
+    """The page's rows, as right or as wrong as the variants have it."""
+    if variants.pages == "echoed" or (variants.pages == "second_repeats" and page == 2):
+        page = 1
+    begin = (page - 1) * per_page
+    if variants.past_end == "last" and begin >= len(rows):
+        begin = max(len(rows) - 1, 0) // per_page * per_page
+    shown = list(rows[begin : begin + per_page])
+    if variants.pages == "boundary" and page == 2 and shown:
+        shown[0] = rows[begin - 1]
+    return shown
+
+
+def announced(total: int, variants: Variants) -> int:
+    """What `meta.total` says where there are `total` rows."""
+    told = max(total - variants.total_behind, 0)
+    return min(told, variants.total_cap) if variants.total_cap else told
+
+
 def paginate(
-    total: int, page: int, per_page: int, shown: int, path: str, url: Callable[[int], str]
+    total: int,
+    page: int,
+    per_page: int,
+    shown: int,
+    path: str,
+    url: Callable[[int], str],
+    *,
+    goes_on: bool = False,
 ) -> dict[str, Any]:
-    """`links` and `meta` of a page with `shown` rows of its own; `url(n)` is the address of page n."""
+    """`links` and `meta` of a page with `shown` rows of its own; `url(n)` is the address of page n.
+
+    With `goes_on` there is a next page, whatever `total` says.
+    """
     last = max(-(-total // per_page), 1)
     before = url(page - 1) if page > 1 else None
-    after = url(page + 1) if page < last else None
+    after = url(page + 1) if goes_on or page < last else None
     first_row = (page - 1) * per_page + 1 if shown else None
     return {
         "links": {"first": url(1), "last": url(last), "prev": before, "next": after},

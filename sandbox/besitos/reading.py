@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sandbox.besitos.statements import zone_of
+from sandbox.besitos.statements import local_text, zone_of
 from sandbox.besitos.variants import Variants
 
 
@@ -48,13 +48,13 @@ class Read:
 
     @staticmethod
     def of_query(query: Mapping[str, str], clock: datetime, variants: Variants) -> Read:
-        """A date that is not sent is the last seven days' edge; one that is no date raises ValueError."""
+        """A date that is not sent is the last seven days' edge; one that is no date raises ValueError(its name)."""
         asked = {name: text for name, text in query.items() if text and name not in variants.ignores}
         today = clock.astimezone(zone_of(variants.zone)).date()
         return Read(
             clock,
-            _date(asked.get("from_date"), today - timedelta(days=7)),
-            _date(asked.get("to_date"), today),
+            _date(asked, "from_date", today - timedelta(days=7)),
+            _date(asked, "to_date", today),
             asked.get("is_reverse"),
             asked.get("user_id"),
             asked.get("offer_id"),
@@ -62,12 +62,14 @@ class Read:
         )
 
 
-def _date(text: str | None, default: date) -> date:
+def _date(asked: Mapping[str, str], name: str, default: date) -> date:
+    text = asked.get(name)
     if text is None:
         return default
-    if len(text) != len("2026-01-31"):
-        raise ValueError(text)
-    return date.fromisoformat(text)
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        raise ValueError(name) from None
 
 
 def select(rows: Iterable[AnyTold], read: Read, variants: Variants) -> list[AnyTold]:
@@ -80,7 +82,7 @@ def select(rows: Iterable[AnyTold], read: Read, variants: Variants) -> list[AnyT
     user = None if read.user_id is None else read.user_id.casefold()
 
     def asked_for(row: AnyTold) -> bool:
-        if row.date_time is not None and not first <= row.date_time <= last:
+        if row.date_time is not None and not first <= local_text(row.date_time, variants.zone) <= last:
             return False
         if kinds in ("originals", "reversals") and row.is_reversal != (kinds == "reversals"):
             return False
@@ -96,6 +98,8 @@ def _kinds(is_reverse: str | None, variants: Variants) -> str:
     """`both`, `originals`, `reversals` or `reversed`."""
     if is_reverse is None:
         return variants.omitted
+    if variants.is_reverse == "one" and is_reverse != "1":
+        return "originals"
     if is_reverse == "0" or (is_reverse == "false" and variants.false == "originals"):
         return "originals"
     return variants.omitted if variants.true == "ignored" else variants.true

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from sandbox.besitos.statements import Statement, is_reversed
+from sandbox.besitos.statements import Statement, currency_of, is_reversed
 from sandbox.besitos.variants import Variants
-from sandbox.messages import Raw, to_json
+from sandbox.messages import Raw, raw_json, to_json
 
 Scripted = Mapping[str, Any] | str | bytes
 """A row to serve: an object; or JSON text or bytes that go out verbatim."""
+
+
+AnyRow = TypeVar("AnyRow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ def written(statement: Statement, variants: Variants) -> Row:
         value["type"] = statement.type
     if statement.survey_id is not None:
         value["survey_id"] = statement.survey_id
+    currency = currency_of(statement.transaction_id, variants)
+    if currency is not None:
+        value["currency"] = currency
     return Row(
         to_json(value),
         value,
@@ -124,25 +130,35 @@ def _text(value: object) -> str | None:
 
 
 def _stamp(value: object) -> str | None:
-    """A date_time that a window's edges can be compared with."""
+    """A date_time that a window's edges can be compared with; one with an offset stays as it is."""
     try:
-        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M:%S}"
+        read = datetime.fromisoformat(str(value))
     except ValueError:
         return None
+    return f"{read:%Y-%m-%d %H:%M:%S}" if read.tzinfo is None else read.isoformat()
 
 
-def page_json(rows: Sequence[str], tail: Mapping[str, Any], *, trailing_comma: bool) -> bytes:
+def page_json(rows: Sequence[str], tail: Mapping[str, Any], variants: Variants) -> bytes:
     """A page of rows that are JSON text already, with the paginator's part after them."""
-    comma = "," if trailing_comma and rows else ""
-    text = f'{{"data":[{",".join(rows)}{comma}],{to_json(tail)[1:]}'
-    return text.encode("utf-8", "surrogateescape")
+    comma = "," if variants.trailing_comma and rows else ""
+    if variants.data == "object" and rows:
+        data = f"{{{','.join(f'{json.dumps(key)}:{row}' for key, row in keyed(rows).items())}{comma}}}"
+    else:
+        data = f"[{','.join(rows)}{comma}]"
+    return f'{{"data":{data},{to_json(tail)[1:]}'.encode("utf-8", "surrogateescape")
 
 
-def document_json(document: Mapping[str, Any], *, trailing_comma: bool) -> bytes:
+def keyed(rows: Sequence[AnyRow]) -> dict[str, AnyRow]:
+    """Rows by their place in a list whose first and third entry were filtered out."""
+    places = [1, *range(3, len(rows) + 2)]
+    return {str(place): row for place, row in zip(places, rows, strict=True)}
+
+
+def document_json(document: Mapping[str, Any], variants: Variants) -> bytes:
     """A page's document that a fault may have changed; rows of `data` may be Raw."""
     rows = document.get("data")
     tail = {name: value for name, value in document.items() if name != "data"}
     if not isinstance(rows, list) or not tail:
-        return _utf8_json(document).encode()
+        return raw_json(document)
     texts = [row if isinstance(row, Raw) else _utf8_json(row) for row in rows]
-    return page_json(texts, tail, trailing_comma=trailing_comma)
+    return page_json(texts, tail, variants)

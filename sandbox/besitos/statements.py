@@ -10,14 +10,28 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sandbox.besitos.takings import Taking, takings, withdrawn_at
 from sandbox.besitos.variants import Variants
-from sandbox.story import Amounts, Conversion, Kind, told
+from sandbox.story import Amounts, Conversion, Kind, Reversal, told
 from sandbox.world import World
 
 
 def zone_of(name: str) -> tzinfo:
     """`EST` is fixed -05:00, summer and winter."""
     return timezone(timedelta(hours=-5)) if name == "EST" else ZoneInfo(name)
+
+
+def local_text(told: str, zone: str) -> str:
+    """`YYYY-MM-DD HH:MM:SS` in the vendor's zone, of a `date_time` with an offset or without."""
+    if len(told) == len("2026-01-31 12:00:00") and "T" not in told:
+        return told
+    return f"{_instant(told, zone).astimezone(zone_of(zone)):%Y-%m-%d %H:%M:%S}"
+
+
+def _instant(told: str, zone: str) -> datetime:
+    """UTC; without an offset it is a time of the vendor's zone."""
+    read = datetime.fromisoformat(told)
+    return (read.replace(tzinfo=zone_of(zone)) if read.tzinfo is None else read).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +62,11 @@ class Statement:
     def of_row(row: Mapping[str, Any] | str, zone: str = "EST") -> Statement:
         """What a well-formed row says; a row that is not raises."""
         given = json.loads(row, parse_float=Decimal) if isinstance(row, str) else row
-        local = datetime.fromisoformat(given["date_time"])
+        told_at = given["date_time"]
         transaction_id, is_reversal = int(given["transaction_id"]), is_reversed(given.get("reverse"))
         user_id = given.get("user_id")
         return Statement(
-            event_key=event_key(transaction_id, is_reversal=is_reversal),
+            event_key=event_key(transaction_id, local_text(told_at, zone) if is_reversal else None),
             transaction_id=transaction_id,
             is_reversal=is_reversal,
             user_id=user_id,
@@ -66,9 +80,9 @@ class Statement:
             payout=_money(given.get("payout")),
             reward=Decimal(str(given["reward"])),
             reward_local_currency=_money(given.get("reward_local_currency")),
-            date_time=given["date_time"],
-            occurred_at=local.replace(tzinfo=zone_of(zone)).astimezone(UTC),
-            occurred_on=local.date(),
+            date_time=told_at,
+            occurred_at=_instant(told_at, zone),
+            occurred_on=date.fromisoformat(local_text(told_at, zone)[:10]),
         )
 
 
@@ -77,9 +91,21 @@ def is_reversed(flag: object) -> bool:
     return flag in (1, "1", "true")
 
 
-def event_key(transaction_id: int, *, is_reversal: bool) -> str:
-    """`2601266:original` or `2601266:reversal`."""
-    return f"{transaction_id}:{'reversal' if is_reversal else 'original'}"
+def event_key(transaction_id: int, reversed_at: str | None) -> str:
+    """`2601266:original`; or `2601266:reversal:2024-12-08 09:00:00`, its time in the vendor's zone.
+
+    A transaction may be taken back in several reversals: they are told apart by their time.
+    """
+    return f"{transaction_id}:original" if reversed_at is None else f"{transaction_id}:reversal:{reversed_at}"
+
+
+def currency_of(transaction_id: int, variants: Variants) -> str | None:
+    """What the transaction's rows tell; None where they tell none."""
+    if not variants.currencies:
+        return None
+    in_turn = sorted(variants.currencies)
+    told = in_turn[transaction_id % len(in_turn)]
+    return None if told == "none" else told
 
 
 def _money(value: object) -> Decimal | None:
@@ -93,7 +119,8 @@ class Teller:
         self.world = world
         self.variants = variants
         self._zone = zone_of(variants.zone)
-        self._made: dict[tuple[int, bool, int], Statement] = {}
+        self._made: dict[tuple[int, datetime | None, int], Statement] = {}
+        self._takings: dict[int, tuple[Taking, ...]] = {}
 
     def at(self, now: datetime | None = None) -> list[Statement]:
         """All that can be seen in the feed at `now` (the world's clock by default), whatever the window."""
@@ -103,36 +130,48 @@ class Teller:
     def _of(self, conversion: Conversion, now: datetime) -> Iterator[Statement]:
         if conversion.occurred_at > now or (conversion.offer.kind == "survey" and not self.variants.surveys):
             return
+        gone_at = withdrawn_at(conversion, self.variants)
+        if gone_at is not None and gone_at <= now:
+            return
         amounts = told(conversion.tellings, now)
-        reversal = conversion.reversal
-        taken = None if reversal is None else told(reversal.tellings, now)
-        if amounts is not None and not (self.variants.original_disappears and taken is not None):
-            yield self._statement(conversion, amounts, is_reversal=False)
-        if taken is not None:
-            yield self._statement(conversion, taken, is_reversal=True)
+        taken = [(one.reversal, one.amounts(now)) for one in self._taken(conversion)]
+        is_taken = any(back is not None for _, back in taken)
+        if amounts is not None and not (self.variants.original_disappears and is_taken):
+            yield self._statement(conversion, amounts, None)
+        for reversal, back in taken:
+            if back is not None:
+                yield self._statement(conversion, back, reversal)
 
-    def _statement(self, conversion: Conversion, amounts: Amounts, *, is_reversal: bool) -> Statement:
-        """The world keeps its amounts, so each is known by its identity."""
-        key = (conversion.transaction_id, is_reversal, id(amounts))
+    def _taken(self, conversion: Conversion) -> tuple[Taking, ...]:
+        """Made once, as `_made` knows amounts by their identity."""
+        if conversion.reversal is None:
+            return ()
+        if conversion.transaction_id not in self._takings:
+            self._takings[conversion.transaction_id] = takings(conversion, self.variants)
+        return self._takings[conversion.transaction_id]
+
+    def _statement(self, conversion: Conversion, amounts: Amounts, reversal: Reversal | None) -> Statement:
+        """Amounts are kept, by the world or in `_takings`, so each is known by its identity."""
+        key = (conversion.transaction_id, reversal.occurred_at if reversal else None, id(amounts))
         if key not in self._made:
-            self._made[key] = _made(conversion, amounts, self.variants, self._zone, is_reversal=is_reversal)
+            self._made[key] = _made(conversion, amounts, reversal, self.variants, self._zone)
         return self._made[key]
 
 
 def _made(
-    conversion: Conversion, amounts: Amounts, variants: Variants, zone: tzinfo, *, is_reversal: bool
+    conversion: Conversion, amounts: Amounts, reversal: Reversal | None, variants: Variants, zone: tzinfo
 ) -> Statement:
     instant = conversion.occurred_at
-    if is_reversal and conversion.reversal is not None and variants.reversal_dated == "own":
-        instant = conversion.reversal.occurred_at
+    if reversal is not None and variants.reversal_dated == "own":
+        instant = reversal.occurred_at
     local = instant.astimezone(zone).replace(fold=0)
-    negative = is_reversal and variants.reversal_sign == "negative"
-    payout = _payout(amounts.payout, variants) if is_reversal else amounts.payout
+    negative = reversal is not None and variants.reversal_sign == "negative"
+    payout = amounts.payout if reversal is None else _payout(amounts.payout, variants)
     offer, user_id = conversion.offer, conversion.user_id
     return Statement(
-        event_key=event_key(conversion.transaction_id, is_reversal=is_reversal),
+        event_key=event_key(conversion.transaction_id, f"{local:%Y-%m-%d %H:%M:%S}" if reversal else None),
         transaction_id=conversion.transaction_id,
-        is_reversal=is_reversal,
+        is_reversal=reversal is not None,
         user_id=user_id,
         user_key=user_id.casefold(),
         offer_id=offer.id,
@@ -144,10 +183,17 @@ def _made(
         payout=None if payout is None else _signed(payout, negative=negative),
         reward=_signed(amounts.reward, negative=negative),
         reward_local_currency=_signed(amounts.reward_local, negative=negative),
-        date_time=f"{local:%Y-%m-%d %H:%M:%S}",
+        date_time=_told_time(local, variants),
         occurred_at=local.astimezone(UTC),
         occurred_on=local.date(),
     )
+
+
+def _told_time(local: datetime, variants: Variants) -> str:
+    """The instant as rows write it, whole seconds."""
+    if variants.dates == "local":
+        return f"{local:%Y-%m-%d %H:%M:%S}"
+    return f"{local.astimezone(UTC):%Y-%m-%dT%H:%M:%S}{'.000000Z' if variants.dates == 'zulu' else '+00:00'}"
 
 
 def _payout(amount: Decimal, variants: Variants) -> Decimal | None:

@@ -20,6 +20,10 @@ class Variants:
     """is_reverse=true: the reversals; or they and their originals; or as if omitted."""
     false: Literal["true", "originals"] = "true"
     """is_reverse=false: read as true, as PHP casts the text; or the originals."""
+    is_reverse: Literal["cast", "one", "rule", "refused"] = "cast"
+    """How the parameter is understood: any text but `0` (and maybe `false`) is true; `1` alone is true, all else
+    asks for the originals; `1` and `0` alone are allowed, all else is a 422; or it is a 422 whatever is sent.
+    (To be deaf to it altogether: `ignores=is_reverse`.)"""
     to_date_inclusive: bool = True
     """Does to_date cover its whole day, or end with that day's first second?"""
     page_cap: int = 1000
@@ -27,6 +31,16 @@ class Variants:
     default_per_page: int = 1000
     ignores: frozenset[str] = frozenset()
     """Parameters this server does not listen to. (`page` as well: it echoes the first page.)"""
+
+    # What may be asked. 0 is no limit; what is beyond one is a 422 that names the parameter in `errors`.
+    offset_limit: int = 0
+    """Pages that begin after so many rows."""
+    per_page_limit: int = 0
+    """A larger `per_page`. (Capped without a word: `page_cap`.)"""
+    range_limit: int = 0
+    """More days from `from_date` to `to_date`, both counted."""
+    range_over: Literal["refused", "first", "last"] = "refused"
+    """Such a range: a 422; or its first or last days alone are answered, without a word."""
 
     # What a reversal says.
     reversal_dated: Literal["own", "original"] = "own"
@@ -37,10 +51,28 @@ class Variants:
     original_disappears: bool = False
     """Does the original leave the feed once it is reversed?"""
 
+    # What the feed takes back. Each meets every so many transactions (0: none) and happens `change_days` after the
+    # event was first told. The last three need reversals with a date of their own.
+    withdrawn: int = 0
+    """A conversion is served no more, nor are its reversals."""
+    restated: int = 0
+    """A reversal takes back a half at first; then, under the same date, all that it takes in the end."""
+    instalments: int = 0
+    """A reversal comes in two, of different dates: a half, and then the rest beside it."""
+    replaced: int = 0
+    """A reversal is served no more, and one of the day after comes in its place."""
+    change_days: float = 5.0
+
     # How rows are written.
     zone: Literal["EST", "America/New_York"] = "EST"
     numbers_as_text: bool = False
     ids_as_text: bool = False
+    dates: Literal["local", "zulu", "offset"] = "local"
+    """`2024-12-04 06:24:55` in the vendor's zone; or that instant in UTC, as `2024-12-04T11:24:55.000000Z` or
+    `2024-12-04T11:24:55+00:00`. The days asked for stay the zone's."""
+    currencies: frozenset[str] = frozenset()
+    """An undocumented `currency` on rows: transactions take these in turn, `none` tells none. Rewards and payouts
+    keep their numbers."""
     surveys: bool = True
     """Are surveys enabled? If not there are none, and no row has a `type`."""
     deal_type: Literal["deal", "offer"] = "deal"
@@ -48,25 +80,49 @@ class Variants:
     # How pages are cut.
     order: Literal["oldest", "newest", "shuffled", "random"] = "oldest"
     """`shuffled`: the right rows in any order within their page; `random`: another order at every request."""
+    ties: Literal["stable", "page", "request"] = "stable"
+    """Rows of one `date_time`: keep one order; stand in the opposite one on every even page, at each walk alike;
+    or in another at every request. Scripted rows are then sorted by their `date_time`, too."""
+    pages: Literal["right", "echoed", "second_repeats", "boundary"] = "right"
+    """`echoed`: the first page's rows come whatever the page, which `meta` says was given; `second_repeats`: so on
+    page 2 alone; `boundary`: page 2 begins with the last row of page 1, and its own first row is nowhere."""
     repeats: Literal["none", "counted", "uncounted"] = "none"
     """`counted`: every seventh row stands again at the end, and in `total`; `uncounted`: a page begins with
     the last row of the page before, beyond `per_page` and `total`."""
     past_end: Literal["empty", "last"] = "empty"
     """A page beyond the last one: empty, or the last page's rows again."""
+    total_cap: int = 0
+    """`total`, and `last_page` with it, never says more (0: it may). The rows beyond come all the same."""
+    total_behind: int = 0
+    """`total` says so many rows fewer than there are (below 0: more), as one from a cache does."""
+    next_beyond: bool = False
+    """Does a page from the told last one on name a next page while there are rows for it?"""
     arrivals_every: int = 0
     """Before every so many requests something arrives: the next of the vendor's `arriving` rows, at the top;
     without any, the world's clock moves on by `arrivals_hours`."""
     arrivals_hours: float = 6.0
 
     # How the document is written.
-    links: Literal["sample", "full"] = "sample"
-    """`?page=N` alone, as in the sample; or with the filters of the request."""
+    data: Literal["list", "object"] = "list"
+    """Rows as a list, or as an object whose keys are digits: a list that was filtered. Without rows it is `[]`."""
+    links: Literal["sample", "full", "relative"] = "sample"
+    """`?page=N` alone, as in the sample; or with the filters of the request; or `/?page=N`, of no host."""
     links_root: str = ""
     """Whose address the links show; by default the one that was asked."""
     last_is_one: bool = False
     """With a single page `links.last` is the number 1, as the table has it, and no URL, as in the sample."""
     trailing_comma: bool = False
     """After the last row, as in the sample."""
+
+    # Whom it lets in, and how it says no.
+    unauthenticated: Literal["json", "login"] = "json"
+    """A token that is not taken: a 401, or a 302 to `/login`."""
+    throttle: int = 0
+    """So many requests in `throttle_seconds` of real time from the first; then a 429 with `Retry-After` and
+    `X-RateLimit-Reset`. Each answer carries `X-RateLimit-Limit` and `X-RateLimit-Remaining`. 0 is no limit."""
+    throttle_seconds: float = 60.0
+    envelope: Literal["right", "error", "status"] = "right"
+    """`error`, `status`: all is answered with 200, no rows and a total of 0, beside an `error` or a `status` of 401."""
 
 
 def parse_variants(pairs: Iterable[str], base: Variants | None = None) -> Variants:

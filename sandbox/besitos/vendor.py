@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from itertools import groupby
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.besitos.catalogue import deals, games
+from sandbox.besitos.gate import Throttle, error_in_envelope, stranger
+from sandbox.besitos.limits import clipped, invalid, refusal
 from sandbox.besitos.oracle import Oracle
-from sandbox.besitos.paginator import current_page, paginate
+from sandbox.besitos.paginator import announced, current_page, cut, paginate
 from sandbox.besitos.reading import Read, select
-from sandbox.besitos.rows import Row, Scripted, document_json, page_json, scripted, written
+from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, written
 from sandbox.besitos.statements import Statement, Teller
 from sandbox.besitos.variants import Variants
 from sandbox.messages import Answer, Request, json_answer
@@ -49,6 +52,7 @@ class Besitos:
         self._variants = variants or Variants()
         self._rows: tuple[Scripted, ...] | None = None
         self._requests = 0
+        self._throttle = Throttle()
         self._lock = threading.RLock()
         self._version = 0
         self._teller = Teller(world, self._variants)
@@ -89,11 +93,11 @@ class Besitos:
         if route is None:
             return None
         if request.headers.get("authorization") != f"Bearer {self.token}":
-            return json_answer(401, {"message": "Unauthenticated."})
+            return stranger(request, self._variants)
         if request.method != "GET":
             return json_answer(405, {"message": f"The {request.method} method is not supported."})
         with self._lock:
-            return route(request)
+            return self._throttle.through(request, self._variants, route)
 
     def _route(self, path: str) -> Callable[[Request], Answer] | None:
         routes: dict[str, Callable[[Request], Answer]] = {
@@ -101,6 +105,9 @@ class Besitos:
             OFFERS + self.partner_id: lambda _: json_answer(200, {"data": games(self.world)}),
             DEALS + self.partner_id: self._deals,
         }
+        wrong = error_in_envelope(self._variants)
+        if path in routes and wrong is not None:
+            return lambda _: wrong
         return routes.get(path)
 
     def _conversions(self, request: Request) -> Answer:
@@ -109,13 +116,16 @@ class Besitos:
         try:
             read = Read.of_query(request.query, self.world.now, variants)
         except ValueError as wrong:
-            return json_answer(422, {"message": f"The given data was invalid: {wrong}"})
-        rows = self._selected(read)
+            return invalid(str(wrong), f"The {str(wrong).replace('_', ' ')} field must be a valid date.")
         query = {name: text for name, text in request.query.items() if name not in variants.ignores}
-        page = current_page(query)
+        page, per_page = current_page(query), self._per_page(query)
+        refused = refusal(query, read, per_page, variants)
+        if refused is not None:
+            return refused
+        read = clipped(read, variants)
         if page == 1:
             self.reads.append(read)
-        return self._page(rows, page, self._per_page(query), request)
+        return self._page(self._ordered(self._selected(read), page), page, per_page, request)
 
     def _arrive(self) -> None:
         self._requests += 1
@@ -137,14 +147,29 @@ class Besitos:
             chosen = select(rows, read, self._variants)
             repeated = chosen[::7] if self._variants.repeats == "counted" else []
             selections[read] = chosen + repeated
-        if self._variants.order == "random":
-            return self._mixed(selections[read])
         return selections[read]
+
+    def _ordered(self, rows: list[Row], page: int) -> list[Row]:
+        """The window's rows as they stand at this request for this page."""
+        variants = self._variants
+        if variants.order == "random":
+            return self._mixed(rows)
+        if variants.ties == "stable" or (variants.ties == "page" and page % 2):
+            return rows
+        random = Random(self._requests)
+        ordered: list[Row] = []
+        for _, tied in groupby(rows, key=lambda row: row.date_time):
+            one = list(tied)
+            ordered += one[::-1] if variants.ties == "page" else random.sample(one, len(one))
+        return ordered
 
     def _all(self) -> list[Row]:
         if self._rows is not None:
-            return [scripted(row) for row in self._rows]
-        rows = [self._row(one) for one in self._teller.at()]
+            rows = [scripted(row) for row in self._rows]
+            if self._variants.ties == "stable":
+                return rows
+        else:
+            rows = [self._row(one) for one in self._teller.at()]
         newest_first = self._variants.order == "newest"
         return sorted(rows, key=lambda row: row.date_time or "", reverse=newest_first)
 
@@ -168,33 +193,39 @@ class Besitos:
     def _page(self, rows: list[Row], page: int, per_page: int, request: Request) -> Answer:
         variants = self._variants
         begin = (page - 1) * per_page
-        if variants.past_end == "last" and begin >= len(rows):
-            begin = max(len(rows) - 1, 0) // per_page * per_page
-        shown = rows[begin : begin + per_page]
-        tail = self._tail(len(rows), page, per_page, len(shown), request)
+        shown = cut(rows, page, per_page, variants)
+        goes_on = variants.next_beyond and begin + per_page < len(rows)
+        total = announced(len(rows), variants)
+        tail = self._tail(total, page, per_page, len(shown), request, goes_on=goes_on)
         if variants.repeats == "uncounted" and begin:
             shown = rows[begin - 1 : begin] + shown
         if variants.order == "shuffled":
             shown = self._mixed(shown)
 
         def document() -> dict[str, Any]:
-            return {"data": [row.copy() for row in shown], **deepcopy(tail)}
+            rows = [row.copy() for row in shown]
+            data = keyed(rows) if variants.data == "object" and rows else rows
+            return {"data": data, **deepcopy(tail)}
 
         def encode(changed: dict[str, Any]) -> bytes:
-            return document_json(changed, trailing_comma=variants.trailing_comma)
+            return document_json(changed, variants)
 
-        body = page_json([row.text for row in shown], tail, trailing_comma=variants.trailing_comma)
+        body = page_json([row.text for row in shown], tail, variants)
         return Answer(200, body, document=document, encode=encode)
 
-    def _tail(self, total: int, page: int, per_page: int, shown: int, request: Request) -> dict[str, Any]:
+    def _tail(
+        self, total: int, page: int, per_page: int, shown: int, request: Request, *, goes_on: bool = False
+    ) -> dict[str, Any]:
         """The paginator's links and meta, addressed as the variants have it."""
         root = self._variants.links_root or f"http://{request.headers.get('host', '127.0.0.1')}"
         kept = {name: text for name, text in request.query.items() if name != "page"}
         filters = kept if self._variants.links == "full" else {}
-        path = root + request.path
-        tail = paginate(
-            total, page, per_page, shown, path, lambda n: f"{path}?{urlencode({**filters, 'page': n})}"
-        )
+        path = "/" if self._variants.links == "relative" else root + request.path
+
+        def url(number: int) -> str:
+            return f"{path}?{urlencode({**filters, 'page': number})}"
+
+        tail = paginate(total, page, per_page, shown, path, url, goes_on=goes_on)
         if self._variants.last_is_one and tail["meta"]["last_page"] == 1:
             tail["links"]["last"] = 1
         return tail

@@ -20,8 +20,14 @@ class Variants:
     # What is counted.
     zero_rate: Literal["zero", "null", "NaN"] = "zero"
     """`conversionRate` where the start count is 0: 0, null, or the text "NaN"."""
+    rate: Literal["number", "percent", "word"] = "number"
+    """`conversionRate` elsewhere: a number; text such as `"12.5 %"`; or a word that says nothing, `"n/a"`."""
+    counts: Literal["integer", "decimal"] = "integer"
+    """`startCount`, `endCount`: 10, or 10.0."""
     empty_days: Literal["absent", "shown"] = "absent"
     """Days without a start: the sample's month has one day."""
+    no_days: Literal["list", "null", "absent"] = "list"
+    """`conversionRates` of a window that has no day to show."""
     no_time: Literal["null", "zero"] = "null"
     """`averageConversionTime` where nobody converted: null, or a time of 0."""
 

@@ -177,6 +177,9 @@ class Infobip:
         elif self.variants.order == "shuffled":
             Random(self._requests).shuffle(rows)
         granulation = "DAY" if self.variants.enums == "constants" else WORDS["DAY"]
+        if not rows and self.variants.no_days != "list":
+            shown = {"conversionRates": None} if self.variants.no_days == "null" else {}
+            return {**shown, "granulation": granulation}
         return {"conversionRates": rows, "granulation": granulation}
 
     def _bucket(self, day: datetime, one: Count) -> dict[str, Any]:
@@ -206,13 +209,20 @@ class Infobip:
         return {"from": shown(frame.start, self.variants), "to": shown(frame.end, self.variants)}
 
     def _stats(self, one: Count) -> dict[str, Any]:
+        number = float if self.variants.counts == "decimal" else int
+        return {
+            "startCount": number(one.start_count),
+            "endCount": number(one.end_count),
+            "conversionRate": self._rate(one.rate),
+        }
+
+    def _rate(self, rate: float | None) -> object:
         """A whole rate is written without a point, as in the sample."""
-        rate: object = one.rate
         if rate is None:
-            rate = {"zero": 0, "null": None, "NaN": "NaN"}[self.variants.zero_rate]
-        elif isinstance(rate, float) and rate.is_integer():
-            rate = int(rate)
-        return {"startCount": one.start_count, "endCount": one.end_count, "conversionRate": rate}
+            return {"zero": 0, "null": None, "NaN": "NaN"}[self.variants.zero_rate]
+        if self.variants.rate != "number":
+            return f"{rate:.1%}".replace("%", " %") if self.variants.rate == "percent" else "n/a"
+        return int(rate) if rate.is_integer() else rate
 
     def _time(self, one: Count) -> dict[str, Any] | None:
         if one.seconds is None and self.variants.no_time == "null":

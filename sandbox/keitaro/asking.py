@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sandbox.keitaro.variants import Variants
 
+GROUP_WORDS = ("grouping", "dimensions")
+SUM_WORDS = ("metrics", "measures")
+"""What the report is asked with, in the older and the newer word."""
+
 
 class Refused(Exception):  # noqa: N818 - what the tracker does with a request, not an error of ours
     """The answer to a request that is wrong."""
@@ -48,6 +52,8 @@ class Ask:
     filters: tuple[tuple[str, str, Any], ...]
     sort: tuple[tuple[str, bool], ...]
     """Names, and whether each descends."""
+    unheard: bool
+    """Were groups and sums asked for, and none of it in words that the tracker knows?"""
 
 
 def zone_of(name: str) -> tzinfo:
@@ -75,16 +81,27 @@ def understood(body: bytes, variants: Variants, now: datetime) -> Ask:
     """Without a range everything is asked for; a limit of 0 is no limit."""
     wish = body_of(body)
     limit = _whole(wish, "limit", variants.default_limit) or None
+    if variants.limit_max and (limit or 0) > variants.limit_max:
+        raise Refused(406, {"limit": [f"must not be greater than {variants.limit_max}"]})
+    grouping, metrics = (_in_words(wish, pair, variants.report_words) for pair in (GROUP_WORDS, SUM_WORDS))
+    heard = {"all": None, "first": 1, "none": 0}[variants.sorts]
     return Ask(
         span=span_of(wish.get("range") or {"interval": "all_time"}, variants, now),
         limit=limit if limit is None else min(limit, variants.page_cap),
         offset=0 if variants.repeats == "first" else _whole(wish, "offset", 0),
         columns=_names(wish, "columns"),
-        grouping=_names(wish, "grouping"),
-        metrics=_names(wish, "metrics"),
+        grouping=grouping,
+        metrics=metrics,
         filters=tuple(_filter(one) for one in _list(wish, "filters")),
-        sort=tuple(_sort(one) for one in _list(wish, "sort")),
+        sort=tuple(_sort(one) for one in _list(wish, "sort"))[:heard],
+        unheard=not (grouping or metrics) and any(_names(wish, word) for word in (*GROUP_WORDS, *SUM_WORDS)),
     )
+
+
+def _in_words(wish: Mapping[str, Any], pair: tuple[str, str], heard: str) -> tuple[str, ...]:
+    """Names under the older word, the newer one, or both, as the tracker has it; other keys are dropped."""
+    words = {"both": pair, "grouping": pair[:1], "dimensions": pair[1:]}[heard]
+    return tuple(dict.fromkeys(name for word in words for name in _names(wish, word)))
 
 
 def _whole(wish: Mapping[str, Any], name: str, default: int) -> int:

@@ -19,6 +19,7 @@ LEADS = frozenset({"lead", "registration"})
 SALES = frozenset({"sale", "deposit"})
 REJECTS = frozenset({"rejected", "trash"})
 STATUSES = LEADS | SALES | REJECTS | {"rebill"}
+CANCELED = frozenset({"canceled"})  # what some trackers call it; nobody posts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,13 @@ class Event:
 
 
 def kind_of(status: str) -> str:
-    """The classic status that a newer one is a kind of."""
-    if status in LEADS:
+    """The classic status that a newer one, or one of the tracker's own, is a kind of."""
+    lower = status.lower()
+    if lower in LEADS:
         return "lead"
-    if status in SALES:
+    if lower in SALES:
         return "sale"
-    return "rejected" if status in REJECTS else status
+    return "rejected" if lower in REJECTS | CANCELED else lower
 
 
 def may_follow(new: str, old: str) -> bool:
@@ -118,7 +120,7 @@ def postings_of(conversion: Conversion, variants: Variants) -> list[Posting]:
     postings: list[Posting] = []
     for at in sorted({approved, *(at for at in told_at if at >= first)}):
         status, revenue = _state(conversion, at, is_lead=at < approved, variants=variants)
-        if postings and postings[-1].status in REJECTS:
+        if postings and kind_of(postings[-1].status) == "rejected":
             status = postings[-1].status
         if not postings or (postings[-1].status, postings[-1].revenue) != (status, revenue):
             postings.append(Posting(at.replace(microsecond=0), status, revenue))
@@ -133,7 +135,8 @@ def _state(conversion: Conversion, at: datetime, *, is_lead: bool, variants: Var
         raise ValueError(f"{conversion.transaction_id} is not known yet")
     newer = variants.statuses == "newer"
     if taken is not None and taken.payout >= amounts.payout and taken.reward >= amounts.reward:
-        return ("trash" if newer and conversion.offer.kind == "survey" else "rejected"), amounts.payout
+        is_trash = newer and conversion.offer.kind == "survey"
+        return ("trash" if is_trash else variants.rejected_as), amounts.payout
     revenue = amounts.payout - taken.payout if taken and variants.partial == "net" else amounts.payout
     if is_lead:
         return ("registration" if newer else "lead"), revenue

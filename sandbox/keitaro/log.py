@@ -23,13 +23,27 @@ Cell = Callable[[Event, Variants, tzinfo], Any]
 DEFAULT_COLUMNS = {"new": ("event_id", "datetime"), "old": ("conversion_id", "postback_datetime")}
 
 
-def stamp(instant: datetime | None, zone: tzinfo) -> str | None:
-    """`2026-01-31 12:00:00` in the asked zone."""
-    return None if instant is None else f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+NEW_NAMES = {"conversion_id": "event_id", "postback_datetime": "datetime"}
+
+
+def stamp(instant: datetime | None, zone: tzinfo, variants: Variants) -> str | None:
+    """`2026-01-31 12:00:00` in the asked zone, or as the tracker writes it instead."""
+    if instant is None:
+        return None
+    if variants.times == "zulu":
+        return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}{'.000' if variants.times == 'fraction' else ''}"
+
+
+def answered(column: str, variants: Variants) -> str:
+    """The name under which an asked-for column comes back."""
+    return NEW_NAMES.get(column, column) if variants.names == "new" else column
 
 
 def money(amount: Decimal, variants: Variants) -> Decimal | str:
     """A number, or its digits."""
+    if not amount and variants.zero == "empty":
+        return ""
     return f"{amount:f}" if variants.amounts == "text" else amount
 
 
@@ -62,7 +76,7 @@ def _things() -> dict[str, Cell]:
 def _history(event: Event, variants: Variants, zone: tzinfo) -> Any:
     if variants.history == "text":
         return ",".join(status for status, _ in event.history)
-    return [{"status": status, "datetime": stamp(at, zone)} for status, at in event.history]
+    return [{"status": status, "datetime": stamp(at, zone, variants)} for status, at in event.history]
 
 
 def _sub_id(number: int) -> Cell:
@@ -81,8 +95,10 @@ COMMON: dict[str, Cell] = {
     "revenue": lambda event, variants, _: money(event.revenue, variants),
     "cost": lambda event, variants, _: money(_cost(event), variants),
     "profit": lambda event, variants, _: money(event.revenue - _cost(event), variants),
-    "click_datetime": lambda event, _, zone: stamp(event.click.at if event.click else None, zone),
-    "sale_datetime": lambda event, _, zone: stamp(event.sale_at, zone),
+    "click_datetime": lambda event, variants, zone: stamp(
+        event.click.at if event.click else None, zone, variants
+    ),
+    "sale_datetime": lambda event, variants, zone: stamp(event.sale_at, zone, variants),
     "country": lambda event, _v, _z: event.click and event.click.country,
     "os": lambda event, _v, _z: event.click and event.click.os,
     **_things(),
@@ -93,7 +109,7 @@ GENERATIONS: dict[str, dict[str, Cell]] = {
     "new": COMMON
     | {
         "event_id": lambda event, _v, _z: event.conversion_id,
-        "datetime": lambda event, _, zone: stamp(event.at, zone),
+        "datetime": lambda event, variants, zone: stamp(event.at, zone, variants),
         "version": lambda event, _v, _z: event.version,
         "status_history": _history,
         "conversion_type": lambda event, _v, _z: event.kind,
@@ -101,7 +117,7 @@ GENERATIONS: dict[str, dict[str, Cell]] = {
     "old": COMMON
     | {
         "conversion_id": lambda event, variants, _: _id(int(event.conversion_id), variants),
-        "postback_datetime": lambda event, _, zone: stamp(event.at, zone),
+        "postback_datetime": lambda event, variants, zone: stamp(event.at, zone, variants),
         "previous_status": lambda event, _v, _z: event.previous_status,
         "original_status": lambda event, _v, _z: event.original_status,
     },
@@ -124,12 +140,17 @@ class Told:
 
     def row(self, columns: tuple[str, ...], variants: Variants, zone: tzinfo) -> dict[str, Any] | Raw:
         """The asked-for columns, less those that are silently left out."""
-        return {one: self.cell(one, variants, zone) for one in columns if one not in variants.omits}
+        return {
+            answered(one, variants): self.cell(one, variants, zone)
+            for one in columns
+            if one not in variants.omits
+        }
 
 
 @dataclass(frozen=True)
 class Written:
-    """A test's row. Its times are taken for UTC and shown as they are; without one it is in every range."""
+    """A test's row. Times without an offset are taken for UTC, all are shown as they are; without one it is in every
+    range."""
 
     value: dict[str, Any] | Raw
     known: Mapping[str, Any]
@@ -138,9 +159,10 @@ class Written:
         """Of `datetime`, or of the older column."""
         text = self.known.get("datetime") or self.known.get("postback_datetime")
         try:
-            return datetime.fromisoformat(str(text)).replace(tzinfo=UTC)
+            read = datetime.fromisoformat(str(text))
         except ValueError:
             return None
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read
 
     def cell(self, column: str, _variants: Variants, _zone: tzinfo) -> Any:
         """None where the row has none."""
@@ -150,7 +172,11 @@ class Written:
         """Verbatim text, or those of the asked-for columns that the object has."""
         if isinstance(self.value, Raw):
             return self.value
-        return {one: self.value[one] for one in columns if one in self.value and one not in variants.omits}
+        return {
+            answered(one, variants): self.value[one]
+            for one in columns
+            if one in self.value and one not in variants.omits
+        }
 
 
 Row = Told | Written

@@ -16,8 +16,11 @@ class Variants:
     `postback_datetime`, `previous_status`, `original_status`. A column of the other one is unknown."""
     edition: Literal["full", "no_api"] = "full"
     """An edition without an API answers 402."""
-    front: Literal["tracker", "html_200", "html_404"] = "tracker"
-    """What the domain shows: the tracker, or a page that is not its API."""
+    front: Literal["tracker", "html_200", "html_404", "bot_check"] = "tracker"
+    """What the domain shows: the tracker, or a page that is not its API; `bot_check` is a 403 page of who stands
+    before it."""
+    forbidden: frozenset[str] = frozenset()
+    """Paths below the API's root that the key may not read (`domains`, `conversions/log`): a 403 in JSON."""
     zone: str = "Europe/Moscow"
     """The tracker's own, for a range without `timezone`."""
 
@@ -26,6 +29,8 @@ class Variants:
     """`revenue` once a part of the payout was taken back: still the payout, or what is left of it."""
     statuses: Literal["classic", "newer"] = "classic"
     """lead, sale, rejected; or, on newer trackers, also registration, deposit, trash."""
+    rejected_as: Literal["rejected", "canceled", "Rejected"] = "rejected"
+    """The status of what was rejected, whose `conversion_type` stays `rejected`."""
     misses: int = 0
     """Every so many of the wall's conversions never reached the tracker."""
     misses_players: int = 0
@@ -36,24 +41,43 @@ class Variants:
     # How rows are written.
     amounts: Literal["number", "text"] = "number"
     """`revenue`, `cost` and `profit` of the log: JSON numbers or numeric strings."""
+    zero: Literal["number", "empty"] = "number"
+    """An amount of 0 in the log: 0, or the text `""`."""
+    times: Literal["plain", "fraction", "zulu"] = "plain"
+    """`2026-01-31 12:00:00` in the asked zone, or with `.000`; or in UTC, as `2026-01-31T12:00:00Z`."""
     ids_as_text: bool = False
     """Numeric ids as strings."""
+    names: Literal["asked", "new"] = "asked"
+    """`new`: `conversion_id` and `postback_datetime` are taken, and answered as `event_id` and `datetime`."""
     report_numbers: Literal["number", "text"] = "number"
     report_pages: bool = True
     """Does the report hear `limit` and `offset`? Without a limit it is whole."""
+    report_words: Literal["both", "grouping", "dimensions"] = "grouping"
+    """What the report's groups and sums are asked with: `grouping` and `metrics`, `dimensions` and `measures`."""
+    report_unheard: Literal["dropped", "empty", "refused"] = "dropped"
+    """Asked with the other words alone: as if there were none, so one row of nothing; no row; or a 406."""
     omits: frozenset[str] = frozenset()
     """Columns that are accepted and silently not returned."""
     unknown_column: str = "Unknown column: {column}"
     """The error's text; `{column}` is the first unknown one, `{columns}` all."""
 
     # How pages are cut.
-    order: Literal["stable", "unstable"] = "stable"
-    """Rows that no sort tells apart (all rows, without a sort) keep one order, or take another each time."""
+    order: Literal["stable", "unstable", "page"] = "stable"
+    """Rows that no sort tells apart (all rows, without a sort) keep one order, or take another each time; or stand in
+    the opposite one on every second page, at each walk alike."""
+    sorts: Literal["all", "first", "none"] = "all"
+    """How much of the asked-for sort is heard."""
     page_cap: int = 10_000
     """The largest page; more may be asked for, and is silently not given."""
+    limit_max: int = 0
+    """A larger `limit` is a 406 (0: none is)."""
     default_limit: int = 100
     total: Literal["right", "more", "less", "page", "text", "absent"] = "right"
     """`more`, `less`: wrong by one; `page`: the rows of this page alone; `text`: a numeric string."""
+    total_cap: int = 0
+    """`total` never says more (0: it may). The rows beyond come all the same."""
+    total_behind: int = 0
+    """`total` says so many rows fewer than there are (below 0: more), as one from a cache does."""
     short_page: bool = False
     """Any page but the first lacks its last row."""
     repeats: Literal["none", "first"] = "none"

@@ -25,6 +25,12 @@ from sandbox.world import World
 
 API = "/admin_api/v1/"
 
+BOT_CHECK = (
+    b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Are you human?</body></html>"
+)
+FRONTS = {"html_200": (200, LOGIN_PAGE), "html_404": (404, LOGIN_PAGE), "bot_check": (403, BOT_CHECK)}
+"""Status and page of what stands where the tracker should."""
+
 
 class Keitaro:
     """Answers under `/admin_api/v1/` and `/{postback_key}/postback`.
@@ -68,7 +74,7 @@ class Keitaro:
     def variants(self, variants: Variants) -> None:
         with self._lock:
             self._variants, self._cached = variants, None
-            self._plain = replace(variants, amounts="number", ids_as_text=False)
+            self._plain = replace(variants, amounts="number", ids_as_text=False, zero="number", times="plain")
             whole = Teller(self._books, variants)
             self._teller = whole if self._rows is None else Teller(self._books, variants, tells_world=False)
             self._oracle = Oracle(whole)
@@ -102,8 +108,8 @@ class Keitaro:
         if not request.path.startswith(API):
             return None
         if self._variants.front != "tracker":
-            status = 200 if self._variants.front == "html_200" else 404
-            return Answer(status, LOGIN_PAGE, (("Content-Type", "text/html; charset=UTF-8"),))
+            status, body = FRONTS[self._variants.front]
+            return Answer(status, body, (("Content-Type", "text/html; charset=UTF-8"),))
         keys = (
             request.headers.get("api-key"),
             request.headers.get("authorization", "").removeprefix("Bearer "),
@@ -112,7 +118,10 @@ class Keitaro:
             return json_answer(401, {"error": "Invalid API key"})
         if self._variants.edition == "no_api":
             return json_answer(402, {"error": "Your edition does not include the API"})
-        route = self._route(request.method, request.path.removeprefix(API))
+        name = request.path.removeprefix(API)
+        if name in self._variants.forbidden:
+            return json_answer(403, {"error": "Access denied"})
+        route = self._route(request.method, name)
         if route is None:
             return json_answer(404, {"error": "Not found"})
         with self._lock:
@@ -160,7 +169,7 @@ class Keitaro:
         if not ask.offset and not ask.filters:
             self.reads.append(Read(self.world.now, ask.span.start, ask.span.end))
         rows: list[Row] = [*(self._rows or ()), *(Told(event) for event in self._events())]
-        rows = self._mixed([row for row in rows if self._asked_for(row, ask)])
+        rows = self._mixed([row for row in rows if self._asked_for(row, ask)], ask)
         rows = _sorted(rows, ask, lambda row, name: row.cell(name, self._plain, ask.span.zone))
         shown = [row.row(columns, variants, ask.span.zone) for row in self._page(rows, ask)]
         return self._answer(shown, len(rows), [{"name": column} for column in columns])
@@ -184,16 +193,21 @@ class Keitaro:
             for name, operator, expression in ask.filters
         )
 
-    def _mixed(self, rows: list[Any]) -> list[Any]:
-        """What no sort tells apart, in another order at every request if the tracker is such a one."""
-        return Random(self._requests).sample(rows, len(rows)) if self._variants.order == "unstable" else rows
+    def _mixed(self, rows: list[Any], ask: Ask) -> list[Any]:
+        """What no sort tells apart, in the order that the tracker has at this request for this page."""
+        if self._variants.order == "unstable":
+            return Random(self._requests).sample(rows, len(rows))
+        is_second = ask.limit is not None and (ask.offset // ask.limit) % 2 == 1
+        return rows[::-1] if self._variants.order == "page" and is_second else rows
 
     def _page(self, rows: list[Any], ask: Ask) -> list[Any]:
         last = None if ask.limit is None else ask.offset + ask.limit
         page = rows[ask.offset : last]
         return page[:-1] if self._variants.short_page and ask.offset else page
 
-    def _answer(self, rows: list[Any], total: int, meta: list[Any]) -> Answer:
+    def _answer(self, rows: list[Any], count: int, meta: list[Any]) -> Answer:
+        cap, total = self._variants.total_cap, max(count - self._variants.total_behind, 0)
+        total = min(total, cap) if cap else total
         wrong: dict[str, Any] = {
             "more": total + 1,
             "less": max(total - 1, 0),
@@ -217,16 +231,25 @@ class Keitaro:
             )
 
         rows: list[Any]
-        if self.report_rows is not None:
+        if ask.unheard:
+            rows = self._unheard()
+        elif self.report_rows is not None:
             rows = [row.value for row in map(scripted, self.report_rows) if _day_asked_for(row, ask)]
         else:
             rows = build(self._teller.clicks(), self._events(), ask.span, ask.grouping, ask.metrics, keep)
-            rows = self._mixed(rows)
+            rows = self._mixed(rows, ask)
         rows = _sorted(rows, ask, lambda row, name: row.get(name) if isinstance(row, dict) else None)
         shown = self._page(rows, ask) if variants.report_pages else rows
         if variants.report_numbers == "text" and self.report_rows is None:
             shown = [_with_texts(row) for row in shown]
         return self._answer(shown, len(rows), [])
+
+    def _unheard(self) -> list[Any]:
+        """The report of a question in words that this tracker does not know."""
+        if self._variants.report_unheard == "refused":
+            missing = ["This field is required"]
+            raise Refused(406, {"dimensions": missing, "measures": missing})
+        return [] if self._variants.report_unheard == "empty" else [{}]
 
     def _post(self, request: Request) -> Answer:
         return json_answer(200, self._receiver.post(body_of(request.body), self._variants, self._teller))

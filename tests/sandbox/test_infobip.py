@@ -209,3 +209,38 @@ def test_order_and_scripted_rows(sandbox: Sandbox) -> None:
     ]
     assert len(statistics(sandbox, "conversion-rate", **window)["conversionRates"]) == 2
     assert statistics(sandbox, "average-conversion-rate") == {"averageConversionTime": None}
+
+
+@pytest.mark.parametrize(("rate", "end"), [("percent", " %"), ("word", "n/a")])
+def test_f12_a_rate_that_cannot_be_read(sandbox: Sandbox, rate: str, end: str) -> None:
+    """Text in its place, in both statistics; the counts from which it follows stand beside it."""
+    window = days(FIRST, LAST)
+    plain = statistics(sandbox, "conversion-rate", **window)["conversionRates"]
+    sandbox.infobip.variants = parse([f"rate={rate}"], Variants())
+    rows = statistics(sandbox, "conversion-rate", **window)["conversionRates"]
+    whole = statistics(sandbox, "average-conversion-rate", **window)["conversionRateStats"]
+    told = [row["conversionRateStats"] for row in rows]
+    assert {one["conversionRate"].endswith(end) for one in (*told, whole)} == {True}
+    assert [one["startCount"] for one in told] == [row["conversionRateStats"]["startCount"] for row in plain]
+    assert len(told) > 10
+
+
+def test_f12_counts_with_a_point(sandbox: Sandbox) -> None:
+    """`10.0` on the wire, and the same number."""
+    window = days(FIRST, LAST)
+    plain = statistics(sandbox, "average-conversion-rate", **window)["conversionRateStats"]
+    sandbox.infobip.variants = Variants(counts="decimal")
+    pointed = statistics(sandbox, "average-conversion-rate", **window)["conversionRateStats"]
+    assert str(pointed["startCount"]) == f"{plain['startCount']}.0"
+    assert pointed == plain
+    assert plain["startCount"] > 10
+
+
+@pytest.mark.parametrize(("no_days", "expected"), [("list", [[]]), ("null", [None]), ("absent", [])])
+def test_f12_no_days_at_all(sandbox: Sandbox, no_days: str, expected: list[Any]) -> None:
+    """An empty list, null, or no such member; where there are days they come as ever."""
+    sandbox.infobip.variants = parse([f"no_days={no_days}"], Variants())
+    before = statistics(sandbox, "conversion-rate", **days(date(2024, 1, 1), date(2024, 1, 9)))
+    assert [value for name, value in before.items() if name == "conversionRates"] == expected
+    assert "granulation" in before
+    assert len(statistics(sandbox, "conversion-rate", **days(FIRST, LAST))["conversionRates"]) > 10

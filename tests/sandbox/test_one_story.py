@@ -54,9 +54,10 @@ def test_with_net_revenue_the_tracker_pays_what_besitos_nets() -> None:
         sandbox.keitaro.variants = Variants(partial="net")
         events = sandbox.keitaro.oracle.events().values()
         statements = sandbox.besitos.oracle.statements()
+    reversals = {str(one.transaction_id): one for one in statements.values() if one.is_reversal}
     apart = 0
     for event in events:
-        original, reversal = statements[f"{event.tid}:original"], statements.get(f"{event.tid}:reversal")
+        original, reversal = statements[f"{event.tid}:original"], reversals.get(event.tid)
         net = (original.payout or 0) - ((reversal.payout or 0) if reversal else 0)
         paid = event.revenue if event.kind != "rejected" else 0
         apart += paid != net

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 import trustme
@@ -173,6 +174,18 @@ def test_the_command_refuses_a_wrong_variant() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "oldest, newest, shuffled, random" in ended.stderr
+
+
+def test_the_help_lists_every_variant() -> None:
+    """Of each vendor, by the name that `--variant` takes, with its values."""
+    command = [sys.executable, "-m", "sandbox", "--help"]
+    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    with Sandbox() as sandbox:
+        for name in ("besitos", "keitaro", "infobip", "conductrics", "optibase"):
+            prefix = "" if name == "besitos" else f"{name}."
+            known = [f"{prefix}{one.name}" for one in fields(getattr(sandbox, name).variants)]
+            assert {one for one in known if not any(word.startswith(f"{one}=") for word in words)} == set()
+    assert "ties=stable|page|request" in words
 
 
 def test_the_standard_library_is_enough() -> None:
