@@ -20,6 +20,7 @@ from wire.lane import Call, Lane
 from wire.limits import Limits
 from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
 from wire.patience import Patience, Turn
+from wire.redact import remember
 from wire.transport import tls_context
 from wire.trouble import Kind, Trouble, Voice
 
@@ -35,6 +36,8 @@ _DEFAULT_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
 }
+# Of the headers that a client is given, those that hold no credentials.
+_OPEN_HEADERS = ("Accept", "Content-Type")
 
 
 class Client:
@@ -60,6 +63,7 @@ class Client:
         self._voice = Voice(vendor, credentials_hint, self._limits, credential)
         self._origin: Origin = parse_origin(origin, self._voice.setting)
         self._headers = {**_DEFAULT_HEADERS, **check_headers(headers, credentials_hint)}
+        remember(*(value.rpartition(" ")[2] for name, value in headers.items() if name not in _OPEN_HEADERS))
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
         self._patience = Patience(self._limits, self._voice)
         self._idle: list[Lane] = []
@@ -114,8 +118,8 @@ class Client:
         and CredentialsError, for a refusal whose words it read with the help of `accept`, are final. With
         `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
         `in_doubt`, `retry_after`.
-        Raises CredentialsError, UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for
-        an unusable header.
+        Raises RefusedError for what the vendor refuses (400, 422 and their like, with its words), CredentialsError,
+        UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for an unusable header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)

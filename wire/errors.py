@@ -6,6 +6,7 @@ string and no body. `exit_code` is what the command ends with when nothing grave
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -56,7 +57,7 @@ class VendorError(ConversyncError):
 
 
 class CredentialsError(VendorError):
-    """The vendor refused who we are (401, 403): renew the credentials. Never retried."""
+    """The vendor refused who we are (401, 403, a way to its login): renew the credentials. Never retried."""
 
     exit_code = 5
 
@@ -74,6 +75,22 @@ class UntrustedAnswerError(VendorError):
 
 
 class RefusedError(VendorError):
-    """The vendor refused what was asked, in words of its own (400, 404): change the settings. Never retried."""
+    """The vendor refused what was asked (400, 422 and their like): ask otherwise, or change the settings.
+
+    Never retried. `said` are the vendor's own words in one line, redacted, longer than in the message; `fields` the
+    names of what it refused, where it names them: `("per_page",)`.
+    """
 
     exit_code = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        fields: Sequence[str] = (),
+        said: str = "",
+    ) -> None:
+        super().__init__(message, status=status)
+        self.fields = tuple(fields)
+        self.said = said

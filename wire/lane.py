@@ -6,7 +6,7 @@ import http.client
 import os
 import ssl
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 import requests
@@ -14,8 +14,10 @@ import urllib3.exceptions
 
 from wire.answer import Answer
 from wire.body import MangledError, TooLargeError, read_body
+from wire.gates import guard, leads_to_login
 from wire.origin import Origin, printable_host
 from wire.patience import retry_after
+from wire.refusal import MOST_BYTES, is_page, said
 from wire.transport import OriginAdapter
 from wire.trouble import Trouble, Voice
 
@@ -78,11 +80,30 @@ class Lane:
             body = read_body(response.raw, headers.get("Content-Encoding", ""), self._voice.limits)
             return Answer(status, headers, body, self._voice.vendor), None
         if 300 <= status < 400:
-            return None, self._voice.redirected(call.what, status, _target(call, headers.get("Location")))
+            return None, self._redirected(call, status, headers.get("Location"))
         if status < 200 or status == 206:
             raise MangledError(f"status {status} was not asked for")
+        answer = Answer(status, headers, self._words(response), self._voice.vendor)
+        if status == 403 and is_page(answer):
+            return None, self._voice.blocked(call.what, status, guard(headers))
         wait = retry_after(headers, self._voice.limits.retry_after_cap)
-        return None, self._voice.turned_away(call.what, status, wait)
+        return None, self._voice.turned_away(call.what, status, said(answer), wait)
+
+    def _redirected(self, call: Call, status: int, location: str | None) -> Trouble:
+        target = _target(call, location)
+        if target is not None and leads_to_login(target):
+            return self._voice.sent_to_login(call.what, status, printable_host(target))
+        host = None if target is None else printable_host(target)
+        return self._voice.redirected(call.what, status, host)
+
+    def _words(self, response: requests.Response) -> bytes:
+        """The body of a refusal; empty where it cannot be had whole: the status says enough."""
+        limits = replace(self._voice.limits, body_bytes=MOST_BYTES)
+        try:
+            return read_body(response.raw, response.headers.get("Content-Encoding", ""), limits)
+        except (MangledError, TooLargeError, *_FAILURES):
+            self.adapter.drop()
+            return b""
 
     def _diagnose(self, call: Call, error: Exception) -> Trouble:
         attempt, voice = self.adapter.attempt, self._voice
@@ -100,12 +121,13 @@ class Lane:
 
 
 def _target(call: Call, location: str | None) -> str | None:
+    """The address that a redirect names; "" for one that is none, None where it names none."""
     if not location:
         return None
     try:
-        return printable_host(urljoin(call.prepared.url or "", location))
+        return urljoin(call.prepared.url or "", location)
     except ValueError:
-        return printable_host("")
+        return ""
 
 
 def _no_connection(voice: Voice, refusal: BaseException) -> Trouble:

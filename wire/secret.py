@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from wire.errors import SettingsError
+from wire.redact import remember
 
 _PLACEHOLDER = re.compile(
     r"<.*>|\[.*\]|\{.*\}|\$\{?\w+\}?|x{3,}|\*{3,}|\.{3,}"
@@ -20,3 +21,4 @@ def check_secret(name: str, value: str) -> None:
         raise SettingsError(f"{name} is empty: {place}.")
     if _PLACEHOLDER.fullmatch(value.strip()):
         raise SettingsError(f"{name} still holds a placeholder: {place}.")
+    remember(value)

@@ -87,7 +87,8 @@ NOT_FOUND = body("RESOURCE_NOT_FOUND", "Process %1 not found.", "47A3")
             401,
             body("UNAUTHORIZED", "Invalid login details."),
             5,
-            f"Infobip refused the username and password (401). {CREDENTIALS}",
+            "Infobip refused the username and password (401: UNAUTHORIZED, Invalid login details). "
+            + CREDENTIALS,
         ),
         (
             200,

@@ -19,7 +19,8 @@ def test_a_wrong_key_is_an_end_at_once(house: VendorHouse) -> None:
     assert isinstance(report.error, CredentialsError)
     assert report.exit_code == 5
     assert str(report.error) == (
-        "Keitaro refused the API key (401). Check keitaro_api_key in .dlt/secrets.toml or KEITARO_API_KEY."
+        "Keitaro refused the API key (401: Invalid API key). "
+        "Check keitaro_api_key in .dlt/secrets.toml or KEITARO_API_KEY."
     )
     assert len(house.sandbox.requests) == 1
 

@@ -1,0 +1,110 @@
+"""What others say, fit to be shown: no secret in any of its forms, one line, cut to measure.
+
+One home for it: vendors' words, exceptions, logs, plans and ledgers all pass through here.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+# A secret that is cut off is still one: as much of its beginning is masked, too.
+SHORTEST_BEGINNING, LONGEST_BEGINNING = 8, 12
+# Shorter ones would mask half of every sentence. They are masked where they are given to `redact` itself.
+SHORTEST_KNOWN = 4
+
+_known: set[str] = set()
+
+
+def remember(*secrets: str) -> None:
+    """From now on `redact` masks these wherever they turn up. Said as soon as a secret is read."""
+    _known.update(secret for secret in secrets if len(secret) >= SHORTEST_KNOWN)
+
+
+def redact(text: str, *secrets: str) -> str:
+    """The text with every secret masked: those given, and all that this process remembers.
+
+    Masked are, in upper and lower case: the secret itself, percent-encoded (once, twice, with "+"), escaped as in
+    JSON and in HTML, in base64 alone or inside of something longer, and the beginning of any of these.
+    """
+    for form in _forms(frozenset({*secrets, *_known} - {""})):
+        text = _masked(text, form)
+    return text
+
+
+def one_line(text: str) -> str:
+    """Printable characters and single blanks: no line break, no escape sequence, no change of direction."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def quoted(text: str, most: int, *secrets: str) -> str:
+    """Somebody's words for a sentence of ours: redacted, in one line without its full stop, `most` characters."""
+    line = redact(one_line(redact(text, *secrets)), *secrets).rstrip(".")
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+@lru_cache(maxsize=64)
+def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
+    """All forms, the longest first: what one of them holds is not left over from a shorter one."""
+    found = {form for secret in secrets for form in _forms_of(secret)}
+    return tuple(sorted(found - {""}, key=lambda form: (-len(form), form)))
+
+
+def _forms_of(secret: str) -> Iterator[str]:
+    yield secret
+    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield encoded
+        yield quote(encoded, safe="")
+    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        yield escaped
+        yield escaped.replace("/", "\\/")
+    yield from _in_html(secret)
+    yield from _in_base64(secret.encode("utf-8", "surrogatepass"))
+
+
+def _in_html(secret: str) -> Iterator[str]:
+    yield html.escape(secret, quote=False)
+    escaped = html.escape(secret)
+    for apostrophe in ("&#x27;", "&#39;", "&#039;", "&apos;"):
+        for quotation in ("&quot;", "&#34;"):
+            yield escaped.replace("&#x27;", apostrophe).replace("&quot;", quotation)
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """At each of the three places where it may begin in a longer text, less what it shares with its neighbours."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + secret).decode().rstrip("=")
+        shared_end = 1 if (before + len(secret)) % 3 else 0
+        core = encoded[(before * 8 + 5) // 6 : len(encoded) - shared_end if before else len(encoded)]
+        if len(core) >= SHORTEST_BEGINNING:
+            yield core
+            yield core.replace("+", "-").replace("/", "_")
+
+
+def _masked(text: str, form: str) -> str:
+    """Without the form, and without anything that begins like it."""
+    least = min(len(form), max(SHORTEST_BEGINNING, min(LONGEST_BEGINNING, len(form) // 2)))
+    found = re.compile(re.escape(form[:least]), re.IGNORECASE)
+    pieces, position = [], 0
+    while match := found.search(text, position):
+        end = match.end() + _alike(text[match.end() :], form[least:])
+        pieces += [text[position : match.start()], MASK]
+        position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _alike(text: str, form: str) -> int:
+    """How many characters of both are the same."""
+    return next(
+        (place for place, (a, b) in enumerate(_pairs(text, form)) if a != b), min(len(text), len(form))
+    )
+
+
+def _pairs(text: str, form: str) -> Iterable[tuple[str, str]]:
+    return ((a.lower(), b.lower()) for a, b in zip(text, form, strict=False))
