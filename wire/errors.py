@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+# Of a vendor's words in a sentence of ours.
+MOST_WORDS = 160
+
+
+def in_brackets(status: int | None, said: str) -> str:
+    """Status and words as they stand in a sentence, the words cut to measure."""
+    if not said:
+        return str(status)
+    cut = said if len(said) <= MOST_WORDS else said[: MOST_WORDS - 1].rstrip() + "…"
+    return f"{status}: {cut}"
+
 
 class ConversyncError(Exception):
     """Something a person can act on; anything that is not one of these is a bug of ours (exit 1)."""
@@ -94,3 +105,8 @@ class RefusedError(VendorError):
         super().__init__(message, status=status)
         self.fields = tuple(fields)
         self.said = said
+
+    @property
+    def why(self) -> str:
+        """Status and words as they stand in a sentence: "422: per_page: at most 500"."""
+        return in_brackets(self.status, self.said)

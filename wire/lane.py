@@ -84,8 +84,8 @@ class Lane:
         if status < 200 or status == 206:
             raise MangledError(f"status {status} was not asked for")
         answer = Answer(status, headers, self._words(response), self._voice.vendor)
-        if status == 403 and is_page(answer):
-            return None, self._voice.blocked(call.what, status, guard(headers))
+        if is_page(answer) and status in (403, 404):
+            return None, self._voice.page(call.what, status, guard(headers))
         wait = retry_after(headers, self._voice.limits.retry_after_cap)
         return None, self._voice.turned_away(call.what, status, said(answer), wait)
 

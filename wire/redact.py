@@ -31,11 +31,14 @@ def redact(text: str, *secrets: str) -> str:
     """The text with every secret masked: those given, and all that this process remembers.
 
     Masked are, in upper and lower case: the secret itself, percent-encoded (once, twice, with "+"), escaped as in
-    JSON and in HTML, in base64 alone or inside of something longer, and the beginning of any of these.
+    JSON (once, twice) and in HTML, in base64 alone or inside of something longer, and the beginning of any of these.
     """
-    for form in _forms(frozenset({*secrets, *_known} - {""})):
-        text = _masked(text, form)
-    return text
+    forms = _forms(frozenset({*secrets, *_known} - {""}))
+    pieces, position = [], 0
+    for start, end in _merged(sorted(place for form in forms for place in _places(text, form))):
+        pieces += [text[position:start], MASK]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 def one_line(text: str) -> str:
@@ -50,10 +53,8 @@ def quoted(text: str, most: int, *secrets: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
-    """All forms, the longest first: what one of them holds is not left over from a shorter one."""
-    found = {form for secret in secrets for form in _forms_of(secret)}
-    return tuple(sorted(found - {""}, key=lambda form: (-len(form), form)))
+def _forms(secrets: frozenset[str]) -> frozenset[str]:
+    return frozenset(form for secret in secrets for form in _forms_of(secret)) - {""}
 
 
 def _forms_of(secret: str) -> Iterator[str]:
@@ -61,9 +62,11 @@ def _forms_of(secret: str) -> Iterator[str]:
     for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
         yield encoded
         yield quote(encoded, safe="")
-    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        yield escaped
-        yield escaped.replace("/", "\\/")
+    for ascii_only in (True, False):
+        escaped = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        for one in (escaped, escaped.replace("/", "\\/")):
+            yield one
+            yield json.dumps(one, ensure_ascii=ascii_only)[1:-1]
     yield from _in_html(secret)
     yield from _in_base64(secret.encode("utf-8", "surrogatepass"))
 
@@ -87,24 +90,27 @@ def _in_base64(secret: bytes) -> Iterator[str]:
             yield core.replace("+", "-").replace("/", "_")
 
 
-def _masked(text: str, form: str) -> str:
-    """Without the form, and without anything that begins like it."""
+def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
+    """Where the form stands, or anything that begins like it."""
     least = min(len(form), max(SHORTEST_BEGINNING, min(LONGEST_BEGINNING, len(form) // 2)))
-    found = re.compile(re.escape(form[:least]), re.IGNORECASE)
-    pieces, position = [], 0
-    while match := found.search(text, position):
-        end = match.end() + _alike(text[match.end() :], form[least:])
-        pieces += [text[position : match.start()], MASK]
-        position = end
-    return "".join([*pieces, text[position:]])
+    for match in re.finditer(re.escape(form[:least]), text, re.IGNORECASE):
+        yield match.start(), match.end() + _alike(text[match.end() :], form[least:])
 
 
 def _alike(text: str, form: str) -> int:
-    """How many characters of both are the same."""
-    return next(
-        (place for place, (a, b) in enumerate(_pairs(text, form)) if a != b), min(len(text), len(form))
-    )
+    """How many characters of both are the same, whatever their case."""
+    pairs = enumerate(zip(text, form, strict=False))
+    return next((at for at, (a, b) in pairs if a.lower() != b.lower()), min(len(text), len(form)))
 
 
-def _pairs(text: str, form: str) -> Iterable[tuple[str, str]]:
-    return ((a.lower(), b.lower()) for a, b in zip(text, form, strict=False))
+def _merged(places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Places in their order, those that overlap as one."""
+    start = end = 0
+    for first, last in places:
+        if first > end:
+            if end:
+                yield start, end
+            start = first
+        end = max(end, last)
+    if end:
+        yield start, end

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from wire.answer import Answer
-from wire.errors import UntrustedAnswerError
+from wire.errors import UntrustedAnswerError, in_brackets
 from wire.redact import quoted
 
-# Of the vendor's words in a sentence of ours, and of what is kept of them for code to look at.
-MOST_CHARACTERS = 160
+# Of the vendor's words, in characters: what is kept of them for code to look at.
 MOST_KEPT = 4_000
 # Of a refusal's body, in bytes: what is longer is no refusal's.
 MOST_BYTES = 256 * 1024
 
 _MESSAGES = ("error", "message", "detail", "reason", "error_description", "title")
+# Names of an envelope, which are no field's.
+_ENVELOPE = ("type", "timestamp", "path", "data", "meta", "links")
 _FAILURES = ("error", "fail", "failed", "failure")
 
 
@@ -34,7 +35,7 @@ class Said:
 
     def why(self, status: int) -> str:
         """ "422: per_page: must not be greater than 500", or "422" where it has no words."""
-        return f"{status}: {quoted(self.text, MOST_CHARACTERS)}" if self.text else str(status)
+        return in_brackets(status, self.text)
 
 
 def said(answer: Answer) -> Said:
@@ -117,7 +118,17 @@ def words(body: Any) -> str:
 
 
 def _by_field(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if isinstance(value, list | str) and value}
+    """What is a text, or texts, under a name that may be a field's."""
+    lists = {name: value if isinstance(value, list) else [value] for name, value in body.items()}
+    return {
+        name: texts
+        for name, texts in lists.items()
+        if name not in _ENVELOPE and texts and all(isinstance(text, str) and _says(text) for text in texts)
+    }
+
+
+def _says(text: str) -> bool:
+    return bool(text) and not text.isdigit()
 
 
 def _sentence(exception: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from wire.answer import web_page
 from wire.errors import (
     CredentialsError,
     RefusedError,
@@ -114,8 +115,10 @@ class Voice:
         )
         return Trouble(Kind.FINAL, CredentialsError(message, status=status))
 
-    def blocked(self, what: str, status: int, guard: str) -> Trouble:
-        """403 as a web page: something in front of the vendor's program spoke, and never looked at credentials."""
+    def page(self, what: str, status: int, guard: str) -> Trouble:
+        """403 or 404 as a web page: not the vendor's program spoke, so it is neither about credentials nor a row."""
+        if status == 404:
+            return Trouble(Kind.FINAL, UntrustedAnswerError(web_page(self.vendor), status=status))
         message = (
             f"{what} was blocked on the way to {self.vendor} ({status}, a web page of {guard}), whatever the "
             f"{self.credential}: ask {self.vendor} to let this machine's address in, or check {self.setting}."

@@ -101,7 +101,7 @@ class KeitaroSettings(BaseConfiguration):
             credential="API key",
             limits=Limits(http_budget=self.http_budget),
         )
-        return Tracker(client, str(self.keitaro_api_key))
+        return Tracker(client)
 
     def report(self) -> report.Report:
         """What the report is asked for."""

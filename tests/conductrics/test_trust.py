@@ -130,7 +130,7 @@ def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
         (
             {"status": 400, "error": "Key admin-sandboxkey?"},
             6,
-            "refused what was asked (400): check conductrics_account.",
+            "refused what was asked (400: Key ***?): check conductrics_account.",
         ),
         ({"status": 200, "data": None}, 6, "holds no list of rows under 'data'"),
         ({"status": 200}, 6, "holds no list of rows under 'data'"),
