@@ -127,6 +127,8 @@ class Client:
             while True:
                 self._patience.admit()
                 value, trouble = self._attempt(call, decode)
+                if trouble is None or (trouble.kind is Kind.FINAL and trouble.error.status is not None):
+                    self._patience.answered()
                 if trouble is None:
                     return value  # type: ignore[return-value]  # a value stands wherever no trouble does
                 self._again(call, turn, trouble)
@@ -144,6 +146,11 @@ class Client:
                 f"which is not the address in {self._voice.setting}: it was not requested."
             )
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the vendor told us to go slower, until now: a 429, or a told limit that made us wait."""
+        return self._patience.throttled
+
     def pause(self, seconds: float) -> None:
         """Waits; UnavailableError as soon as the client is closed. For senders that wait on their own."""
         self._patience.pause(seconds, sent=False)
@@ -154,6 +161,8 @@ class Client:
         if not call.once:
             turn.wait(trouble)
             return
+        if trouble.error.status == 429:
+            self._patience.throttled = True
         if trouble.error.retry_after is not None:
             self._patience.shut_gate(trouble.error.retry_after)
         raise trouble.error
@@ -183,12 +192,15 @@ class Client:
         return prepared
 
     def _attempt(self, call: Call, decode: Callable[[Answer], T]) -> tuple[T | None, Trouble | None]:
-        lane = self._take_lane(call)
+        lane: Lane | None = None
         start = time.monotonic()
         try:
+            lane = self._take_lane(call)
             answer, trouble = lane.ask(call)
         finally:
-            self._give_back(lane)
+            self._patience.quota.back(lane.headers if lane else {}, start)
+            if lane:
+                self._give_back(lane)
         if log.isEnabledFor(logging.DEBUG):
             self._log(call, answer, trouble, time.monotonic() - start)
         if trouble is None or trouble.error.sent:

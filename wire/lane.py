@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
@@ -17,6 +17,7 @@ from wire.body import MangledError, TooLargeError, read_body
 from wire.gates import guard, leads_to_login
 from wire.origin import Origin, printable_host
 from wire.patience import retry_after
+from wire.quota import reset_after
 from wire.refusal import MOST_BYTES, is_page, said
 from wire.transport import OriginAdapter
 from wire.trouble import Trouble, Voice
@@ -50,18 +51,21 @@ class Call:
 
 
 class Lane:
-    """`used` is when it last carried a call, by the monotonic clock."""
+    """`used` is when it last carried a call, by the monotonic clock; `headers` are those of its last answer."""
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice) -> None:
         self._voice = voice
         self.adapter = OriginAdapter(origin, tls, voice.limits)
         self.used = 0.0
+        self.headers: Mapping[str, str] = {}
 
     def ask(self, call: Call) -> Outcome:
         """The answer, or the trouble. The errors of the libraries end here: they hold URLs with queries."""
         response: requests.Response | None = None
+        self.headers = {}
         try:
             response = self.adapter.send(call.prepared)
+            self.headers = response.headers
             return self._receive(response, call)
         except MangledError as error:
             trouble = self._voice.mangled(call.what, str(error), response.status_code if response else None)
@@ -86,7 +90,10 @@ class Lane:
         answer = Answer(status, headers, self._words(response), self._voice.vendor)
         if is_page(answer) and status in (403, 404):
             return None, self._voice.page(call.what, status, guard(headers))
-        wait = retry_after(headers, self._voice.limits.retry_after_cap)
+        cap = self._voice.limits.retry_after_cap
+        wait = retry_after(headers, cap)
+        if wait is None and status == 429:
+            wait = reset_after(headers, cap)
         return None, self._voice.turned_away(call.what, status, said(answer), wait)
 
     def _redirected(self, call: Call, status: int, location: str | None) -> Trouble:

@@ -37,7 +37,9 @@ class Limits:
     """... within so many seconds. A wrong address or a changed format does not heal by asking."""
 
     http_budget: float = 600.0
-    """In which any request of the client was held up by 429, 5xx, resets or timeouts, together."""
+    """In which requests of the client were held up by 429, 5xx, resets or timeouts, since the last answer that came.
+
+    Pages that keep coming are no vendor that stays away: a slow night ends by `attempts`, or by being done."""
 
     backoff: float = 0.5
     """Upper bound of the first wait; each next doubles, and the wait is random below it."""

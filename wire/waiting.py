@@ -1,0 +1,79 @@
+"""Says what is waited for and until when: on the logger `conversync.waiting`, as a warning.
+
+Where nobody set logging up, Python prints it to standard error: a script without the command is told, too. A record's
+`waiting` has the same as fields: `vendor`, `why`, `until` (ISO, UTC), `at_most` (seconds in all, or null), `status`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from wire.errors import VendorError
+
+log = logging.getLogger("conversync.waiting")
+
+# A wait of so many seconds is worth a line, and so is the same wait again after so many.
+WORTH_A_LINE = 5.0
+AGAIN_AFTER = 300.0
+
+
+class Teller:
+    """One vendor's. Any number of threads may share it: they wait for the same."""
+
+    def __init__(self, vendor: str) -> None:
+        self._vendor = vendor
+        self._lock = threading.Lock()
+        self._told: dict[str, float] = {}
+
+    def held_up(self, error: VendorError, seconds: float, waited: float, budget: float) -> None:
+        """A request is asked for again after `seconds`; so far `waited` of the `budget` are used up."""
+        if seconds + waited < WORTH_A_LINE:
+            return
+        why = str(error).rpartition(": ")[0] or str(error)
+        if error.retry_after:
+            until = _moment(seconds)
+            text = f"{why}; waiting until {_clock(until)}, at most {_span(budget)} in all"
+        else:
+            until = _moment(budget - waited)
+            text = f"{why}; asking again until {_clock(until)} at the latest, {_span(budget)} in all"
+        self._say(str(type(error)) + str(error.status), text, why, until, budget, error.status)
+
+    def out_of_quota(self, seconds: float, limit: str) -> None:
+        """The vendor told beforehand that no request is left, for so many seconds."""
+        if seconds >= WORTH_A_LINE:
+            why = f"{self._vendor} takes no more requests for now" + (
+                f" (its limit is {limit[:20]})" if limit else ""
+            )
+            until = _moment(seconds)
+            self._say("quota", f"{why}; waiting until {_clock(until)}", why, until, None, None)
+
+    def _say(
+        self, kind: str, text: str, why: str, until: datetime, budget: float | None, status: int | None
+    ) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told.get(kind, -AGAIN_AFTER) < AGAIN_AFTER:
+                return
+            self._told[kind] = now
+        at = until.isoformat(timespec="seconds")
+        fields = {"vendor": self._vendor, "why": why, "until": at, "at_most": budget, "status": status}
+        log.warning("%s", text, extra={"waiting": fields})
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _clock(moment: datetime) -> str:
+    today = moment.date() == datetime.now(UTC).date()
+    return f"{moment:%H:%M:%S} UTC" if today else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _span(seconds: float) -> str:
+    """ "10 minutes", "45 seconds"."""
+    if seconds >= 120:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds:.0f} seconds"
