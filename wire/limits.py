@@ -50,5 +50,8 @@ class Limits:
     retry_after_cap: float = 300.0
     """The longest `Retry-After` that is believed: half of the budget."""
 
+    worth_a_line: float = 5.0
+    """Who waits for longer in all is told what for, and until when."""
+
     once_idle: float = 1.0
     """A request that may go out once takes no connection idle for longer: the vendor may be closing it."""

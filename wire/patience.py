@@ -82,7 +82,7 @@ class Patience:
         self.stopped = threading.Event()
         self.held = HeldClock()
         self.quota = Quota(limits.retry_after_cap)
-        self.teller = Teller(voice.vendor)
+        self.teller = Teller(voice.vendor, limits.worth_a_line)
         self.throttled = False
         self._lock = threading.Lock()
         self._gate = 0.0

@@ -15,22 +15,25 @@ from wire.errors import VendorError
 
 log = logging.getLogger("conversync.waiting")
 
-# A wait of so many seconds is worth a line, and so is the same wait again after so many.
-WORTH_A_LINE = 5.0
+# The same wait is told again after so many seconds.
 AGAIN_AFTER = 300.0
 
 
 class Teller:
-    """One vendor's. Any number of threads may share it: they wait for the same."""
+    """One vendor's; waits shorter than `worth_a_line` seconds are nobody's concern.
 
-    def __init__(self, vendor: str) -> None:
+    Any number of threads may share it: they wait for the same.
+    """
+
+    def __init__(self, vendor: str, worth_a_line: float) -> None:
         self._vendor = vendor
+        self._worth_a_line = worth_a_line
         self._lock = threading.Lock()
         self._told: dict[str, float] = {}
 
     def held_up(self, error: VendorError, seconds: float, waited: float, budget: float) -> None:
         """A request is asked for again after `seconds`; so far `waited` of the `budget` are used up."""
-        if seconds + waited < WORTH_A_LINE:
+        if seconds + waited < self._worth_a_line:
             return
         why = str(error).rpartition(": ")[0] or str(error)
         if error.retry_after:
@@ -43,7 +46,7 @@ class Teller:
 
     def out_of_quota(self, seconds: float, limit: str) -> None:
         """The vendor told beforehand that no request is left, for so many seconds."""
-        if seconds >= WORTH_A_LINE:
+        if seconds >= self._worth_a_line:
             why = f"{self._vendor} takes no more requests for now" + (
                 f" (its limit is {limit[:20]})" if limit else ""
             )
@@ -74,6 +77,5 @@ def _clock(moment: datetime) -> str:
 
 def _span(seconds: float) -> str:
     """ "10 minutes", "45 seconds"."""
-    if seconds >= 120:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{seconds:.0f} seconds"
+    count, unit = (seconds / 60, "minute") if seconds >= 120 else (seconds, "second")
+    return f"{count:.0f} {unit}{'' if round(count) == 1 else 's'}"
