@@ -1,4 +1,4 @@
-"""What goes to standard error beside the results: the line while waiting, and with --debug the log, redacted."""
+"""What goes to standard error beside the results: what is waited for, and with --debug the log, redacted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from types import TracebackType
 
 from wire.redact import redact
 
-_waiting = logging.getLogger("conversync.waiting")
+# What is told to everybody, and not with --debug alone.
+TOLD = ("conversync.waiting", "conversync.proxy")
 
 
 def begin(*, debug: bool) -> None:
@@ -29,9 +30,11 @@ def begin(*, debug: bool) -> None:
 
 
 def speak(log_format: str) -> None:
-    """In which format the line while waiting is written from now on."""
-    _waiting.handlers = [_Line(as_json=log_format == "json")]
-    _waiting.propagate = False
+    """In which format such lines are written from now on."""
+    for name in TOLD:
+        logger = logging.getLogger(name)
+        logger.handlers = [_Line(as_json=log_format == "json")]
+        logger.propagate = False
 
 
 class _Redacted(logging.Formatter):
@@ -49,8 +52,8 @@ class _Line(logging.Handler):
         self._json = as_json
 
     def emit(self, record: logging.LogRecord) -> None:
-        fields = {"event": "waiting", **getattr(record, "waiting", {})}
-        text = json.dumps(fields) if self._json else f"conversync: {record.getMessage()}"
+        told = getattr(record, "told", {"text": record.getMessage()})
+        text = json.dumps(told) if self._json else f"conversync: {record.getMessage()}"
         with suppress(OSError, ValueError):
             print(text, file=sys.stderr, flush=True)  # noqa: T201
 

@@ -20,6 +20,7 @@ from wire.lane import Call, Lane
 from wire.limits import Limits
 from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
 from wire.patience import Patience, Turn
+from wire.proxy import way_to
 from wire.redact import remember
 from wire.transport import tls_context
 from wire.trouble import Kind, Trouble, Voice
@@ -65,6 +66,7 @@ class Client:
         self._headers = {**_DEFAULT_HEADERS, **check_headers(headers, credentials_hint)}
         remember(*(value.rpartition(" ")[2] for name, value in headers.items() if name not in _OPEN_HEADERS))
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
+        self._proxy = way_to(self._origin)
         self._patience = Patience(self._limits, self._voice)
         self._idle: list[Lane] = []
         self._lanes: list[Lane] = []
@@ -224,7 +226,7 @@ class Client:
             if self._idle:
                 lane = self._idle.pop()
             else:
-                lane = Lane(self._origin, self._tls, self._voice)
+                lane = Lane(self._origin, self._tls, self._voice, self._proxy)
                 self._lanes.append(lane)
         if call.once and time.monotonic() - lane.used > self._limits.once_idle:
             lane.adapter.drop()

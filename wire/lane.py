@@ -17,6 +17,7 @@ from wire.body import MangledError, TooLargeError, read_body
 from wire.gates import guard, leads_to_login
 from wire.origin import Origin, printable_host
 from wire.patience import retry_after
+from wire.proxy import Proxy, TunnelError
 from wire.quota import reset_after
 from wire.refusal import MOST_BYTES, is_page, said
 from wire.transport import OriginAdapter
@@ -53,9 +54,12 @@ class Call:
 class Lane:
     """`used` is when it last carried a call, by the monotonic clock; `headers` are those of its last answer."""
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice) -> None:
+    def __init__(
+        self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice, proxy: Proxy | None = None
+    ) -> None:
         self._voice = voice
-        self.adapter = OriginAdapter(origin, tls, voice.limits)
+        self._proxy = proxy
+        self.adapter = OriginAdapter(origin, tls, voice.limits, proxy)
         self.used = 0.0
         self.headers: Mapping[str, str] = {}
 
@@ -115,7 +119,7 @@ class Lane:
     def _diagnose(self, call: Call, error: Exception) -> Trouble:
         attempt, voice = self.adapter.attempt, self._voice
         if attempt.refusal is not None:
-            return _no_connection(voice, attempt.refusal)
+            return self._no_connection(attempt.refusal)
         if attempt.timed_out:
             return voice.timed_out(call.what)
         if attempt.sent and not attempt.connected and not attempt.heard:
@@ -125,6 +129,18 @@ class Lane:
         ):
             return voice.mangled(call.what, "its headers contradict each other or are no headers")
         return voice.broke_off(call.what)
+
+    def _no_connection(self, refusal: BaseException) -> Trouble:
+        tunnel = _cause(refusal, TunnelError)
+        if self._proxy is not None and tunnel is not None:
+            return self._voice.no_way(self._proxy.place, tunnel.reason, final=tunnel.final)
+        return _no_connection(self._voice, refusal)
+
+
+def _cause(error: BaseException | None, kind: type[TunnelError]) -> TunnelError | None:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _target(call: Call, location: str | None) -> str | None:

@@ -14,6 +14,7 @@ from wire.errors import (
     VendorError,
 )
 from wire.limits import Limits
+from wire.proxy import VARIABLE
 from wire.refusal import Said
 
 # Besides 429 and 5xx: a vendor that had no time for the request says so with one of these.
@@ -56,6 +57,15 @@ class Voice:
         """Nothing was sent: refused, unknown name, or no answer to the connection."""
         message = f"{self.vendor} cannot be reached ({reason}): check {self.setting} and the network."
         return Trouble(Kind.UNREACHABLE, UnavailableError(message, sent=False))
+
+    def no_way(self, proxy: str, reason: str, *, final: bool) -> Trouble:
+        """Nothing was sent: the proxy in the settings opens no way."""
+        message = (
+            f"{self.vendor} cannot be reached through the proxy at {proxy} ({reason}): check {VARIABLE}, "
+            "or proxy in .dlt/."
+        )
+        kind = Kind.FINAL if final else Kind.UNREACHABLE
+        return Trouble(kind, UnavailableError(message, sent=False))
 
     def no_trust(self, reason: str) -> Trouble:
         """Nothing was sent: the TLS handshake failed for good. `reason` is OpenSSL's phrase."""

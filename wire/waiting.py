@@ -1,7 +1,8 @@
 """Says what is waited for and until when: on the logger `conversync.waiting`, as a warning.
 
 Where nobody set logging up, Python prints it to standard error: a script without the command is told, too. A record's
-`waiting` has the same as fields: `vendor`, `why`, `until` (ISO, UTC), `at_most` (seconds in all, or null), `status`.
+`told` has the same as fields: `event`, `vendor`, `why`, `until` (ISO, UTC), `at_most` (seconds in all, or null),
+`status`.
 """
 
 from __future__ import annotations
@@ -62,8 +63,15 @@ class Teller:
                 return
             self._told[kind] = now
         at = until.isoformat(timespec="seconds")
-        fields = {"vendor": self._vendor, "why": why, "until": at, "at_most": budget, "status": status}
-        log.warning("%s", text, extra={"waiting": fields})
+        fields = {
+            "event": "waiting",
+            "vendor": self._vendor,
+            "why": why,
+            "until": at,
+            "at_most": budget,
+            "status": status,
+        }
+        log.warning("%s", text, extra={"told": fields})
 
 
 def _moment(seconds: float) -> datetime:

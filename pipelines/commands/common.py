@@ -55,11 +55,12 @@ def begin(project: str | None, debug: bool) -> None:
     """What every command does first: finds the settings, and settles dlt before it is imported."""
     if project:
         os.environ["DLT_PROJECT_DIR"] = project
-    from pipelines import settings
+    from pipelines import proxies, settings
     from pipelines.warehouse import settle_dlt
 
     settle_dlt("INFO" if debug else "CRITICAL")
     logs.begin(debug=debug)
+    proxies.settle()
     if warning := settings.open_secrets():
         typer.echo(f"conversync: {warning}", err=True)
 

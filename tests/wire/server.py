@@ -125,6 +125,11 @@ class Server:
         for thread in list(self._threads):
             thread.join(5)
 
+    def script(self, *steps: Step) -> None:
+        """Other steps from now on."""
+        with self._lock:
+            self._script = list(steps)
+
     def _start(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
         self._threads.append(thread)

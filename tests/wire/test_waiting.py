@@ -266,7 +266,7 @@ def test_b09_one_line_says_what_is_waited_for_and_until_when(
             assert list(pool.map(lambda _: get(client), range(8))) == [b"1"] * 8
         assert [asked for asked in server.asked if asked.at > server.asked[0].at + 0.1]
     [line] = told(caplog)
-    fields = line.__dict__["waiting"]
+    fields = line.__dict__["told"]
     until = datetime.fromisoformat(fields["until"])
     assert line.getMessage() == (
         f"Besitos is limiting our rate (429); waiting until {until:%H:%M:%S} UTC, at most 10 minutes in all"
