@@ -43,7 +43,9 @@ class VendorError(ConversyncError):
     """A request to a vendor came to nothing. Raised as one of the four below.
 
     `status` is the HTTP status of the answer, if there was one. `sent` is False only when surely no byte of
-    the request went out. `retry_after` is how many seconds the vendor asked us to stay away, if it did.
+    the request went out. `retry_after` is how many seconds the vendor asked us to stay away, if it did. `said` are
+    the vendor's own words in one line, redacted, longer than in the message; `fields` the names of what it refused,
+    where it names them: `("per_page",)`.
     """
 
     exit_code = 6
@@ -55,11 +57,20 @@ class VendorError(ConversyncError):
         status: int | None = None,
         sent: bool = True,
         retry_after: float | None = None,
+        fields: Sequence[str] = (),
+        said: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.sent = sent
         self.retry_after = retry_after
+        self.fields = tuple(fields)
+        self.said = said
+
+    @property
+    def why(self) -> str:
+        """Status and words as they stand in a sentence: "422: per_page: at most 500"."""
+        return in_brackets(self.status, self.said)
 
     @property
     def in_doubt(self) -> bool:
@@ -88,25 +99,7 @@ class UntrustedAnswerError(VendorError):
 class RefusedError(VendorError):
     """The vendor refused what was asked (400, 422 and their like): ask otherwise, or change the settings.
 
-    Never retried. `said` are the vendor's own words in one line, redacted, longer than in the message; `fields` the
-    names of what it refused, where it names them: `("per_page",)`.
+    Never retried.
     """
 
     exit_code = 6
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        fields: Sequence[str] = (),
-        said: str = "",
-    ) -> None:
-        super().__init__(message, status=status)
-        self.fields = tuple(fields)
-        self.said = said
-
-    @property
-    def why(self) -> str:
-        """Status and words as they stand in a sentence: "422: per_page: at most 500"."""
-        return in_brackets(self.status, self.said)

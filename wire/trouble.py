@@ -140,7 +140,7 @@ class Voice:
         why = said.why(status)
         if status in (401, 403):
             message = f"{self.vendor} refused the {self.credential} ({why}). {self.hint}"
-            return Trouble(Kind.FINAL, CredentialsError(message, status=status))
+            return Trouble(Kind.FINAL, CredentialsError(message, status=status, said=said.text))
         if status == 429:
             message = f"{self.vendor} is limiting our rate ({why}): try again later, or ask for less at once."
             return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
@@ -149,7 +149,7 @@ class Voice:
             return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
         if status == 404:
             message = f"{self.vendor} does not know {what} ({why}): check {self.setting}."
-            return Trouble(Kind.FINAL, UntrustedAnswerError(message, status=status))
+            return Trouble(Kind.FINAL, UntrustedAnswerError(message, status=status, said=said.text))
         message = (
             f"{self.vendor} refused {what} ({why}): what was asked does not suit it; check its settings."
         )

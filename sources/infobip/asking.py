@@ -15,7 +15,6 @@ from sources.infobip.statistics import AVERAGE, BY_DATE, Frame, Rows
 from sources.windows import Window
 from wire.client import Answer, Client, Limits
 from wire.errors import RefusedError
-from wire.redact import remember
 
 
 class Question(NamedTuple):
@@ -59,7 +58,6 @@ class Access:
 
     def client(self, budget: int) -> Client:
         """The connection to the vendor. It wants Content-Type on a GET too, or answers with a general error."""
-        remember(self.username, self.password)
         return Client(
             self.url,
             vendor="Infobip",
