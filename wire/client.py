@@ -199,6 +199,10 @@ class Client:
         try:
             lane = self._take_lane(call)
             answer, trouble = lane.ask(call)
+            asked = trouble.error.retry_after if trouble else None
+            if asked is not None and asked <= self._limits.http_budget:
+                # Before this request counts as back: none goes in its place.
+                self._patience.shut_gate(asked)
         finally:
             self._patience.quota.back(lane.headers if lane else {}, start)
             if lane:

@@ -107,6 +107,7 @@ class Patience:
             wait = self._gate - time.monotonic()
             if wait > 0 or self.stopped.is_set():
                 self.pause(wait + random.uniform(0, self.limits.backoff), sent=False)  # noqa: S311 - jitter
+                continue  # meanwhile it may have been shut again
             if (wait := self.quota.take()) <= 0:
                 return
             if wait > GLANCE:

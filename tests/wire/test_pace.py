@@ -34,7 +34,7 @@ class Throttle:
             if now >= self._ends:
                 self._count, self._ends = 0, now + self.window
             self._count += 1
-            over, left = self._count > self.limit, self._ends - now
+            over, left = self._count > self.limit, self._ends - now + 0.005
             self.refused += over
             self.taken += not over
             headers: dict[str, object] = {}
