@@ -29,9 +29,10 @@ from dlt.common.typing import TSecretStrValue
 from destinations import access
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from destinations.values import need, text
-from destinations.words import Ear, document
+from destinations.words import Ear
 from wire.client import Answer, Client, Limits
 from wire.errors import CredentialsError, SettingsError, UnavailableError, UntrustedAnswerError
+from wire.refusal import document
 from wire.secret import check_secret
 
 DOCUMENTED = "https://oneapi.infobip.com"

@@ -26,12 +26,14 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
 from destinations import access
-from destinations.target import MASK, Column, Outcome, Request, Row, RowRefusedError, Target
+from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from destinations.values import amount, need, number, plain, text
-from destinations.words import Ear, document
+from destinations.words import Ear
 from wire.client import Answer, Client, Limits
 from wire.errors import RefusedError, SettingsError
 from wire.origin import parse_origin
+from wire.redact import MASK
+from wire.refusal import document
 
 POSTBACK, ADMIN_API = "postback", "admin_api"
 CONVERSIONS = "/admin_api/v1/conversions"

@@ -7,18 +7,18 @@ the books.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import urlencode
 
 from wire.client import Answer, Client
+from wire.redact import redact
 from wire.strictjson import dumps
 
 # A row of the outbox: the column's name and its value as DuckDB gives it, `send_key` among them; null is None.
 Row = Mapping[str, Any]
-MASK = "***"
 
 
 class RowRefusedError(ValueError):
@@ -53,19 +53,7 @@ class Request:
         """The request as one line for a person, secrets masked."""
         query = f"?{urlencode(self.params)}" if self.params else ""
         body = "" if self.json is None else " " + dumps(self.json).decode()
-        return masked(f"{self.method} {self.label or self.path}{query}{body}", self.secrets)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without any of the secrets, nor what they look like in a URL or in JSON."""
-    forms = {
-        form
-        for secret in secrets
-        for form in (secret, quote(secret, safe=""), quote_plus(secret), dumps(secret).decode()[1:-1])
-    }
-    for form in sorted(forms - {""}, key=len, reverse=True):
-        text = text.replace(form, MASK)
-    return text
+        return redact(f"{self.method} {self.label or self.path}{query}{body}", *self.secrets)
 
 
 @dataclass(frozen=True)

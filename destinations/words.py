@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from destinations.target import Outcome, masked
+from destinations.target import Outcome
 from wire.client import Answer
-from wire.errors import CredentialsError, UnavailableError, UntrustedAnswerError
+from wire.errors import CredentialsError, UnavailableError
+from wire.redact import quoted
+from wire.refusal import document, is_page, said, says_error, told_status
 
 # Of a reason, in characters.
 MOST_CHARACTERS = 160
-_FAILURES = ("error", "fail", "failed", "failure")
 _LATER = (408, 425, 429)
 
 
@@ -37,7 +37,7 @@ class Ear:
         status = answer.status if answer.status >= 400 else told_status(body, answer.status)
         if status < 400 and not says_error(body):
             return None
-        reason = self.reason(f"refused ({status})", None if page else words(answer, body))
+        reason = self.reason(f"refused ({status})", said(answer).text)
         if status in (401, 403):
             raise CredentialsError(f"{self.vendor} {reason}. {self.hint}", status=status)
         if status in _LATER or status >= 500:
@@ -50,96 +50,6 @@ class Ear:
 
     def reason(self, what: str, said: str | None) -> str:
         """`what`, and the vendor's own words: one line of printable characters without secrets, cut to measure."""
-        line = one_line(masked(one_line(masked(said or "", self.secrets)), self.secrets))
+        line = quoted(said, MOST_CHARACTERS, *self.secrets) if said else ""
         whole = f"{what}: {line}" if line else what
         return whole if len(whole) <= MOST_CHARACTERS else whole[: MOST_CHARACTERS - 1].rstrip() + "…"
-
-
-def is_page(answer: Answer) -> bool:
-    """Whether the answer is a web page."""
-    try:
-        answer.refuse_html()
-    except UntrustedAnswerError:
-        return True
-    return False
-
-
-def document(answer: Answer) -> Any:
-    """The body as JSON; None where it is none."""
-    try:
-        return answer.json()
-    except UntrustedAnswerError:
-        return None
-
-
-def told_status(body: Any, otherwise: int) -> int:
-    """The HTTP status that a body carries as `status` or `statusCode`."""
-    for name in ("status", "statusCode"):
-        value = body.get(name) if isinstance(body, dict) else None
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 100 <= value < 600:
-            return value
-    return otherwise
-
-
-def says_error(body: Any) -> bool:
-    """Whether a JSON body of a 2xx plainly says that nothing was done."""
-    if not isinstance(body, dict):
-        return False
-    status = body.get("status")
-    return (
-        any(body.get(name) for name in ("error", "errors", "requestError"))
-        or any(body.get(name) is False for name in ("success", "ok"))
-        or (isinstance(status, str) and status.strip().lower() in _FAILURES)
-    )
-
-
-def words(answer: Answer, body: Any) -> str:
-    """The words of a refusal: `error` and `message`, Infobip's `requestError`, `{"field": ["message"]}`, or text."""
-    if body is None:
-        return answer.body.decode("utf-8", "replace")
-    if not isinstance(body, dict):
-        return _text(body)
-    request_error = body.get("requestError")
-    if isinstance(request_error, dict):
-        exception = request_error.get("serviceException") or request_error.get("policyException")
-        return _sentence(exception) if isinstance(exception, dict) else _text(request_error)
-    said = [
-        _text(body[name]) for name in ("error", "message", "errors", "detail", "reason") if body.get(name)
-    ]
-    if said:
-        return ": ".join(dict.fromkeys(said))
-    fields = {name: value for name, value in body.items() if isinstance(value, list | str) and value}
-    return "; ".join(f"{name}: {_text(value)}" for name, value in fields.items())
-
-
-def _sentence(exception: Mapping[str, Any]) -> str:
-    """`RESOURCE_NOT_FOUND, No such process [K]`; variables go where the text has %1, %2, else to its end."""
-    said = str(exception.get("text") or "").strip().rstrip(".")
-    left = []
-    variables = exception.get("variables")
-    for number, value in enumerate(variables if isinstance(variables, list) else [], start=1):
-        if f"%{number}" in said:
-            said = said.replace(f"%{number}", str(value))
-        else:
-            left.append(str(value))
-    parts = [str(exception.get("messageId") or ""), said]
-    sentence = ", ".join(part for part in parts if part)
-    return f"{sentence} [{', '.join(left)}]" if left else sentence
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        inner = next((value[name] for name in ("message", "text", "error", "code") if value.get(name)), None)
-        if inner is not None:
-            return _text(inner)
-        return "; ".join(f"{name}: {_text(one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return ", ".join(_text(one) for one in value)
-    return "" if value is None or isinstance(value, bool) else str(value)
-
-
-def one_line(said: str) -> str:
-    """Printable characters, single blanks."""
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split()).rstrip(".")

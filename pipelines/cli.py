@@ -9,6 +9,7 @@ import typer
 from pipelines import process
 from pipelines.commands import health, nightly, reading, sending, showing, warehousing
 from wire.errors import ConversyncError
+from wire.redact import redact
 
 COMMANDS = (
     nightly.init,
@@ -70,8 +71,7 @@ def main() -> NoReturn:
         if signals.received is None:
             raise
     if signals.received is not None:
-        name = signals.received.name
-        _say(f"conversync: stopped by {name}; what was committed is safe, and the next run goes on there.")
+        _say(process.end_line(signals.received.name))
     process.leave(signals.exit_code or code)
 
 
@@ -79,7 +79,7 @@ def _say(text: str) -> None:
     import contextlib
 
     with contextlib.suppress(OSError, ValueError):
-        typer.echo(text, err=True)
+        typer.echo(redact(text), err=True)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ class SourceReport:
     dataset: str
     steps: list[StepReport] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """A sentence for each part of a step that could not be had; the rest of it is committed."""
     known_rejected: int = 0
     seconds: float = 0
     error: BaseException | None = None
@@ -70,14 +72,15 @@ class SourceReport:
     @property
     def notes(self) -> list[str]:
         """What the source has to say, each sentence once."""
-        return list(dict.fromkeys(note for step in self.steps for note in step.notes))
+        notes = [note for step in self.steps for note in step.notes]
+        return list(dict.fromkeys([*notes, *self.skipped]))
 
     @property
     def exit_code(self) -> int:
         """What the command would end with for this source alone."""
         if self.error is not None:
             return getattr(self.error, "exit_code", 1)
-        return PARTIAL if self.total("rejected_new") else 0
+        return PARTIAL if self.total("rejected_new") or self.skipped else 0
 
 
 def load(
@@ -157,6 +160,7 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
                 info = pipeline.run(step.source(progress.page))
                 report.loads += info.loads_ids
                 report.steps.append(_evidence(pipeline, vendor, info.loads_ids, before))
+                report.skipped += step.skipped
                 progress.done(report.dataset, step.label, report.steps[-1])
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error

@@ -11,6 +11,10 @@ import time
 from contextlib import suppress
 from typing import IO, NoReturn, cast
 
+# What this run committed until now, by dataset: windows, rows read, and the last window's name. None where the command
+# is none that reads vendors.
+committed: dict[str, tuple[int, int, str]] | None = None
+
 # A signal ends the process within so many seconds, whatever it is doing. Nothing is lost then: what is
 # committed is safe, as it is after kill -9, and the lock is the kernel's.
 GRACE = 20.0
@@ -88,6 +92,20 @@ class Signals:
             pass
         time.sleep(GRACE)
         os._exit(128 + number)
+
+
+def end_line(name: str) -> str:
+    """What a run that a signal ended says: what it committed, and where the next one goes on."""
+    begun = f"conversync: stopped by {name}; "
+    if committed is None:
+        return f"{begun}what was committed is safe, and the next run goes on there."
+    if not committed:
+        return f"{begun}this run had committed nothing yet; the next one goes on where the last one that did ended."
+    parts = [
+        f"{dataset} {'1 window' if windows == 1 else f'{windows} windows'} ({received:,} rows, the last: {label})"
+        for dataset, (windows, received, label) in committed.items()
+    ]
+    return f"{begun}committed in this run: {', '.join(parts)}; the next run goes on from there."
 
 
 def leave(code: int) -> NoReturn:

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from pipelines import logs, process
 from pipelines.build import BuildReport
 from pipelines.load import Progress, SourceReport, StepReport
 from wire.errors import ConversyncError
+from wire.redact import redact
 
 log = logging.getLogger("conversync")
 
@@ -69,9 +71,28 @@ class Bar:
         self._bar.console.print(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
 
 
+class Noted:
+    """A progress that also notes what is committed, for the sentence of a run that is stopped."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.step, self.page = progress.step, progress.page
+        process.committed = {}
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """The window is committed."""
+        self._progress.done(dataset, label, step)
+        windows, received, _ = (process.committed or {}).get(dataset, (0, 0, ""))
+        process.committed = {
+            **(process.committed or {}),
+            dataset: (windows + 1, received + step.received, label),
+        }
+
+
 @contextmanager
 def progress(log_format: str) -> Iterator[Progress]:
-    """A bar where standard error is a terminal, else lines there."""
+    """A bar where standard error is a terminal, else lines there; what is waited for is told in the same way."""
+    logs.speak(log_format)
     if log_format == "json" or not sys.stderr.isatty():
         yield Lines(sys.stderr, log_format)
         return
@@ -220,5 +241,5 @@ def rows(count: int) -> str:
 def explain(error: BaseException) -> str:
     """The sentence of an error of ours; of any other its kind, for it may quote what must not be shown."""
     if isinstance(error, ConversyncError):
-        return str(error)
+        return redact(str(error))
     return f"failed with an unexpected {type(error).__name__}; run it with --debug for the traceback, and report it."

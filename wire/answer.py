@@ -10,6 +10,14 @@ from wire import strictjson
 from wire.errors import UntrustedAnswerError
 
 
+def web_page(vendor: str) -> str:
+    """The sentence for a page where data should be."""
+    return (
+        f"{vendor} answered with a web page instead of data: the address may be wrong ({vendor.lower()}_url), "
+        "or a login or bot check stands before it."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer, body decoded. What its body holds is not in its repr."""
@@ -27,11 +35,7 @@ class Answer:
         start = self.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         claims = "html" in self.headers.get("Content-Type", "").lower()
         if start == b"<" or (claims and start not in (b"{", b"[", b"")):
-            raise UntrustedAnswerError(
-                f"{self.vendor} answered with a web page instead of data: the address may be wrong "
-                f"({self.vendor.lower()}_url), or a login or bot check stands before it.",
-                status=self.status,
-            )
+            raise UntrustedAnswerError(web_page(self.vendor), status=self.status)
 
     def json(self) -> Any:
         """The body as strict JSON (see `strictjson.loads`); UntrustedAnswerError if it is not."""

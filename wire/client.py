@@ -20,6 +20,8 @@ from wire.lane import Call, Lane
 from wire.limits import Limits
 from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
 from wire.patience import Patience, Turn
+from wire.proxy import way_to
+from wire.redact import remember
 from wire.transport import tls_context
 from wire.trouble import Kind, Trouble, Voice
 
@@ -35,6 +37,8 @@ _DEFAULT_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
 }
+# Of the headers that a client is given, those that hold no credentials.
+_OPEN_HEADERS = ("Accept", "Content-Type")
 
 
 class Client:
@@ -60,7 +64,9 @@ class Client:
         self._voice = Voice(vendor, credentials_hint, self._limits, credential)
         self._origin: Origin = parse_origin(origin, self._voice.setting)
         self._headers = {**_DEFAULT_HEADERS, **check_headers(headers, credentials_hint)}
+        remember(*(value.rpartition(" ")[2] for name, value in headers.items() if name not in _OPEN_HEADERS))
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
+        self._proxy = way_to(self._origin)
         self._patience = Patience(self._limits, self._voice)
         self._idle: list[Lane] = []
         self._lanes: list[Lane] = []
@@ -114,8 +120,8 @@ class Client:
         and CredentialsError, for a refusal whose words it read with the help of `accept`, are final. With
         `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
         `in_doubt`, `retry_after`.
-        Raises CredentialsError, UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for
-        an unusable header.
+        Raises RefusedError for what the vendor refuses (400, 422 and their like, with its words), CredentialsError,
+        UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for an unusable header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)
@@ -123,6 +129,8 @@ class Client:
             while True:
                 self._patience.admit()
                 value, trouble = self._attempt(call, decode)
+                if trouble is None or (trouble.kind is Kind.FINAL and trouble.error.status is not None):
+                    self._patience.answered()
                 if trouble is None:
                     return value  # type: ignore[return-value]  # a value stands wherever no trouble does
                 self._again(call, turn, trouble)
@@ -140,6 +148,11 @@ class Client:
                 f"which is not the address in {self._voice.setting}: it was not requested."
             )
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the vendor told us to go slower, until now: a 429, or a told limit that made us wait."""
+        return self._patience.throttled
+
     def pause(self, seconds: float) -> None:
         """Waits; UnavailableError as soon as the client is closed. For senders that wait on their own."""
         self._patience.pause(seconds, sent=False)
@@ -150,6 +163,8 @@ class Client:
         if not call.once:
             turn.wait(trouble)
             return
+        if trouble.error.status == 429:
+            self._patience.throttled = True
         if trouble.error.retry_after is not None:
             self._patience.shut_gate(trouble.error.retry_after)
         raise trouble.error
@@ -179,12 +194,19 @@ class Client:
         return prepared
 
     def _attempt(self, call: Call, decode: Callable[[Answer], T]) -> tuple[T | None, Trouble | None]:
-        lane = self._take_lane(call)
+        lane: Lane | None = None
         start = time.monotonic()
         try:
+            lane = self._take_lane(call)
             answer, trouble = lane.ask(call)
+            asked = trouble.error.retry_after if trouble else None
+            if asked is not None and asked <= self._limits.http_budget:
+                # Before this request counts as back: none goes in its place.
+                self._patience.shut_gate(asked)
         finally:
-            self._give_back(lane)
+            self._patience.quota.back(lane.headers if lane else {}, start)
+            if lane:
+                self._give_back(lane)
         if log.isEnabledFor(logging.DEBUG):
             self._log(call, answer, trouble, time.monotonic() - start)
         if trouble is None or trouble.error.sent:
@@ -208,7 +230,7 @@ class Client:
             if self._idle:
                 lane = self._idle.pop()
             else:
-                lane = Lane(self._origin, self._tls, self._voice)
+                lane = Lane(self._origin, self._tls, self._voice, self._proxy)
                 self._lanes.append(lane)
         if call.once and time.monotonic() - lane.used > self._limits.once_idle:
             lane.adapter.drop()

@@ -6,7 +6,19 @@ string and no body. `exit_code` is what the command ends with when nothing grave
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+# Of a vendor's words in a sentence of ours.
+MOST_WORDS = 160
+
+
+def in_brackets(status: int | None, said: str) -> str:
+    """Status and words as they stand in a sentence, the words cut to measure."""
+    if not said:
+        return str(status)
+    cut = said if len(said) <= MOST_WORDS else said[: MOST_WORDS - 1].rstrip() + "…"
+    return f"{status}: {cut}"
 
 
 class ConversyncError(Exception):
@@ -31,7 +43,9 @@ class VendorError(ConversyncError):
     """A request to a vendor came to nothing. Raised as one of the four below.
 
     `status` is the HTTP status of the answer, if there was one. `sent` is False only when surely no byte of
-    the request went out. `retry_after` is how many seconds the vendor asked us to stay away, if it did.
+    the request went out. `retry_after` is how many seconds the vendor asked us to stay away, if it did. `said` are
+    the vendor's own words in one line, redacted, longer than in the message; `fields` the names of what it refused,
+    where it names them: `("per_page",)`.
     """
 
     exit_code = 6
@@ -43,11 +57,20 @@ class VendorError(ConversyncError):
         status: int | None = None,
         sent: bool = True,
         retry_after: float | None = None,
+        fields: Sequence[str] = (),
+        said: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.sent = sent
         self.retry_after = retry_after
+        self.fields = tuple(fields)
+        self.said = said
+
+    @property
+    def why(self) -> str:
+        """Status and words as they stand in a sentence: "422: per_page: at most 500"."""
+        return in_brackets(self.status, self.said)
 
     @property
     def in_doubt(self) -> bool:
@@ -56,7 +79,7 @@ class VendorError(ConversyncError):
 
 
 class CredentialsError(VendorError):
-    """The vendor refused who we are (401, 403): renew the credentials. Never retried."""
+    """The vendor refused who we are (401, 403, a way to its login): renew the credentials. Never retried."""
 
     exit_code = 5
 
@@ -74,6 +97,9 @@ class UntrustedAnswerError(VendorError):
 
 
 class RefusedError(VendorError):
-    """The vendor refused what was asked, in words of its own (400, 404): change the settings. Never retried."""
+    """The vendor refused what was asked (400, 422 and their like): ask otherwise, or change the settings.
+
+    Never retried.
+    """
 
     exit_code = 6

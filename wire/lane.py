@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 import requests
@@ -14,8 +14,12 @@ import urllib3.exceptions
 
 from wire.answer import Answer
 from wire.body import MangledError, TooLargeError, read_body
+from wire.gates import guard, leads_to_login
 from wire.origin import Origin, printable_host
 from wire.patience import retry_after
+from wire.proxy import Proxy, TunnelError
+from wire.quota import reset_after
+from wire.refusal import MOST_BYTES, is_page, said
 from wire.transport import OriginAdapter
 from wire.trouble import Trouble, Voice
 
@@ -48,18 +52,24 @@ class Call:
 
 
 class Lane:
-    """`used` is when it last carried a call, by the monotonic clock."""
+    """`used` is when it last carried a call, by the monotonic clock; `headers` are those of its last answer."""
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice) -> None:
+    def __init__(
+        self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice, proxy: Proxy | None = None
+    ) -> None:
         self._voice = voice
-        self.adapter = OriginAdapter(origin, tls, voice.limits)
+        self._proxy = proxy
+        self.adapter = OriginAdapter(origin, tls, voice.limits, proxy)
         self.used = 0.0
+        self.headers: Mapping[str, str] = {}
 
     def ask(self, call: Call) -> Outcome:
         """The answer, or the trouble. The errors of the libraries end here: they hold URLs with queries."""
         response: requests.Response | None = None
+        self.headers = {}
         try:
             response = self.adapter.send(call.prepared)
+            self.headers = response.headers
             return self._receive(response, call)
         except MangledError as error:
             trouble = self._voice.mangled(call.what, str(error), response.status_code if response else None)
@@ -78,16 +88,38 @@ class Lane:
             body = read_body(response.raw, headers.get("Content-Encoding", ""), self._voice.limits)
             return Answer(status, headers, body, self._voice.vendor), None
         if 300 <= status < 400:
-            return None, self._voice.redirected(call.what, status, _target(call, headers.get("Location")))
+            return None, self._redirected(call, status, headers.get("Location"))
         if status < 200 or status == 206:
             raise MangledError(f"status {status} was not asked for")
-        wait = retry_after(headers, self._voice.limits.retry_after_cap)
-        return None, self._voice.turned_away(call.what, status, wait)
+        answer = Answer(status, headers, self._words(response), self._voice.vendor)
+        if is_page(answer) and status in (403, 404):
+            return None, self._voice.page(call.what, status, guard(headers))
+        cap = self._voice.limits.retry_after_cap
+        wait = retry_after(headers, cap)
+        if wait is None and status == 429:
+            wait = reset_after(headers, cap)
+        return None, self._voice.turned_away(call.what, status, said(answer), wait)
+
+    def _redirected(self, call: Call, status: int, location: str | None) -> Trouble:
+        target = _target(call, location)
+        if target is not None and leads_to_login(target):
+            return self._voice.sent_to_login(call.what, status, printable_host(target))
+        host = None if target is None else printable_host(target)
+        return self._voice.redirected(call.what, status, host)
+
+    def _words(self, response: requests.Response) -> bytes:
+        """The body of a refusal; empty where it cannot be had whole: the status says enough."""
+        limits = replace(self._voice.limits, body_bytes=MOST_BYTES)
+        try:
+            return read_body(response.raw, response.headers.get("Content-Encoding", ""), limits)
+        except (MangledError, TooLargeError, *_FAILURES):
+            self.adapter.drop()
+            return b""
 
     def _diagnose(self, call: Call, error: Exception) -> Trouble:
         attempt, voice = self.adapter.attempt, self._voice
         if attempt.refusal is not None:
-            return _no_connection(voice, attempt.refusal)
+            return self._no_connection(attempt.refusal)
         if attempt.timed_out:
             return voice.timed_out(call.what)
         if attempt.sent and not attempt.connected and not attempt.heard:
@@ -98,14 +130,27 @@ class Lane:
             return voice.mangled(call.what, "its headers contradict each other or are no headers")
         return voice.broke_off(call.what)
 
+    def _no_connection(self, refusal: BaseException) -> Trouble:
+        tunnel = _cause(refusal, TunnelError)
+        if self._proxy is not None and tunnel is not None:
+            return self._voice.no_way(self._proxy.place, tunnel.reason, final=tunnel.final)
+        return _no_connection(self._voice, refusal)
+
+
+def _cause(error: BaseException | None, kind: type[TunnelError]) -> TunnelError | None:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
+
 
 def _target(call: Call, location: str | None) -> str | None:
+    """The address that a redirect names; "" for one that is none, None where it names none."""
     if not location:
         return None
     try:
-        return printable_host(urljoin(call.prepared.url or "", location))
+        return urljoin(call.prepared.url or "", location)
     except ValueError:
-        return printable_host("")
+        return ""
 
 
 def _no_connection(voice: Voice, refusal: BaseException) -> Trouble:

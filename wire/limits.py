@@ -37,7 +37,9 @@ class Limits:
     """... within so many seconds. A wrong address or a changed format does not heal by asking."""
 
     http_budget: float = 600.0
-    """In which any request of the client was held up by 429, 5xx, resets or timeouts, together."""
+    """In which requests of the client were held up by 429, 5xx, resets or timeouts, since the last answer that came.
+
+    Pages that keep coming are no vendor that stays away: a slow night ends by `attempts`, or by being done."""
 
     backoff: float = 0.5
     """Upper bound of the first wait; each next doubles, and the wait is random below it."""
@@ -47,6 +49,9 @@ class Limits:
 
     retry_after_cap: float = 300.0
     """The longest `Retry-After` that is believed: half of the budget."""
+
+    worth_a_line: float = 5.0
+    """Who waits for longer in all is told what for, and until when."""
 
     once_idle: float = 1.0
     """A request that may go out once takes no connection idle for longer: the vendor may be closing it."""

@@ -76,7 +76,7 @@ def parse_origin(url: str, setting: str) -> Origin:
 
 def _checked(parts: SplitResult, port: int | None, setting: str) -> Origin:
     host = parts.hostname or ""
-    if parts.scheme not in DEFAULT_PORTS or not _is_host(host) or port == 0:
+    if parts.scheme not in DEFAULT_PORTS or not is_host(host) or port == 0:
         raise SettingsError(f"{setting} is no https address: give one such as https://api.example.com.")
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
@@ -90,7 +90,8 @@ def _checked(parts: SplitResult, port: int | None, setting: str) -> Origin:
     return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], prefix)
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Whether this is a name or an address as a URL has it."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -142,4 +143,4 @@ def printable_host(url: str) -> str:
         host = urlsplit(url.replace("\\", "/")).hostname or ""
     except ValueError:
         host = ""
-    return host if _is_host(host) else "an address that cannot be read"
+    return host if is_host(host) else "an address that cannot be read"

@@ -8,13 +8,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
 from wire.limits import Limits
+from wire.quota import GLANCE, Quota, clock_of, http_date
 from wire.trouble import Kind, Trouble, Voice
+from wire.waiting import Teller
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -28,22 +28,16 @@ def retry_after(headers: Mapping[str, str], cap: float) -> float | None:
     if _SECONDS.fullmatch(value):
         seconds = cap if len(value) > 12 else float(value)
     else:
-        until = _http_date(value)
-        now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-        seconds = (until - now).total_seconds() if until else 0.0
+        until = http_date(value)
+        seconds = (until - clock_of(headers)).total_seconds() if until else 0.0
     return min(seconds, cap) if seconds > 0 else None
 
 
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 class HeldClock:
-    """Seconds in which at least one thread was held up: eight threads waiting a second are one second."""
+    """Seconds in which at least one thread was held up, since the last answer that came.
+
+    Eight threads waiting a second are one second.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -65,20 +59,31 @@ class HeldClock:
             if self._held == 0:
                 self._past += time.monotonic() - self._since
 
+    def restart(self) -> None:
+        """An answer came: what was waited until now is forgotten."""
+        with self._lock:
+            self._past, self._since = 0.0, time.monotonic()
+
     def seconds(self) -> float:
-        """In all, up to now."""
+        """Since then, up to now."""
         with self._lock:
             return self._past + (time.monotonic() - self._since if self._held else 0.0)
 
 
 class Patience:
-    """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop."""
+    """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
+
+    `throttled`: whether the vendor ever told us to go slower, by a 429 or by a limit that made us wait.
+    """
 
     def __init__(self, limits: Limits, voice: Voice) -> None:
         self.limits = limits
         self.voice = voice
         self.stopped = threading.Event()
         self.held = HeldClock()
+        self.quota = Quota(limits.retry_after_cap)
+        self.teller = Teller(voice.vendor, limits.worth_a_line)
+        self.throttled = False
         self._lock = threading.Lock()
         self._gate = 0.0
         self._refused_since: float | None = None
@@ -94,10 +99,21 @@ class Patience:
             raise self.voice.stopped(sent=sent)
 
     def admit(self) -> None:
-        """Waits until the time that the vendor named to any thread is over."""
-        wait = self._gate - time.monotonic()
-        if wait > 0 or self.stopped.is_set():
-            self.pause(wait + random.uniform(0, self.limits.backoff), sent=False)  # noqa: S311 - jitter
+        """Waits until the time that the vendor named to any thread is over, and until it has a request left for us.
+
+        The request counts as on its way until `quota.back`.
+        """
+        while True:
+            wait = self._gate - time.monotonic()
+            if wait > 0 or self.stopped.is_set():
+                self.pause(wait + random.uniform(0, self.limits.backoff), sent=False)  # noqa: S311 - jitter
+                continue  # meanwhile it may have been shut again
+            if (wait := self.quota.take()) <= 0:
+                return
+            if wait > GLANCE:
+                self.throttled = True
+                self.teller.out_of_quota(wait, self.quota.limit)
+            self.pause(wait, sent=False)
 
     def shut_gate(self, seconds: float) -> None:
         """No thread sends for so long."""
@@ -107,6 +123,10 @@ class Patience:
     def reached(self) -> None:
         """The vendor answered something: it is there."""
         self._refused_since = None
+
+    def answered(self) -> None:
+        """It answered what was asked: whoever waits has not waited in vain, and the budget begins anew."""
+        self.held.restart()
 
     def refused_left(self) -> float:
         """Seconds that are left to reach the vendor, since it could not be reached first."""
@@ -151,13 +171,24 @@ class Turn:
     def wait(self, trouble: Trouble) -> None:
         """Waits as long as the trouble asks for; raises its error when its budget is used up."""
         self._attempts += 1
+        if trouble.error.status == 429:
+            self._shared.throttled = True
         seconds = self._seconds(trouble) if self._attempts < self._limits.attempts else None
         if seconds is None:
             raise trouble.error
         if trouble.error.retry_after is not None:
             self._shared.shut_gate(seconds)
         if seconds > 0:
+            self._tell(trouble, seconds)
             self._shared.pause(seconds, sent=trouble.error.sent)
+
+    def _tell(self, trouble: Trouble, seconds: float) -> None:
+        shared, limits = self._shared, self._limits
+        if trouble.kind is Kind.UNREACHABLE:
+            waited = limits.refused_budget - shared.refused_left()
+            shared.teller.held_up(trouble.error, seconds, waited, limits.refused_budget)
+        elif trouble.kind is Kind.HELD_UP:
+            shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), limits.http_budget)
 
     def _seconds(self, trouble: Trouble) -> float | None:
         """How long to wait, None if there is no budget for it."""

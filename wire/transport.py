@@ -1,6 +1,7 @@
 """One request at a time over one connection to one origin, with a deadline over all of it.
 
-Built on requests' transport adapter: there is no session, hence no redirect, no cookie, no proxy, no .netrc.
+Built on requests' transport adapter: there is no session, hence no redirect, no cookie, no .netrc, and no
+proxy but the one that a setting names (see `wire.proxy`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from wire.errors import SettingsError, UntrustedAnswerError
 from wire.limits import Limits
 from wire.origin import Origin, printable_host
+from wire.proxy import Proxy
 
 # http.client's own buffer is 8 KB: a page of 267 KB would come in dozens of reads.
 BUFFER = 64 * 1024
@@ -151,7 +153,13 @@ class _Http(HTTPConnection):
 
 
 class _Https(_Http, HTTPSConnection):
-    pass
+    proxy_way: Proxy | None = None
+
+    def _new_conn(self) -> socket.socket:
+        if self.proxy_way is None:
+            return super()._new_conn()
+        timeout = self.timeout if isinstance(self.timeout, int | float) else None
+        return self.proxy_way.tunnel(self.host, self.port, timeout)
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -168,12 +176,23 @@ class _HttpPool(HTTPConnectionPool):
 
 class _HttpsPool(_HttpPool, HTTPSConnectionPool):
     ConnectionCls = _Https
+    proxy_way: Proxy | None = None
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()
+        connection.proxy_way = self.proxy_way
+        return connection
 
 
 class OriginAdapter(HTTPAdapter):
-    """A transport with one connection to one origin: a request to any other place is refused here."""
+    """A transport with one connection to one origin: a request to any other place is refused here.
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext | None, limits: Limits) -> None:
+    `proxy` may lead there; TLS is spoken with the origin all the same.
+    """
+
+    def __init__(
+        self, origin: Origin, tls: ssl.SSLContext | None, limits: Limits, proxy: Proxy | None = None
+    ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
         self.attempt = Attempt(limits)
         self._origin = origin
@@ -181,6 +200,7 @@ class OriginAdapter(HTTPAdapter):
             self._pool: _HttpPool = _HttpPool(origin.host, origin.port, maxsize=1)
         else:
             self._pool = _HttpsPool(origin.host, origin.port, maxsize=1, ssl_context=tls)
+            self._pool.proxy_way = proxy
         self._pool.attempt = self.attempt
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:

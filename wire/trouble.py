@@ -5,8 +5,20 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from wire.errors import CredentialsError, UnavailableError, UntrustedAnswerError, VendorError
+from wire.answer import web_page
+from wire.errors import (
+    CredentialsError,
+    RefusedError,
+    UnavailableError,
+    UntrustedAnswerError,
+    VendorError,
+)
 from wire.limits import Limits
+from wire.proxy import VARIABLE
+from wire.refusal import Said
+
+# Besides 429 and 5xx: a vendor that had no time for the request says so with one of these.
+LATER = (408, 425)
 
 
 class Kind(enum.Enum):
@@ -45,6 +57,15 @@ class Voice:
         """Nothing was sent: refused, unknown name, or no answer to the connection."""
         message = f"{self.vendor} cannot be reached ({reason}): check {self.setting} and the network."
         return Trouble(Kind.UNREACHABLE, UnavailableError(message, sent=False))
+
+    def no_way(self, proxy: str, reason: str, *, final: bool) -> Trouble:
+        """Nothing was sent: the proxy in the settings opens no way."""
+        message = (
+            f"{self.vendor} cannot be reached through the proxy at {proxy} ({reason}): check {VARIABLE}, "
+            "or proxy in .dlt/."
+        )
+        kind = Kind.FINAL if final else Kind.UNREACHABLE
+        return Trouble(kind, UnavailableError(message, sent=False))
 
     def no_trust(self, reason: str) -> Trouble:
         """Nothing was sent: the TLS handshake failed for good. `reason` is OpenSSL's phrase."""
@@ -96,22 +117,41 @@ class Voice:
         )
         return Trouble(Kind.FINAL, UntrustedAnswerError(message, status=status))
 
-    def turned_away(self, what: str, status: int, retry_after: float | None) -> Trouble:
-        """Any other status that is not a success."""
-        if status in (401, 403):
-            message = f"{self.vendor} refused the {self.credential} ({status}). {self.hint}"
-            return Trouble(Kind.FINAL, CredentialsError(message, status=status))
-        if status == 429:
-            message = f"{self.vendor} is limiting our rate (429): try again later, or ask for less at once."
-            return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
-        if status == 408 or status >= 500:
-            message = f"{self.vendor} failed at {what} ({status}): try again later."
-            return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
-        return Trouble(Kind.FINAL, UntrustedAnswerError(self._refusal(what, status), status=status))
-
-    def _refusal(self, what: str, status: int) -> str:
-        if status == 404:
-            return f"{self.vendor} does not know {what} (404): check {self.setting}."
-        return (
-            f"{self.vendor} refused {what} ({status}): what was asked does not suit it; check its settings."
+    def sent_to_login(self, what: str, status: int, host: str) -> Trouble:
+        """3xx to a page where people log in: we were not recognised."""
+        message = (
+            f"{self.vendor} sends {what} to a login page at {host} ({status}): the {self.credential} was not "
+            f"taken. {self.hint}"
         )
+        return Trouble(Kind.FINAL, CredentialsError(message, status=status))
+
+    def page(self, what: str, status: int, guard: str) -> Trouble:
+        """403 or 404 as a web page: not the vendor's program spoke, so it is neither about credentials nor a row."""
+        if status == 404:
+            return Trouble(Kind.FINAL, UntrustedAnswerError(web_page(self.vendor), status=status))
+        message = (
+            f"{what} was blocked on the way to {self.vendor} ({status}, a web page of {guard}), whatever the "
+            f"{self.credential}: ask {self.vendor} to let this machine's address in, or check {self.setting}."
+        )
+        return Trouble(Kind.FINAL, UntrustedAnswerError(message, status=status))
+
+    def turned_away(self, what: str, status: int, said: Said, retry_after: float | None) -> Trouble:
+        """Any other status that is not a success, with what the vendor says to it."""
+        why = said.why(status)
+        if status in (401, 403):
+            message = f"{self.vendor} refused the {self.credential} ({why}). {self.hint}"
+            return Trouble(Kind.FINAL, CredentialsError(message, status=status, said=said.text))
+        if status == 429:
+            message = f"{self.vendor} is limiting our rate ({why}): try again later, or ask for less at once."
+            return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
+        if status in LATER or status >= 500:
+            message = f"{self.vendor} failed at {what} ({why}): try again later."
+            return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
+        if status == 404:
+            message = f"{self.vendor} does not know {what} ({why}): check {self.setting}."
+            return Trouble(Kind.FINAL, UntrustedAnswerError(message, status=status, said=said.text))
+        message = (
+            f"{self.vendor} refused {what} ({why}): what was asked does not suit it; check its settings."
+        )
+        refusal = RefusedError(message, status=status, fields=said.fields, said=said.text)
+        return Trouble(Kind.FINAL, refusal)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines import logs
 from wire.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -55,13 +55,12 @@ def begin(project: str | None, debug: bool) -> None:
     """What every command does first: finds the settings, and settles dlt before it is imported."""
     if project:
         os.environ["DLT_PROJECT_DIR"] = project
-    from pipelines import settings
+    from pipelines import proxies, settings
     from pipelines.warehouse import settle_dlt
 
     settle_dlt("INFO" if debug else "CRITICAL")
-    if debug:
-        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("conversync").setLevel(logging.DEBUG)
+    logs.begin(debug=debug)
+    proxies.settle()
     if warning := settings.open_secrets():
         typer.echo(f"conversync: {warning}", err=True)
 

@@ -57,7 +57,7 @@ def nightly(
     wanted = Wanted(build, send, html, alert, settings.duration(wait, "--wait"))
     chosen, place = choose(source or []), at(warehouse, destination)
     with report.progress(log_format) as progress:
-        night = run(place, chosen, wanted, progress, log_format)
+        night = run(place, chosen, wanted, report.Noted(progress), log_format)
     (night_summary.show_json if log_format is LogFormat.json else night_summary.show)(night)
     raise typer.Exit(night.exit_code)
 

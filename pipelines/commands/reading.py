@@ -72,7 +72,7 @@ def load(
         return
     published_path(place)  # a setting that cannot be meant is told before any request
     with report.progress(log_format) as progress:
-        reports = load(place, chosen, asked, progress, seconds)
+        reports = load(place, chosen, asked, report.Noted(progress), seconds)
     report.summary(reports, str(place), log_format)
     if any(one.steps for one in reports):
         report.published(published_after(place, seconds), log_format)

@@ -12,6 +12,7 @@ from typing import Self
 from wire.errors import ConversyncError, UnavailableError, UntrustedAnswerError, VendorError
 from wire.limits import Limits
 from wire.patience import HeldClock
+from wire.waiting import Teller
 
 # A row that the vendor fails at so often, while it takes others, is that row's trouble ...
 ATTEMPTS = 5
@@ -60,8 +61,9 @@ class Pace:
 class Patience:
     """What all rows of a send share: the budgets. Times in seconds."""
 
-    def __init__(self, budget: float, pace: Pace, stopping: threading.Event) -> None:
+    def __init__(self, budget: float, pace: Pace, stopping: threading.Event, target: str) -> None:
         self.limits = Limits(http_budget=budget)
+        self.teller = Teller(target, self.limits.worth_a_line)
         self.pace = pace
         self.stopping = stopping
         self.held = HeldClock()
@@ -82,6 +84,7 @@ class Patience:
         with self._lock:
             self.answered += 1
             self._refused_since = None
+        self.held.restart()
 
     def refused_left(self) -> float:
         """Seconds that are left to reach the vendor, since it could not be reached first."""
@@ -143,7 +146,7 @@ class Turn:
         asked = error.retry_after or 0.0
         if left <= 0 or asked > left:
             return self._give_up(error, alone=False)
-        self._wait(asked, left)
+        self._wait(error, asked, left)
         return True
 
     def _give_up(self, error: VendorError, *, alone: bool) -> bool:
@@ -159,11 +162,13 @@ class Turn:
             self._shared.held.enter()
         return self._shared.limits.http_budget - self._shared.held.seconds()
 
-    def _wait(self, asked: float, left: float) -> None:
+    def _wait(self, error: VendorError, asked: float, left: float) -> None:
         limits = self._shared.limits
         ceiling = min(limits.backoff_cap, limits.backoff * 2.0 ** min(self._failed - 1, 30))
         seconds = asked + random.uniform(0.05, limits.backoff) if asked else random.uniform(0, ceiling)  # noqa: S311
         if asked:
             self._shared.pace.shut(seconds)
+        budget = limits.http_budget if error.sent else limits.refused_budget
+        self._shared.teller.held_up(error, seconds, budget - left, budget)
         if self._shared.stopping.wait(min(seconds, asked + left)):
             raise StoppingError("the send is ending")

@@ -105,7 +105,7 @@ class Sender:
         self._concurrency = options.concurrency
         self._stopping = threading.Event()
         self._pace = Pace(options.interval, self._stopping)
-        self._patience = Patience(options.http_budget, self._pace, self._stopping)
+        self._patience = Patience(options.http_budget, self._pace, self._stopping, target.name)
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._doubts = 0

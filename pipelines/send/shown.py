@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from pipelines import logs
 from pipelines.report import Lines, console, explain, rows
 from pipelines.send import ledger
 from pipelines.send.plan import NAMED, WARNINGS, Plan
@@ -59,6 +60,7 @@ def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
 
 def progress(target: str, log_format: str) -> Callable[[int], None]:
     """Says on standard error, now and then, how many rows are through."""
+    logs.speak(log_format)
     lines, last = Lines(sys.stderr, log_format), time.monotonic()
 
     def tell(through: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from string import Template
@@ -33,10 +33,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Step:
-    """One unit of commit: what it is called, and the dlt source that reads it."""
+    """One unit of commit: what it is called, and the dlt source that reads it.
+
+    `skipped` is filled while it is read: a sentence for each part that could not be had, and wants a look.
+    """
 
     label: str
     source: Callable[[OnPage], Any]
+    skipped: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,17 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> 
             read = partial(keitaro.keitaro, part.start, part.end, streams=[stream])
             yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
     if not asked.start:
-        yield Step("lists", lambda _on_page: keitaro.keitaro().with_resources(*LISTS))
+        skipped: list[str] = []
+        yield Step("lists", partial(_lists, skipped.append), skipped)
 
 
 def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
     """The source without its lists: they are a step of their own."""
     return read(on_page=on_page).with_resources(table, "rejected_rows", "windows")
+
+
+def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
+    return keitaro.keitaro(on_skip=on_skip).with_resources(*LISTS)
 
 
 def views(_settings: KeitaroSettings) -> dict[str, str]:

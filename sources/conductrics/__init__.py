@@ -28,6 +28,7 @@ from sources.conductrics.goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_
 from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
 from sources.windows import Window
 from wire.errors import SettingsError, UntrustedAnswerError
+from wire.secret import check_secret
 
 DOCUMENTED = "https://api-v3.conductrics.com"
 
@@ -43,6 +44,7 @@ class ConductricsSettings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
+        check_secret("conductrics_api_key", str(self.conductrics_api_key))
         if self.http_budget < 0:
             raise SettingsError(f"http_budget is {self.http_budget}, but must be at least 0.")
         if self.conductrics_account.strip() in ("", ".", ".."):

@@ -106,14 +106,14 @@ class Access:
     ) -> list[Row]:
         def understand(answer: Answer) -> list[Row]:
             listen(answer)
-            return items(answer, [self.api_key])
+            return items(answer)
 
         return client.request("GET", self._path(name), decode=understand, accept=ACCEPTED)
 
     def _detail(self, client: Client, code: str) -> Row | None:
         path = f"{self._path('goals')}/goal/{quote(code, safe='')}"
         try:
-            return client.request("GET", path, decode=partial(item, secrets=[self.api_key]), accept=ACCEPTED)
+            return client.request("GET", path, decode=item, accept=ACCEPTED)
         except Gone:
             return None
 

@@ -31,6 +31,7 @@ from sources.infobip.statistics import RATES, TIMES, Frame, Rows
 from sources.side_by_side import side_by_side
 from sources.windows import Window, day, first_day, move, planned
 from wire.errors import SettingsError
+from wire.secret import check_secret
 
 DOCUMENTED = "https://oneapi.infobip.com"
 # The document names no rate limit, and a 429; a window of a month is 33 small questions.
@@ -54,6 +55,8 @@ class InfobipSettings(BaseConfiguration):
         for name, least in {"infobip_lookback_days": 1, "http_budget": 0}.items():
             if self[name] < least:
                 raise SettingsError(f"{name} is {self[name]}, but must be at least {least}.")
+        check_secret("infobip_username", self.infobip_username)
+        check_secret("infobip_password", str(self.infobip_password))
         if ":" in self.infobip_username:
             raise SettingsError("infobip_username holds a colon, which Basic authorization cannot carry.")
         named.parse(self.infobip_pairs)

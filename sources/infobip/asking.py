@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from sources.infobip import statistics
 from sources.infobip.pairs import Pair
-from sources.infobip.refusals import ACCEPTED, CREDENTIALS_HINT, refuse_refusal
+from sources.infobip.refusals import CREDENTIALS_HINT, of_pair, refuse_refusal
 from sources.infobip.statistics import AVERAGE, BY_DATE, Frame, Rows
 from sources.windows import Window
 from wire.client import Answer, Client, Limits
+from wire.errors import RefusedError
 
 
 class Question(NamedTuple):
@@ -77,11 +78,14 @@ class Access:
         pair, window, frame = question
 
         def understand(answer: Answer) -> Rows:
-            refuse_refusal(answer, str(pair), (self.username, self.password, self.basic))
+            refuse_refusal(answer)
             listen(answer)
             if frame is not None:
                 return statistics.times(answer, pair, frame, today)
             return statistics.rates(answer, pair, window)
 
         path = pair.path(AVERAGE if frame else BY_DATE)
-        return client.request("GET", path, params=question.params, decode=understand, accept=ACCEPTED)
+        try:
+            return client.request("GET", path, params=question.params, decode=understand, accept=(404,))
+        except RefusedError as refusal:
+            raise of_pair(refusal, str(pair)) from None

@@ -26,7 +26,7 @@ from dlt.extract import DltResource
 from sources.columns import now, zone
 from sources.evidence import Routed, rejected_rows, routed, windows, workplace
 from sources.keitaro import log, report
-from sources.keitaro.lists import lists
+from sources.keitaro.lists import OnSkip, lists, warn
 from sources.keitaro.tracker import Tracker
 from sources.reading import Reading, evidence, read, statement_hints, statements
 from sources.spool import Spools
@@ -101,7 +101,7 @@ class KeitaroSettings(BaseConfiguration):
             credential="API key",
             limits=Limits(http_budget=self.http_budget),
         )
-        return Tracker(client, str(self.keitaro_api_key))
+        return Tracker(client)
 
     def report(self) -> report.Report:
         """What the report is asked for."""
@@ -133,11 +133,13 @@ def keitaro(
     streams: Sequence[str] = STREAMS,
     settings: KeitaroSettings = None,  # type: ignore[assignment] # dlt resolves it
     on_page: OnPage = lambda _received, _announced: None,
+    on_skip: OnSkip = warn,
 ) -> list[DltResource]:
     """One window of the log and of the report, with `rejected_rows` and `windows`, and the lists.
 
     `start` and `end` are days, both asked for; without them each stream reads what is due by its cursor. `on_page`
-    is told the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded.
+    is told the rows received and announced so far, `on_skip` of a list that cannot be had. Raises the errors of
+    `wire.errors`; then nothing is loaded.
     """
 
     @dlt.resource(name="walk", selected=False)
@@ -154,7 +156,7 @@ def keitaro(
 
     events = statement_hints("conversion_id", "status_history", "extra")
     tables = [routed(walk, "conversion_events", **events), routed(walk, "report_daily", **report.hints())]
-    return [*tables, rejected_rows(walk), windows(walk), *lists(settings.tracker)]
+    return [*tables, rejected_rows(walk), windows(walk), *lists(settings.tracker, on_skip)]
 
 
 def _conversions(

@@ -6,6 +6,7 @@ kept in `extra`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +20,9 @@ from sources.keitaro.kinds import WORD
 from sources.keitaro.tracker import Tracker
 from sources.records import INTEGER, dumps
 from wire.client import Answer
-from wire.errors import UntrustedAnswerError
+from wire.errors import RefusedError, UntrustedAnswerError, VendorError
+
+log = logging.getLogger("conversync")
 
 NAMES = ("campaigns", "offers", "affiliate_networks", "traffic_sources", "landing_pages", "domains")
 
@@ -33,12 +36,35 @@ ENTRIES = pa.schema(
 )
 
 
-def lists(tracker: Callable[[], Tracker]) -> list[DltResource]:
-    """A resource for each list, merged on `id`."""
+# Is told, in a sentence without its full stop, of a list that cannot be had.
+OnSkip = Callable[[str], None]
+
+
+def warn(sentence: str) -> None:
+    """What a script of one's own is told."""
+    log.warning("keitaro: %s", sentence)
+
+
+def lists(tracker: Callable[[], Tracker], on_skip: OnSkip = warn) -> list[DltResource]:
+    """A resource for each list, merged on `id`.
+
+    One that the tracker does not show us (403, 404 and their like) is skipped and told: its table keeps the rows that
+    it has, each with when it was last seen.
+    """
 
     def read(name: str) -> Iterator[pa.Table]:
-        with tracker() as asked:
-            found = confirmed(lambda: asked.get(f"/{name}", lambda answer: _entries(answer, name)))
+        try:
+            with tracker() as asked:
+                found = confirmed(lambda: asked.get(f"/{name}", lambda answer: _entries(answer, name)))
+        except VendorError as error:
+            if not _is_withheld(error):
+                raise
+            on_skip(
+                f"the list of {name} was not read ({error.why}); what was known of it stays as it was last seen, "
+                "and the next run asks for it again"
+            )
+            yield ENTRIES.empty_table()
+            return
         yield current_list(found, name, ENTRIES)
 
     return [
@@ -51,6 +77,13 @@ def lists(tracker: Callable[[], Tracker]) -> list[DltResource]:
         )(name)
         for name in NAMES
     ]
+
+
+def _is_withheld(error: VendorError) -> bool:
+    """Whether the tracker answered, and would not show this list; 401 is about the key, and so about all of them."""
+    status = error.status or 0
+    refused = isinstance(error, RefusedError) and status != 402
+    return refused or status in (403, 404)
 
 
 def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How a tracker is asked, and what its refusals mean: `{"error": …}`, `{"field": [message]}`, or a web page."""
+"""How a tracker is asked, which setting its refusals are about, and what its pages say."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 from sources.records import Decoded
 from sources.walk import Page, count
 from wire.client import Answer, Client
-from wire.errors import RefusedError, UntrustedAnswerError
+from wire.errors import RefusedError
 
 API = "/admin_api/v1"
-REFUSALS = (400, 402, 404, 406)
-# As much of a refusal's own words as a sentence can bear.
-MOST_WORDS = 160
 # Which setting a field of a refused request comes from.
 SETTING = {
     "limit": "keitaro_page_size",
@@ -30,19 +26,14 @@ T = TypeVar("T")
 
 
 class TurnedDownError(RefusedError):
-    """A request that the tracker refused. `said` are its own words, whole: they are not in the message."""
-
-    def __init__(self, message: str, status: int, said: str) -> None:
-        super().__init__(message, status=status)
-        self.said = said
+    """A request that the tracker refused; the message names the settings that it may come from."""
 
 
 class Tracker:
-    """The Admin API of one tracker. Any number of threads may share it. `secret` is kept out of every sentence."""
+    """The Admin API of one tracker. Any number of threads may share it."""
 
-    def __init__(self, client: Client, secret: str) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._secret = secret
 
     def __enter__(self) -> Self:
         return self
@@ -73,48 +64,25 @@ class Tracker:
     ) -> T:
         def judge(answer: Answer) -> T:
             answer.refuse_html()
-            if answer.status in REFUSALS:
-                raise self._refusal(f"{method} {API}{path}", answer)
             return understand(answer)
 
-        return self._client.request(method, API + path, decode=judge, json=question, accept=REFUSALS)
-
-    def _refusal(self, what: str, answer: Answer) -> TurnedDownError:
-        fields, said = _words(answer)
-        quoted = self._shortened(said)
-        if answer.status == 402:
-            message = (
-                f"Keitaro refused {what} (402): this edition of the tracker has no API; "
-                "it takes a licence that includes the Admin API."
-            )
-        elif answer.status == 404:
-            message = f"Keitaro does not know {what} (404): check keitaro_url."
-        else:
-            named = [SETTING[field] for field in fields if field in SETTING] or ["the keitaro_ settings"]
-            message = f"Keitaro refused {what} ({answer.status}){quoted}: check {' and '.join(named)}."
-        return TurnedDownError(message, answer.status, said)
-
-    def _shortened(self, said: str) -> str:
-        for form in (self._secret, quote(self._secret, safe="")):
-            said = said.replace(form, "****") if form else said
-        plain = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-        if len(plain) > MOST_WORDS:
-            plain = plain[:MOST_WORDS] + "…"
-        return f', "{plain}"' if plain else ""
+        what = f"{method} {API}{path}"
+        try:
+            return self._client.request(method, API + path, decode=judge, json=question)
+        except RefusedError as refusal:
+            raise _turned_down(what, refusal) from None
 
 
-def _words(answer: Answer) -> tuple[list[str], str]:
-    """The fields that a refusal names, and its words; nothing of a body that is not as documented."""
-    try:
-        body = answer.json()
-    except UntrustedAnswerError:
-        return [], ""
-    if not isinstance(body, dict):
-        return [], ""
-    if "error" in body:
-        return [], str(body["error"])
-    said = {name: one if isinstance(one, list) else [one] for name, one in body.items()}
-    return list(said), "; ".join(f"{name}: {', '.join(map(str, found))}" for name, found in said.items())
+def _turned_down(what: str, refusal: RefusedError) -> TurnedDownError:
+    if refusal.status == 402:
+        message = (
+            f"Keitaro refused {what} (402): this edition of the tracker has no API; "
+            "it takes a licence that includes the Admin API."
+        )
+    else:
+        named = [SETTING[field] for field in refusal.fields if field in SETTING] or ["the keitaro_ settings"]
+        message = f"Keitaro refused {what} ({refusal.why}): check {' and '.join(named)}."
+    return TurnedDownError(message, status=refusal.status, fields=refusal.fields, said=refusal.said)
 
 
 class Pages:

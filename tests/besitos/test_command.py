@@ -47,7 +47,10 @@ def test_one_bad_row_in_a_thousand_costs_that_row(house: House) -> None:
 def test_h15_a_wrong_token_is_told_in_one_sentence_after_one_request(house: House) -> None:
     """Exit 5; the sentence names the setting and not its value; nobody asks a second time."""
     ended = run(house, BESITOS_TOKEN="wrong-canary")
-    sentence = "Besitos refused the token (401). Check besitos_token in .dlt/secrets.toml or BESITOS_TOKEN."
+    sentence = (
+        "Besitos refused the token (401: Unauthenticated). "
+        "Check besitos_token in .dlt/secrets.toml or BESITOS_TOKEN."
+    )
     assert ended.code == 5
     assert ended.err.count(sentence) == 1
     assert sentence not in ended.out
@@ -140,10 +143,10 @@ def test_an_answer_that_is_not_the_feed_is_refused(house: House, fault: Fault, s
 @pytest.mark.parametrize(
     ("status", "code", "sentence"),
     sometimes(
-        (403, 5, "Besitos refused the token (403)"),
+        (403, 5, "Besitos refused the token (403: Forbidden)"),
         (404, 6, "404"),
         (422, 6, "422"),
-        (401, 5, "Besitos refused the token (401)"),
+        (401, 5, "Besitos refused the token (401: Unauthorized)"),
         quick=2,
     ),
 )

@@ -130,7 +130,7 @@ def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
         (
             {"status": 400, "error": "Key admin-sandboxkey?"},
             6,
-            "refused what was asked (400): check conductrics_account.",
+            "refused what was asked (400: Key ***?): check conductrics_account.",
         ),
         ({"status": 200, "data": None}, 6, "holds no list of rows under 'data'"),
         ({"status": 200}, 6, "holds no list of rows under 'data'"),
@@ -150,7 +150,7 @@ def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code
 @pytest.mark.parametrize(
     ("fault", "code", "sentence"),
     [
-        (Fault(status=401), 5, f"Conductrics refused the API key (401). {KEY}"),
+        (Fault(status=401), 5, f"Conductrics refused the API key (401: Unauthorized). {KEY}"),
         (Fault(path=LIST, status=404), 6, "does not know the goals of this account (404)"),
         (Fault(path=LIST, html=True), 6, "a web page instead of data"),
         (Fault(path=f"{LIST}/goal/*", status=404, body=LOGIN_PAGE), 6, "a web page instead of data"),
@@ -159,7 +159,11 @@ def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code
             6,
             "without the goal",
         ),
-        (Fault(status=503), 6, "Conductrics failed at GET /admin/acc-xxxxxx/goals (503): try again later."),
+        (
+            Fault(status=503),
+            6,
+            "Conductrics failed at GET /admin/acc-xxxxxx/goals (503: Service Unavailable): try again later.",
+        ),
     ],
 )
 def test_what_cannot_be_trusted_is_a_sentence(

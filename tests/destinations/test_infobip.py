@@ -196,7 +196,7 @@ def test_a_refusal_is_the_rows_reason(post: Post) -> None:
     outcome = post.send("infobip.tags", process_key="NOBODY", name="x")
     assert (outcome.status, outcome.reason) == (
         "rejected",
-        "refused (404): RESOURCE_NOT_FOUND, Process not found [NOBODY]",
+        "refused (404): RESOURCE_NOT_FOUND, Process not found, [NOBODY]",
     )
     body = error_body("SVC0002", "Invalid value for %1.", "name", "open sesame", policy=True)
     for status in (400, 200):
@@ -204,7 +204,7 @@ def test_a_refusal_is_the_rows_reason(post: Post) -> None:
         post.sandbox.faults.add(Fault(status=status, body=json.dumps(body).encode()))
         outcome = post.send("infobip.processes", **PROCESS)
         assert outcome.status == "rejected"
-        assert outcome.reason == f"refused ({status}): SVC0002, Invalid value for name [***]"
+        assert outcome.reason == f"refused ({status}): SVC0002, Invalid value for name, [***]"
 
 
 @pytest.mark.parametrize(

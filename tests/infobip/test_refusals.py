@@ -26,6 +26,9 @@ from wire.errors import SettingsError, VendorError
 README = Path(__file__).parents[2] / "sources" / "infobip" / "README.md"
 PAIR = "47A3 from START to END"
 PAIR_OR_TAGS = f"the process or tags {PAIR}"
+ASKED = "GET /1/conversion-rate/process/47A3/statistics/conversion-rate"
+LATER_OR_LESS = "try again later, or ask for less at once."
+LATER = "try again later."
 PAIRS = "check infobip_pairs."
 CREDENTIALS = (
     "Check infobip_username and infobip_password in .dlt/secrets.toml, "
@@ -78,16 +81,17 @@ NOT_FOUND = body("RESOURCE_NOT_FOUND", "Process %1 not found.", "47A3")
             429,
             body("TOO_MANY", "Rate limiting has been applied.", policy=True),
             6,
-            "Infobip is limiting our rate (429: TOO_MANY, Rate limiting has been applied): try again later.",
+            f"Infobip is limiting our rate (429: TOO_MANY, Rate limiting has been applied): {LATER_OR_LESS}",
         ),
-        (503, body("X", "Down for\nmaintenance"), 6, "Infobip failed (503: X, Down for maintenance): try again later."),
-        (500, b"<html>oops</html>", 6, "Infobip failed (500): try again later."),
+        (503, body("X", "Down for\nnow"), 6, f"Infobip failed at {ASKED} (503: X, Down for now): {LATER}"),
+        (500, b"<html>oops</html>", 6, f"Infobip failed at {ASKED} (500): {LATER}"),
         (404, b"", 6, f"Infobip does not know {PAIR_OR_TAGS} (404): {PAIRS}"),
         (
             401,
             body("UNAUTHORIZED", "Invalid login details."),
             5,
-            f"Infobip refused the username and password (401). {CREDENTIALS}",
+            "Infobip refused the username and password (401: UNAUTHORIZED, Invalid login details). "
+            + CREDENTIALS,
         ),
         (
             200,
@@ -99,7 +103,7 @@ NOT_FOUND = body("RESOURCE_NOT_FOUND", "Process %1 not found.", "47A3")
             404,
             body("NO", "No process for Aladdin:open sesame"),
             6,
-            f"Infobip does not know {PAIR_OR_TAGS} (404): {PAIRS}",
+            f"Infobip does not know {PAIR_OR_TAGS} (404: NO, No process for ***:***): {PAIRS}",
         ),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.vendors import Asked, Step
-from sandbox import World
+from sandbox import Fault, World
 from sources.keitaro import keitaro
 from tests.houses import VendorHouse
 from tests.keitaro.books import LISTS, vendor_at
@@ -25,7 +25,9 @@ def listed(make_house: MakeHouse) -> VendorHouse:
     house = make_house(World(days=10, conversions_a_day=1))
 
     def steps(_state: Mapping[str, Any], _settings: Any, _asked: Asked) -> Iterator[Step]:
-        yield Step("all", lambda _on_page: keitaro(house.sandbox.world.start, house.sandbox.world.start))
+        skipped: list[str] = []
+        day = house.sandbox.world.start
+        yield Step("all", lambda _on_page: keitaro(day, day, on_skip=skipped.append), skipped)
 
     house.vendor = replace(vendor_at(house.sandbox), steps=steps)
     return house
@@ -96,3 +98,53 @@ def test_an_answer_that_is_no_list_is_refused(listed: VendorHouse, answer: list[
     assert isinstance(report.error, UntrustedAnswerError)
     assert str(report.error) == sentence
     assert report.steps == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    sometimes(
+        ({"status": 403, "body": b'{"error":"Access denied"}'}, "403: Access denied"),
+        ({"status": 403, "html": True}, "403"),
+        ({"status": 404, "body": b'{"error":"Not found"}'}, "404: Not found"),
+        quick=1,
+    ),
+)
+def test_f11_a_list_that_is_withheld_is_skipped_and_named(
+    listed: VendorHouse, fault: dict[str, Any], why: str
+) -> None:
+    """Exit 3: the other lists are read, this one's table keeps its rows and when they were seen; then all is well."""
+    house, world = listed, listed.sandbox.world
+    world.now = world.day(1)
+    house.load()
+    seen = "select id, name, last_seen_at from keitaro.domains order by id"
+    before = house.query(seen)
+    assert before
+    world.now = world.day(10) + timedelta(days=1)
+    withheld = house.sandbox.faults.add(Fault(path="/admin_api/v1/domains", **fault))
+    report = house.run()
+    assert (report.error, report.exit_code, withheld.delivered) == (None, 3, 1)
+    [note] = [one for one in report.notes if "domains" in one]
+    assert note.startswith(f"the list of domains was not read ({why}); what was known of it stays")
+    assert house.query(seen) == before
+    others = [name for name in LISTS if name != "domains"]
+    shown = house.sandbox.keitaro.oracle.lists()
+    assert {name: current(house, name) for name in others} == {name: shown[name] for name in others}
+    house.sandbox.faults.clear()
+    house.load()
+    assert current(house, "domains") == shown["domains"]
+
+
+def test_f11_a_first_night_without_a_list_still_makes_its_table(make_house: MakeHouse) -> None:
+    """Who joins it finds no rows, and no error; by a run's own steps."""
+    house = make_house(World(days=3, conversions_a_day=1))
+    house.vendor = vendor_at(house.sandbox, at_once=False)
+    withheld = house.sandbox.faults.add(Fault(path="/admin_api/v1/offers", status=403))
+    report = house.run()
+    assert (report.exit_code, withheld.delivered) == (3, 1)
+    assert house.query("select count(*) from keitaro.offers") == [(0,)]
+
+
+def test_f11_a_wrong_key_is_no_withheld_list(listed: VendorHouse) -> None:
+    """401 is about all of it."""
+    listed.sandbox.faults.add(Fault(path="/admin_api/v1/domains", status=401))
+    assert listed.run().exit_code == 5

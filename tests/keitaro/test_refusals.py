@@ -19,7 +19,8 @@ def test_a_wrong_key_is_an_end_at_once(house: VendorHouse) -> None:
     assert isinstance(report.error, CredentialsError)
     assert report.exit_code == 5
     assert str(report.error) == (
-        "Keitaro refused the API key (401). Check keitaro_api_key in .dlt/secrets.toml or KEITARO_API_KEY."
+        "Keitaro refused the API key (401: Invalid API key). "
+        "Check keitaro_api_key in .dlt/secrets.toml or KEITARO_API_KEY."
     )
     assert len(house.sandbox.requests) == 1
 
@@ -33,22 +34,22 @@ def test_an_edition_without_an_api_is_named(make_house: MakeHouse) -> None:
     assert (report.exit_code, len(house.sandbox.requests)) == (6, 1)
 
 
-LOG_REFUSED = "Keitaro refused POST /admin_api/v1/conversions/log (406)"
-REPORT_REFUSED = "Keitaro refused POST /admin_api/v1/report/build (406)"
+LOG_REFUSED = "Keitaro refused POST /admin_api/v1/conversions/log (406"
+REPORT_REFUSED = "Keitaro refused POST /admin_api/v1/report/build (406"
 BOTH = "check keitaro_report_grouping and keitaro_start_date and keitaro_zone."
 
 
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        (LOG, b'{"limit":["at most 500"]}', f'{LOG_REFUSED}, "limit: at most 500": check keitaro_page_size.'),
+        (LOG, b'{"limit":["at most 500"]}', f"{LOG_REFUSED}: limit: at most 500): check keitaro_page_size."),
         (
             REPORT,
             b'{"grouping":["unknown","empty"],"range":["too long"]}',
-            f'{REPORT_REFUSED}, "grouping: unknown, empty; range: too long": {BOTH}',
+            f"{REPORT_REFUSED}: grouping: unknown, empty; range: too long): {BOTH}",
         ),
-        (REPORT, b'{"novel":"thing"}', f'{REPORT_REFUSED}, "novel: thing": check the keitaro_ settings.'),
-        (REPORT, b"no JSON \x00", f"{REPORT_REFUSED}: check the keitaro_ settings."),
+        (REPORT, b'{"novel":"thing"}', f"{REPORT_REFUSED}: novel: thing): check the keitaro_ settings."),
+        (REPORT, b"no JSON \x00", f"{REPORT_REFUSED}: no JSON): check the keitaro_ settings."),
     ],
 )
 def test_a_wrong_field_is_named_with_its_setting(
@@ -78,7 +79,7 @@ def test_an_unknown_path_is_a_wrong_address(house: VendorHouse) -> None:
     house.sandbox.faults.add(Fault(path=LOG, status=404, body=b'{"error":"Not found"}'))
     report = house.run()
     assert str(report.error) == (
-        "Keitaro does not know POST /admin_api/v1/conversions/log (404): check keitaro_url."
+        "Keitaro does not know POST /admin_api/v1/conversions/log (404: Not found): check keitaro_url."
     )
 
 

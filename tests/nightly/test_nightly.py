@@ -66,7 +66,7 @@ def test_one_vendor_down_costs_its_own_rows_and_the_exit_code(project: Project) 
     assert {(one["kind"], one["source"]) for one in told["problems"]} == {
         ("failure", "infobip"), ("stale", "infobip"),
     }  # fmt: skip
-    assert "Infobip failed (503)" in told["text"]
+    assert "Infobip failed at GET" in told["text"]
     for secret in (project.sandbox.token, project.sandbox.keitaro.api_key):
         assert secret not in place.read_text()
     assert project.query("select count(*) > 0 from besitos.conversions", "published/warehouse.duckdb") == [

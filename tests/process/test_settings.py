@@ -59,11 +59,11 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "K06-no-address": ("BESITOS_URL", "ftp://wall.besitos.ai", "besitos_url is no https address"),
     "K06-empty": ("BESITOS_URL", "", "besitos_url is empty"),
     # K07: what no header can carry
-    "K07-newline": ("BESITOS_TOKEN", "hunter2\nX-Evil: 1", "Check besitos_token"),
-    "K07-return": ("BESITOS_TOKEN", "hunter2\r\n", "Check besitos_token"),
-    "K07-trailing-space": ("BESITOS_TOKEN", "hunter2 ", "Check besitos_token"),
+    "K07-newline": ("BESITOS_TOKEN", "hunter2\nX-Evil: 1", "besitos_token "),
+    "K07-return": ("BESITOS_TOKEN", "hunter2\r\n", "besitos_token "),
+    "K07-trailing-space": ("BESITOS_TOKEN", "hunter2 ", "besitos_token "),
     "K07-unicode": ("BESITOS_TOKEN", "hunter2\N{RIGHTWARDS ARROW}", "Check besitos_token"),
-    "K07-tab": ("BESITOS_TOKEN", "hun\tter2", "Check besitos_token"),
+    "K07-tab": ("BESITOS_TOKEN", "hun\tter2", "besitos_token "),
 }
 """What is set, and how the sentence begins that refuses it."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -103,3 +106,62 @@ def test_c04_an_end_that_is_swallowed_comes_all_the_same(signals: int) -> None:
             assert process.wait(10) == 143
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a07_one_line_says_what_is_waited_for_and_the_last_one_what_is_committed(
+    place: Place, log_format: str
+) -> None:
+    """Without a terminal, too: a vendor that holds us up is told once, on standard error; Ctrl-C says where we are."""
+    limited = Fault(
+        path=FEED, page=1, query={"is_reverse": "true"}, status=429, headers={"Retry-After": "200"}
+    )
+    place.sandbox.faults.add(limited)
+    run = place.begin("--log-format", log_format)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if run.stderr.exists() and "limiting our rate" in run.stderr.read_text():
+            break
+        time.sleep(0.05)
+    run.signal(signal.SIGINT)
+    done = run.wait()
+    stopped(done, signal.SIGINT)
+    assert limited.delivered
+    [line] = [line for line in done.err.splitlines() if "limiting our rate" in line]
+    if log_format == "json":
+        told = json.loads(line)
+        assert (told["event"], told["vendor"], told["status"], told["at_most"]) == (
+            "waiting",
+            "Besitos",
+            429,
+            600,
+        )
+        assert datetime.fromisoformat(told["until"]) > datetime.now(UTC)
+    else:
+        limiting = r"conversync: Besitos is limiting our rate \(429.*\); waiting until [\d:]{8} UTC"
+        assert re.fullmatch(limiting + ", at most 10 minutes in all", line)
+    [[received]] = place.query("select sum(received) from besitos.windows")
+    assert done.err.splitlines()[-1] == (
+        f"conversync: stopped by SIGINT; committed in this run: besitos 1 window ({received:,} rows, "
+        f"the last: {window_of(place)}); the next run goes on from there."
+    )
+
+
+def window_of(place: Place) -> str:
+    """What the one committed window is called."""
+    query = "select stream, min(window_start), max(window_end) from besitos.windows group by stream"
+    [[stream, start, end]] = place.query(query)
+    return f"{stream} {start} .. {end}"
+
+
+def test_a07_a_run_that_had_nothing_yet_says_so(place: Place) -> None:
+    """An hour of 500s: the end line does not speak of anything committed."""
+    fault = place.sandbox.faults.add(Fault(path=FEED, status=500))
+    run = place.begin()
+    deadline = time.monotonic() + PATIENCE
+    while not fault.delivered and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.signal(signal.SIGINT)
+    done = run.wait()
+    stopped(done, signal.SIGINT)
+    assert "this run had committed nothing yet" in done.err.splitlines()[-1]

@@ -93,14 +93,16 @@ def drip(first: bytes, data: bytes, every: float) -> Step:
 class Server:
     """`with Server(step, ...) as server:`; `asked` is what came in, `origin` is its address."""
 
-    def __init__(self, *script: Step, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, *script: Step, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self._script = list(script) or [reply()]
         self._tls = tls
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._socks: list[socket.socket] = []
-        self._listener = socket.create_server((host, 0))
+        self._listener = socket.create_server((host, port))
         self.asked: list[Asked] = []
         self.connections = 0
         self.port: int = self._listener.getsockname()[1]
@@ -122,6 +124,11 @@ class Server:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for thread in list(self._threads):
             thread.join(5)
+
+    def script(self, *steps: Step) -> None:
+        """Other steps from now on."""
+        with self._lock:
+            self._script = list(steps)
 
     def _start(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)

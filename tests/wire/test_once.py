@@ -12,7 +12,7 @@ import pytest
 from tests.wire.conftest import MakeClient
 from tests.wire.server import Server, Step, head, raw, reply
 from wire.client import Answer, Client
-from wire.errors import UnavailableError, UntrustedAnswerError, VendorError
+from wire.errors import RefusedError, UnavailableError, UntrustedAnswerError, VendorError
 
 
 def status(answer: Answer) -> int:
@@ -31,7 +31,7 @@ FAILURES = {
     "H08-lying-answer": (reply(b"{}", Content_Encoding="gzip"), UntrustedAnswerError, 200, True),
     "X06-503": (reply(b"", 503, Retry_After="0.1"), UnavailableError, 503, True),
     "X06-429": (reply(b"", 429, Retry_After="0.1"), UnavailableError, 429, False),
-    "X04-422": (reply(b"", 422), UntrustedAnswerError, 422, False),
+    "X04-422": (reply(b"", 422), RefusedError, 422, False),
     "X12-302": (reply(b"", 302, Location="/other"), UntrustedAnswerError, 302, True),
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tests.wire.conftest import TINY, TOKEN, MakeClient
-from tests.wire.server import Server, reply
+from tests.wire.conftest import HINT, TINY, TOKEN, MakeClient
+from tests.wire.server import Server, Step, reply
 from wire.client import Answer
-from wire.errors import UntrustedAnswerError
+from wire.errors import CredentialsError, RefusedError, UntrustedAnswerError, VendorError
 from wire.origin import parse_origin
 from wire.strictjson import Row
 from wire.transport import OriginAdapter
@@ -96,8 +96,9 @@ def test_h14_no_content_is_the_decoders_to_judge(make_client: MakeClient) -> Non
 def test_h16_a_refused_request_is_not_repeated(make_client: MakeClient, status: int, sentence: str) -> None:
     """The sentence has the path, never the query."""
     with Server(reply(b"{}", status)) as server:
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(VendorError) as caught:
             make_client(server.origin).get("/v1/conversions", {"user_id": "jane@example.com"}, rows)
+        assert type(caught.value) is (UntrustedAnswerError if status == 404 else RefusedError)
         assert str(caught.value) == sentence
         assert caught.value.status == status
         assert len(server.asked) == 1
@@ -132,6 +133,97 @@ def test_h23_a_redirect_in_a_circle_is_one_request(make_client: MakeClient, loca
         assert len(server.asked) == 1
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *(
+            "/login",
+            "/admin/login.php?next=/v1",
+            "/users/sign_in",
+            "/wp-login.php",
+            "/SignIn",
+            "/auth/realms/x",
+        ),
+        *(
+            "/oauth2/authorize?client_id=x",
+            "https://login.other.example/",
+            "//sso.other.example/x",
+            "/sign-on",
+        ),
+    ],
+)
+def test_f07_a_way_to_a_login_page_is_a_refused_token(make_client: MakeClient, location: str) -> None:
+    """Exit 5, one request; host only, for a redirect may carry a secret."""
+    with Server(reply(b"", 302, Location=location)) as server:
+        with pytest.raises(CredentialsError) as caught:
+            make_client(server.origin).get("/v1", {}, rows)
+        host = location.split("/")[2] if "//" in location else "127.0.0.1"
+        assert str(caught.value) == (
+            f"Besitos sends GET /v1 to a login page at {host} (302): the token was not taken. {HINT}"
+        )
+        assert (caught.value.exit_code, len(server.asked)) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/author",
+        "/v1/blogin",
+        "/design-inspiration",
+        "/authors/1",
+        "/?next=/login",
+        "https://catalog.example/",
+    ],
+)
+def test_f07_other_ways_are_a_wrong_address(make_client: MakeClient, location: str) -> None:
+    """Words that only hold such a word, and what stands in a query, are no login."""
+    with (
+        Server(reply(b"", 302, Location=location)) as server,
+        pytest.raises(UntrustedAnswerError, match="check besitos_url"),
+    ):
+        make_client(server.origin).get("/v1", {}, rows)
+
+
+@pytest.mark.parametrize(
+    ("headers", "guard"),
+    [
+        ({"CF_RAY": "8f-FRA"}, "Cloudflare"),
+        ({"Server": "AkamaiGHost"}, "Akamai"),
+        ({}, "a bot check or a firewall"),
+    ],
+)
+def test_f11_a_page_that_forbids_is_a_block_on_the_way(
+    make_client: MakeClient, headers: dict[str, str], guard: str
+) -> None:
+    """Exit 6, not 5: a bot check never looked at the token. One request, and its name where it gives one."""
+    page = b"<!DOCTYPE html><title>Just a moment...</title>"
+    with Server(reply(page, 403, Content_Type="text/html", **headers)) as server:
+        with pytest.raises(UntrustedAnswerError) as caught:
+            make_client(server.origin).get("/v1", {}, rows)
+        assert str(caught.value) == (
+            f"GET /v1 was blocked on the way to Besitos (403, a web page of {guard}), whatever the token: "
+            "ask Besitos to let this machine's address in, or check besitos_url."
+        )
+        assert (caught.value.exit_code, caught.value.status, len(server.asked)) == (6, 403, 1)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (reply(b'{"message": "Forbidden"}', 403, Server="cloudflare"), "403: Forbidden"),
+        (reply(b"", 403), "403"),
+        (reply(b"<html>", 401, Content_Type="text/html"), "401"),
+    ],
+    ids=["json", "empty", "401-page"],
+)
+def test_f11_any_other_403_is_a_refused_token(make_client: MakeClient, step: Step, words: str) -> None:
+    """In JSON or without a word the vendor's program spoke; and 401 is about credentials whoever says it."""
+    with Server(step) as server:
+        with pytest.raises(CredentialsError) as caught:
+            make_client(server.origin).get("/v1", {}, rows)
+        assert str(caught.value) == f"Besitos refused the token ({words}). {HINT}"
 
 
 @pytest.mark.parametrize(

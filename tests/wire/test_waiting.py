@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -107,7 +109,7 @@ def test_h19_a_burst_of_failures_is_ridden_out(make_client: MakeClient, status: 
 
 
 @pytest.mark.parametrize(
-    ("status", "sentence"), [(500, r"failed at GET .*\(500\)"), (429, "limiting our rate")]
+    ("status", "sentence"), [(500, r"failed at GET .*\(500: oops\)"), (429, "limiting our rate")]
 )
 def test_h20_a_vendor_that_fails_for_ever_ends_within_the_budget(
     make_client: MakeClient, status: int, sentence: str
@@ -229,7 +231,7 @@ def test_h15_credentials_that_are_refused_stop_at_once(make_client: MakeClient) 
             with pytest.raises(CredentialsError) as caught:
                 make_client(server.origin).request("GET", "/", decode=body, accept=range(400, 500))
             assert str(caught.value) == (
-                f"Besitos refused the token ({status}). "
+                f"Besitos refused the token ({status}: no). "
                 "Check besitos_token in .dlt/secrets.toml or BESITOS_TOKEN."
             )
             assert caught.value.exit_code == 5
@@ -245,3 +247,88 @@ def test_threads_get_a_connection_each_and_keep_it(make_client: MakeClient, conc
             with ThreadPoolExecutor(concurrency) as pool:
                 assert list(pool.map(lambda _: get(client), range(40))) == [b"1"] * 40
         assert server.connections <= concurrency
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "conversync.waiting"]
+
+
+def test_b09_one_line_says_what_is_waited_for_and_until_when(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Eight threads that wait for the same are one line, with the moment that the vendor named and the most in all."""
+    with Server(
+        reply(b"", 429, Retry_After="0.3"), *[reply(b"", 429, Retry_After="0.2")] * 7, reply(b"1")
+    ) as server:
+        client = make_client(server.origin, http_budget=600, worth_a_line=0.1)
+        before = datetime.now(UTC)
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(lambda _: get(client), range(8))) == [b"1"] * 8
+        assert [asked for asked in server.asked if asked.at > server.asked[0].at + 0.1]
+    [line] = told(caplog)
+    fields = line.__dict__["told"]
+    until = datetime.fromisoformat(fields["until"])
+    assert line.getMessage() == (
+        f"Besitos is limiting our rate (429); waiting until {until:%H:%M:%S} UTC, at most 10 minutes in all"
+    )
+    assert 0 <= (until - before.replace(microsecond=0)).total_seconds() <= 3
+    assert (fields["vendor"], fields["status"], fields["at_most"]) == ("Besitos", 429, 600)
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (
+            reply(b'{"message": "Server Error"}', 500),
+            "Besitos failed at GET /v1/conversions (500: Server Error)",
+        ),
+        (reply(b"", 503), "Besitos failed at GET /v1/conversions (503)"),
+    ],
+)
+def test_a07_failures_that_go_on_are_told_once_with_when_we_give_up(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture, step: Step, why: str
+) -> None:
+    """Not a line for every attempt: one, as soon as they last for longer than a moment."""
+    with Server(step) as server:
+        with pytest.raises(UnavailableError):
+            get(make_client(server.origin, worth_a_line=0.1, http_budget=0.6))
+        assert len(server.asked) > 5
+    [line] = told(caplog)
+    assert line.getMessage().startswith(f"{why}; asking again until ")
+    assert line.getMessage().endswith(" UTC at the latest, 1 second in all")
+
+
+def test_a07_a_vendor_that_cannot_be_reached_is_told(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the reason, as in the error that would end it."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with pytest.raises(UnavailableError):
+        get(make_client(f"http://127.0.0.1:{port}", worth_a_line=0.1))
+    [line] = told(caplog)
+    assert line.getMessage().startswith("Besitos cannot be reached (connection refused); asking again until ")
+
+
+def test_a_short_wait_is_not_worth_a_line(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    """A burst that is ridden out in a moment is nobody's concern."""
+    with Server(reply(b"", 429, Retry_After="0.2"), reply(b"", 500), reply(b"1")) as server:
+        assert get(make_client(server.origin)) == b"1"
+        assert len(server.asked) == 3
+    assert told(caplog) == []
+
+
+def test_b09_a_told_limit_that_makes_us_wait_is_told(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the limit and its end."""
+    with Server(
+        reply(b"1", X_RateLimit_Limit=60, X_RateLimit_Remaining=0, X_RateLimit_Reset="0.3")
+    ) as server:
+        client = make_client(server.origin, worth_a_line=0.1)
+        assert [get(client), get(client)] == [b"1"] * 2
+        assert server.asked[1].at - server.asked[0].at > 0.25
+    [line] = told(caplog)
+    assert line.getMessage().startswith(
+        "Besitos takes no more requests for now (its limit is 60); waiting until "
+    )
