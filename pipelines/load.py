@@ -43,6 +43,7 @@ class StepReport:
     restated: int = 0
     rejected: int = 0
     rejected_new: int = 0
+    missing: int = 0
     unknown_fields: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
 
@@ -80,7 +81,8 @@ class SourceReport:
         """What the command would end with for this source alone."""
         if self.error is not None:
             return getattr(self.error, "exit_code", 1)
-        return PARTIAL if self.total("rejected_new") or self.skipped else 0
+        looks = self.total("rejected_new") or self.total("missing") or self.skipped
+        return PARTIAL if looks else 0
 
 
 def load(
@@ -154,6 +156,7 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
         with understood():
             state = restored(pipeline, vendor.name)
             intact.check(pipeline, vendor.name, vendor.views(chosen))
+            _upgrade(pipeline, vendor)
             for step in vendor.steps(state, chosen, asked):
                 progress.step(report.dataset, step.label)
                 before = _rows(pipeline, vendor)
@@ -173,6 +176,15 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
             report.error = report.error or error
     report.seconds = time.monotonic() - started
     return report
+
+
+def _upgrade(pipeline: Any, vendor: Vendor) -> None:
+    """What an earlier version left is mended before anything is added to it."""
+    if vendor.upgrade is None or not pipeline.default_schema_name:
+        return
+    if vendor.statements.keys() <= set(pipeline.default_schema.data_table_names(seen_data_only=True)):
+        with pipeline.sql_client() as client:
+            vendor.upgrade(client, client.capabilities.sqlglot_dialect or "duckdb")
 
 
 def _rows(pipeline: Any, vendor: Vendor) -> int:
@@ -214,15 +226,16 @@ def _evidence(pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int) 
         restated=restated,
         rejected=sum(row[1] for row in windows),
         rejected_new=sum(row[2] for row in windows),
+        missing=sum(row[5] or 0 for row in windows),
         unknown_fields=unknown,
         notes=tuple(row[4] for row in windows if row[4]),
     )
 
 
 # Of the loads whose ids are put in; each is asked once its load stands in `_dlt_loads`.
-_WINDOWS = (
-    "select received, rejected, rejected_new, unknown_fields, note from {table} where _dlt_load_id in ({ids})"
-)
+_WINDOWS = """
+    select received, rejected, rejected_new, unknown_fields, note, missing from {table} where _dlt_load_id in ({ids})
+"""
 _ADDED = (
     "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
 )
@@ -237,7 +250,8 @@ def _set_aside(pipeline: Any, loads: Sequence[str]) -> int:
     ids = ", ".join(f"'{load}'" for load in loads)
     with pipeline.sql_client() as client:
         table = client.make_qualified_table_name("rejected_rows")
-        [[count]] = client.execute_sql(f"select count(*) from {table} where _dlt_load_id in ({ids})")  # noqa: S608
+        query = f"select count(*) from {table} where _dlt_load_id in ({ids}) and resolved_at is null"  # noqa: S608
+        [[count]] = client.execute_sql(query)
     return int(count)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import dlt
@@ -44,22 +44,46 @@ def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schem
     return pa.Table.from_pylist([*current.values(), *ended], schema=schema)
 
 
+# Values that are fetched from the destination together, so that memory does not grow with the table.
+HELD_TOGETHER = 250_000
+
+
 def held(table: str, schema: pa.Schema, condition: str) -> list[dict[str, Any]]:
     """The rows of a table that the active pipeline's destination holds; none where it has no such table yet.
 
-    `condition` is SQL on the table's columns, ours and never a vendor's. JSON comes back as text.
+    `condition` is SQL on the table's columns, ours and never a vendor's. JSON comes back as text; a column that the
+    table has not got yet is null.
     """
-    context = Container()[PipelineContext]
-    if not context.is_active() or table not in dlt.current.source_schema().data_table_names(
-        seen_data_only=True
-    ):
-        return []
-    pipeline: Any = context.pipeline()
+    known = _known(table)
+    present = [name for name in schema.names if name in known]
+    empty = dict.fromkeys(schema.names)
+    rows = [row for rows in _held(table, present, condition) for row in rows] if present else []
+    return [{**empty, **dict(zip(present, map(_plain, row), strict=True))} for row in rows]
+
+
+def held_values(table: str, column: str, condition: str) -> Iterator[list[Any]]:
+    """One column of `held`, some at a time."""
+    if column in _known(table):
+        for rows in _held(table, [column], condition):
+            yield [value for [value] in rows]
+
+
+def _known(table: str) -> Mapping[str, Any]:
+    """The columns of a table that the destination holds; empty without one."""
+    schema = dlt.current.source_schema() if Container()[PipelineContext].is_active() else None
+    if schema is None or table not in schema.data_table_names(seen_data_only=True):
+        return {}
+    return schema.tables[table]["columns"]
+
+
+def _held(table: str, columns: Sequence[str], condition: str) -> Iterator[list[Any]]:
+    pipeline: Any = Container()[PipelineContext].pipeline()
     with pipeline.sql_client() as client:
-        columns = ", ".join(client.escape_column_name(name) for name in schema.names)
+        names = ", ".join(client.escape_column_name(name) for name in columns)
         target = client.make_qualified_table_name(table)
-        found = client.execute_sql(f"select {columns} from {target} where {condition}")  # noqa: S608
-    return [dict(zip(schema.names, map(_plain, row), strict=True)) for row in found or []]
+        with client.execute_query(f"select {names} from {target} where {condition}") as cursor:  # noqa: S608
+            while rows := cursor.fetchmany(HELD_TOGETHER):
+                yield rows
 
 
 def _plain(value: Any) -> Any:

@@ -70,12 +70,17 @@ def casefold(text: pa.ChunkedArray) -> pa.ChunkedArray:
     )
 
 
-def digest(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
+def digest(table: pa.Table, columns: Sequence[str], optional: Sequence[str] = ()) -> pa.ChunkedArray:
     """32 hexadecimal digits for each row, equal where all the named columns are equal.
+
+    `optional` columns count where they are not null, and change nothing where they are: so a column that is added
+    later makes no new digest of what came before.
 
     A fingerprint, not a safeguard. Text columns must not hold U+001E or U+001F (`records.Text` refuses them).
     """
     parts = ", ".join(f'coalesce(cast("{name}" as varchar), chr(30))' for name in columns)
+    parts = ", ".join([parts, *(f'cast("{name}" as varchar)' for name in optional)])
+    columns = [*columns, *optional]
     # Instants as numbers: their text would follow the session's zone.
     numbers = [
         c.cast(pa.int64()) if pa.types.is_timestamp(c.type) else c for c in table.select(columns).columns

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import dlt
@@ -12,7 +13,9 @@ import pyarrow as pa
 from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource
 
+from sources.catalogue import held
 from sources.columns import UTC_MICROSECONDS
+from sources.pieces import Piece
 from sources.records import Rejected, dumps
 from sources.spool import Spools
 from sources.walk import Walk
@@ -58,12 +61,35 @@ WINDOWS = pa.schema(
 MOST_REMEMBERED = 10_000
 
 
+@dataclass(frozen=True)
+class Traces:
+    """How the day and the id of a row that was set aside are told from its JSON text, by the names of their fields."""
+
+    days: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    def of(self, raw: str) -> tuple[str | None, str | None]:
+        """The day (ISO) and the id, each None where it cannot be read."""
+        return _value(raw, self.days, "[0-9]{4}-[0-9]{2}-[0-9]{2}"), _value(raw, self.ids, "[0-9A-Za-z_-]+")
+
+
+NO_TRACES = Traces()
+
+
+def _value(raw: str, names: tuple[str, ...], form: str) -> str | None:
+    if not names:
+        return None
+    found = re.search(rf'"(?:{"|".join(names)})"\s*:\s*"?({form})', raw)
+    return found[1] if found else None
+
+
 @dataclass
 class Aside:
-    """The rows set aside while one window is read, told apart into new ones and known ones.
+    """The rows set aside while one piece is read, told apart into new ones and known ones.
 
-    `known` is kept in the source's state: raw_hash -> [first seen (ISO), times seen]. `note` is a sentence about
-    the reading, for its evidence and for the summary of the run.
+    `known` is kept in the source's state: raw_hash -> [first seen (ISO), times seen, stream, the piece's two days, the
+    row's day and id as far as they can be read]. `note` is a sentence about the reading, for its evidence and for the
+    summary of the run.
     """
 
     known: MutableMapping[str, list[Any]]
@@ -71,6 +97,7 @@ class Aside:
     window: Window
     read_at: datetime
     note: str | None = None
+    traces: Traces = NO_TRACES
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     new: int = 0
 
@@ -80,9 +107,10 @@ class Aside:
             return
         known = self.known.get(rejected.raw_hash)
         self.new += known is None
-        first, times = known or [self.read_at.isoformat(), 0]
+        first, times = known[:2] if known else (self.read_at.isoformat(), 0)
         if known or len(self.known) < MOST_REMEMBERED:
-            self.known[rejected.raw_hash] = [first, times + 1]
+            where = [self.stream, str(self.window.start), str(self.window.end), *self.traces.of(rejected.raw)]
+            self.known[rejected.raw_hash] = [first, times + 1, *where]
         self.rows[rejected.raw_hash] = {
             "raw_hash": rejected.raw_hash,
             "raw": rejected.raw,
@@ -98,17 +126,72 @@ class Aside:
         }
 
     def add_all(self, walks: Sequence[Walk], spools: Spools, columns: Sequence[str]) -> int:
-        """Counts what all walks of the window set aside; returns how many contents lost against another."""
+        """Counts what all walks of the piece set aside; returns how many contents lost against another."""
         for rejected, page in (bad for walk in walks for bad in walk.bad):
             self.add(rejected, page)
-        superseded = 0
-        for event, raw in spools.superseded([walk.spool for walk in walks], columns):
+        return self.supersede(spools.superseded([walk.spool for walk in walks], columns))
+
+    def supersede(self, found: Iterable[tuple[str, str]]) -> int:
+        """Sets aside contents, as JSON text, that lost against another one of their event; returns how many."""
+        lost = list(found)
+        for event, raw in lost:
             reason = (
                 f"superseded: another row of {event} came in the same walk, and the later or greater was kept"
             )
             self.add(Rejected(raw, reason), None)
-            superseded += 1
-        return superseded
+        return len(lost)
+
+
+def resolved(
+    known: MutableMapping[str, list[Any]],
+    stream: str,
+    pieces: Sequence[Window],
+    seen: Collection[str],
+    loaded: Callable[[Sequence[str]], Collection[str]] = lambda _ids: (),
+) -> list[str]:
+    """The raw hashes of rows set aside earlier that `stream` does not serve so any more; `known` forgets them.
+
+    `pieces` are the days that were read whole, `seen` what was set aside this time. A row is resolved if its own day,
+    or the whole piece it came in, was read without it; or, where its day cannot be read, if its id was `loaded`.
+    """
+    gone, undated = list[str](), dict[str, str]()
+    for raw_hash, (_, _, *where) in known.items():
+        if raw_hash in seen or len(where) < 5 or where[0] != stream:
+            continue
+        _, start, end, day, id_ = where
+        if _holds(pieces, day) if day else _hold(pieces, start, end):
+            gone.append(raw_hash)
+        elif id_ and not day:
+            undated[raw_hash] = id_
+    came = loaded(list(undated.values())) if undated else ()
+    gone += [raw_hash for raw_hash, id_ in undated.items() if id_ in came]
+    for raw_hash in gone:
+        del known[raw_hash]
+    return gone
+
+
+def _holds(pieces: Sequence[Window], day: str) -> bool:
+    """Whether a day was read whole: the last one of a piece may not have been."""
+    return any(piece.start <= date.fromisoformat(day) < piece.end for piece in pieces)
+
+
+def _hold(pieces: Sequence[Window], first: str, last: str) -> bool:
+    """Whether all of these days were read again, one piece going on where another ends."""
+    start = reach = date.fromisoformat(first)
+    for piece in sorted(pieces):
+        if piece.start <= reach:
+            reach = max(reach, piece.end)
+    return any(piece.start <= start for piece in pieces) and reach >= date.fromisoformat(last)
+
+
+def resolved_rows(raw_hashes: Sequence[str], at: datetime) -> list[dict[str, Any]]:
+    """The rows of `rejected_rows` as they are held, each resolved `at`."""
+    if not raw_hashes:
+        return []
+    listed = ", ".join(f"'{raw_hash}'" for raw_hash in raw_hashes)  # hexadecimal digits of our own
+    return [
+        {**row, "resolved_at": at} for row in held("rejected_rows", REJECTED_ROWS, f"raw_hash in ({listed})")
+    ]
 
 
 def rejected_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
@@ -116,21 +199,20 @@ def rejected_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=REJECTED_ROWS)
 
 
-def window_row(
-    walks: Sequence[Walk], aside: Aside, superseded: int, filters: Mapping[str, str], spools: Spools
-) -> pa.Table:
-    """The evidence of one reading by walks: the last one's counts, and what all of them set aside."""
-    last = walks[-1]
+def window_row(piece: Piece, aside: Aside, superseded: int, filters: Mapping[str, str]) -> pa.Table:
+    """The evidence of one piece: its last pass's counts, and what all passes set aside."""
     return reading_row(
         aside,
         filters,
-        walks=len(walks),
-        pages=sum(walk.pages for walk in walks),
-        announced=last.announced,
-        received=last.received,
-        statements=spools.events(last.spool),
+        walks=len(piece.walks),
+        pages=piece.pages,
+        announced=piece.announced,
+        received=piece.received,
+        statements=piece.statements,
         superseded=superseded,
-        unknown=last.unknown,
+        unknown=piece.walks[-1].unknown,
+        missing=piece.missing,
+        proof=piece.proof,
     )
 
 

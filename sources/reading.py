@@ -1,38 +1,85 @@
-"""What every feed does with its windows: walk them, route the rows, and leave the evidence."""
+"""What every feed does with its windows: read them piece by piece, route the rows, and leave the evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sources.columns import now
-from sources.evidence import Aside, Routed, rejected_table, window_row
+from sources.evidence import (
+    NO_TRACES,
+    Aside,
+    Routed,
+    Traces,
+    rejected_table,
+    resolved,
+    resolved_rows,
+    window_row,
+)
+from sources.pieces import Piece, Pieces
 from sources.spool import Spools
-from sources.walk import Listing, Walk
-from sources.windows import Window
+from sources.walk import Walk
+from sources.windows import Window, hold, move
+from wire.errors import UntrustedAnswerError, VendorError
+
+# The rest of a window, which the next step is to read: what is whole is committed first.
+OnRest = Callable[[Window], None]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One stream over one window. `filters` is what was asked besides the days, for the evidence."""
+    """One stream over one window. `filters` is what was asked besides the days, for the evidence.
+
+    `on_rest`, if there is one, takes the days that are left where the vendor stops answering in the middle, or
+    throttles us: what was read whole until then is committed first. Without it a window is read whole or not at all.
+    """
 
     stream: str
     window: Window
-    listing: Listing
+    pieces: Pieces
     filters: Mapping[str, str] = field(default_factory=dict)
     note: str | None = None
     """A sentence that the summary of the run should hold."""
+    traces: Traces = NO_TRACES
+    is_fixed: bool = False
+    """An event keeps its day: another content of it on another day is a conflict, and no event that moved."""
+    on_rest: OnRest | None = None
 
 
 @dataclass(frozen=True)
 class Read:
-    """A reading that stands, and the walks it took."""
+    """A reading, and the pieces that came of it, oldest first."""
 
     reading: Reading
-    walks: Sequence[Walk]
+    pieces: list[Piece]
     at: datetime
+
+    @property
+    def walks(self) -> list[Walk]:
+        """All passes, in the order in which a later one wins."""
+        return [walk for piece in self.pieces for walk in piece.walks]
+
+    @property
+    def window(self) -> Window:
+        """The days that were read, which may be fewer than were asked for (see `Reading.on_rest`)."""
+        return Window(self.reading.window.start, max(piece.window.end for piece in self.pieces))
+
+    @property
+    def reached(self) -> Window:
+        """The days that a cursor may pass: until the first one that did not add up."""
+        return Window(self.window.start, self.short or self.window.end)
+
+    @property
+    def whole(self) -> list[Window]:
+        """The pieces that are known to be whole."""
+        return [piece.window for piece in self.pieces if not piece.missing]
+
+    @property
+    def short(self) -> date | None:
+        """The first day that did not add up."""
+        return min((piece.window.start for piece in self.pieces if piece.missing), default=None)
 
 
 def statement_hints(key: str, *nested: str) -> dict[str, Any]:
@@ -50,10 +97,55 @@ def statement_hints(key: str, *nested: str) -> dict[str, Any]:
     }
 
 
-def read(readings: Sequence[Reading], spools: Spools) -> list[Read]:
-    """Walks them one after the other; raises UntrustedAnswerError if one cannot be read whole."""
+def read(readings: Sequence[Reading]) -> list[Read]:
+    """Reads them one after the other. UntrustedAnswerError where every row of one was set aside."""
     at = now()
-    return [Read(reading, reading.listing.read(spools), at) for reading in readings]
+    return [_read(reading, at) for reading in readings]
+
+
+def _read(reading: Reading, at: datetime) -> Read:
+    pieces: list[Piece] = []
+    try:
+        for piece in reading.pieces.read(reading.window):
+            pieces.append(piece)
+            if reading.on_rest and reading.pieces.is_throttled() and piece.window.end < reading.window.end:
+                reading.on_rest(reading.pieces.after(piece, reading.window))
+                break
+    except VendorError:
+        if not pieces or reading.on_rest is None:
+            raise
+        reading.on_rest(reading.pieces.after(pieces[-1], reading.window))
+    done = Read(reading, pieces, at)
+    _refuse_what_holds_nothing(done)
+    return done
+
+
+def _refuse_what_holds_nothing(done: Read) -> None:
+    """A page whose every row has to be set aside is an answer in another form, not a page of bad rows.
+
+    And where rows are announced and not one comes, nothing was answered.
+    """
+    walks = done.walks
+    if any(walk.spool.rows for walk in walks):
+        return
+    bad = [rejected for walk in walks for rejected, _ in walk.bad]
+    if bad:
+        raise UntrustedAnswerError(
+            f"{walks[0].what}: every one of {len(walks[0].bad):,} rows would have to be set aside, the first because "
+            f"{bad[0].reason}. Nothing was loaded, and the same days are read again next time."
+        )
+    if announced := max(walk.announced or 0 for walk in walks):
+        raise UntrustedAnswerError(
+            f"{walks[0].what}: the first page is empty, yet it announces {announced:,} rows. Nothing was loaded, and "
+            "the same days are read again next time."
+        )
+
+
+def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:
+    """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.advance`)."""
+    move(progress, first, done.reached, today)
+    if done.short is not None:
+        hold(progress, done.short)
 
 
 def statements(done: Sequence[Read], spools: Spools, table: str) -> Iterator[Routed]:
@@ -63,14 +155,66 @@ def statements(done: Sequence[Read], spools: Spools, table: str) -> Iterator[Rou
 
 
 def evidence(
-    done: Sequence[Read], spools: Spools, state: MutableMapping[str, Any], columns: Sequence[str]
+    done: Sequence[Read],
+    spools: Spools,
+    state: MutableMapping[str, Any],
+    columns: Sequence[str],
+    found_out: str | None,
+    id_column: str,
 ) -> Iterator[Routed]:
-    """What the readings set aside, each row once, then their rows in `windows`. `columns` show a superseded row."""
+    """What the readings set aside, each row once, then a row in `windows` for each piece.
+
+    `columns` show a superseded row; `found_out` is a sentence about the vendor that came out while reading; `id_column`
+    is where the ids stand that `Traces` reads from a row set aside.
+    """
     known = state.setdefault("set_aside", {})
-    asides = [Aside(known, r.reading.stream, r.reading.window, r.at, r.reading.note) for r in done]
-    superseded = [aside.add_all(one.walks, spools, columns) for one, aside in zip(done, asides, strict=True)]
-    # Two streams may bring the same bad row; twice in one load it would stand twice in the table.
-    rows = {raw_hash: row for aside in asides for raw_hash, row in aside.rows.items()}
-    yield Routed("rejected_rows", rejected_table(rows.values()))
-    for one, aside, lost in zip(done, asides, superseded, strict=True):
-        yield Routed("windows", window_row(one.walks, aside, lost, one.reading.filters, spools))
+    found: list[tuple[Read, Piece, Aside, int]] = []
+    for one in done:
+        notes = [note for note in (one.reading.note, found_out) if note]
+        for piece in one.pieces:
+            note = " ".join([*notes, *_short(one, piece)]) or None
+            notes, found_out = [], None
+            aside = Aside(known, one.reading.stream, piece.window, one.at, note, one.reading.traces)
+            lost = aside.add_all(piece.walks, spools, columns)
+            if one.reading.is_fixed and piece is one.pieces[-1]:
+                last = [other.walks[-1].spool for other in one.pieces]
+                lost += aside.supersede(spools.superseded_across(last, columns))
+            found.append((one, piece, aside, lost))
+    # Two pieces or streams may bring the same bad row; twice in one load it would stand twice in the table.
+    rows = {raw_hash: row for _, _, aside, _ in found for raw_hash, row in aside.rows.items()}
+    yield Routed(
+        "rejected_rows", rejected_table([*rows.values(), *_resolved(done, spools, known, rows, id_column)])
+    )
+    for one, piece, aside, lost in found:
+        yield Routed("windows", window_row(piece, aside, lost, one.reading.filters))
+
+
+def _resolved(
+    done: Sequence[Read],
+    spools: Spools,
+    known: MutableMapping[str, list[Any]],
+    seen: Mapping[str, Any],
+    id_column: str,
+) -> list[dict[str, Any]]:
+    """The rows of `rejected_rows` that are not served so any more."""
+    gone: list[str] = []
+    for one in done:
+        spooled = [walk.spool for walk in one.walks]
+
+        def loaded(ids: Sequence[str], spooled: Any = spooled) -> set[str]:
+            return spools.among(spooled, f"cast({id_column} as varchar)", ids)
+
+        gone += resolved(known, one.reading.stream, one.whole, seen.keys(), loaded)
+    return resolved_rows(gone, done[0].at) if gone else []
+
+
+def _short(one: Read, piece: Piece) -> list[str]:
+    if not piece.missing:
+        return []
+    announced = "an unknown number of" if piece.announced is None else f"{piece.announced:,}"
+    text = (
+        f"{one.reading.stream} of {piece.window} is short by {piece.missing:,}: {announced} rows were announced, and "
+        f"{piece.statements:,} distinct ones came in {len(piece.walks)} readings. What came is loaded, and it is read "
+        "again next time; if it stays so, ask the vendor in which order its rows are listed."
+    )
+    return [text]

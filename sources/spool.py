@@ -7,7 +7,7 @@ the questions about a whole walk, within `MEMORY`, spilling beside the spool.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -92,29 +92,54 @@ class Spools:
         self._count += 1
         return Spool(Path(self._folder.name) / f"{self._count}.arrow", self._key)
 
-    def events(self, spool: Spool) -> int:
-        """How many distinct events the spool holds."""
-        if spool.no_event_twice():
-            return spool.rows
-        [[events]] = self._ask(f"select count(distinct {self._key}) from walk", walk=spool).fetchall()  # noqa: S608
-        return int(events)
+    def events(self, *spools: Spool) -> int:
+        """How many distinct events the spools hold together."""
+        filled = [spool for spool in spools if spool.rows]
+        if len(filled) == 1 and filled[0].no_event_twice():
+            return filled[0].rows
+        return self._distinct(self._key, filled)
+
+    def contents(self, spool: Spool) -> int:
+        """How many distinct statements the spool holds: an event with two contents counts twice."""
+        return self._distinct("statement_hash", [spool] if spool.rows else [])
+
+    def _distinct(self, column: str, spools: Sequence[Spool]) -> int:
+        if not spools:
+            return 0
+        query = f"select count(distinct {column}) from ({self._united(column, spools)})"  # noqa: S608
+        [[found]] = self._ask(query, self._named(spools)).fetchall()
+        return int(found)
+
+    def among(self, spools: Sequence[Spool], column: str, values: Sequence[Any]) -> set[Any]:
+        """Which of these values of a column the spools hold."""
+        filled = [spool for spool in spools if spool.rows]
+        if not filled or not values:
+            return set()
+        query = f"""
+            select distinct value from (select {column} as value from ({self._united("*", filled)}))
+            where value in (select unnest(?))
+        """  # noqa: S608
+        return {value for [value] in self._ask(query, self._named(filled), [list(values)]).fetchall()}
 
     def same(self, one: Spool, other: Spool) -> bool:
         """Whether two walks gave the same statements, in whatever order and however often."""
+        if not one.rows or not other.rows:
+            return one.rows == other.rows
         differences = """
             (select statement_hash from one except select statement_hash from other)
             union all
             (select statement_hash from other except select statement_hash from one)
             limit 1
         """
-        return not self._ask(differences, one=one, other=other).fetchall()
+        return not self._ask(differences, {"one": one, "other": other}).fetchall()
 
     def fold(self, spools: Sequence[Spool]) -> Iterator[pa.Table]:
         """One statement for each event: the last walk's that has it; there, the greatest (date_time, hash).
 
         At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
         """
-        schema = next((spool.schema for spool in spools if spool.schema is not None), None)
+        spools = [spool for spool in spools if spool.schema is not None]
+        schema = next((spool.schema for spool in spools), None)
         if schema is None:
             return
         yield schema.empty_table()
@@ -122,12 +147,13 @@ class Spools:
             yield from spools[0].tables()
             return
         query = f"select * exclude (walk, place) from ({self._ranked(spools)}) where place = 1"  # noqa: S608
-        reader = self._ask(query, **self._named(spools)).to_arrow_reader(20_000)
+        reader = self._ask(query, self._named(spools)).to_arrow_reader(20_000)
         for batch in reader:
             yield pa.Table.from_batches([batch]).cast(schema)
 
     def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
         """(key, JSON of `columns`) of each content that lost against another one in the same walk."""
+        spools = [spool for spool in spools if spool.rows]
         if all(self.events(spool) == spool.rows for spool in spools):
             return
         row = ", ".join(f'"{name}" := "{name}"' for name in columns)
@@ -139,10 +165,45 @@ class Spools:
             where ranked.statement_hash <> kept.statement_hash
             order by all
         """  # noqa: S608
-        yield from self._ask(query, **self._named(spools)).fetchall()
+        yield from self._ask(query, self._named(spools)).fetchall()
+
+    def superseded_across(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """As `superseded`, of contents that came in other spools, under another `latest` than the one that is kept."""
+        spools = [spool for spool in spools if spool.rows]
+        if len(spools) < 2 or self.events(*spools) == sum(spool.rows for spool in spools):
+            return
+        row = ", ".join(f'"{name}" := ranked."{name}"' for name in columns)
+        query = f"""
+            with ranked as (
+                select *, row_number() over (
+                    partition by {self._key} order by {self._latest} desc, statement_hash desc
+                ) as place
+                from ({self._united("*", spools)})
+            ),
+            kept as (select {self._key}, {self._latest}, statement_hash from ranked where place = 1)
+            select distinct {self._key}, cast(to_json(struct_pack({row})) as varchar)
+            from ranked join kept using ({self._key})
+            where ranked.statement_hash <> kept.statement_hash and ranked.{self._latest} <> kept.{self._latest}
+            order by all
+        """  # noqa: S608
+        yield from self._ask(query, self._named(spools)).fetchall()
+
+    def absent(self, spools: Sequence[Spool], keys: pa.Table) -> list[Any]:
+        """The keys of a table of one column, named as the key is, that the spools do not hold."""
+        filled = [spool for spool in spools if spool.rows]
+        if not filled:
+            return list(keys.column(0).to_pylist())
+        query = f"""
+            select {self._key} from wanted anti join ({self._united(self._key, filled)}) as come using ({self._key})
+        """  # noqa: S608
+        found = self._ask(query, {"wanted": keys, **self._named(filled)}).fetchall()
+        return [key for [key] in found]
+
+    def _united(self, column: str, spools: Sequence[Spool]) -> str:
+        return " union all ".join(f"select {column} from {name}" for name in self._named(spools))  # noqa: S608
 
     @staticmethod
-    def _named(spools: Sequence[Spool]) -> dict[str, Spool]:
+    def _named(spools: Sequence[Spool]) -> Mapping[str, Spool | pa.Table]:
         return {f"walk_{number}": spool for number, spool in enumerate(spools)}
 
     def _ranked(self, spools: Sequence[Spool]) -> str:
@@ -155,7 +216,7 @@ class Spools:
             f"select *, row_number() over (partition by {self._key} order by {order}) as place from ({walks})"  # noqa: S608
         )
 
-    def _ask(self, query: str, **spools: Spool) -> Any:
+    def _ask(self, query: str, rows_of: Mapping[str, Spool | pa.Table], values: Sequence[Any] = ()) -> Any:
         if self._connection is None:
             import duckdb
 
@@ -165,6 +226,9 @@ class Spools:
                 "temp_directory": f"{self._folder.name}/spill",
             }
             self._connection = duckdb.connect(config=config)
-        for name, spool in spools.items():
-            self._connection.register(name, pyarrow.dataset.dataset(str(spool.path), format="ipc"))
-        return self._connection.execute(query)
+        for name, spool in rows_of.items():
+            rows = (
+                pyarrow.dataset.dataset(str(spool.path), format="ipc") if isinstance(spool, Spool) else spool
+            )
+            self._connection.register(name, rows)
+        return self._connection.execute(query, list(values))

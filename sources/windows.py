@@ -72,11 +72,21 @@ def move(progress: MutableMapping[str, Any], first: date, window: Window, today:
         progress["through"] = str(reached)
 
 
+def hold(progress: MutableMapping[str, Any], day: date) -> None:
+    """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
+    through = progress.get("through")
+    if through and date.fromisoformat(through) > day:
+        progress["through"] = str(day)
+
+
 def cut(window: Window, days: int) -> Iterator[Window]:
-    """The window in pieces `[start, start + days]`, oldest first; each begins on the day its neighbour ends."""
+    """The window in pieces of `days` days, oldest first; each begins on the day its neighbour ends.
+
+    Both ends count, since a vendor's limit of 31 days counts both; a piece has two days at least.
+    """
     start = window.start
     while True:
-        end = min(start + timedelta(days=days), window.end)
+        end = min(start + timedelta(days=max(days - 1, 1)), window.end)
         yield Window(start, end)
         if end >= window.end:
             return

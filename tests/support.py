@@ -173,7 +173,7 @@ def asked_rightly(sandbox: Sandbox, requests: list[Request]) -> None:
         assert (request.method, request.path) == ("GET", FEED)
         assert set(request.query) - {"is_reverse", "user_id", "offer_id", "type"} == ASKED_ALWAYS
         assert date.fromisoformat(request.query["from_date"]) <= date.fromisoformat(request.query["to_date"])
-        assert request.query.get("is_reverse", "true") == "true"
+        assert request.query.get("is_reverse", "true") in {"true", "1"}
         assert request.headers["authorization"] == f"Bearer {sandbox.token}"
         assert request.headers["host"] == f"127.0.0.1:{sandbox.port}"
         assert sandbox.token not in request.target

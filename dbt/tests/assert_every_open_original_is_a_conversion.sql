@@ -1,8 +1,15 @@
--- No statement of Besitos is lost between the log and the mart, and none is counted twice.
+-- No statement of Besitos is lost between the log and the mart, and none is counted twice. What the vendor withdrew may
+-- be left out of the view by a setting.
 with stated as (
     select count(*) as originals
     from {{ ref('stg_besitos__conversion_events') }}
     where valid_to is null and not is_reversal
+),
+
+withdrawn as (
+    select count(*) as originals
+    from {{ ref('stg_besitos__withdrawn_events') }}
+    where withdrawn_at is not null and not is_reversal
 ),
 
 held as (
@@ -12,5 +19,6 @@ held as (
 )
 
 select * from stated
+cross join withdrawn
 cross join held
-where stated.originals <> held.conversions
+where held.conversions not in (stated.originals, stated.originals - withdrawn.originals)

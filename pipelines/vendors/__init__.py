@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sources.findings import Finding
+    from sources.windows import Window
 
 # In the order in which a run takes them.
 NAMES = ("besitos", "infobip", "conductrics", "keitaro")
@@ -51,6 +53,7 @@ class Vendor:
     the next is read. `check` looks at the vendor and loads nothing. `views` maps a view's name to its SQL (DuckDB's
     dialect, tables unqualified). `statements` names the scd2 tables, each with the SQL condition that tells a
     reversal (None: it has none). `days` names the column that dates a row, for the tables that are read by day.
+    `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where the tables are there.
     """
 
     name: str
@@ -60,6 +63,14 @@ class Vendor:
     views: Callable[[Any], Mapping[str, str]]
     statements: Mapping[str, str | None]
     days: Mapping[str, str]
+    upgrade: Callable[[Any, str], None] | None = None
+
+
+def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window], None]]]:
+    """The windows of a stream's steps, in their order; what a step leaves of its window (`on_rest`) comes next."""
+    todo = deque(parts)
+    while todo:
+        yield todo.popleft(), todo.appendleft
 
 
 def vendors() -> dict[str, Vendor]:

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files
+from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
 from sources import besitos
 from sources.besitos import BesitosSettings
 from sources.besitos.check import check
+from sources.besitos.upgrade import name_reversals
+
+_TABLES = ("conversion_events", "withdrawn_events", "rejected_rows", "windows")
 
 
 def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
     """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for."""
     for stream, window in besitos.plan(state, settings, asked.start, asked.end):
-        for part in besitos.parts(stream, window, settings, asked.window_days, due=not asked.start):
-            read = partial(besitos.besitos, part.start, part.end, streams=[stream])
+        parts = besitos.parts(stream, window, settings, asked.window_days, due=not asked.start)
+        for part, on_rest in windows(parts):
+            read = partial(besitos.besitos, part.start, part.end, streams=[stream], on_rest=on_rest)
             yield Step(f"{stream} {part}", partial(_feed, read))
     if settings.besitos_partner_id and not asked.start:
         yield Step("catalogue", lambda _on_page: besitos.besitos().with_resources("offers", "deals"))
@@ -24,12 +28,16 @@ def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> 
 
 def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:
     """The source without its lists: they are a step of their own."""
-    return read(on_page=on_page).with_resources("conversion_events", "rejected_rows", "windows")
+    return read(on_page=on_page).with_resources(*_TABLES)
 
 
 def views(settings: BesitosSettings) -> dict[str, str]:
-    """`conversions`, by the settings that say what a reversal takes."""
-    return sql_files(besitos, reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower())
+    """`conversions`, by the settings that say what a reversal takes and whether what is withdrawn counts."""
+    return sql_files(
+        besitos,
+        reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower(),
+        withdrawn_counts=str(settings.besitos_withdrawn_counts).lower(),
+    )
 
 
 VENDOR = Vendor(
@@ -40,4 +48,5 @@ VENDOR = Vendor(
     views=views,
     statements={"conversion_events": "is_reversal"},
     days={"conversion_events": "occurred_on"},
+    upgrade=name_reversals,
 )

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files
+from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
 from sources import keitaro
-from sources.keitaro import CONVERSIONS, REPORT, KeitaroSettings
+from sources.keitaro import KeitaroSettings
 from sources.keitaro.check import check
 from sources.keitaro.lists import NAMES as LISTS
+from sources.keitaro.reading import CONVERSIONS, REPORT
 from sources.windows import cut
 
 # What each stream fills, besides `rejected_rows` and `windows`.
@@ -20,8 +21,8 @@ TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
 def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> Iterator[Step]:
     """Each stream's windows, oldest first; the lists where no days were asked for."""
     for stream, window in keitaro.plan(state, settings, asked.start, asked.end):
-        for part in cut(window, asked.window_days):
-            read = partial(keitaro.keitaro, part.start, part.end, streams=[stream])
+        for part, on_rest in windows(cut(window, asked.window_days)):
+            read = partial(keitaro.keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
     if not asked.start:
         skipped: list[str] = []

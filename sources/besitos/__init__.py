@@ -12,9 +12,8 @@ README.md beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import partial
 from typing import Any
 
 import dlt
@@ -22,30 +21,24 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from sources.besitos import feed
+from sources.besitos import feed, reading
 from sources.besitos.catalogue import catalogue
+from sources.besitos.reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
+from sources.besitos.withdrawn import WITHDRAWN_HINTS
 from sources.columns import now, zone
-from sources.evidence import Routed, rejected_rows, routed, windows, workplace
-from sources.reading import Reading, evidence, read, statement_hints, statements
-from sources.spool import Spools
-from sources.walk import Listing
-from sources.windows import Window, cut, day, first_day, move, planned
+from sources.evidence import Routed, rejected_rows, routed, windows
+from sources.reading import OnRest, statement_hints
+from sources.windows import Window, cut, day, first_day, planned
 from wire.client import Client, Limits
 from wire.errors import SettingsError
 from wire.secret import check_secret
-
-CONVERSIONS = "conversions"
-REVERSALS = "reversals"
-# What is walked: everything, over a few days; and with is_reverse=true over many, because a reversal may carry
-# its original's date. The flag of the row decides what a row is, never the walk that brought it.
-# `is_reverse=false` is never sent: a server may read the text "false" as true.
-STREAMS: dict[str, dict[str, str]] = {CONVERSIONS: {}, REVERSALS: {"is_reverse": "true"}}
 
 # Between these a setting can be meant.
 LIMITS = {
     "besitos_lookback_days": (1, 3_650),
     "besitos_reversal_lookback_days": (1, 3_650),
     "besitos_page_size": (1, 100_000),
+    "besitos_range_days": (1, 3_650),
     "besitos_concurrency": (1, 64),
     "http_budget": (0, 86_400),
 }
@@ -62,9 +55,11 @@ class BesitosSettings(BaseConfiguration):
     besitos_reversal_lookback_days: int = 180
     besitos_start_date: str | None = None
     besitos_page_size: int = 1000
+    besitos_range_days: int = 31
     besitos_concurrency: int = 8
     besitos_partner_id: str | None = None
     besitos_reversal_takes_payout: bool = False
+    besitos_withdrawn_counts: bool = True
     http_budget: int = 600
 
     def on_resolved(self) -> None:
@@ -119,7 +114,7 @@ def plan(
 def parts(stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool) -> list[Window]:
     """The pieces in which a window is committed: `days` each, but a night's sweep for reversals whole."""
     sweep = due and stream == REVERSALS
-    return list(cut(window, max(days, settings.besitos_reversal_lookback_days + 1) if sweep else days))
+    return list(cut(window, max(days, settings.besitos_reversal_lookback_days + 2) if sweep else days))
 
 
 @dlt.source(name="besitos", max_table_nesting=0, spec=BesitosSettings)
@@ -132,13 +127,15 @@ def besitos(
     offer_id: str | None = None,
     type: str | None = None,  # noqa: A002 - the vendor's name for it
     settings: BesitosSettings = None,  # type: ignore[assignment] # dlt resolves it
-    on_page: Callable[[int, int], None] = lambda _received, _announced: None,
+    on_page: OnPage = lambda _received, _announced: None,
+    on_rest: OnRest | None = None,
 ) -> list[DltResource]:
-    """One window of the feed as `conversion_events`, `rejected_rows` and `windows`, and the catalogue.
+    """One window of the feed as `conversion_events`, `withdrawn_events`, `rejected_rows`, `windows`, and the catalogue.
 
     `start` and `end` are days in `besitos_zone`, both asked for; without them each stream reads what is due by
     its cursor. A reading filtered by `user_id`, `offer_id` or `type` never moves a cursor. `on_page` is told
-    the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded.
+    the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded. With `on_rest`,
+    what was read whole until then is loaded, and the days that are left are told.
     """
     asked = {"user_id": user_id, "offer_id": offer_id, "type": type}
     filters = {name: value for name, value in asked.items() if value is not None}
@@ -146,67 +143,9 @@ def besitos(
     @dlt.resource(name="walk", selected=False)
     def walk() -> Iterator[Routed]:
         state = dlt.current.source_state()
-        yield from _read(state, settings, plan(state, settings, start, end, streams), filters, on_page)
+        todo = plan(state, settings, start, end, streams)
+        yield from reading.read_all(state, settings, todo, filters, on_page, on_rest)
 
     events = routed(walk, "conversion_events", **statement_hints("event_key", "extra"))
-    tables = [events, rejected_rows(walk), windows(walk)]
+    tables = [events, routed(walk, "withdrawn_events", **WITHDRAWN_HINTS), rejected_rows(walk), windows(walk)]
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]
-
-
-def _read(
-    state: MutableMapping[str, Any],
-    settings: BesitosSettings,
-    todo: Sequence[tuple[str, Window]],
-    filters: dict[str, str],
-    on_page: Callable[[int, int], None],
-) -> Iterator[Routed]:
-    """Walks every window, then routes: the statements, what was set aside, the evidence. The cursors move last."""
-    with settings.client() as client, Spools(workplace()) as spools:
-        readings = [
-            Reading(
-                stream,
-                window,
-                _listing(client, settings, stream, window, filters, on_page),
-                {**STREAMS[stream], **filters},
-            )
-            for stream, window in todo
-        ]
-        done = read(readings, spools)
-        yield from statements(done, spools, "conversion_events")
-        yield from evidence(done, spools, state, feed.FIELD_NAMES)
-    if not filters:
-        today = settings.today()
-        first = first_day(settings.besitos_start_date, today, "besitos_start_date")
-        for stream, window in todo:
-            move(state.setdefault(stream, {}), first, window, today)
-
-
-def _listing(
-    client: Client,
-    settings: BesitosSettings,
-    stream: str,
-    window: Window,
-    filters: dict[str, str],
-    on_page: Callable[[int, int], None],
-) -> Listing:
-    decoder = feed.decoder()
-    asked = {
-        "from_date": str(window.start),
-        "to_date": str(window.end),
-        **STREAMS[stream],
-        **filters,
-        "per_page": str(settings.besitos_page_size),
-    }
-    origins = (settings.besitos_url, feed.DOCUMENTED)
-
-    def fetch(number: int) -> Any:
-        understand = partial(feed.page, asked=number, decoder=decoder, origins=origins)
-        return client.get(feed.PATH, {**asked, "page": str(number)}, understand)
-
-    return Listing(
-        what=f"Besitos {stream} of {window}",
-        fetch=fetch,
-        derive=partial(feed.statements, zone=zone(settings.besitos_zone, "besitos_zone")),
-        concurrency=settings.besitos_concurrency,
-        on_page=on_page,
-    )

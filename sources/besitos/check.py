@@ -1,4 +1,4 @@
-"""Whether the feed can be reached, whether it lets us in, and whether its clock and zone are what we think."""
+"""Whether the feed can be reached, lets us in, understands what a night asks, and whether its zone is what we think."""
 
 from __future__ import annotations
 
@@ -9,36 +9,75 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from sources.besitos import feed
+from sources.besitos.reading import CONVERSIONS, REVERSALS, Feed
 from sources.columns import now, zone
 from sources.findings import TOLERANCE, Finding, clock
+from sources.proofs import proved
+from sources.spool import Spools
+from sources.windows import Window
 
 if TYPE_CHECKING:
     from sources.besitos import BesitosSettings
+    from wire.client import Client
 
 DAYS = 3
+# As many rows as no vendor refuses, for the first look.
+FEW = 100
 
 
 def check(settings: BesitosSettings) -> Iterator[Finding]:
-    """Asks for one page of the last days, tomorrow included. Raises the errors of `wire.errors`."""
+    """Asks for one page of the last days, tomorrow included; then both walks as a night does.
+
+    Raises the errors of `wire.errors`.
+    """
     today = settings.today()
     asked = {
         "from_date": str(today - timedelta(days=DAYS)),
         "to_date": str(today + timedelta(days=1)),
-        "per_page": str(settings.besitos_page_size),
+        "per_page": str(min(settings.besitos_page_size, FEW)),
         "page": "1",
     }
     with settings.client() as client:
         answer = client.get(feed.PATH, asked, lambda answer: answer)
-    page = feed.page(answer, 1, feed.decoder(), (settings.besitos_url, feed.DOCUMENTED))
-    yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
-    yield from clock(answer)
-    if page.decoded.rejected:
-        yield Finding(
-            False, f"{len(page.decoded.rejected)} rows would be set aside: {page.decoded.rejected[0].reason}"
-        )
-    if page.decoded.table.num_rows:
-        rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
-        yield _zone(pc.max(rows["occurred_at"]).as_py(), settings.besitos_zone)
+        page = feed.page(answer, 1, feed.decoder(), (settings.besitos_url, feed.DOCUMENTED))
+        yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
+        yield from clock(answer)
+        if page.decoded.table.num_rows:
+            rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
+            yield _zone(pc.max(rows["occurred_at"]).as_py(), settings.besitos_zone)
+        yield from _as_a_night(client, settings)
+
+
+def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[Finding]:
+    """Both walks over what a night asks for, whole, and what is guaranteed of them."""
+    today = settings.today()
+    widest = Window(today - timedelta(days=settings.besitos_range_days - 1), today)
+    nightly = Window(today - timedelta(days=settings.besitos_lookback_days), today)
+    with Spools() as spools:
+        source = Feed(client, settings, {}, spools, {}, lambda _received, _announced: None)
+        yield from proved(source.read(CONVERSIONS, nightly, None), CONVERSIONS)
+        yield from _whole_range(source, widest)
+        yield from proved(source.read(REVERSALS, widest, None), REVERSALS)
+
+
+def _whole_range(source: Feed, widest: Window) -> Iterator[Finding]:
+    """Whether a long range is cut short without a word: then its halves announce more than the whole."""
+    middle = widest.start + (widest.end - widest.start) // 2
+    halves = (Window(widest.start, middle), Window(middle + timedelta(days=1), widest.end))
+    days = (widest.end - widest.start).days + 1
+    totals = [source.announced(window) for window in (widest, *halves)]
+    if None in totals:
+        return
+    whole, *parts = (total or 0 for total in totals)
+    if whole >= sum(parts):
+        yield Finding(True, f"a range of {days} days is answered whole")
+        return
+    source.bounds.days = 2
+    yield Finding(
+        False,
+        f"a range of {days} days is cut short without a word ({whole:,} rows, its halves have {sum(parts):,}): set "
+        "besitos_range_days to what the vendor answers whole",
+    )
 
 
 def _zone(newest: datetime, name: str) -> Finding:

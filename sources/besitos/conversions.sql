@@ -1,6 +1,6 @@
 -- One row a transaction: what it earned, what of it was taken back, and what is left.
--- Money is USD, except the *_local_currency columns (points or coins). occurred_on is a day in the vendor's zone.
--- A reversed_* amount is the reversal's, with the original's sign; net_* is the difference, never clamped.
+-- Money is in `currency`, except the *_local_currency columns (points or coins). occurred_on is a day in the vendor's zone.
+-- A reversed_* amount is the sum of its reversals', with the original's sign; net_* is the difference, never clamped.
 with statements as (
     select
         event_key,
@@ -14,18 +14,73 @@ events as (
     select
         current_event.*,
         statements.first_seen_at,
-        statements.statements
+        statements.statements,
+        withdrawn_events.withdrawn_at
     from conversion_events as current_event
     inner join statements on current_event.event_key = statements.event_key
+    left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
     where current_event.valid_to is null
+        and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
 ),
 
 originals as (
     select * from events where not is_reversal
 ),
 
+-- Reversals that the vendor serves. One that it serves no more took another's place where others came of its
+-- transaction: those alone count. Where none is left, it stays as it was last stated.
+served as (
+    select
+        transaction_id,
+        max(case when withdrawn_at is null then 1 else 0 end) as is_any_served,
+        max(coalesce(currency, 'USD')) as currency
+    from events
+    where is_reversal
+    group by transaction_id
+),
+
+taken as (
+    select
+        r.*,
+        case when r.withdrawn_at is null or served.is_any_served = 0 then true else false end as is_counted,
+        -- One in another currency than its original takes nothing from it; one that tells none is in the original's.
+        coalesce(r.currency, case when o.event_key is null then 'USD' else coalesce(o.currency, 'USD') end)
+        <> case when o.event_key is null then served.currency else coalesce(o.currency, 'USD') end as is_foreign
+    from events as r
+    inner join served on r.transaction_id = served.transaction_id
+    left join originals as o on r.transaction_id = o.transaction_id
+    where r.is_reversal
+),
+
 reversals as (
-    select * from events where is_reversal
+    select
+        transaction_id,
+        min(event_key) as event_key,
+        min(user_id) as user_id,
+        min(user_key) as user_key,
+        min(offer_id) as offer_id,
+        min(offer_name) as offer_name,
+        min(goal_id) as goal_id,
+        min(note) as note,
+        min(type) as type,
+        min(survey_id) as survey_id,
+        max(coalesce(currency, 'USD')) as currency,
+        min(occurred_at) as occurred_at,
+        min(occurred_on) as occurred_on,
+        cast(sum(case when is_counted and not is_foreign then abs(payout) end) as decimal(18, 6)) as payout,
+        cast(
+            coalesce(sum(case when is_counted and not is_foreign then abs(reward) end), 0) as decimal(18, 6)
+        ) as reward,
+        cast(sum(case when is_counted and not is_foreign then abs(reward_local_currency) end) as decimal(18, 6)) as reward_local_currency,
+        sum(case when is_counted and payout is null then 1 else 0 end) as without_payout,
+        sum(case when is_counted then 1 else 0 end) as reversals,
+        max(case when is_foreign then 1 else 0 end) as is_foreign,
+        max(case when is_counted then 0 else 1 end) as is_replaced,
+        max(case when is_counted then withdrawn_at end) as withdrawn_at,
+        min(first_seen_at) as first_seen_at,
+        sum(statements) as statements
+    from taken
+    group by transaction_id
 ),
 
 -- What a partial reversal takes of the payout, where it is set to: its share of the reward, rounded to six places. The
@@ -36,7 +91,7 @@ wide as (
         o.transaction_id,
         cast(o.payout as decimal(19, 6)) as payout,
         cast(abs(o.reward) as decimal(19, 6)) as reward,
-        cast(abs(r.reward) as decimal(19, 6)) as taken
+        cast(r.reward as decimal(19, 6)) as taken
     from originals as o
     inner join reversals as r on o.transaction_id = r.transaction_id
     where $reversal_takes_payout and o.reward <> 0
@@ -66,6 +121,7 @@ paired as (
         coalesce(o.survey_id, r.survey_id) as survey_id,
         coalesce(o.occurred_at, r.occurred_at) as occurred_at,
         coalesce(o.occurred_on, r.occurred_on) as occurred_on,
+        coalesce(o.currency, case when o.event_key is null then r.currency end, 'USD') as currency,
         o.payout,
         o.reward,
         o.reward_local_currency,
@@ -73,24 +129,30 @@ paired as (
             when $reversal_takes_payout and o.payout is not null and r.event_key is not null
                 and coalesce(r.payout, 0) = 0
                 then case
-                    when abs(r.reward) = abs(o.reward) then o.payout
+                    when r.reward = abs(o.reward) then o.payout
                     when o.reward = 0 then r.payout
                     else shares.payout
                 end
-            when o.payout < 0 then -abs(r.payout)
-            else abs(r.payout)
+            when o.payout < 0 then -r.payout
+            else r.payout
         end as reversed_payout,
-        case when o.reward < 0 then -abs(r.reward) else abs(r.reward) end as reversed_reward,
+        case when o.reward < 0 then -r.reward else r.reward end as reversed_reward,
         case
-            when o.reward_local_currency < 0 then -abs(r.reward_local_currency)
-            else abs(r.reward_local_currency)
+            when o.reward_local_currency < 0 then -r.reward_local_currency
+            else r.reward_local_currency
         end as reversed_reward_local_currency,
         r.event_key is not null as is_reversed,
         o.event_key is null as is_orphan,
         r.occurred_at as reversed_at,
         o.first_seen_at,
         r.first_seen_at as reversal_seen_at,
-        coalesce(o.statements, 0) + coalesce(r.statements, 0) as statements
+        coalesce(o.statements, 0) + coalesce(r.statements, 0) as statements,
+        coalesce(r.reversals, 0) as reversals,
+        coalesce(r.without_payout, 0) > 0 and not ($reversal_takes_payout and coalesce(r.payout, 0) = 0)
+            as is_payout_unknown,
+        coalesce(r.is_foreign, 0) = 1 as is_reversal_in_other_currency,
+        coalesce(r.is_replaced, 0) = 1 as is_reversal_replaced,
+        coalesce(o.withdrawn_at, r.withdrawn_at) as withdrawn_at
     from originals as o
     full outer join reversals as r on o.transaction_id = r.transaction_id
     left join shares on o.transaction_id = shares.transaction_id
@@ -122,7 +184,7 @@ select
     end as net_reward_local_currency,
     is_reversed,
     is_orphan,
-    is_reversed and reversed_payout is null as reversal_payout_unknown,
+    is_reversed and (reversed_payout is null or is_payout_unknown) as reversal_payout_unknown,
     occurred_at > coalesce(first_seen_at, reversal_seen_at) + interval '1 day' as is_future_dated,
     not is_orphan and is_reversed and (
         abs(coalesce(reversed_payout, 0)) > abs(payout) or abs(reversed_reward) > abs(reward)
@@ -130,5 +192,10 @@ select
     reversed_at,
     first_seen_at,
     reversal_seen_at,
-    statements
+    statements,
+    currency,
+    cast(reversals as bigint) as reversals,
+    is_reversal_replaced,
+    is_reversal_in_other_currency,
+    withdrawn_at
 from paired

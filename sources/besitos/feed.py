@@ -34,6 +34,8 @@ FIELDS = (
     Field("reverse", FLAG),
     Field("type", TEXT),
     Field("survey_id", TEXT),
+    # Not in the document, and USD where it is missing; money in another currency must never be summed as USD.
+    Field("currency", TEXT),
 )
 
 FIELD_NAMES = tuple(field.name if field.name != "reverse" else "is_reversal" for field in FIELDS)
@@ -62,13 +64,14 @@ STATEMENTS = pa.schema(
         # dlt fills these in. Declared here, and empty, so that it need not write every file a second time.
         ("valid_from", UTC_MICROSECONDS),
         ("valid_to", UTC_MICROSECONDS),
+        ("currency", pa.string()),
     ]
 )
 # What a statement says: every documented field. The key stands for its two parts, user_key for user_id since ids
 # ignore case, the instant for its text; fields that the document does not know never make a new statement.
 _NOT_STATED = {"transaction_id", "is_reversal", "user_id", "date_time", "occurred_on", "extra"}
-_NOT_STATED |= {"statement_hash", "valid_from", "valid_to"}
-_STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
+_NOT_STATED |= {"statement_hash", "valid_from", "valid_to", "currency"}
+STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
 
 
 def decoder() -> PageDecoder:
@@ -94,20 +97,50 @@ def _originals_have_payout(table: pa.Table) -> bool:
 
 
 def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
-    """Decoded rows as `STATEMENTS`: a conversion and its reversal are two events of one transaction."""
+    """Decoded rows as `STATEMENTS`: a conversion and each of its reversals are events of one transaction."""
     local = rows["date_time"].cast(pa.timestamp("us"))
-    kind = pc.if_else(rows["reverse"], "reversal", "original")
     columns = {name: rows[name] for name in rows.column_names}
     columns |= {
-        "event_key": pc.binary_join_element_wise(rows["transaction_id"].cast(pa.string()), kind, ":"),
+        "event_key": _event_keys(rows["transaction_id"].cast(pa.string()), rows["reverse"], local),
+        "currency": _currency(rows["currency"]),
         "is_reversal": rows["reverse"],
         "user_key": casefold(rows["user_id"]),
         "occurred_at": to_utc(local, zone),
         "occurred_on": local.cast(pa.date32()),
     }
     columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
-    columns["statement_hash"] = digest(pa.table({name: columns[name] for name in _STATED}), _STATED)
+    stated = pa.table({**{name: columns[name] for name in STATED}, "currency": _foreign(columns["currency"])})
+    columns["statement_hash"] = digest(stated, STATED, optional=["currency"])
     return pa.table([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
+
+
+def _event_keys(
+    transactions: pa.ChunkedArray, reverse: pa.ChunkedArray, local: pa.ChunkedArray
+) -> pa.ChunkedArray:
+    """`2601266:original`; `2601266:reversal:2024-12-08 10:00:00`, by the vendor's clock.
+
+    A sale may be taken back in instalments, which differ in their time. One whose amount is restated keeps its own.
+    """
+    reverse = reverse.combine_chunks()
+    keys = pc.binary_join_element_wise(transactions, "original", ":").combine_chunks()
+    if not pc.any(reverse).as_py():
+        return keys
+    times = pc.strftime(
+        pc.floor_temporal(local.filter(reverse), unit="second").cast(pa.timestamp("s")), "%Y-%m-%d %H:%M:%S"
+    )
+    of_reversals = pc.binary_join_element_wise(transactions.filter(reverse), "reversal", times, ":")
+    return pc.replace_with_mask(keys, reverse, of_reversals.combine_chunks())
+
+
+def _currency(told: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As it is told, in capitals; null where it is not."""
+    plain = pc.utf8_upper(pc.utf8_trim_whitespace(told))
+    return pc.if_else(pc.equal(plain, ""), pa.scalar(None, pa.string()), plain)
+
+
+def _foreign(currency: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The currency where it is another than USD, which goes without saying."""
+    return pc.if_else(pc.equal(currency, "USD"), pa.scalar(None, pa.string()), currency)
 
 
 def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str]) -> Page:
@@ -129,7 +162,8 @@ def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str
     last = count(meta.get("last_page"))
     following = links.get("next") if isinstance(links, dict) else None
     _check_link(following, asked, origins)
-    return Page(decoded, total, more=bool(following) or (last is not None and last > asked))
+    more = bool(following) or (last is not None and last > asked)
+    return Page(decoded, total, more, size=count(meta.get("per_page")))
 
 
 def _check_link(link: Any, asked: int, origins: Sequence[str]) -> None:
@@ -141,7 +175,8 @@ def _check_link(link: Any, asked: int, origins: Sequence[str]) -> None:
         number = count(parse_qs(parts.query).get("page", [""])[0])
     except ValueError:
         raise UntrustedAnswerError("Besitos answered with a next link that is no address.") from None
-    if parts.username is not None or place not in {_place(origin) for origin in origins}:
+    is_ours = not parts.scheme and not parts.netloc and str(link)[:1] in {"/", "?"}
+    if not is_ours and (parts.username is not None or place not in {_place(origin) for origin in origins}):
         raise UntrustedAnswerError(
             f"Besitos answered with a next link to another host ({parts.hostname or 'none'}); it was not followed."
         )

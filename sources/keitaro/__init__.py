@@ -13,7 +13,7 @@ listed in README.md beside this file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, date
 from typing import Any
@@ -24,32 +24,26 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from sources.columns import now, zone
-from sources.evidence import Routed, rejected_rows, routed, windows, workplace
-from sources.keitaro import log, report
+from sources.evidence import Routed, rejected_rows, routed, windows
+from sources.keitaro import report
 from sources.keitaro.lists import OnSkip, lists, warn
+from sources.keitaro.reading import CONVERSIONS, READERS, STREAMS, Asking, OnPage
 from sources.keitaro.tracker import Tracker
-from sources.reading import Reading, evidence, read, statement_hints, statements
-from sources.spool import Spools
-from sources.windows import Window, day, first_day, move, planned
+from sources.reading import OnRest, Read, move_cursor, statement_hints
+from sources.windows import Window, day, first_day, planned
 from wire.client import Client, Limits
 from wire.errors import SettingsError
 from wire.secret import check_secret
-
-CONVERSIONS = "conversions"
-REPORT = "report"
-# What is read by windows of days: conversions by the UTC day of their present time, the report by days in
-# `keitaro_zone`.
-STREAMS = (CONVERSIONS, REPORT)
 
 # Between these a setting can be meant.
 LIMITS = {
     "keitaro_lookback_days": (1, 3_650),
     "keitaro_page_size": (1, 100_000),
+    "keitaro_range_days": (1, 3_650),
     "keitaro_concurrency": (1, 64),
     "http_budget": (0, 86_400),
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-OnPage = Callable[[int, int], None]
 
 
 @configspec
@@ -65,6 +59,7 @@ class KeitaroSettings(BaseConfiguration):
     keitaro_report_grouping: list[str] = field(default_factory=lambda: list(report.GROUPING))
     keitaro_report_metrics: list[str] = field(default_factory=lambda: list(report.METRICS))
     keitaro_page_size: int = 1000
+    keitaro_range_days: int = 31
     keitaro_concurrency: int = 4
     http_budget: int = 600
 
@@ -133,95 +128,32 @@ def keitaro(
     streams: Sequence[str] = STREAMS,
     settings: KeitaroSettings = None,  # type: ignore[assignment] # dlt resolves it
     on_page: OnPage = lambda _received, _announced: None,
+    on_rest: OnRest | None = None,
     on_skip: OnSkip = warn,
 ) -> list[DltResource]:
     """One window of the log and of the report, with `rejected_rows` and `windows`, and the lists.
 
     `start` and `end` are days, both asked for; without them each stream reads what is due by its cursor. `on_page`
     is told the rows received and announced so far, `on_skip` of a list that cannot be had. Raises the errors of
-    `wire.errors`; then nothing is loaded.
+    `wire.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and the days that
+    are left are told.
     """
 
     @dlt.resource(name="walk", selected=False)
     def walk() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = plan(state, settings, start, end, streams)
+        done: list[Read] = []
         with settings.tracker() as tracker:
             for stream, window in todo:
-                yield from _READERS[stream](tracker, settings, state, window, on_page)
-        for stream, window in todo:
+                asking = Asking(tracker, settings, state, window, on_page, on_rest)
+                done.append((yield from READERS[stream](asking)))
+        for one in done:
+            stream = one.reading.stream
             today = settings.today(stream)
             first = first_day(settings.keitaro_start_date, today, "keitaro_start_date")
-            move(state.setdefault(stream, {}), first, window, today)
+            move_cursor(state.setdefault(stream, {}), first, one, today)
 
     events = statement_hints("conversion_id", "status_history", "extra")
     tables = [routed(walk, "conversion_events", **events), routed(walk, "report_daily", **report.hints())]
     return [*tables, rejected_rows(walk), windows(walk), *lists(settings.tracker, on_skip)]
-
-
-def _conversions(
-    tracker: Tracker,
-    settings: KeitaroSettings,
-    state: MutableMapping[str, Any],
-    window: Window,
-    on_page: OnPage,
-) -> Iterator[Routed]:
-    agreed = log.agree(tracker, window, settings.keitaro_columns or log.COLUMNS)
-    listing = log.listing(
-        tracker,
-        window,
-        agreed,
-        limit=settings.keitaro_page_size,
-        concurrency=settings.keitaro_concurrency,
-        zone=zone(settings.keitaro_zone, "keitaro_zone"),
-        on_page=on_page,
-    )
-    note = _news(
-        state, "unknown_columns", agreed.unknown, "the tracker does not know the columns {}: they stay empty"
-    )
-    reading = Reading(CONVERSIONS, window, listing, {"columns": ", ".join(agreed.columns)}, note)
-    with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
-        done = read([reading], spools)
-        yield from statements(done, spools, "conversion_events")
-        yield from evidence(done, spools, state, log.SHOWN)
-
-
-def _report(
-    tracker: Tracker,
-    settings: KeitaroSettings,
-    state: MutableMapping[str, Any],
-    window: Window,
-    on_page: OnPage,
-) -> Iterator[Routed]:
-    asked = settings.report()
-    agreed = report.agree(tracker, window, asked, settings.keitaro_zone)
-    listing = report.listing(
-        tracker,
-        window,
-        asked,
-        agreed,
-        limit=settings.keitaro_page_size,
-        concurrency=settings.keitaro_concurrency,
-        zone=settings.keitaro_zone,
-        on_page=on_page,
-    )
-    note = _news(
-        state, "left_out_metrics", agreed.left_out, "the report leaves out the metrics {}: they stay empty"
-    )
-    reading = Reading(REPORT, window, listing, {"columns": ", ".join(asked.columns)}, note)
-    with Spools(workplace(), latest=report.DAY_COLUMN) as spools:
-        done = read([reading], spools)
-        # A group that only an earlier walk had is gone.
-        for table in report.whole_days(spools.fold([done[0].walks[-1].spool]), window, asked):
-            yield Routed("report_daily", table)
-        yield from evidence(done, spools, state, asked.columns)
-
-
-_READERS: dict[str, Callable[..., Iterator[Routed]]] = {CONVERSIONS: _conversions, REPORT: _report}
-
-
-def _news(state: MutableMapping[str, Any], known: str, names: Sequence[str], text: str) -> str | None:
-    """The sentence about these names, once for as long as they stay the same."""
-    news = bool(names) and state.get(known) != list(names)
-    state[known] = list(names)
-    return text.format(", ".join(names)) if news else None

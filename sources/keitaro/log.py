@@ -225,10 +225,10 @@ def _ids(rows: pa.Table) -> pa.ChunkedArray:
 
 def listing(
     tracker: Tracker,
-    window: Window,
     agreed: Agreed,
-    *,
+    window: Window,
     limit: int,
+    *,
     concurrency: int,
     zone: tzinfo,
     on_page: Callable[[int, int], None],
@@ -243,9 +243,9 @@ def listing(
         what=f"Keitaro conversions of {window}",
         fetch=Pages(ask).fetch,
         derive=partial(statements, zone=zone),
+        size=limit,
         concurrency=concurrency,
         on_page=on_page,
-        unique=True,
     )
 
 

@@ -127,11 +127,11 @@ def agree(tracker: Tracker, window: Window, report: Report, zone: str) -> Agreed
 
 def listing(
     tracker: Tracker,
-    window: Window,
     report: Report,
     agreed: Agreed,
-    *,
+    window: Window,
     limit: int,
+    *,
     concurrency: int,
     zone: str,
     on_page: Callable[[int, int], None],
@@ -149,9 +149,9 @@ def listing(
         what=f"Keitaro report of {window}",
         fetch=Pages(ask).fetch,
         derive=partial(_groups, report=report),
+        size=limit,
         concurrency=concurrency,
         on_page=on_page,
-        unique=True,
     )
 
 

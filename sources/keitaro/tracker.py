@@ -47,6 +47,11 @@ class Tracker:
         """Ends what is on its way."""
         self._client.close()
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the tracker holds us up."""
+        return self._client.throttled
+
     def get(self, path: str, understand: Callable[[Answer], T]) -> T:
         """What `understand` makes of a list's answer."""
         return self._ask("GET", path, understand)
@@ -111,10 +116,9 @@ def page(decoded: Decoded, *, whole: bool) -> Page:
     Unless `whole` is known (see `tells_whole`), what follows is asked for until a page is empty.
     """
     total = count(decoded.envelope.get("total"))
-    rows = decoded.received
-    return Page(
-        decoded, rows if total is None else total, more=rows > 0 and not (whole and total is not None)
-    )
+    if not whole and (total or decoded.received):
+        total = None
+    return Page(decoded, total, more=decoded.received > 0 and total is None)
 
 
 def tells_whole(shown: Sample, limit: int) -> bool:

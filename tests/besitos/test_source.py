@@ -47,7 +47,7 @@ def test_the_source_works_in_a_script_of_five_lines(house: House, script: str) -
         windows = reader.execute(
             "select stream, count(*) from besitos.windows group by all order by 1"
         ).fetchall()
-    assert held == [("1:original", None), ("1:reversal", None), ("2:original", None)]
+    assert held == [("1:original", None), ("1:reversal:2024-12-04 06:25:36", None), ("2:original", None)]
     assert windows == [("conversions", 2), ("reversals", 2)]
     assert len(house.sandbox.requests) == 4
 
@@ -55,7 +55,7 @@ def test_the_source_works_in_a_script_of_five_lines(house: House, script: str) -
 def test_one_bad_row_in_both_walks_is_set_aside_once(house: House) -> None:
     """A server that ignores is_reverse brings it twice in one load; the table holds it once, seen twice."""
     house.sandbox.besitos.variants = Variants(true="ignored")
-    house.sandbox.besitos.rows = [row(1), row(2, payout="N/A")]
+    house.sandbox.besitos.rows = [row(1), row(1, reverse=1), row(2, payout="N/A")]
     own = {"PATH": os.environ["PATH"], "HOME": str(house.folder), "DLT_DATA_DIR": str(house.folder / "dlt")}
     subprocess.run(
         [sys.executable, "-c", SNIPPET],

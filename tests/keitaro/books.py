@@ -19,7 +19,8 @@ from pipelines.vendors import Asked, Step, Vendor, vendors
 from sandbox import Request, Sandbox
 from sandbox.keitaro import Event
 from sources.columns import zone
-from sources.keitaro import CONVERSIONS, KeitaroSettings, keitaro
+from sources.keitaro import KeitaroSettings, keitaro
+from sources.keitaro.reading import CONVERSIONS
 
 LOG, REPORT = "/admin_api/v1/conversions/log", "/admin_api/v1/report/build"
 LISTS = ("campaigns", "offers", "affiliate_networks", "traffic_sources", "landing_pages", "domains")

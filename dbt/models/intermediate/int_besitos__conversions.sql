@@ -40,7 +40,7 @@ select
     amounts.occurred_on,
     amounts.occurred_at,
     case when amounts.is_orphan then 'orphan' when amounts.is_reversed then 'reversed' else 'earned' end as status,
-    'USD' as currency,
+    amounts.currency,
     false as is_currency_assumed,
     cast(amounts.gross_revenue as numeric(18, 6)) as gross_revenue,
     cast(amounts.reversed_revenue as numeric(18, 6)) as reversed_revenue,
@@ -59,7 +59,7 @@ select
     amounts.is_orphan,
     abs(amounts.reversed_revenue) > abs(amounts.gross_revenue)
     or abs(amounts.reversed_cost) > abs(amounts.gross_cost) as is_over_reversed,
-    amounts.is_reversed and amounts.reversed_payout is null as is_reversal_amount_unknown,
+    amounts.reversal_payout_unknown as is_reversal_amount_unknown,
     amounts.reversed_at,
     amounts.first_seen_at,
     amounts.reversal_seen_at,

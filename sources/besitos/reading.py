@@ -1,0 +1,191 @@
+"""How the feed is read: both walks piece by piece, the filter proved, what is gone noticed, the cursors moved last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from sources.besitos import feed, withdrawn
+from sources.columns import zone
+from sources.evidence import Routed, Traces, workplace
+from sources.pieces import Bounds, Pieces
+from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
+from sources.spool import Spools
+from sources.walk import Listing
+from sources.windows import Window, first_day
+from wire.client import Client
+from wire.errors import RefusedError, UntrustedAnswerError
+
+if TYPE_CHECKING:
+    from sources.besitos import BesitosSettings
+
+CONVERSIONS = "conversions"
+REVERSALS = "reversals"
+# What is walked: everything, over a few days; and the reversals over many, because one may carry its original's date.
+# The flag of the row decides what a row is, never the walk that brought it.
+STREAMS = (CONVERSIONS, REVERSALS)
+# How reversals are asked for, in this order: some servers take the one for no, or refuse it. The answer shows it.
+# `is_reverse=false` is never sent: a server may read the text "false" as true.
+YES = ("true", "1")
+
+OnPage = Callable[[int, int], None]
+DAY = timedelta(days=1)
+_TRACES = Traces(days=("date_time",), ids=("transaction_id",))
+
+
+class Feed:
+    """One run's way of reading the feed: the connection, the settings, and what earlier runs learned of the vendor."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: BesitosSettings,
+        state: MutableMapping[str, Any],
+        spools: Spools,
+        filters: Mapping[str, str],
+        on_page: OnPage,
+    ) -> None:
+        self._client, self._settings, self._state = client, settings, state
+        self._spools, self._filters, self._on_page = spools, filters, on_page
+        self.bounds = Bounds.remembered(state, settings.besitos_range_days, settings.besitos_page_size)
+
+    def read(self, stream: str, window: Window, on_rest: OnRest | None) -> Read:
+        """The stream's window. Reversals are asked for in the way that the vendor understands."""
+        if stream == CONVERSIONS:
+            return self._read(stream, window, None, on_rest)
+        known = self._state.get("yes", YES[0])
+        refusal: RefusedError | None = None
+        for yes in sorted(YES, key=lambda text: text != known):
+            try:
+                done = self._read(stream, window, yes, on_rest)
+            except RefusedError as error:
+                if error.fields and "is_reverse" not in error.fields:
+                    raise
+                refusal = error
+                continue
+            if self._has_reversals(done):
+                self._learn(yes)
+                return done
+        raise refusal or UntrustedAnswerError(
+            f"Besitos answers is_reverse={YES[0]} and is_reverse={YES[1]} with conversions that are no reversals, so "
+            "reversals cannot be asked for; nothing of them was loaded: ask the vendor how."
+        )
+
+    def listing(self, stream: str, yes: str | None, window: Window, page_size: int) -> Listing:
+        """The listing of these days; both are asked for, always."""
+        asked = {"from_date": str(window.start), "to_date": str(window.end), **self._asked(yes)}
+        asked["per_page"] = str(page_size)
+        decoder, origins = feed.decoder(), (self._settings.besitos_url, feed.DOCUMENTED)
+
+        def fetch(number: int) -> Any:
+            understand = partial(feed.page, asked=number, decoder=decoder, origins=origins)
+            return self._client.get(feed.PATH, {**asked, "page": str(number)}, understand)
+
+        return Listing(
+            what=f"Besitos {stream} of {window}",
+            fetch=fetch,
+            derive=partial(feed.statements, zone=zone(self._settings.besitos_zone, "besitos_zone")),
+            size=page_size,
+            concurrency=self._settings.besitos_concurrency,
+            on_page=self._on_page,
+        )
+
+    def announced(self, window: Window) -> int | None:
+        """How many rows the first page of these days announces; None where the range is refused."""
+        try:
+            return self.listing(CONVERSIONS, None, window, self.bounds.page_size).fetch(1).total
+        except RefusedError:
+            return None
+
+    def remember(self) -> None:
+        """Notes in the state what was found of the vendor."""
+        self.bounds.remember(self._state, self._settings.besitos_range_days, self._settings.besitos_page_size)
+
+    def _asked(self, yes: str | None) -> dict[str, str]:
+        return {**({} if yes is None else {"is_reverse": yes}), **self._filters}
+
+    def _read(self, stream: str, window: Window, yes: str | None, on_rest: OnRest | None) -> Read:
+        pieces = Pieces(
+            partial(self.listing, stream, yes),
+            self._spools,
+            self.bounds,
+            self._settings.today(),
+            is_throttled=lambda: self._client.throttled,
+        )
+        reading = Reading(stream, window, pieces, self._asked(yes), None, _TRACES, True, on_rest)
+        [done] = read([reading])
+        return done
+
+    def _has_reversals(self, done: Read) -> bool:
+        """Whether the answer shows that the filter was understood: it is empty, or has a reversal in it."""
+        spools = [walk.spool for walk in done.walks if walk.spool.rows]
+        return not spools or any(
+            pc.any(rows["is_reversal"]).as_py() for spool in spools for rows in spool.tables()
+        )
+
+    def _learn(self, yes: str) -> None:
+        if yes == self._state.get("yes", YES[0]):
+            return
+        self._state["yes"] = yes
+        self.bounds.found.append(
+            f"reversals are asked for with is_reverse={yes}, which the vendor understands"
+        )
+
+
+def read_all(
+    state: MutableMapping[str, Any],
+    settings: BesitosSettings,
+    todo: Sequence[tuple[str, Window]],
+    filters: dict[str, str],
+    on_page: OnPage,
+    on_rest: OnRest | None,
+) -> Iterator[Routed]:
+    """Reads every window, then routes: the statements, what is gone, what was set aside, the evidence.
+
+    The cursors move last, not past a day that is short.
+    """
+    with settings.client() as client, Spools(workplace()) as spools:
+        source = Feed(client, settings, state, spools, filters, on_page)
+        done = [source.read(stream, window, on_rest) for stream, window in todo]
+        gone = [] if filters else [row for one in done for row in _gone(one, spools)]
+        come = [walk.spool for one in done for walk in one.walks]
+        yield from statements(done, spools, "conversion_events")
+        yield Routed("withdrawn_events", withdrawn.table(gone, spools, come, done[0].at))
+        yield from evidence(
+            done, spools, state, feed.FIELD_NAMES, source.bounds.told("Besitos"), "transaction_id"
+        )
+        source.remember()
+    if not filters:
+        today = settings.today()
+        first = first_day(settings.besitos_start_date, today, "besitos_start_date")
+        for one in done:
+            move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
+
+
+def _gone(done: Read, spools: Spools) -> list[dict[str, Any]]:
+    """What is held of the whole days and did not come, after each such day was asked for once more, alone.
+
+    Where a day alone has it, the vendor cuts long ranges short without a word: then the window is read again in
+    shorter ones. What came counts, whichever way it came.
+    """
+    pieces, reversals = done.reading.pieces, done.reading.stream == REVERSALS
+    known = withdrawn.known()
+    while True:
+        gone = withdrawn.absent(done, spools, reversals=reversals)
+        news = [row for row in gone if row["event_key"] not in known]
+        if not news or pieces.bounds.days <= 2:
+            return gone
+        alone = [piece for day in withdrawn.days_of(news) for piece in pieces.read(Window(day, day + DAY))]
+        done.pieces.extend(alone)
+        came = spools.among(
+            [w.spool for piece in alone for w in piece.walks], "event_key", [r["event_key"] for r in news]
+        )
+        if not came:
+            return gone
+        pieces.bounds.days = 2
+        pieces.bounds.found.append("ranges of several days are cut short without a word")
+        done.pieces.extend(pieces.read(done.window))

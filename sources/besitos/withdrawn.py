@@ -1,0 +1,117 @@
+"""What the vendor serves no more: events that are held, and were not in a reading of their whole day.
+
+Nothing of them is deleted. `withdrawn_events` tells since when an event is not served, and the view `conversions`
+says so. Only a piece that was read whole proves an absence, and only of what its own walk serves: originals of the
+one over everything, reversals of the one over reversals. An original whose reversal is there has merely left the feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from sources.catalogue import held, held_values
+from sources.columns import UTC_MICROSECONDS
+from sources.reading import Read
+from sources.spool import Spool, Spools
+from sources.windows import Window
+
+WITHDRAWN = pa.schema(
+    [
+        pa.field("event_key", pa.string(), nullable=False),
+        ("transaction_id", pa.int64()),
+        ("is_reversal", pa.bool_()),
+        ("occurred_on", pa.date32()),
+        ("withdrawn_at", UTC_MICROSECONDS),
+    ]
+)
+WITHDRAWN_HINTS: dict[str, Any] = {
+    "write_disposition": {"disposition": "merge", "strategy": "upsert"},
+    "primary_key": "event_key",
+}
+_GONE = "withdrawn_at is not null"
+_EVENTS = pa.schema([field for field in WITHDRAWN if field.name != "withdrawn_at"])
+
+
+def absent(read: Read, spools: Spools, *, reversals: bool) -> list[dict[str, Any]]:
+    """The events of the whole pieces' days that are held and open, and did not come: key, transaction, kind, day."""
+    found: list[dict[str, Any]] = []
+    come = [walk.spool for walk in read.walks]
+    kind = "is_reversal" if reversals else "not is_reversal"
+    for days in _days(read.whole):
+        condition = (
+            f"valid_to is null and {kind} and occurred_on >= '{days.start}' and occurred_on < '{days.end}'"
+        )
+        for keys in held_values("conversion_events", "event_key", condition):
+            gone = spools.absent(come, pa.table({"event_key": pa.array(keys, pa.string())}))
+            if gone:
+                found += held(
+                    "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
+                )
+    return found if reversals else _without_reversal(found, spools, come)
+
+
+def _listed(keys: Iterable[str]) -> str:
+    """Keys as SQL literals. They are numbers, words and times of our own making."""
+    return ", ".join("'" + key.replace("'", "''") + "'" for key in keys)
+
+
+def _days(pieces: Iterable[Window]) -> Iterator[Window]:
+    """The whole days of pieces, `[start, end)`, neighbours together."""
+    days: Window | None = None
+    for piece in sorted(piece for piece in pieces if piece.end > piece.start):
+        if days is not None and piece.start <= days.end:
+            days = Window(days.start, max(days.end, piece.end))
+            continue
+        if days is not None:
+            yield days
+        days = piece
+    if days is not None:
+        yield days
+
+
+def _without_reversal(
+    rows: list[dict[str, Any]], spools: Spools, come: Sequence[Spool]
+) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    ids = [row["transaction_id"] for row in rows]
+    listed = ", ".join(map(str, ids))
+    reversed_ = {
+        row["transaction_id"]
+        for row in held("conversion_events", _EVENTS, f"is_reversal and transaction_id in ({listed})")
+    } | spools.among(come, "transaction_id", ids)
+    return [row for row in rows if row["transaction_id"] not in reversed_]
+
+
+def days_of(rows: Iterable[dict[str, Any]]) -> list[date]:
+    """The days on which something is absent, in order."""
+    return sorted({row["occurred_on"] for row in rows})
+
+
+def known() -> set[str]:
+    """The events that are known to be served no more."""
+    return {row["event_key"] for row in held("withdrawn_events", WITHDRAWN, _GONE)}
+
+
+def table(gone: Sequence[dict[str, Any]], spools: Spools, come: Sequence[Spool], at: datetime) -> pa.Table:
+    """The rows of `withdrawn_events` that change: what is gone for the first time, and what is served again."""
+    open_ = {row["event_key"]: row for row in held("withdrawn_events", WITHDRAWN, _GONE)}
+    back = spools.among(come, "event_key", list(open_))
+    rows = [{**row, "withdrawn_at": at} for row in gone if row["event_key"] not in open_]
+    rows += [{**row, "withdrawn_at": None} for key, row in open_.items() if key in back]
+    return pa.Table.from_pylist(rows, schema=WITHDRAWN)
+
+
+def told(changed: pa.Table) -> str | None:
+    """What a reading found gone, as a sentence; None where it is nothing new."""
+    gone = changed.num_rows - changed.column("withdrawn_at").null_count
+    if not gone:
+        return None
+    return (
+        f"Besitos serves {gone:,} {'event' if gone == 1 else 'events'} no more that it served before: they are kept, "
+        "and listed in withdrawn_events."
+    )

@@ -1,0 +1,143 @@
+"""How the log and the report are read: the columns agreed, the days piece by piece, the rows routed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sources.columns import zone
+from sources.evidence import Routed, Traces, workplace
+from sources.keitaro import log, report
+from sources.keitaro.tracker import Tracker
+from sources.pieces import PASSES, Bounds, Piece, Pieces
+from sources.reading import OnRest, Read, Reading, evidence, read, statements
+from sources.spool import Spools
+from sources.walk import Listing
+from sources.windows import Window
+
+if TYPE_CHECKING:
+    from sources.keitaro import KeitaroSettings
+
+CONVERSIONS = "conversions"
+REPORT = "report"
+# What is read by windows of days: conversions by the UTC day of their present time, the report by days in
+# `keitaro_zone`.
+STREAMS = (CONVERSIONS, REPORT)
+
+OnPage = Callable[[int, int], None]
+_TRACES = Traces(days=log.TIMES, ids=log.IDS)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What one window of a stream is read with."""
+
+    tracker: Tracker
+    settings: KeitaroSettings
+    state: MutableMapping[str, Any]
+    window: Window
+    on_page: OnPage
+    on_rest: OnRest | None
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Days a question and rows a page, as the settings have them."""
+        return self.settings.keitaro_range_days, self.settings.keitaro_page_size
+
+    def read(
+        self,
+        stream: str,
+        listing: Callable[[Window, int], Listing],
+        spools: Spools,
+        columns: Iterable[str],
+        note: str | None,
+    ) -> Read:
+        """The window of a stream, piece by piece. The report's question covers its last day, the log's may not."""
+        bounds = Bounds.remembered(self.state.setdefault(stream, {}), *self.limits)
+        pieces = Pieces(
+            listing,
+            spools,
+            bounds,
+            self.settings.today(stream),
+            shared=stream == CONVERSIONS,
+            is_throttled=lambda: self.tracker.throttled,
+        )
+        asked = {"columns": ", ".join(columns)}
+        [done] = read([Reading(stream, self.window, pieces, asked, note, _TRACES, False, self.on_rest)])
+        bounds.remember(self.state[stream], *self.limits)
+        return done
+
+
+def conversions(asking: Asking) -> Generator[Routed, None, Read]:
+    """The log of a window, as statements."""
+    settings, tracker = asking.settings, asking.tracker
+    agreed = log.agree(tracker, asking.window, settings.keitaro_columns or log.COLUMNS)
+    listing = partial(
+        log.listing,
+        tracker,
+        agreed,
+        concurrency=settings.keitaro_concurrency,
+        zone=zone(settings.keitaro_zone, "keitaro_zone"),
+        on_page=asking.on_page,
+    )
+    text = "the tracker does not know the columns {}: they stay empty"
+    note = _news(asking.state, "unknown_columns", agreed.unknown, text)
+    with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
+        done = asking.read(CONVERSIONS, listing, spools, agreed.columns, note)
+        yield from statements([done], spools, "conversion_events")
+        found = done.reading.pieces.bounds.told("Keitaro")
+        yield from evidence([done], spools, asking.state, log.SHOWN, found, "conversion_id")
+    return done
+
+
+def daily_report(asking: Asking) -> Generator[Routed, None, Read]:
+    """The report of a window, whole days."""
+    settings, tracker = asking.settings, asking.tracker
+    asked = settings.report()
+    agreed = report.agree(tracker, asking.window, asked, settings.keitaro_zone)
+    listing = partial(
+        report.listing,
+        tracker,
+        asked,
+        agreed,
+        concurrency=settings.keitaro_concurrency,
+        zone=settings.keitaro_zone,
+        on_page=asking.on_page,
+    )
+    text = "the report leaves out the metrics {}: they stay empty"
+    note = _news(asking.state, "left_out_metrics", agreed.left_out, text)
+    with Spools(workplace(), latest=report.DAY_COLUMN) as spools:
+        done = asking.read(REPORT, listing, spools, asked.columns, note)
+        yield Routed("report_daily", asked.schema.empty_table())
+        for piece in done.pieces:
+            for table in _whole_days(piece, spools, asked):
+                yield Routed("report_daily", table)
+        found = done.reading.pieces.bounds.told("Keitaro")
+        yield from evidence([done], spools, asking.state, asked.columns, found, "event_key")
+    return done
+
+
+def _whole_days(piece: Piece, spools: Spools, asked: report.Report) -> Iterable[Any]:
+    """The piece's days; none where it is short: days that are held whole are not replaced by a part of them.
+
+    A group that only an earlier pass had is gone, unless the passes were whole together only.
+    """
+    if piece.missing:
+        return ()
+    walks = piece.walks if piece.proof == PASSES else piece.walks[-1:]
+    return report.whole_days(spools.fold([walk.spool for walk in walks]), piece.window, asked)
+
+
+READERS: dict[str, Callable[[Asking], Generator[Routed, None, Read]]] = {
+    CONVERSIONS: conversions,
+    REPORT: daily_report,
+}
+
+
+def _news(state: MutableMapping[str, Any], known: str, names: Sequence[str], text: str) -> str | None:
+    """The sentence about these names, once for as long as they stay the same."""
+    news = bool(names) and state.get(known) != list(names)
+    state[known] = list(names)
+    return text.format(", ".join(names)) if news else None

@@ -1,0 +1,298 @@
+"""The days of a window, read in pieces until each piece is known to be whole.
+
+A listing may change while it is read, sort ties one way on one page and another way on the next, take its total from
+a cache, or refuse long ranges and deep pages. So what came is believed only if it proves itself:
+
+- `count`: every page announced the same total, and distinct events plus rows set aside equal it;
+- `page`: everything came on one page, where a repeat is the vendor's own;
+- `passes`: several passes of one and the same total add up to it together, and one pass more brought nothing that
+  they lacked. A row that left and one that came would otherwise hide a third.
+
+A repeat never makes up for a missing row. What does not prove itself is read again in smaller pieces: half the days,
+down to one, then in larger and smaller pages. A day that still does not add up is short, by a number that is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+from sources.spool import Spools
+from sources.walk import Listing, Walk
+from sources.windows import Window, cut
+from wire.errors import RefusedError
+
+COUNT, PAGE, PASSES = "count", "page", "passes"
+
+# Passes over a single day that does not add up.
+MOST_WALKS = 8
+# A vendor that throttles us is asked for pieces of so many pages at most: each is committed before more is read.
+MOST_PAGES_THROTTLED = 50
+# How often a larger page is tried, where all that came filled one.
+LARGER_PAGES = 4
+# As many rows may be asked for on one page to have a whole day on it.
+LARGEST_PAGE = 50_000
+# What a refusal speaks of, in the vendors' words, where the size of a page is what it does not take.
+OF_PAGE_SIZE = frozenset({"per_page", "perpage", "page_size", "limit"})
+# ... and where it is the days, or how deep the pages go. A refusal of any other field is no matter of size.
+OF_RANGE = frozenset({"from_date", "to_date", "from", "to", "range", "page", "offset"})
+# Refusals that smaller questions may mend; a 404 or 405 is another matter.
+OF_SIZE = frozenset({400, 406, 413, 416, 422})
+
+
+@dataclass
+class Bounds:
+    """What a vendor was found to take: days a question, rows a page, rows until the deepest page. None: no bound.
+
+    Of days both ends count. `days` and `page_size` begin as the settings have them. What is found is kept in the
+    source's state.
+    """
+
+    days: int
+    page_size: int
+    depth: int | None = None
+    found: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def remembered(state: MutableMapping[str, Any], days: int, page_size: int) -> Bounds:
+        """As the settings have them, less what earlier runs found; a setting that is lower wins."""
+        known = state.get("bounds", {})
+        least = known.get("days", days), known.get("page_size", page_size)
+        return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"))
+
+    def told(self, vendor: str) -> str | None:
+        """What was found in this run, as a sentence; None where it was nothing."""
+        found = "; ".join(dict.fromkeys(self.found))
+        return f"{vendor}: {found}; it is asked accordingly from now on." if found else None
+
+    def remember(self, state: MutableMapping[str, Any], days: int, page_size: int) -> None:
+        """Notes in the state what is lower than the settings have it."""
+        known = {"days": self.days if self.days < days else None, "depth": self.depth}
+        known["page_size"] = self.page_size if self.page_size < page_size else None
+        state["bounds"] = {name: value for name, value in known.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Days that were read together, and what came of it. `missing` is 0 where the piece is whole.
+
+    `proof` says why it is believed; without one, and with nothing missing, it is a day that is not over and moves.
+    `announced` and `received` are the last pass's; `statements` counts distinct events of all passes.
+    """
+
+    window: Window
+    walks: Sequence[Walk]
+    proof: str | None
+    missing: int
+    statements: int
+    announced: int | None
+    received: int
+
+    @property
+    def pages(self) -> int:
+        """How many answers came, over all passes."""
+        return sum(walk.pages for walk in self.walks)
+
+
+@dataclass
+class Pieces:
+    """Reads a window. `listing` gives the listing of days with so many rows a page.
+
+    `shared`: neighbouring pieces share a day, since the last day of a question may not be covered. `today` is the
+    vendor's: what lies before it stands still in the end.
+    """
+
+    listing: Callable[[Window, int], Listing]
+    spools: Spools
+    bounds: Bounds
+    today: date
+    shared: bool = True
+    is_throttled: Callable[[], bool] = lambda: False
+    _last: date = date.min
+
+    def read(self, window: Window) -> Iterator[Piece]:
+        """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
+        self._last = window.end
+        todo = [(part, list[Walk]()) for part in self._cut(window)]
+        while todo:
+            part, earlier = todo.pop(0)
+            try:
+                piece = self._piece(part, earlier)
+            except RefusedError as refusal:
+                todo[:0] = [(smaller, earlier) for smaller in self._smaller(part, refusal)]
+                continue
+            if isinstance(piece, Piece):
+                yield piece
+                continue
+            # What was seen once is not forgotten: the first half takes the passes over the whole along.
+            first, *others = self._halves(part)
+            todo[:0] = [(first, piece), *((half, list[Walk]()) for half in others)]
+
+    def after(self, piece: Piece, window: Window) -> Window:
+        """What of a window is left after one of its pieces."""
+        return Window(piece.window.end + timedelta(days=0 if self.shared else 1), window.end)
+
+    def _cut(self, window: Window) -> list[Window]:
+        if self.shared:
+            return list(cut(window, self.bounds.days))
+        parts, start = list[Window](), window.start
+        while start <= window.end:
+            end = min(start + timedelta(days=self.bounds.days - 1), window.end)
+            parts.append(Window(start, end))
+            start = end + timedelta(days=1)
+        return parts
+
+    def _days(self, window: Window) -> int:
+        """How many days a piece answers for; one is the least."""
+        return max((window.end - window.start).days + (0 if self.shared else 1), 1)
+
+    def _halves(self, window: Window) -> list[Window]:
+        middle = window.start + timedelta(days=self._days(window) // 2)
+        before = middle if self.shared else middle - timedelta(days=1)
+        return [Window(window.start, before), Window(middle, window.end)]
+
+    def _piece(self, window: Window, earlier: list[Walk]) -> Piece | list[Walk]:
+        """The piece; or the passes over it, where it is to be read in halves."""
+        walks = [self._walk(window)]
+        if not (proof := self._proof(walks)) and _may_stand_still(walks[0]):
+            walks.append(self._walk(window))
+            proof = self._proof(walks)
+        if proof:
+            return self._whole(window, earlier + walks, proof)
+        if self._days(window) > 1:
+            return earlier + walks
+        return self._one_day(window, earlier, walks)
+
+    def _walk(self, window: Window, page_size: int | None = None) -> Walk:
+        listing = self.listing(window, page_size or self.bounds.page_size)
+        can_halve = self._days(window) > 1
+        walk = listing.walk(self.spools.new(), lambda *rows: can_halve and self._is_too_long(*rows))
+        if walk.refused is not None and walk.refused.status in OF_SIZE and self.bounds.depth is None:
+            self.bounds.depth = walk.received
+            self.bounds.found.append(f"pages beyond row {walk.received:,} are refused")
+        return walk
+
+    def _is_too_long(self, announced: int, received: int) -> bool:
+        """Whether a piece is better read in halves: its last pages are out of reach, or long in coming."""
+        too_deep = self.bounds.depth is not None and announced > self.bounds.depth
+        left = announced - received
+        return too_deep or (self.is_throttled() and left > MOST_PAGES_THROTTLED * self.bounds.page_size)
+
+    def _proof(self, walks: Sequence[Walk]) -> str | None:
+        """Why the last pass, or all of them together, is believed; None if it is not."""
+        last = walks[-1]
+        if not last.is_ended:
+            return None
+        if last.pages <= 1 and last.received >= (last.announced or 0):
+            return PAGE
+        if last.total is not None and self.spools.events(last.spool) + len(last.bad_hashes) == last.total:
+            return COUNT
+        return PASSES if self._agree(walks) else None
+
+    def _agree(self, walks: Sequence[Walk]) -> bool:
+        """Whether passes that alone prove nothing do so together."""
+        ended = [walk for walk in walks if walk.is_ended and len(walk.totals) == 1]
+        if len(walks) < 2 or len(ended) < len(walks) or len({walk.total for walk in walks}) > 1:
+            return False
+        before, last = walks[-2:]
+        alike = self.spools.same(before.spool, last.spool) and before.bad_hashes == last.bad_hashes
+        if last.total is None:  # nothing is announced: two passes without a repeat that are the same
+            return alike and self.spools.events(last.spool) + len(last.bad_hashes) == last.received
+        # Two contents of one event, both of which are there again: the vendor lists them both.
+        if alike and self.spools.contents(last.spool) + len(last.bad_hashes) == last.total:
+            return True
+        return len(walks) > 2 and self._together(walks[:-1]) == self._together(walks) == last.total
+
+    def _together(self, walks: Sequence[Walk]) -> int:
+        """Distinct events and rows set aside of several passes."""
+        bad = set[str]().union(*(walk.bad_hashes for walk in walks))
+        return self.spools.events(*(walk.spool for walk in walks)) + len(bad)
+
+    def _one_day(self, window: Window, earlier: list[Walk], walks: list[Walk]) -> Piece:
+        """One day that did not prove itself: alone, if that is possible; in other pages; else short."""
+        if window.end > window.start and self.shared and (piece := self._alone(window, walks)):
+            return replace(piece, walks=[*earlier, *walks, *piece.walks])
+        for size in self._sizes(walks):
+            try:
+                walks.append(self._walk(window, size))
+            except RefusedError:
+                continue
+            if proof := self._proof(walks):
+                return self._whole(window, earlier + walks, proof)
+        return self._short(window, earlier, walks)
+
+    def _alone(self, window: Window, walks: Sequence[Walk]) -> Piece | None:
+        """Both days of a question asked for alone; None where the days alone are not all of it.
+
+        What the second one lacks is the next piece's matter, or counts here where there is none.
+        """
+        days = [self._piece(Window(day, day), []) for day in window]
+        if not all(isinstance(day, Piece) for day in days):
+            return None
+        first, second = (day for day in days if isinstance(day, Piece))
+        announced = (first.announced or 0) + (second.announced or 0)
+        if announced < max(walk.announced or 0 for walk in walks):
+            return None
+        missing = first.missing + (second.missing if window.end == self._last else 0)
+        return Piece(
+            window,
+            [*first.walks, *second.walks],
+            None if missing else first.proof,
+            missing,
+            first.statements + second.statements,
+            announced,
+            first.received + second.received,
+        )
+
+    def _sizes(self, walks: Sequence[Walk]) -> Iterator[int]:
+        """Sizes of pages to try: one that holds the day, and larger while it is full; smaller ones; then as it was."""
+        size = self.bounds.page_size
+        rows = max(max(walk.announced or 0, walk.received) for walk in walks) + 1
+        for _ in range(LARGER_PAGES):
+            if size < rows <= LARGEST_PAGE:
+                yield rows
+                rows = rows * 4 if walks[-1].pages == 1 else LARGEST_PAGE + 1
+        smaller = [part for part in (size // 2, size // 3, size // 5) if part >= 1]
+        yield from [*smaller, *[size] * MOST_WALKS][: max(MOST_WALKS - len(walks), 0)]
+
+    def _whole(self, window: Window, walks: Sequence[Walk], proof: str) -> Piece:
+        last = walks[-1]
+        statements = self.spools.events(last.spool)
+        return Piece(window, walks, proof, 0, statements, last.announced, last.received)
+
+    def _short(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece:
+        """As far as it came. A day that is not over may move for ever: nothing of it is missing for that."""
+        together = self._together(walks)
+        announced = max((walk.announced or 0 for walk in walks), default=0)
+        missing = max(announced - together, 0)
+        if window.start < self.today:
+            missing = max(missing, 1)
+        last = walks[-1]
+        statements = self.spools.events(*(walk.spool for walk in walks))
+        return Piece(
+            window, [*earlier, *walks], None, missing, statements, last.announced and announced, last.received
+        )
+
+    def _smaller(self, window: Window, refusal: RefusedError) -> list[Window]:
+        """What to ask for where a question was refused: fewer days, or the same in smaller pages."""
+        fields = {name.casefold() for name in refusal.fields}
+        if refusal.status not in OF_SIZE or (fields and not fields & (OF_PAGE_SIZE | OF_RANGE)):
+            raise refusal
+        is_of_page = bool(fields & OF_PAGE_SIZE)
+        if self._days(window) > 1 and not is_of_page:
+            halves = self._halves(window)
+            self.bounds.days = max((half.end - half.start).days + 1 for half in halves)
+            self.bounds.found.append(f"ranges of {(window.end - window.start).days + 1} days are refused")
+            return halves
+        if self.bounds.page_size < 2:
+            raise refusal
+        self.bounds.found.append(f"pages of {self.bounds.page_size:,} rows are refused")
+        self.bounds.page_size //= 2
+        return [window]
+
+
+def _may_stand_still(walk: Walk) -> bool:
+    """Whether another pass may prove what this one did not: its total moved, or there is none and passes must agree."""
+    return walk.is_ended and (len(walk.totals) > 1 or walk.announced is None)
