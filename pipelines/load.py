@@ -13,7 +13,7 @@ from pipelines import comments, foreign, intact, settings, views
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, SettingsError
 
 # The gravest of several outcomes is what the command ends with.
 GRAVITY = (0, 3, 1, 6, 4, 2, 5)
@@ -86,9 +86,13 @@ def load(
     """Loads each source after the other; one source's failure does not stop the others.
 
     Raises LockedError if another run or a reader holds the warehouse for longer than `wait` seconds, and
-    SettingsError, before any request, if a source lacks a setting.
+    SettingsError, before any request, if every source lacks a setting, or has one that cannot be meant; where only
+    some do, that is their failure.
     """
-    resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
+    resolved = {vendor.name: _resolved(vendor) for vendor in chosen}
+    wrong = [one for one in resolved.values() if isinstance(one, SettingsError)]
+    if len(wrong) == len(resolved):
+        raise SettingsError(" ".join(str(one) for one in wrong))
     with understood(), warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
         with warehouse.held(wait, folder) as connection:
@@ -105,6 +109,14 @@ def load(
             if connection is not None:
                 comments.refresh(connection)
             return reports
+
+
+def _resolved(vendor: Vendor) -> Any:
+    """The vendor's settings, or the SettingsError that they are."""
+    try:
+        return settings.resolve(vendor.settings, vendor.name)
+    except SettingsError as error:
+        return error
 
 
 def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:
@@ -147,6 +159,9 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
 def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
     report = SourceReport(pipeline.dataset_name)
     started = time.monotonic()
+    if isinstance(chosen, SettingsError):
+        report.error = chosen
+        return report
     try:
         with understood():
             state = restored(pipeline, vendor.name)

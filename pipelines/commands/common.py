@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,19 +52,25 @@ Wait = Annotated[
 ]
 
 
-def begin(project: str | None, debug: bool) -> None:
-    """What every command does first: finds the settings, and settles dlt before it is imported."""
+def begin(project: str | None, debug: bool) -> Sequence[str]:
+    """What every command does first: settles dlt, and reads the settings; SettingsError where they cannot be meant.
+
+    Out come the names that merely begin like settings of ours: they are not read.
+    """
     if project:
         os.environ["DLT_PROJECT_DIR"] = project
-    from pipelines import settings
     from pipelines.warehouse import settle_dlt
 
     settle_dlt("INFO" if debug else "CRITICAL")
     if debug:
         logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
         logging.getLogger("conversync").setLevel(logging.DEBUG)
+    from pipelines import provided, settings
+
+    foreign = provided.settle().foreign
     if warning := settings.open_secrets():
         typer.echo(f"conversync: {warning}", err=True)
+    return foreign
 
 
 def choose(names: list[str]) -> list[vendors.Vendor]:
@@ -81,8 +88,8 @@ def choose(names: list[str]) -> list[vendors.Vendor]:
     ]
     if not chosen:
         raise SettingsError(
-            "No source has its settings. For Besitos, "
-            f"{settings.where('besitos_token')}; .dlt/example.secrets.toml has them all."
+            "No source has its settings. conversync init asks for them and writes the files; for Besitos alone, "
+            f"{settings.where('besitos_token')}."
         )
     return chosen
 

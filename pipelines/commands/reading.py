@@ -89,14 +89,17 @@ def check(source: Source = None, project: Project = None, debug: Debug = False) 
 
     Example: `conversync check besitos`
     """
-    begin(project, debug)
+    foreign = begin(project, debug)
     from pipelines import check as look
-    from pipelines import report, settings
+    from pipelines import report
     from pipelines.load import GRAVITY
 
     chosen = choose(source or [])
     for vendor in chosen:
-        report.show_settings(vendor.name, look.origins(settings.resolve(vendor.settings, vendor.name)))
+        if found := list(look.origins(vendor)):
+            report.show_settings(vendor.name, found)
+    if foreign:
+        typer.echo(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]
     for dataset, finding, code in look.check(chosen):
         typer.echo(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
