@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, NoReturn
 
 import typer
 
 from pipelines import process
 from pipelines.commands import health, nightly, reading, sending, showing, warehousing
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, SettingsError
 
 COMMANDS = (
     nightly.init,
@@ -57,6 +58,11 @@ for command in COMMANDS:
 def main() -> NoReturn:
     """Runs the command and ends with its exit code: a sentence for every known cause, never a traceback."""
     process.guard_streams()
+    try:
+        from pipelines import warehouse  # noqa: F401 - says whether this system has what a run needs
+    except SettingsError as error:
+        _say(f"conversync: {error}")
+        sys.exit(error.exit_code)
     signals = process.Signals()
     code = 1
     try:

@@ -80,11 +80,15 @@ def _text(raw: bytes, path: Path) -> str:
 
 
 def _dlt_reads_the_same() -> None:
-    """For the providers that dlt makes from now on."""
+    """For the providers that dlt makes from now on. Nor does it write to a home directory any more.
+
+    (Where it may tell its makers nothing, it composes what it would tell, and would keep a name for this user there.)
+    """
     from dlt.common.configuration.providers.toml import SettingsTomlProvider
-    from dlt.common.runtime import run_context
+    from dlt.common.runtime import anon_tracker, run_context
 
     vars(run_context)["global_dir"] = lambda: str(project_dir() / ".dlt")
+    vars(anon_tracker)["get_anonymous_id"] = lambda: "nobody"
     SettingsTomlProvider._read_toml_file = lambda _self, path: document_of(Path(path))  # type: ignore[method-assign,assignment] # noqa: SLF001
 
 

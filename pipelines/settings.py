@@ -74,7 +74,7 @@ def is_configured(settings: type[Any], vendor: str) -> bool:
 def warehouse_path(given: str | None) -> Path:
     """The warehouse file: `--warehouse`, CONVERSYNC_WAREHOUSE, `warehouse` in config.toml, or the default."""
     if given or (given := os.environ.get("CONVERSYNC_WAREHOUSE")):
-        return Path(given).expanduser().absolute()
+        return _at_home(given).absolute()
     return in_project(preference("warehouse") or DEFAULT_WAREHOUSE)
 
 
@@ -89,7 +89,19 @@ def preference(name: str, variable: str | None = None) -> str | None:
 
 def in_project(path: str) -> Path:
     """A path from config.toml: from the project's folder, unless it is absolute."""
-    return (project_dir() / Path(path).expanduser()).absolute()
+    return (project_dir() / _at_home(path)).absolute()
+
+
+def _at_home(path: str) -> Path:
+    """The path with its `~` replaced; SettingsError where nobody knows a home, or the path cannot be one."""
+    if "\0" in path:
+        raise SettingsError("A path holds a null character: write it anew.")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{path} begins with a home directory that is not known: write it in full."
+        ) from None
 
 
 def duration(text: str, option: str) -> int:

@@ -59,7 +59,7 @@ def begin(project: str | None, debug: bool) -> Sequence[str]:
     """
     if project:
         os.environ["DLT_PROJECT_DIR"] = project
-    from pipelines.warehouse import settle_dlt
+    from pipelines.warehouse import settle_dlt, settle_temporary_files
 
     settle_dlt("INFO" if debug else "CRITICAL")
     if debug:
@@ -70,6 +70,7 @@ def begin(project: str | None, debug: bool) -> Sequence[str]:
     foreign = provided.settle().foreign
     if warning := settings.open_secrets():
         typer.echo(f"conversync: {warning}", err=True)
+    settle_temporary_files(settings.warehouse_path(None).parent)
     return foreign
 
 
@@ -99,4 +100,6 @@ def at(path: str | None, destination: str) -> warehouse.Warehouse:
     from pipelines import settings
     from pipelines.warehouse import Warehouse
 
-    return Warehouse(settings.warehouse_path(path), destination)
+    place = Warehouse(settings.warehouse_path(path), destination)
+    place.check_destination()
+    return place
