@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import comments, foreign, intact, settings, views
+from pipelines import account, comments, foreign, intact, settings, views
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
@@ -126,6 +126,8 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) ->
     if warehouse.exists():
         pipeline = pipeline_for(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
         state = restored(pipeline, vendor.name)
+        if not asked.same_account:
+            account.check(vendor, chosen, state)
     return list(vendor.steps(state, chosen, asked))
 
 
@@ -165,7 +167,10 @@ def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Pr
     try:
         with understood():
             state = restored(pipeline, vendor.name)
+            if not asked.same_account:
+                account.check(vendor, chosen, state)
             intact.check(pipeline, vendor.name, vendor.views(chosen))
+            account.note(pipeline, vendor, chosen)
             for step in vendor.steps(state, chosen, asked):
                 progress.step(report.dataset, step.label)
                 before = _rows(pipeline, vendor)

@@ -41,6 +41,13 @@ def load(
         bool,
         typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
     ] = False,
+    same_account: Annotated[
+        bool,
+        typer.Option(
+            "--same-account",
+            help="Believe that an address, or an account's name, that changed is the same account's.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
     ] = False,
@@ -64,7 +71,7 @@ def load(
     from pipelines.publish import published_after, published_path
     from pipelines.vendors import Asked
 
-    asked = Asked(start, end, settings.days(window, "--window"), accept_empty)
+    asked = Asked(start, end, settings.days(window, "--window"), accept_empty, same_account)
     seconds = settings.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)
     if dry_run:

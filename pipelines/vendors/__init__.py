@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,13 +22,15 @@ OnPage = Callable[[int, int], None]
 class Asked:
     """What a person asked of a run: days (ISO text, in the vendor's zone) or what is due, and the size of windows.
 
-    `accept_empty`: a list that is empty where there were rows before is believed.
+    `accept_empty`: a list that is empty where there were rows before is believed. `same_account`: so is an address, or
+    an account's name, that is another than at the last load.
     """
 
     start: str | None = None
     end: str | None = None
     window_days: int = 31
     accept_empty: bool = False
+    same_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Vendor:
     the next is read. `check` looks at the vendor and loads nothing. `views` maps a view's name to its SQL (DuckDB's
     dialect, tables unqualified). `statements` names the scd2 tables, each with the SQL condition that tells a
     reversal (None: it has none). `days` names the column that dates a row, for the tables that are read by day.
+    `account` names the settings that tell one account at the vendor from another, besides `<vendor>_url`; no secrets.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Vendor:
     views: Callable[[Any], Mapping[str, str]]
     statements: Mapping[str, str | None]
     days: Mapping[str, str]
+    account: Sequence[str] = ()
 
 
 def vendors() -> dict[str, Vendor]:

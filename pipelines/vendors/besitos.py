@@ -40,4 +40,5 @@ VENDOR = Vendor(
     views=views,
     statements={"conversion_events": "is_reversal"},
     days={"conversion_events": "occurred_on"},
+    account=("besitos_partner_id",),
 )
