@@ -52,10 +52,11 @@ Wait = Annotated[
 ]
 
 
-def begin(project: str | None, debug: bool) -> Sequence[str]:
+def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> Sequence[str]:
     """What every command does first: settles dlt, and reads the settings; SettingsError where they cannot be meant.
 
-    Out come the names that merely begin like settings of ours: they are not read.
+    Out come the names that merely begin like settings of ours: they are not read. `files_are_read`: not by a command
+    that is about to write them.
     """
     if project:
         os.environ["DLT_PROJECT_DIR"] = project
@@ -67,6 +68,9 @@ def begin(project: str | None, debug: bool) -> Sequence[str]:
         logging.getLogger("conversync").setLevel(logging.DEBUG)
     from pipelines import provided, settings
 
+    if not files_are_read:
+        provided.take_files(os.environ)
+        return ()
     foreign = provided.settle().foreign
     if warning := settings.open_secrets():
         typer.echo(f"conversync: {warning}", err=True)
