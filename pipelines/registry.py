@@ -22,6 +22,7 @@ PROJECT: dict[str, type] = {
     "alert_stale_hours": float,
     "alert_drop_pct": float,
     "alert_webhook": str,
+    "proxy": str,
 }
 # Of every send: in [send], [send.<vendor>], [send.<vendor>.<what>], or at the top.
 SEND: dict[str, type] = {
@@ -32,6 +33,9 @@ SEND: dict[str, type] = {
     "send_concurrency": int,
     "send_player_ids": str,
     "send_conversion_id": str,
+    "send_since": str,
+    "send_missing": str,
+    "send_cleared_amounts": str,
     "http_budget": float,
 }
 # Of one target alone: in [send.<vendor>.<what>].
@@ -39,7 +43,7 @@ SEND_OWN: dict[str, type] = {"query": str, "from": str}
 # Only in the environment.
 VARIABLES = ("CONVERSYNC_BUILD_MEMORY",)
 # What other programs' sections hold under the same name (a destination's credentials know a warehouse, too).
-COMMON = frozenset({"warehouse", "published", *SEND_OWN})
+COMMON = frozenset({"warehouse", "published", "proxy", *SEND_OWN})
 FILE = "_FILE"
 # From so much alike on (difflib's ratio), a name is taken for another one with a typing error in it.
 NEAR = 0.76

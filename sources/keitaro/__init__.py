@@ -28,6 +28,7 @@ from sources.evidence import Routed, rejected_rows, routed, windows, workplace
 from sources.keitaro import log, report
 from sources.keitaro.lists import lists
 from sources.keitaro.tracker import Tracker
+from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.reading import Reading, evidence, read, statement_hints, statements
 from sources.spool import Spools
 from sources.windows import Window, day, first_day, move, planned
@@ -43,10 +44,10 @@ STREAMS = (CONVERSIONS, REPORT)
 
 # Between these a setting can be meant.
 LIMITS = {
-    "keitaro_lookback_days": (1, 3_650),
+    "keitaro_lookback_days": DAYS,
     "keitaro_page_size": (1, 100_000),
     "keitaro_concurrency": (1, 64),
-    "http_budget": (0, 86_400),
+    "http_budget": BUDGET,
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 OnPage = Callable[[int, int], None]
@@ -70,11 +71,7 @@ class KeitaroSettings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
-        for name, (least, most) in LIMITS.items():
-            if not least <= self[name] <= most:
-                raise SettingsError(
-                    f"{name} is {self[name]}, but must be at least {least} and at most {most}."
-                )
+        check_ranges(self, LIMITS)
         check_secret("keitaro_api_key", str(self.keitaro_api_key))
         self.tracker().close()  # refuses an address or a key that no request can carry
         zone(self.keitaro_zone, "keitaro_zone")
@@ -82,7 +79,7 @@ class KeitaroSettings(BaseConfiguration):
             day(self.keitaro_start_date, "keitaro_start_date")
         for name in ("keitaro_report_grouping", "keitaro_report_metrics"):
             for column in self[name]:
-                if not _NAME.fullmatch(column) or column in report.RESERVED:
+                if not isinstance(column, str) or not _NAME.fullmatch(column) or column in report.RESERVED:
                     raise SettingsError(f'{name} holds "{column}", which cannot be a column of report_daily.')
 
     def today(self, stream: str) -> date:

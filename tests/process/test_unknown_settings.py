@@ -162,7 +162,7 @@ def test_k20_what_the_code_reads_by_name_is_registered() -> None:
     assert asked - registry.known().names.keys() == set()
 
 
-READERS = {"preference", "setting", "_number", "_own", "_first", "_share"}
+READERS = {"preference", "setting", "_number", "_own", "_first", "_choice", "_day"}
 
 
 def half(place: Place) -> None:
