@@ -72,9 +72,14 @@ def main() -> NoReturn:
         code = error.exit_code
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except Exception:
+    except Exception as error:
         if signals.received is None:
-            raise
+            from pipelines.sentences import sentence
+
+            if (known := sentence(error)) is None:
+                raise
+            _say(f"conversync: {known}")
+            code = known.exit_code
     if signals.received is not None:
         name = signals.received.name
         _say(f"conversync: stopped by {name}; what was committed is safe, and the next run goes on there.")

@@ -89,10 +89,7 @@ def load(
     SettingsError, before any request, if every source lacks a setting, or has one that cannot be meant; where only
     some do, that is their failure.
     """
-    resolved = {vendor.name: _resolved(vendor) for vendor in chosen}
-    wrong = [one for one in resolved.values() if isinstance(one, SettingsError)]
-    if len(wrong) == len(resolved):
-        raise SettingsError(" ".join(str(one) for one in wrong))
+    resolved = settings.resolve_each(chosen)
     with understood(), warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
         with warehouse.held(wait, folder) as connection:
@@ -109,14 +106,6 @@ def load(
             if connection is not None:
                 comments.refresh(connection)
             return reports
-
-
-def _resolved(vendor: Vendor) -> Any:
-    """The vendor's settings, or the SettingsError that they are."""
-    try:
-        return settings.resolve(vendor.settings, vendor.name)
-    except SettingsError as error:
-        return error
 
 
 def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,6 +46,23 @@ def resolve(settings: type[T], vendor: str) -> T:
         raise SettingsError(
             f"The settings of {vendor} cannot be read: {str(other).splitlines()[0]}"
         ) from None
+
+
+def resolve_each(vendors: Iterable[Any]) -> dict[str, Any]:
+    """By vendor, its settings, or the SettingsError that they are: it stops no other vendor.
+
+    SettingsError, with every sentence, where no vendor has any that can be used.
+    """
+    found: dict[str, Any] = {}
+    for vendor in vendors:
+        try:
+            found[vendor.name] = resolve(vendor.settings, vendor.name)
+        except SettingsError as error:
+            found[vendor.name] = error
+    wrong = [one for one in found.values() if isinstance(one, SettingsError)]
+    if wrong and len(wrong) == len(found):
+        raise SettingsError(" ".join(str(one) for one in wrong))
+    return found
 
 
 def where(name: str) -> str:

@@ -207,6 +207,16 @@ def test_k21_check_looks_at_the_others(place: Place) -> None:
     assert place.sandbox.requests != []
 
 
+def test_k21_verify_compares_the_others(place: Place) -> None:
+    """Besitos is compared, and equal; Infobip is told by what it lacks; exit 2."""
+    world = place.sandbox.world
+    place.loaded()
+    half(place)
+    done = place.run("verify", "--from", str(world.day(2).date()), "--to", str(world.day(5).date()))
+    done.refused(2, "infobip_password is not set", "besitos")
+    assert "NOT EQUAL" not in done.told
+
+
 def written(place: Place, name: str, text: str) -> Path:
     """A settings file of the place's project."""
     path = place.folder / ".dlt" / name
