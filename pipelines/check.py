@@ -8,14 +8,21 @@ from typing import Any
 from pipelines import settings
 from pipelines.vendors import Vendor
 from sources.findings import Finding
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, SettingsError
 
 
-def origins(chosen: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, value and origin of every setting; a secret's value is never shown."""
+def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
+    """Name, value and origin of every setting; a secret's value is never shown.
+
+    Nothing where they cannot be resolved: what is wrong with them is what `check` finds.
+    """
     from dlt.common.configuration.specs.base_configuration import is_secret_hint
     from dlt.common.configuration.utils import get_resolved_traces
 
+    try:
+        chosen: Any = settings.resolve(vendor.settings, vendor.name)
+    except SettingsError:
+        return
     found = {trace.key: trace.provider_name for trace in get_resolved_traces().resolved_traces}
     for name, hint in chosen.get_resolvable_fields().items():
         value = "****" if is_secret_hint(hint) else str(chosen[name])

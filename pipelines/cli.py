@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, NoReturn
 
 import typer
 
 from pipelines import process
 from pipelines.commands import health, nightly, reading, sending, showing, warehousing
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, SettingsError
 from wire.redact import redact
 
 COMMANDS = (
@@ -58,6 +59,11 @@ for command in COMMANDS:
 def main() -> NoReturn:
     """Runs the command and ends with its exit code: a sentence for every known cause, never a traceback."""
     process.guard_streams()
+    try:
+        from pipelines import warehouse  # noqa: F401 - says whether this system has what a run needs
+    except SettingsError as error:
+        _say(f"conversync: {error}")
+        sys.exit(error.exit_code)
     signals = process.Signals()
     code = 1
     try:
@@ -67,9 +73,14 @@ def main() -> NoReturn:
         code = error.exit_code
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except Exception:
+    except Exception as error:
         if signals.received is None:
-            raise
+            from pipelines.sentences import sentence
+
+            if (known := sentence(error)) is None:
+                raise
+            _say(f"conversync: {known}")
+            code = known.exit_code
     if signals.received is not None:
         _say(process.end_line(signals.received.name))
     process.leave(signals.exit_code or code)

@@ -7,18 +7,18 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pipelines.merging import PLACEHOLDER, held, ignored, merged
+from pipelines.questions import Questions, known_source
 from pipelines.toml import toml
-from pipelines.vendors import NAMES, Vendor, vendors
+from pipelines.vendors import Vendor, vendors
 from wire.errors import ConversyncError, SettingsError
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-# What a secrets file holds in the place of a secret; `check` and `load` say that it is none yet.
-PLACEHOLDER = "<to be filled in>"
 WAREHOUSE = "warehouse.duckdb"
 
 
@@ -35,11 +35,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written; one that only its owner may read, if it is `private`."""
+    """A file to be written; `private`: only its owner may read it; `is_merged`: it holds what is there already."""
 
     path: Path
     text: str
     private: bool = False
+    is_merged: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,38 +50,6 @@ class Plan:
     files: tuple[File, ...]
     force: bool
     says: tuple[str, ...]
-
-
-class Questions:
-    """Asks on the terminal; secrets are not shown while they are typed."""
-
-    def sources(self) -> list[str]:
-        """Which sources, of those there are."""
-        import typer
-
-        text = typer.prompt(f"Which sources ({', '.join(NAMES)})", default=NAMES[0])
-        return [name for name in re.split(r"[\s,]+", text) if name]
-
-    def value(self, name: str, *, secret: bool) -> str:
-        """One setting as text; empty to fill it in later."""
-        import typer
-
-        hint = " (hidden; empty to fill it in later)" if secret else " (empty to fill it in later)"
-        return str(typer.prompt(f"{name}{hint}", default="", show_default=False, hide_input=secret)).strip()
-
-    def pairs(self) -> list[dict[str, str]]:
-        """Infobip's pairs of tags, one after the other."""
-        import typer
-
-        found: list[dict[str, str]] = []
-        while process := self.value("infobip process_key", secret=False):
-            tags = {
-                name: typer.prompt(name, default="", show_default=False) for name in ("start_tag", "end_tag")
-            }
-            found.append({"process_key": process, **{name: tag for name, tag in tags.items() if tag}})
-            if not typer.confirm("Another pair?", default=False):
-                break
-        return found
 
 
 @dataclass
@@ -103,37 +72,69 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
     known = vendors()
     names = list(sources) or (questions.sources() if questions else _set_up(known))
     for name in names:
-        if name not in known:
-            raise SettingsError(f'There is no source "{name}"; the sources are {", ".join(known)}.')
+        known_source(name)
     if not names:
         raise SettingsError(
             "No source is named, and none has its settings in the environment: name one, such as --source besitos."
         )
-    found = {name: _settings(known[name], questions) for name in dict.fromkeys(names)}
+    places = [wanted.folder / ".dlt" / name for name in ("secrets.toml", "config.toml")]
+    found = {
+        name: _settings(known[name], questions, _held(wanted, places, name)) for name in dict.fromkeys(names)
+    }
     files = [
-        File(wanted.folder / ".dlt" / "secrets.toml", _secrets(found), private=True),
-        File(wanted.folder / ".dlt" / "config.toml", _config(found)),
+        _settings_file(
+            wanted, places[0], {name: one.secrets for name, one in found.items()}, _secrets(found)
+        ),
+        _settings_file(wanted, places[1], {name: one.plain for name, one in found.items()}, _config(found)),
     ]
     if wanted.systemd:
         files += [File(wanted.folder / "systemd" / name, text) for name, text in _units(wanted).items()]
     if wanted.dbt:
         files.append(File(wanted.folder / "profiles.yml", _profile(wanted.folder)))
+    if (text := ignored(wanted.folder)) is not None:
+        files.append(File(wanted.folder / ".gitignore", text, is_merged=True))
     return Plan(tuple(files), wanted.force, tuple(_says(wanted, found)))
 
 
+def _held(wanted: Wanted, places: Sequence[Path], source: str) -> dict[str, Any]:
+    """What the files that are there say of a source, and are to keep."""
+    return {} if wanted.force else {k: v for path in places for k, v in held(path, source).items()}
+
+
+def _settings_file(wanted: Wanted, path: Path, values: Mapping[str, Mapping[str, Any]], fresh: str) -> File:
+    """A file of its own; or where there is one, that with what is new in it."""
+    private = path.name == "secrets.toml"
+    if wanted.force or not path.exists() or path.is_symlink():
+        return File(path, fresh, private)
+    return File(path, merged(path, values), private, is_merged=True)
+
+
 def write(made: Plan) -> Iterator[str]:
-    """Writes all files, or none if one of them is there; yields what was done and what comes next."""
-    there = [str(file.path) for file in made.files if file.path.exists() or file.path.is_symlink()]
+    """Writes all files, or none if one is there that takes nothing in; yields what was done, and what comes next."""
+    there = [
+        str(file.path)
+        for file in made.files
+        if not file.is_merged and (file.path.exists() or file.path.is_symlink())
+    ]
     if there and not made.force:
         raise SettingsError(
             f"{', '.join(there)} is there already: nothing was written. --force overwrites it."
         )
     for file in made.files:
+        was_there = file.path.exists()
+        if (
+            file.is_merged
+            and was_there
+            and file.path.read_bytes() == file.text.encode(errors="surrogateescape")
+        ):
+            yield f"{file.path} has all of it already"
+            continue
         try:
             _put(file)
         except OSError as error:
             raise ConversyncError(f"{file.path} cannot be written ({error.strerror}).") from None
-        yield f"Wrote {file.path}" + (" (only you can read it)" if file.private else "")
+        done = "Added what is new to" if file.is_merged and was_there else "Wrote"
+        yield f"{done} {file.path}" + (" (only you can read it)" if file.private else "")
     yield from made.says
 
 
@@ -143,7 +144,7 @@ def _put(file: File) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{file.path.name}.", dir=file.path.parent)
     new = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             stream.write(file.text)
         if not file.private:
             mask = os.umask(0)
@@ -171,17 +172,18 @@ def _required(spec: type[Any]) -> list[str]:
     return [name for name in empty if not is_optional_type(hints[name])]
 
 
-def _settings(vendor: Vendor, questions: Questions | None) -> _Settings:
-    """What the environment holds; on a terminal, the rest of what is required is asked for."""
+def _settings(vendor: Vendor, questions: Questions | None, kept: Mapping[str, Any]) -> _Settings:
+    """What the environment holds and the files do not; on a terminal, the rest of what is required is asked for."""
     from dlt.common.configuration.specs.base_configuration import is_secret_hint
 
     found, required = _Settings(), _required(vendor.settings)
     for name, hint in vendor.settings.get_resolvable_fields().items():
+        if name in kept:
+            continue
         secret = is_secret_hint(hint)
         value: Any = _typed(name, os.environ.get(name.upper()), hint)
-        if value is None and name in required and questions is not None:
-            asked = questions.pairs() if name == "infobip_pairs" else questions.value(name, secret=secret)
-            value = asked or None
+        if value is None and questions is not None:
+            value = _asked(questions, vendor, name, secret=secret, required=name in required)
         if value is not None:
             (found.secrets if secret else found.plain)[name] = value
         elif name in required:
@@ -189,6 +191,15 @@ def _settings(vendor: Vendor, questions: Questions | None) -> _Settings:
             if secret:
                 found.secrets[name] = PLACEHOLDER
     return found
+
+
+def _asked(questions: Questions, vendor: Vendor, name: str, *, secret: bool, required: bool) -> Any:
+    """The answer of a person, for what only a person knows."""
+    if name == f"{vendor.name}_zone":
+        return questions.zone(name, getattr(vendor.settings, name))
+    if not required:
+        return None
+    return (questions.pairs() if name == "infobip_pairs" else questions.value(name, secret=secret)) or None
 
 
 def _typed(name: str, text: str | None, hint: Any) -> Any:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import comments, foreign, intact, settings, views
+from pipelines import account, comments, foreign, intact, settings, views
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, SettingsError
 
 # The gravest of several outcomes is what the command ends with.
 GRAVITY = (0, 3, 1, 6, 4, 2, 5)
@@ -91,9 +91,10 @@ def load(
     """Loads each source after the other; one source's failure does not stop the others.
 
     Raises LockedError if another run or a reader holds the warehouse for longer than `wait` seconds, and
-    SettingsError, before any request, if a source lacks a setting.
+    SettingsError, before any request, if every source lacks a setting, or has one that cannot be meant; where only
+    some do, that is their failure.
     """
-    resolved = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in chosen}
+    resolved = settings.resolve_each(chosen)
     with understood(), warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
         with warehouse.held(wait, folder) as connection:
@@ -119,6 +120,8 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) ->
     if warehouse.exists():
         pipeline = pipeline_for(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
         state = restored(pipeline, vendor.name)
+        if not asked.same_account:
+            account.check(vendor, chosen, state)
     return list(vendor.steps(state, chosen, asked))
 
 
@@ -152,11 +155,17 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
 def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
     report = SourceReport(pipeline.dataset_name)
     started = time.monotonic()
+    if isinstance(chosen, SettingsError):
+        report.error = chosen
+        return report
     try:
         with understood():
             state = restored(pipeline, vendor.name)
+            if not asked.same_account:
+                account.check(vendor, chosen, state)
             intact.check(pipeline, vendor.name, vendor.views(chosen))
             _upgrade(pipeline, vendor)
+            account.note(pipeline, vendor, chosen)
             for step in vendor.steps(state, chosen, asked):
                 progress.step(report.dataset, step.label)
                 before = _rows(pipeline, vendor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,23 @@ def resolve(settings: type[T], vendor: str) -> T:
         ) from None
 
 
+def resolve_each(vendors: Iterable[Any]) -> dict[str, Any]:
+    """By vendor, its settings, or the SettingsError that they are: it stops no other vendor.
+
+    SettingsError, with every sentence, where no vendor has any that can be used.
+    """
+    found: dict[str, Any] = {}
+    for vendor in vendors:
+        try:
+            found[vendor.name] = resolve(vendor.settings, vendor.name)
+        except SettingsError as error:
+            found[vendor.name] = error
+    wrong = [one for one in found.values() if isinstance(one, SettingsError)]
+    if wrong and len(wrong) == len(found):
+        raise SettingsError(" ".join(str(one) for one in wrong))
+    return found
+
+
 def where(name: str) -> str:
     """The two places where a setting can stand, as the second half of a sentence."""
     return f"write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment"
@@ -74,7 +92,7 @@ def is_configured(settings: type[Any], vendor: str) -> bool:
 def warehouse_path(given: str | None) -> Path:
     """The warehouse file: `--warehouse`, CONVERSYNC_WAREHOUSE, `warehouse` in config.toml, or the default."""
     if given or (given := os.environ.get("CONVERSYNC_WAREHOUSE")):
-        return Path(given).expanduser().absolute()
+        return _at_home(given).absolute()
     return in_project(preference("warehouse") or DEFAULT_WAREHOUSE)
 
 
@@ -89,7 +107,19 @@ def preference(name: str, variable: str | None = None) -> str | None:
 
 def in_project(path: str) -> Path:
     """A path from config.toml: from the project's folder, unless it is absolute."""
-    return (project_dir() / Path(path).expanduser()).absolute()
+    return (project_dir() / _at_home(path)).absolute()
+
+
+def _at_home(path: str) -> Path:
+    """The path with its `~` replaced; SettingsError where nobody knows a home, or the path cannot be one."""
+    if "\0" in path:
+        raise SettingsError("A path holds a null character: write it anew.")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{path} begins with a home directory that is not known: write it in full."
+        ) from None
 
 
 def duration(text: str, option: str) -> int:

@@ -156,13 +156,15 @@ def verify(
 ) -> list[Verified]:
     """Compares each source; one that cannot be read does not stop the others.
 
-    SettingsError, before any request, where a setting or the warehouse is missing; LockedError where a run holds it
-    and there is no copy.
+    SettingsError, before any request, where the warehouse is missing, or every source lacks a setting; LockedError
+    where a run holds it and there is no copy.
     """
-    for vendor in vendors:
-        settings.resolve(vendor.settings, vendor.name)
+    resolved = settings.resolve_each(vendors)
     with _scratch() as folder:
-        return [_verify(warehouse, vendor, start, end, progress, folder) for vendor in vendors]
+        return [
+            _verify(warehouse, vendor, resolved[vendor.name], start, end, progress, folder)
+            for vendor in vendors
+        ]
 
 
 @contextmanager
@@ -178,10 +180,18 @@ def _scratch() -> Iterator[Path]:
 
 
 def _verify(
-    warehouse: Warehouse, vendor: Vendor, start: date, end: date, progress: Progress, folder: Path
+    warehouse: Warehouse,
+    vendor: Vendor,
+    chosen: Any,
+    start: date,
+    end: date,
+    progress: Progress,
+    folder: Path,
 ) -> Verified:
     found = Verified(vendor.name, start, end)
-    chosen = settings.resolve(vendor.settings, vendor.name)
+    if isinstance(chosen, SettingsError):
+        found.error = chosen
+        return found
     with understood(), opened(warehouse) as (readable, note):
         found.note = note
         here = _tables(readable, vendor, start, end, folder / "here")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pipelines.registry import nearest
 from wire.errors import ConversyncError, LockedError, SettingsError
+
+try:
+    import fcntl
+except ImportError:
+    raise SettingsError(
+        "Conversync needs a system with POSIX file locks, such as Linux or macOS; on Windows, run it in WSL."
+    ) from None
 
 log = logging.getLogger("conversync")
 
@@ -30,6 +38,11 @@ DLT_SETTINGS = {
     "RUNTIME__SENTRY_DSN": "",
     "RUNTIME__SLACK_INCOMING_HOOK": "",
 }
+# Destinations of dlt's that keep nothing by themselves.
+NO_PLACES = frozenset({"destination", "dummy"})
+# What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
+# globs with ?, and reads = as a partition; dbt cuts an address at # and ?.
+_UNFIT = re.compile(r"[%'?#=\x00-\x1f\x7f]")
 # How often a lock is tried again while a run waits for it, in seconds.
 POLL = 0.2
 # What the system says, and DuckDB quotes, where nothing more can be written; and what we say then.
@@ -62,7 +75,8 @@ class Waiting:
 def acquire(handle: IO[str], wait: float, held: str) -> None:
     """The kernel's lock on an open file, which ends with the process, however that ends.
 
-    LockedError, with the words of `held`, where somebody else has it for longer than `wait` seconds.
+    LockedError, with the words of `held`, where somebody else has it for longer than `wait` seconds; SettingsError
+    where the file system knows no locks, as some network mounts do.
     """
     waiting = Waiting(wait, held)
     while True:
@@ -70,6 +84,11 @@ def acquire(handle: IO[str], wait: float, held: str) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
+        except OSError as error:
+            raise SettingsError(
+                f"The file system of {handle.name} gives no lock ({error.strerror}), and without one two runs could "
+                "write at once: put the warehouse on a local disk, or mount that one with locks."
+            ) from None
         else:
             return
 
@@ -86,10 +105,34 @@ class Warehouse:
             raise SettingsError(
                 f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb."
             )
-        if self.destination == "duckdb" and "%" in str(self.path):
-            raise SettingsError(
-                f"The path of the warehouse ({self.path}) may hold no %, which dlt would replace: name another place."
+        if self.destination == "duckdb" and (signs := _UNFIT.findall(str(self.path))):
+            held = " or ".join(
+                dict.fromkeys(sign if sign.isprintable() else "control character" for sign in signs)
             )
+            raise SettingsError(
+                f"The path of the warehouse ({str(self.path)!r}) may hold no {held}, which dlt, DuckDB or dbt would "
+                "take for something else: name another place."
+            )
+
+    def check_destination(self) -> None:
+        """SettingsError, with the nearest name, for a destination that is neither dlt's nor set up by that name."""
+        if self.destination == "duckdb":
+            return
+        import dlt.destinations  # noqa: F401 - makes them known
+        from dlt.common.destination import Destination
+        from dlt.common.destination.exceptions import UnknownDestinationModule
+        from dlt.common.destination.reference import DestinationReference
+
+        try:
+            Destination.from_reference(self.destination)
+        except UnknownDestinationModule:
+            known = sorted({ref.rpartition(".")[2] for ref in DestinationReference.DESTINATIONS} - NO_PLACES)
+            near = nearest(self.destination, known)
+            meant = f"did you mean {near}?" if near else f"dlt knows {', '.join(known)}."
+            raise SettingsError(
+                f'There is no destination "{self.destination}": {meant} A name of your own needs a destination_type in '
+                f"[destination.{self.destination}]."
+            ) from None
 
     def __str__(self) -> str:
         return str(self.path) if self.destination == "duckdb" else self.destination
@@ -242,3 +285,18 @@ def settle_dlt(log_level: str) -> None:
     """Gives dlt the settings that tables and safety depend on, before it is first used."""
     os.environ.update(DLT_SETTINGS)
     os.environ.setdefault("RUNTIME__LOG_LEVEL", log_level)
+
+
+def settle_temporary_files(folder: Path) -> None:
+    """Has temporary files go to `folder` where the system has no place for them; SettingsError if that is none, too."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise SettingsError(
+                f"There is no place for temporary files: neither /tmp nor {folder} can be written ({error.strerror}). "
+                "Set TMPDIR to a folder that can."
+            ) from None
+        tempfile.tempdir = str(folder)

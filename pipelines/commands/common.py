@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,18 +52,29 @@ Wait = Annotated[
 ]
 
 
-def begin(project: str | None, debug: bool) -> None:
-    """What every command does first: finds the settings, and settles dlt before it is imported."""
+def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> Sequence[str]:
+    """What every command does first: settles dlt, and reads the settings; SettingsError where they cannot be meant.
+
+    Out come the names that merely begin like settings of ours: they are not read. `files_are_read`: not by a command
+    that is about to write them.
+    """
     if project:
         os.environ["DLT_PROJECT_DIR"] = project
-    from pipelines import proxies, settings
-    from pipelines.warehouse import settle_dlt
+    from pipelines.warehouse import settle_dlt, settle_temporary_files
 
     settle_dlt("INFO" if debug else "CRITICAL")
     logs.begin(debug=debug)
+    from pipelines import provided, proxies, settings
+
+    if not files_are_read:
+        provided.take_files(os.environ)
+        return ()
+    foreign = provided.settle().foreign
     proxies.settle()
     if warning := settings.open_secrets():
         typer.echo(f"conversync: {warning}", err=True)
+    settle_temporary_files(settings.warehouse_path(None).parent)
+    return foreign
 
 
 def choose(names: list[str]) -> list[vendors.Vendor]:
@@ -80,8 +92,8 @@ def choose(names: list[str]) -> list[vendors.Vendor]:
     ]
     if not chosen:
         raise SettingsError(
-            "No source has its settings. For Besitos, "
-            f"{settings.where('besitos_token')}; .dlt/example.secrets.toml has them all."
+            "No source has its settings. conversync init asks for them and writes the files; for Besitos alone, "
+            f"{settings.where('besitos_token')}."
         )
     return chosen
 
@@ -91,4 +103,6 @@ def at(path: str | None, destination: str) -> warehouse.Warehouse:
     from pipelines import settings
     from pipelines.warehouse import Warehouse
 
-    return Warehouse(settings.warehouse_path(path), destination)
+    place = Warehouse(settings.warehouse_path(path), destination)
+    place.check_destination()
+    return place

@@ -83,21 +83,23 @@ def init(
     """Write a project: .dlt/secrets.toml, which only you can read, .dlt/config.toml, and a line for cron.
 
     On a terminal it asks for what a source needs, secrets hidden. With `--yes`, or without a terminal, it takes what
-    the environment holds (BESITOS_TOKEN=... and so on) and leaves places for the rest. It never overwrites a file
-    without `--force`. A secret is never an argument, and never printed.
+    the environment holds (BESITOS_TOKEN=... and so on) and leaves places for the rest. Where settings files are there
+    already, it adds what is new to them, and changes nothing else; no other file is overwritten without `--force`. A
+    secret is never an argument, and never printed; git is told to ignore the file.
 
     Exit codes: 0 done · 1 a file cannot be written · 2 a file is there already, or no such source.
 
     Examples: `conversync init` · `BESITOS_TOKEN=... conversync init --folder night --source besitos --yes --systemd`
     """
-    begin(folder, debug=False)
+    begin(folder, debug=False, files_are_read=False)
     import sys
     from pathlib import Path
 
     from pipelines import init as making
+    from pipelines.questions import Questions
 
     wanted = making.Wanted(Path(folder).absolute(), at_time, systemd, dbt, force)
     interactive = not yes and sys.stdin.isatty()
-    plan = making.plan(wanted, source or [], making.Questions() if interactive else None)
+    plan = making.plan(wanted, source or [], Questions() if interactive else None)
     for line in making.write(plan):
         typer.echo(line)

@@ -41,6 +41,13 @@ def load(
         bool,
         typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
     ] = False,
+    same_account: Annotated[
+        bool,
+        typer.Option(
+            "--same-account",
+            help="Believe that an address, or an account's name, that changed is the same account's.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
     ] = False,
@@ -64,7 +71,7 @@ def load(
     from pipelines.publish import published_after, published_path
     from pipelines.vendors import Asked
 
-    asked = Asked(start, end, settings.days(window, "--window"), accept_empty)
+    asked = Asked(start, end, settings.days(window, "--window"), accept_empty, same_account)
     seconds = settings.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)
     if dry_run:
@@ -89,14 +96,17 @@ def check(source: Source = None, project: Project = None, debug: Debug = False) 
 
     Example: `conversync check besitos`
     """
-    begin(project, debug)
+    foreign = begin(project, debug)
     from pipelines import check as look
-    from pipelines import report, settings
+    from pipelines import report
     from pipelines.load import GRAVITY
 
     chosen = choose(source or [])
     for vendor in chosen:
-        report.show_settings(vendor.name, look.origins(settings.resolve(vendor.settings, vendor.name)))
+        if found := list(look.origins(vendor)):
+            report.show_settings(vendor.name, found)
+    if foreign:
+        typer.echo(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]
     for dataset, finding, code in look.check(chosen):
         typer.echo(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -24,13 +24,15 @@ OnPage = Callable[[int, int], None]
 class Asked:
     """What a person asked of a run: days (ISO text, in the vendor's zone) or what is due, and the size of windows.
 
-    `accept_empty`: a list that is empty where there were rows before is believed.
+    `accept_empty`: a list that is empty where there were rows before is believed. `same_account`: so is an address, or
+    an account's name, that is another than at the last load.
     """
 
     start: str | None = None
     end: str | None = None
     window_days: int = 31
     accept_empty: bool = False
+    same_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Vendor:
     dialect, tables unqualified). `statements` names the scd2 tables, each with the SQL condition that tells a
     reversal (None: it has none). `days` names the column that dates a row, for the tables that are read by day.
     `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where the tables are there.
+    `account` names the settings that tell one account at the vendor from another, besides `<vendor>_url`; no secrets.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Vendor:
     views: Callable[[Any], Mapping[str, str]]
     statements: Mapping[str, str | None]
     days: Mapping[str, str]
+    account: Sequence[str] = ()
     upgrade: Callable[[Any, str], None] | None = None
 
 

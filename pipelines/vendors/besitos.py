@@ -49,4 +49,5 @@ VENDOR = Vendor(
     statements={"conversion_events": "is_reversal"},
     days={"conversion_events": "occurred_on"},
     upgrade=name_reversals,
+    account=("besitos_partner_id",),
 )

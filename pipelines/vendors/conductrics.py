@@ -27,4 +27,5 @@ VENDOR = Vendor(
     views=lambda _settings: {},
     statements={"goal_history": None},
     days={},
+    account=("conductrics_account",),
 )

@@ -38,4 +38,5 @@ VENDOR = Vendor(
     views=lambda _settings: {},
     statements={},
     days={"conversion_rates": "day"},
+    account=("infobip_username",),
 )

@@ -27,20 +27,20 @@ from sources.besitos.reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
 from sources.besitos.withdrawn import WITHDRAWN_HINTS
 from sources.columns import now, zone
 from sources.evidence import Routed, rejected_rows, routed, windows
+from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.reading import OnRest, statement_hints
 from sources.windows import Window, cut, day, first_day, planned
 from wire.client import Client, Limits
-from wire.errors import SettingsError
 from wire.secret import check_secret
 
 # Between these a setting can be meant.
 LIMITS = {
-    "besitos_lookback_days": (1, 3_650),
-    "besitos_reversal_lookback_days": (1, 3_650),
+    "besitos_lookback_days": DAYS,
+    "besitos_reversal_lookback_days": DAYS,
     "besitos_page_size": (1, 100_000),
-    "besitos_range_days": (1, 3_650),
+    "besitos_range_days": DAYS,
     "besitos_concurrency": (1, 64),
-    "http_budget": (0, 86_400),
+    "http_budget": BUDGET,
 }
 
 
@@ -64,11 +64,7 @@ class BesitosSettings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
-        for name, (least, most) in LIMITS.items():
-            if not least <= self[name] <= most:
-                raise SettingsError(
-                    f"{name} is {self[name]}, but must be at least {least} and at most {most}."
-                )
+        check_ranges(self, LIMITS)
         check_secret("besitos_token", self.besitos_token)
         self.client().close()  # refuses an address or a token that no request can carry
         zone(self.besitos_zone, "besitos_zone")

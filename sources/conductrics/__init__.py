@@ -26,6 +26,7 @@ from sources.columns import now
 from sources.conductrics.asking import Access, Listed
 from sources.conductrics.goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
 from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
+from sources.ranges import BUDGET, check_ranges
 from sources.windows import Window
 from wire.errors import SettingsError, UntrustedAnswerError
 from wire.secret import check_secret
@@ -45,8 +46,7 @@ class ConductricsSettings(BaseConfiguration):
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
         check_secret("conductrics_api_key", str(self.conductrics_api_key))
-        if self.http_budget < 0:
-            raise SettingsError(f"http_budget is {self.http_budget}, but must be at least 0.")
+        check_ranges(self, {"http_budget": BUDGET})
         if self.conductrics_account.strip() in ("", ".", ".."):
             raise SettingsError("conductrics_account is empty: it stands under Developers > API Info & Keys.")
 

@@ -28,6 +28,7 @@ from sources.infobip import pairs as named
 from sources.infobip.asking import Access, questions
 from sources.infobip.pairs import Pair
 from sources.infobip.statistics import RATES, TIMES, Frame, Rows
+from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.side_by_side import side_by_side
 from sources.windows import Window, day, first_day, move, planned
 from wire.errors import SettingsError
@@ -52,9 +53,7 @@ class InfobipSettings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
-        for name, least in {"infobip_lookback_days": 1, "http_budget": 0}.items():
-            if self[name] < least:
-                raise SettingsError(f"{name} is {self[name]}, but must be at least {least}.")
+        check_ranges(self, {"infobip_lookback_days": DAYS, "http_budget": BUDGET})
         check_secret("infobip_username", self.infobip_username)
         check_secret("infobip_password", str(self.infobip_password))
         if ":" in self.infobip_username:

@@ -29,6 +29,7 @@ from sources.keitaro import report
 from sources.keitaro.lists import OnSkip, lists, warn
 from sources.keitaro.reading import CONVERSIONS, READERS, STREAMS, Asking, OnPage
 from sources.keitaro.tracker import Tracker
+from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.reading import OnRest, Read, move_cursor, statement_hints
 from sources.windows import Window, day, first_day, planned
 from wire.client import Client, Limits
@@ -37,11 +38,11 @@ from wire.secret import check_secret
 
 # Between these a setting can be meant.
 LIMITS = {
-    "keitaro_lookback_days": (1, 3_650),
+    "keitaro_lookback_days": DAYS,
     "keitaro_page_size": (1, 100_000),
-    "keitaro_range_days": (1, 3_650),
+    "keitaro_range_days": DAYS,
     "keitaro_concurrency": (1, 64),
-    "http_budget": (0, 86_400),
+    "http_budget": BUDGET,
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -65,11 +66,7 @@ class KeitaroSettings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
-        for name, (least, most) in LIMITS.items():
-            if not least <= self[name] <= most:
-                raise SettingsError(
-                    f"{name} is {self[name]}, but must be at least {least} and at most {most}."
-                )
+        check_ranges(self, LIMITS)
         check_secret("keitaro_api_key", str(self.keitaro_api_key))
         self.tracker().close()  # refuses an address or a key that no request can carry
         zone(self.keitaro_zone, "keitaro_zone")
@@ -77,7 +74,7 @@ class KeitaroSettings(BaseConfiguration):
             day(self.keitaro_start_date, "keitaro_start_date")
         for name in ("keitaro_report_grouping", "keitaro_report_metrics"):
             for column in self[name]:
-                if not _NAME.fullmatch(column) or column in report.RESERVED:
+                if not isinstance(column, str) or not _NAME.fullmatch(column) or column in report.RESERVED:
                     raise SettingsError(f'{name} holds "{column}", which cannot be a column of report_daily.')
 
     def today(self, stream: str) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -46,6 +47,22 @@ def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> No
         order by 1""",
     )
     assert types == [("average_seconds", "DOUBLE"), ("day", "DATE"), ("start_count", "BIGINT")]
+
+
+def test_k27_every_view_works_under_any_name(offerwall: Path, tmp_path: Path) -> None:
+    """A copy of another name, opened or attached as another database: the same rows, for no view names the catalog."""
+    copy = tmp_path / "for_readers.duckdb"
+    shutil.copy(offerwall, copy)
+    views = ask(offerwall, "select schema_name || '.' || view_name from duckdb_views() where not internal")
+    assert {"besitos.conversions", "staging.stg_besitos__conversions"} <= {name for [name] in views}
+    attached = [f"attach '{copy}' as elsewhere (read_only)"]
+    for path, prepared, catalog in ((copy, [], ""), (":memory:", attached, "elsewhere.")):
+        with duckdb.connect(str(path)) as connection:
+            for statement in prepared:
+                connection.execute(statement)
+            for [name] in views:
+                found = connection.execute(f"select count(*) from {catalog}{name}").fetchall()
+                assert found == ask(offerwall, f"select count(*) from {name}"), name
 
 
 def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path) -> None:

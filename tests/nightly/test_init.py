@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import stat
 import subprocess
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.health.support import forked
 from tests.nightly.support import Project
-from tests.process.support import Nursery
+from tests.process.support import ROOT, Nursery
 from tests.support import CONVERSYNC
 
 
@@ -100,26 +102,138 @@ def test_what_is_missing_has_its_place_and_is_said(tmp_path: Path, nursery: Nurs
     ended = forked(nursery, tmp_path, {}, "init", "--source", "besitos")
     assert ended.code == 0
     assert "besitos still lacks besitos_token" in ended.out
-    assert "besitos_token still holds a placeholder" in forked(nursery, tmp_path, {}, "check").err
+    assert "besitos_token still holds a placeholder" in forked(nursery, tmp_path, {}, "check").out
 
 
 def test_a_terminal_is_asked_and_shows_no_secret(tmp_path: Path) -> None:
-    """The token is typed unseen, and is in the file, exactly, whatever signs it has."""
+    """The token is typed unseen, and is in the file, exactly, whatever signs it has; the zone of the days is asked."""
     token = 'a"b\\c #d'
+    code, shown = asked(
+        tmp_path, ("Which sources", "besitos"), ("besitos_token", token), ("besitos_zone", "")
+    )
+    assert code == 0, shown
+    assert token not in shown
+    assert "decides the day on which money counts [EST]" in " ".join(shown.split())
+    assert sections(tmp_path, "secrets") == {"besitos": {"besitos_token": token}}
+    assert sections(tmp_path, "config") == {"besitos": {"besitos_zone": "EST"}}
+
+
+def test_a06_what_cannot_be_meant_is_asked_again(tmp_path: Path) -> None:
+    """A source, a secret, a zone, an address with a typing error in it: said, and asked again; nothing ends."""
+    code, shown = asked(
+        tmp_path,
+        *(("Which sources", "bestios"), ("Which sources", "besitos keitaro")),
+        *(("besitos_token", "<your token>"), ("besitos_token", "abc-123")),
+        *(("besitos_zone", "Mars/Olympus"), ("besitos_zone", "America/New_York")),
+        *(("keitaro_api_key", "def-456"), ("keitaro_url", "tracker.example.com")),
+        *(("keitaro_url", "https://tracker.example.com"), ("keitaro_zone", "Europe/Berlin")),
+    )
+    assert code == 0, shown
+    words = " ".join(shown.split())
+    for said in (
+        "Did you mean besitos?",
+        "placeholder",
+        "besitos_zone is",
+        "keitaro_url is no https address",
+    ):
+        assert said in words
+    assert sections(tmp_path, "secrets") == {
+        "besitos": {"besitos_token": "abc-123"},
+        "keitaro": {"keitaro_api_key": "def-456"},
+    }
+    assert sections(tmp_path, "config") == {
+        "besitos": {"besitos_zone": "America/New_York"},
+        "keitaro": {"keitaro_url": "https://tracker.example.com", "keitaro_zone": "Europe/Berlin"},
+    }
+
+
+def test_a06_in_a_clone_what_is_new_goes_into_what_is_there(tmp_path: Path) -> None:
+    """Our own config.toml keeps every line and comment; what it says already is not asked; the secrets are added."""
+    folder = tmp_path / ".dlt"
+    folder.mkdir()
+    shutil.copy(ROOT / ".dlt" / "config.toml", folder)
+    shutil.copy(ROOT / ".dlt" / "example.secrets.toml", folder / "secrets.toml")
+    before = (folder / "config.toml").read_text().splitlines()
+    code, shown = asked(
+        tmp_path,
+        *(
+            ("Which sources", "besitos, keitaro"),
+            ("besitos_token", "abc-123"),
+            ("keitaro_api_key", "def-456"),
+        ),
+        ("keitaro_url", "https://tracker.example.com"),
+    )
+    assert code == 0, shown
+    after = (folder / "config.toml").read_text().splitlines()
+    [new] = [line for line in after if line not in before]
+    assert new == 'keitaro_url = "https://tracker.example.com"'
+    assert [line for line in after if line != new] == before
+    assert sections(tmp_path, "config")["keitaro"]["keitaro_url"] == "https://tracker.example.com"
+    secrets = sections(tmp_path, "secrets")
+    assert secrets["besitos"] == {"besitos_token": "abc-123"}
+    assert secrets["keitaro"]["keitaro_api_key"] == "def-456"
+    assert "# Where `conversync nightly`" in (folder / "secrets.toml").read_text()
+    assert mode(folder / "secrets.toml") == 0o600
+    code, shown = asked(tmp_path, ("Which sources", "besitos"))
+    assert (code, shown.count("has all of it already")) == (0, 2), shown
+
+
+def test_a06_git_is_told_to_ignore_the_secrets(tmp_path: Path, nursery: Nursery) -> None:
+    """In a git tree that does not know it yet, once; outside of one, and where it is known, nothing is written."""
+    environment = {"BESITOS_TOKEN": "abc-123", "PATH": os.environ["PATH"]}
+    asked_for = ("init", "--yes", "--source", "besitos", "--folder", "night")
+    assert forked(nursery, tmp_path, environment, *asked_for).code == 0
+    assert not (tmp_path / "night" / ".gitignore").exists()
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "night" / ".gitignore").write_text("mine")
+    for _ in range(2):
+        assert forked(nursery, tmp_path, environment, *asked_for).code == 0
+        assert (tmp_path / "night" / ".gitignore").read_text() == "mine\n.dlt/secrets.toml\n"
+    (tmp_path / "night" / ".gitignore").unlink()
+    assert forked(nursery, tmp_path, environment, *asked_for).code == 0
+    known = ["night/.dlt/secrets.toml", "night/warehouse.duckdb", "night/warehouse.duckdb.lock"]
+    ignored = subprocess.run(
+        ["git", "check-ignore", *known], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ignored.stdout.split() == known
+
+
+def test_a06_a_settings_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, nursery: Nursery) -> None:
+    """Exit 2 with its line, and nothing is written beside it."""
+    config = tmp_path / ".dlt" / "config.toml"
+    config.parent.mkdir()
+    config.write_text("warehouse = \n")
+    ended = forked(nursery, tmp_path, {"BESITOS_TOKEN": "abc-123"}, "init", "--yes", "--source", "besitos")
+    assert (ended.code, "config.toml is not TOML: look at line 1" in ended.err) == (2, True)
+    assert [path.name for path in config.parent.iterdir()] == ["config.toml"]
+    assert config.read_text() == "warehouse = \n"
+
+
+def test_a07_an_empty_folder_is_told_of_init(tmp_path: Path, nursery: Nursery) -> None:
+    """Where nothing is set: exit 2, the command that asks for it, and no file that is not there."""
+    ended = forked(nursery, tmp_path, {}, "load")
+    assert (ended.code, "conversync init" in ended.err, "example" in ended.err) == (2, True, False)
+
+
+def asked(folder: Path, *dialogue: tuple[str, str]) -> tuple[int, str]:
+    """`conversync init` on a terminal: each question with what is typed; its exit code, and all that was shown."""
     parent, child = pty.openpty()
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb"}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb", "COLUMNS": "200"}
     with subprocess.Popen(
-        [CONVERSYNC, "init"], cwd=tmp_path, env=environment, stdin=child, stdout=child, stderr=child,
+        [CONVERSYNC, "init"], cwd=folder, env=environment, stdin=child, stdout=child, stderr=child,
         start_new_session=True,
     ) as process:  # fmt: skip
         os.close(child)
-        shown = answer(parent, "Which sources", "besitos") + answer(parent, "besitos_token", token)
+        shown = "".join([answer(parent, prompt, text) for prompt, text in dialogue])
         shown += rest(parent)
     os.close(parent)
-    assert process.returncode == 0, shown
-    assert token not in shown
-    told = tomllib.loads((tmp_path / ".dlt" / "secrets.toml").read_text())
-    assert told["sources"]["besitos"] == {"besitos_token": token}
+    return process.returncode, shown
+
+
+def sections(folder: Path, name: str) -> dict[str, Any]:
+    """What a settings file says of the sources."""
+    sources: dict[str, Any] = tomllib.loads((folder / ".dlt" / f"{name}.toml").read_text())["sources"]
+    return sources
 
 
 def answer(terminal: int, prompt: str, text: str) -> str:

@@ -37,6 +37,8 @@ def run(wish: dict[str, Any]) -> NoReturn:
     os.chdir(wish["cwd"])
     os.umask(wish["umask"])
     time.tzset()
+    if wish["ordinary"]:
+        be_ordinary()
     if not wish["privileged"]:
         obey_permissions()
     for kind, limit in wish["limits"].items():
@@ -75,6 +77,13 @@ def obey_permissions() -> None:
     if libc.capget(header, sets) == 0:
         sets[0] &= ~0b110  # effective, without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
         libc.capset(header, sets)
+
+
+def be_ordinary() -> None:
+    """For root: a user like others, who keeps root's rights to files (see capabilities(7), SECBIT_NO_SETUID_FIXUP)."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(28, 4)
+        os.seteuid(65534)
 
 
 def stream(number: int, path: str) -> None:

@@ -63,6 +63,7 @@ class Wish:
     stderr: str = ""
     umask: int = 0o022
     privileged: bool = True
+    ordinary: bool = False
     limits: dict[str, int] = field(default_factory=dict)
     at: int = 0
     number: int = signal.SIGKILL

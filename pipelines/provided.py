@@ -1,0 +1,120 @@
+"""What people provide settings in: the two files of `.dlt/`, and variables that name a file (`BESITOS_TOKEN_FILE`).
+
+dlt reads the files itself; here they are read first, so that one that cannot be read is a sentence, and so that dlt
+reads what we read: the project's own two files, with or without a byte order mark, and nothing of a home directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+from pipelines import registry
+from pipelines.registry import FILE, Strangers
+from pipelines.settings import project_dir
+from wire.errors import SettingsError
+
+FILES = ("secrets.toml", "config.toml")
+_AT = re.compile(r"line (\d+)")
+
+
+def settle() -> Strangers:
+    """Reads all that is provided, and makes dlt read the same; what is no setting of ours, and belongs to others.
+
+    SettingsError for a file that cannot be read, and for names that are nearly ours: before any request.
+    """
+    _dlt_reads_the_same()
+    strangers = Strangers()
+    for name in FILES:
+        path = project_dir() / ".dlt" / name
+        if (document := document_of(path)) is not None:
+            registry.in_file(document.unwrap(), str(path), strangers)
+    registry.in_environment(os.environ, strangers)
+    if strangers.wrong:
+        raise SettingsError(" ".join(strangers.wrong))
+    take_files(os.environ)
+    return strangers
+
+
+def document_of(path: Path) -> Any:
+    """A TOML file with its comments (a tomlkit document); None where there is none.
+
+    SettingsError, with file and line, for one that cannot be read; it quotes nothing of it, for it may hold secrets.
+    """
+    import tomllib
+
+    import tomlkit
+
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}): give this user the right to."
+        ) from None
+    text = _text(raw, path)
+    try:
+        tomllib.loads(text)  # names the line of every mistake
+        return tomlkit.parse(text)
+    except (ValueError, RecursionError) as error:
+        line = _AT.search(str(error))
+        place = f"line {line[1]}" if line else "its end"
+        raise SettingsError(
+            f'{path} is not TOML: look at {place}. A setting is a line such as besitos_zone = "EST".'
+        ) from None
+
+
+def _text(raw: bytes, path: Path) -> str:
+    """The text of a file in UTF-8; a byte order mark at its beginning is no part of it."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw:
+        raise SettingsError(f"{path} is not UTF-8 but UTF-16, or no text: save it as UTF-8.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path} is not UTF-8 (line {line}): save it as UTF-8.") from None
+
+
+def _dlt_reads_the_same() -> None:
+    """For the providers that dlt makes from now on. Nor does it write to a home directory any more.
+
+    (Where it may tell its makers nothing, it composes what it would tell, and would keep a name for this user there.)
+    """
+    from dlt.common.configuration.providers.toml import SettingsTomlProvider
+    from dlt.common.runtime import anon_tracker, run_context
+
+    vars(run_context)["global_dir"] = lambda: str(project_dir() / ".dlt")
+    vars(anon_tracker)["get_anonymous_id"] = lambda: "nobody"
+    SettingsTomlProvider._read_toml_file = lambda _self, path: document_of(Path(path))  # type: ignore[method-assign,assignment] # noqa: SLF001
+
+
+def take_files(environment: MutableMapping[str, str]) -> None:
+    """Puts the content of the file that `<NAME>_FILE` names into the place of NAME, for every setting of ours.
+
+    One line break at its end is left out. SettingsError where both are set, or the file cannot be read.
+    """
+    known = registry.known().variables
+    for variable in [name for name in environment if name.upper().endswith(FILE)]:
+        name = variable[: -len(FILE)]
+        if name.upper() not in known or not (place := environment[variable]):
+            continue
+        if environment.get(name):
+            raise SettingsError(f"{name} and {variable} are both set: unset one of them.")
+        environment[name] = _content(variable, Path(place))
+        del environment[variable]
+
+
+def _content(variable: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingsError(f"{variable} names {path}, which cannot be read ({error.strerror}).") from None
+    except ValueError:
+        raise SettingsError(f"{variable} names {path}, which is not text in UTF-8.") from None
+    if "\0" in text:
+        raise SettingsError(f"{variable} names {path}, which is not text in UTF-8.")
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,226 @@
+"""K20, K21: a setting that nobody reads is refused with the name that was meant; half a vendor stops no other."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pipelines import registry
+from tests.process.support import ROOT, Place
+
+IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "a-key-of-send": ("config", "[send]\nsend_enable = false", ("[send] send_enable in", "send_enabled is")),
+    "send-misspelt": ("config", "[sends]\nsend_enabled = false", ("[sends] in", "[send] is")),
+    "sources-misspelt": (
+        "secrets",
+        "[source.besitos]\nbesitos_partner_id = 'p'",
+        ("[source] in", "[sources] is"),
+    ),
+    "a-vendor-misspelt": (
+        "config",
+        "[sources.besitso]\nbesitos_zone = 'UTC'",
+        ("[sources.besitso] in", "[sources.besitos] is"),
+    ),
+    "the-wrong-vendor": (
+        "config",
+        "[sources.keitaro]\nbesitos_zone = 'UTC'",
+        ("[sources.keitaro] besitos_zone in", "it belongs in [sources.besitos]"),
+    ),
+    "without-its-vendor": (
+        "config",
+        "[sources.besitos]\nlookback_days = 3",
+        ("[sources.besitos] lookback_days in", "besitos_lookback_days is"),
+    ),
+    "below-a-section": (
+        "config",
+        "[sources.besitos]\nbesitos_zone = 'EST'\nwarehouse = 'other.duckdb'",
+        ("[sources.besitos] warehouse in", "it belongs at the top of the file"),
+    ),
+    "in-a-section-of-dlts": (
+        "config",
+        "[runtime]\nbesitos_lookback_days = 3",
+        ("[runtime] besitos_lookback_days in", "it belongs in [sources.besitos]"),
+    ),
+    "a-section-of-its-own": (
+        "config",
+        "[besitos]\nbesitos_lookback_days = 3",
+        ("[besitos] besitos_lookback_days in", "it belongs in [sources.besitos]"),
+    ),
+    "of-the-project": ("config", "warehuse = 'other.duckdb'", ("warehuse in", "warehouse is")),
+    "of-one-target": (
+        "config",
+        "[send.keitaro.conversions]\nform = 'besitos'",
+        ("[send.keitaro.conversions] form in", "from is"),
+    ),
+    "for-every-target": (
+        "config",
+        "[send]\nfrom = 'besitos'",
+        ("[send] from in", "it belongs in the section of one target, such as [send."),
+    ),
+    "nothing-like-it": (
+        "config",
+        "[sources.besitos]\nqwertz = 1",
+        ("[sources.besitos] qwertz in", "is not a setting"),
+    ),
+    # K02: what a file says of the wrong kind
+    "K02-yes-for-a-number": (
+        "config",
+        "[sources.besitos]\nbesitos_lookback_days = true",
+        ("[sources.besitos] besitos_lookback_days in", "must be a whole number"),
+    ),
+    "K02-a-list-for-text": ("config", "[sources.besitos]\nbesitos_zone = ['EST']", ("must be text",)),
+}
+
+
+@pytest.mark.parametrize("case", IN_A_FILE)
+def test_k20_a_name_that_nobody_reads_in_a_file(place: Place, case: str) -> None:
+    """Exit 2 before any request: the file, the section and the name, and the one that was meant."""
+    file, text, words = IN_A_FILE[case]
+    path = written(place, f"{file}.toml", text)
+    done = place.load()
+    done.refused(2, *words, str(path.relative_to(place.folder)))
+    assert place.sandbox.requests == []
+    path.unlink()
+    assert place.load("--dry-run").code == 0, "it was this line alone"
+
+
+IN_THE_ENVIRONMENT = {
+    "BESITOS_LOOKBCK_DAYS": "BESITOS_LOOKBACK_DAYS",
+    "BESITOS_LOOKBACK": "BESITOS_LOOKBACK_DAYS",
+    "BESITOS_START": "BESITOS_START_DATE",
+    "BESITSO_ZONE": "BESITOS_ZONE",
+    "besitos_zone": "BESITOS_ZONE",
+    "BESITOS_TOKN_FILE": "BESITOS_TOKEN",
+    "HTTP_BUDGT": "HTTP_BUDGET",
+    "SEND_ENABLE": "SEND_ENABLED",
+    "CONVERSYNC_WAREHOSE": "CONVERSYNC_WAREHOUSE",
+    "SOURCES__BESITOS__BESITOS_LOOKBAK_DAYS": "SOURCES__BESITOS__BESITOS_LOOKBACK_DAYS",
+    "SOURCES__BESITOS__LOOKBACK_DAYS": "SOURCES__BESITOS__BESITOS_LOOKBACK_DAYS",
+    "SOURCE__BESITOS__BESITOS_ZONE": "SOURCES__BESITOS__BESITOS_ZONE",
+    "SEND__KEITARO__CONVERSIONS__FORM": "SEND__KEITARO__CONVERSIONS__FROM",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), IN_THE_ENVIRONMENT.items())
+def test_k20_a_variable_that_is_nearly_one_of_ours(place: Place, name: str, meant: str) -> None:
+    """Exit 2 before any request, with the name that was meant."""
+    place.env[name] = "3"
+    place.load().refused(2, f"{name} in the environment is not a setting: {meant} is")
+    assert place.sandbox.requests == []
+
+
+OTHERS = (
+    *("BESITOS_SOMETHING_ELSE", "KEITARO_HOME", "KEITARO_SERVICE_HOST", "KEITARO_PORT_80_TCP"),
+    *("KEITARO_POSTBACK_URL", "CONVERSYNC_IMAGE"),
+)
+
+
+def test_k20_what_merely_begins_like_ours_is_told_by_check_alone(place: Place) -> None:
+    """Another tool's variables and sections: one line of `check`; a load reads, and says nothing of them."""
+    place.env |= dict.fromkeys(OTHERS, "1") | {"SENDGRID_API_KEY": "1", "PUBLISH": "1", "WAREHOUSE_DIR": "1"}
+    dlts = "[runtime]\nlog_level = 'CRITICAL'\n[destination.snowflake.credentials]\nwarehouse = 'x'\n"
+    written(
+        place, "config.toml", dlts + "[normalize]\nworkers = 1\n[data_writer]\n[sources.github]\ntoken = 1"
+    )
+    place.loaded()
+    checked = place.run("check", "besitos")
+    [line] = [one for one in checked.out.splitlines() if one.startswith("note ")]
+    assert [name for name in OTHERS if f"{name} in the environment" not in line] == []
+    assert "[sources.github] in .dlt/config.toml" in line
+    assert not any(word in line for word in ("SENDGRID", "PUBLISH", "WAREHOUSE_DIR", "runtime", "snowflake"))
+    assert line.endswith("read by nobody here.")
+
+
+def test_k20_every_setting_of_the_example_files_is_known() -> None:
+    """The files that we ship, with every example in them uncommented, hold nothing that is refused."""
+    for name in ("config.toml", "example.secrets.toml"):
+        text = (ROOT / ".dlt" / name).read_text()
+        lines = [line.removeprefix("# ") if is_example(line) else line for line in text.splitlines()]
+        found = registry.Strangers()
+        registry.in_file(tomllib.loads("\n".join(lines)), name, found)
+        assert (found.wrong, found.foreign) == ([], [])
+
+
+def is_example(line: str) -> bool:
+    """A setting, or a section of them, behind a hash."""
+    name = line.removeprefix("# ").partition("=")[0].strip()
+    return line.startswith("# ") and (name.isidentifier() or name.startswith("["))
+
+
+def test_k20_what_the_code_reads_by_name_is_registered() -> None:
+    """Each name that is asked for in so many words stands in the registry: the one list of what may be set."""
+    asked: set[str] = set()
+    for path in Path(ROOT / "pipelines").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in READERS:
+                texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
+                asked |= {text for text in texts[:1] if isinstance(text, str)}
+    assert {"published", "send_rate", "query", "alert_drop_pct"} <= asked
+    assert asked - registry.known().names.keys() == set()
+
+
+READERS = {"preference", "setting", "_number", "_own", "_first", "_choice", "_day"}
+
+
+def half(place: Place) -> None:
+    place.env["INFOBIP_USERNAME"] = "aladdin"
+
+
+def test_k21_half_a_vendor_does_not_stop_the_others(place: Place) -> None:
+    """Besitos loads, exactly; Infobip is told by the setting that it lacks; exit 2."""
+    half(place)
+    world = place.sandbox.world
+    days = ("--from", str(world.day(-1).date()), "--to", str(world.now.date()), "--window", "400d")
+    done = place.run("load", *days)
+    done.refused(2, "infobip: infobip_password is not set", "INFOBIP_PASSWORD")
+    assert place.held() == place.expected() != {}
+    assert {request.path for request in place.sandbox.requests} == {"/data/partner/conversions"}
+
+
+def test_k21_a_night_goes_on_beside_it(place: Place) -> None:
+    """Loaded and published, the lack told as the failure of its own source; exit 2."""
+    half(place)
+    place.env["BESITOS_START_DATE"] = str(place.sandbox.world.day(-1).date())
+    done = place.run("nightly", "--no-build", "--no-report", "--no-alert")
+    done.refused(2, "infobip_password is not set")
+    assert place.query("select count(*) from besitos.conversion_events") != [(0,)]
+    assert (place.folder / "published" / "warehouse.duckdb").exists()
+
+
+def test_k21_all_of_them_half_is_a_sentence_each(place: Place) -> None:
+    """Nothing to load: exit 2, every lack told at once, no request and no warehouse."""
+    half(place)
+    place.env["BESITOS_LOOKBACK_DAYS"] = "0"
+    place.run("load").refused(2, "besitos_lookback_days is 0", "infobip_password is not set")
+    assert place.sandbox.requests == []
+    assert not place.warehouse.exists()
+
+
+def test_k21_check_looks_at_the_others(place: Place) -> None:
+    """What is missing is a finding of its own; the vendor that can be asked is asked."""
+    half(place)
+    done = place.run("check")
+    done.refused(2, "LOOK infobip: infobip_password is not set", "besitos: ")
+    assert place.sandbox.requests != []
+
+
+def test_k21_verify_compares_the_others(place: Place) -> None:
+    """Besitos is compared, and equal; Infobip is told by what it lacks; exit 2."""
+    world = place.sandbox.world
+    place.loaded()
+    half(place)
+    done = place.run("verify", "--from", str(world.day(2).date()), "--to", str(world.day(5).date()))
+    done.refused(2, "infobip_password is not set", "besitos")
+    assert "NOT EQUAL" not in done.told
+
+
+def written(place: Place, name: str, text: str) -> Path:
+    """A settings file of the place's project."""
+    path = place.folder / ".dlt" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
