@@ -175,7 +175,7 @@ def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     _beside(console, "The offerwall: our warehouse beside the sandbox's own books", names, ours, theirs)
     for transaction, amount, days in late:
         console.print(
-            f"  The latest reversal took back ${amount:,.2f} of transaction {transaction}, "
+            f"  The newest reversal took back ${amount:,.2f} of transaction {transaction}, "
             f"known {days} days after it was earned."
         )
     return bool(ours == theirs)

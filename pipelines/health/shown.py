@@ -134,10 +134,9 @@ def _sentences(health: Health) -> Iterator[str]:
         for reason, rows in source.rejects.reasons:
             yield f"{source.source}: {rows:,} set aside: {reason}"
         if source.withdrawn:
-            yield (
-                f"{source.source}: {source.withdrawn:,} conversions that the vendor serves no more "
-                f"(withdrawn_at in {source.source}.conversions)"
-            )
+            count = "1 conversion" if source.withdrawn == 1 else f"{source.withdrawn:,} conversions"
+            place = f"(withdrawn_at in {source.source}.conversions)"
+            yield f"{source.source}: {count} that the vendor serves no more {place}"
         for stream in source.streams:
             if not stream.is_current:
                 yield f"{source.source}: {stream.stream} is no longer in the settings, and no day of it is missed"

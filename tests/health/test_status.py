@@ -139,7 +139,7 @@ def test_m02_what_the_vendor_serves_no_more_is_counted(house: House) -> None:
         case when transaction_id = 2 then now() end as withdrawn_at from besitos.conversion_events""",
     )
     assert source(house).withdrawn == 1
-    assert "1 conversions that the vendor serves no more" in run(house, "status").out
+    assert "besitos: 1 conversion that the vendor serves no more" in run(house, "status").out
 
 
 def test_staleness_goes_by_the_last_load_and_a_quiet_day_is_not_stale(house: House) -> None:

@@ -1,5 +1,5 @@
 -- Net revenue by day, and what is known of the day. The mean is that of the seven days up to it, all of them read whole.
--- What we sent to a tracker ourselves is part of its net revenue, and stands apart beside it.
+-- What we sent to a tracker ourselves is part of its net revenue, but not of the mean, and stands apart beside it.
 with $day_states,
 
 listed as (
@@ -40,7 +40,9 @@ days as (
 
 select
     *,
-    case when count(*) filter (state = 'whole') over week = 7 then round(sum(net_revenue) over week / 7, 2) end
+    case when count(*) filter (state = 'whole') over week = 7 then
+        round(sum(net_revenue - net_revenue_sent_by_us) over week / 7, 2)
+    end
         as mean_of_seven_days
 from days
 where state <> 'outside' or conversions > 0

@@ -50,11 +50,11 @@ def _one(reader: Reader, total: Row) -> Html:
     monthly = reader.ask("revenue_monthly").of(vendor=vendor, currency=currency)
     daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)
     name = vendor_name(vendor)
-    best = max(daily.rows, key=lambda row: (row["net_revenue"], row["occurred_on"]))
+    best = max(daily.rows, key=lambda row: (_own(row), row["occurred_on"]))
     says = (
         f"{name}: {numbers.amount(total['net_revenue'], currency)} net revenue in {numbers.many(total['days'], 'day')} "
         f"with conversions; most on {numbers.day(best['occurred_on'])}, with "
-        f"{numbers.amount(best['net_revenue'], currency)}."
+        f"{numbers.amount(_own(best), currency)}{' that we did not send' if best['sent_by_us'] else ''}."
     )
     columns = (
         Column("month", "Month", numbers.month),
@@ -79,7 +79,14 @@ def _one(reader: Reader, total: Row) -> Html:
         (True, key("gone", "taken back since")),
         (bool(states & {"open", "short"}), key(vendor, "not over, or read short", "hollow")),
         ("never" in states, key("muted", "never read", "hatch")),
-        (True, key("ink", "mean of seven days, all read whole", "stroke")),
+        (
+            True,
+            key(
+                "ink",
+                "mean of seven days, all read whole" + (", without what we sent" if ours else ""),
+                "stroke",
+            ),
+        ),
     )
     keys = [shown for is_wanted, shown in wanted if is_wanted]
     cost = "Rewards to players" if vendor == "besitos" else "The clicks"
@@ -111,6 +118,12 @@ _READ = {
     "never": "never read",
     "outside": "not asked for",
 }
+
+
+def _own(row: Row) -> Decimal:
+    """What is left of a day without what we sent to the tracker ourselves."""
+    own: Decimal = row["net_revenue"] - row["net_revenue_sent_by_us"]
+    return own
 
 
 def _sent(daily: Answer, currency: str) -> str:
