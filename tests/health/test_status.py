@@ -118,6 +118,17 @@ def test_m08_a_stream_that_has_not_come_for_ten_days_owes_its_days(house: House)
     assert told(house).keys() == {"stale", "incomplete"}
 
 
+def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: House) -> None:
+    """A night whose clock was ahead hides no stream that has not come since: how fresh it is, earlier readings tell."""
+    house.load(ago(30), ago(0))
+    house.load(ago(30), ago(0))
+    last = "read_at = (select max(read_at) from besitos.windows where stream = 'conversions')"
+    moved = "update besitos.windows set read_at = read_at {0} interval {1} day, window_end = window_end {0} {1} where"
+    change(house, f"{moved.format('-', 3)} stream = 'conversions' and not {last}")
+    change(house, f"{moved.format('+', 17)} stream = 'conversions' and {last}")
+    assert told(house)["stale"].figures["hours"] == 72.0
+
+
 def test_a_source_without_its_view_of_days_is_told(house: House) -> None:
     """As a version before it left it: nobody says that its days are whole, and the next load makes the view."""
     house.load("2024-12-01", "2024-12-04")

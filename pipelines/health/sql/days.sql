@@ -4,7 +4,8 @@
 -- is not over.
 -- A reading covers its days but the last one, of which nobody knows whether it was over; a day that was not over where
 -- the vendor is tells nothing, nor does a reading that was narrowed by user, offer or type, nor one whose load was not
--- committed. A stream that was ever read up to its present is expected to go on.
+-- committed. The latest reading is that of the latest load, whatever the clocks said. A stream that was ever read up to
+-- its present is expected to go on.
 with digits as (
     select 0 as n union all select 1 union all select 2 union all select 3 union all select 4 union all
     select 5 union all select 6 union all select 7 union all select 8 union all select 9
@@ -50,16 +51,24 @@ streams as (
         bool_and(is_current) as is_current,
         min(window_start) as first_day,
         max(least(window_end, read_on)) - 1 as last_covered,
-        max(case when window_end >= read_on then read_on end) as followed_on,
-        coalesce(max(case when window_end >= read_on then read_at end), max(read_at)) as last_read
+        max(case when window_end >= read_on and read_at <= now() then read_on end) as present_on,
+        max(case when window_end >= read_on and read_at <= now() then read_at end) as present_at,
+        max(read_at) as read_at
     from readings
     group by stream
 ),
 
 spans as (
     select
-        *,
-        case when followed_on is null then last_covered else cast(now() at time zone zone as date) end as last_day
+        stream,
+        is_current,
+        first_day,
+        case when is_current then present_on end as followed_on,
+        case
+            when is_current and present_on is not null then cast(now() at time zone zone as date)
+            else last_covered
+        end as last_day,
+        coalesce(present_at, read_at) as last_read
     from streams
 ),
 
@@ -79,7 +88,7 @@ covered as (
         readings.read_at,
         row_number() over (
             partition by calendar.stream, calendar.day
-            order by readings.read_at desc, readings.load_id desc, readings.window_start desc
+            order by readings.load_id desc, readings.read_at desc, readings.window_start desc
         ) as place
     from calendar
     inner join readings
@@ -87,6 +96,7 @@ covered as (
         and calendar.day >= readings.window_start
         and calendar.day < readings.window_end
         and calendar.day < readings.read_on
+    where calendar.followed_on is null or calendar.day < calendar.last_day
 )
 
 select
