@@ -2,8 +2,8 @@
 
 The document, version 1: `event` ("alert"), `version`, `test`, `at` (UTC), `warehouse`, `exit_code` (of a nightly run,
 else null), `text` (one paragraph, which chat services show as it is) and `problems`: each with `kind` (failure, stale,
-volume_drop, new_fields, rejected, in_doubt), `source`, `text` and the kind's own figures. It holds no secret. What
-cannot be delivered changes nothing but what is said of it.
+incomplete, short, volume_drop, new_fields, rejected, in_doubt), `source`, `text` and the kind's own figures. It holds
+no secret. What cannot be delivered changes nothing but what is said of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from wire.origin import parse_origin
 from wire.secret import check_secret
 from wire.strictjson import dumps
 
-TOLD = frozenset({"failure", "stale", "volume_drop", "new_fields", "rejected", "in_doubt"})
+TOLD = frozenset(
+    {"failure", "stale", "incomplete", "short", "volume_drop", "new_fields", "rejected", "in_doubt"}
+)
 MADE_UP = Problem("failure", "conversync", "conversync: this is a test of the alert; nothing is wrong.")
 NOWHERE = (
     "nobody is told: set alert_command in .dlt/config.toml (CONVERSYNC_ALERT_COMMAND), or alert_webhook in "

@@ -175,8 +175,8 @@ def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     _beside(console, "The offerwall: our warehouse beside the sandbox's own books", names, ours, theirs)
     for transaction, amount, days in late:
         console.print(
-            f"  The latest reversal took back ${amount:,.2f} of transaction {transaction}, "
-            f"earned {days} days before we learned of it."
+            f"  The newest reversal took back ${amount:,.2f} of transaction {transaction}, "
+            f"known {days} days after it was earned."
         )
     return bool(ours == theirs)
 
@@ -276,9 +276,11 @@ _BY_OFFER = """
     from besitos.conversions group by 1 order by 5 desc limit 8
 """
 _LATE = """
-    select transaction_id, reversed_payout, date_diff('day', occurred_on, cast(reversed_at as date))
-    from besitos.conversions where is_reversed and not is_orphan
-    order by reversal_seen_at desc, occurred_on limit 1
+    select transaction_id, reversed_payout, days_until_known
+    from besitos.conversions
+    inner join besitos.reversals on cast(transaction_id as varchar) = conversion_id
+    where days_until_known is not null
+    order by known_on desc, reversals.occurred_on limit 1
 """
 _QUERY = (
     "select occurred_on, sum(payout) as gross, sum(net_payout) as net "

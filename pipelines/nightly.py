@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import alert, report
+from pipelines.health.limits import Limits, limits
 from pipelines.health.look import look
-from pipelines.health.problems import Limits, Problem, limits, problems
+from pipelines.health.problems import Problem, problems
 from pipelines.load import GRAVITY, PARTIAL, Progress, SourceReport, load
 from pipelines.publish import publish, published_path, report_path
 from pipelines.report import explain
@@ -299,7 +300,7 @@ def _alert(
 
 def _health(warehouse: Warehouse, chosen: Sequence[Vendor], bounds: Limits) -> list[Problem]:
     with tempfile.TemporaryDirectory() as folder:
-        health = look(warehouse, chosen, Path(folder))
+        health = look(warehouse, chosen, Path(folder), bounds=bounds)
     return [one for one in problems(health, bounds) if one.kind in alert.TOLD]
 
 

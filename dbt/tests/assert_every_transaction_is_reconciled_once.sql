@@ -8,7 +8,7 @@ with wall as (
 reconciled as (
     select transaction_id, count(*) as times, min(offerwall_gross_revenue) as gross_revenue
     from {{ ref('reconciliation') }}
-    where outcome <> 'missing at offerwall'
+    where outcome not in ('missing at offerwall', 'offerwall not read')
     group by transaction_id
 )
 

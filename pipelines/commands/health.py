@@ -33,7 +33,7 @@ def status(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 3 if something is stale, incomplete or in doubt.")
+        bool, typer.Option("--strict", help="Exit 3 if something is stale, incomplete, short or in doubt.")
     ] = False,
     as_json: AsJson = False,
     destination: Destination = "duckdb",
@@ -57,14 +57,15 @@ def status(
     from pathlib import Path
 
     from pipelines.health import shown
+    from pipelines.health.limits import limits
     from pipelines.health.look import look
-    from pipelines.health.problems import STRICT, limits, problems
+    from pipelines.health.problems import STRICT, problems
     from pipelines.vendors import vendors
 
     chosen, bounds = choose(source) if source else list(vendors().values()), limits()
     first = datetime.now(UTC).date() - timedelta(days=days) if days else None
     with tempfile.TemporaryDirectory() as folder:
-        health = look(at(warehouse, destination), chosen, Path(folder), first)
+        health = look(at(warehouse, destination), chosen, Path(folder), first, bounds)
     if as_json:
         shown.show_json(health, bounds)
     elif log_format is LogFormat.json:
@@ -128,8 +129,9 @@ def alert(
 ) -> None:
     """Tell what is wrong with the warehouse to the program in `alert_command`, or the address in `alert_webhook`.
 
-    A source that is stale, a drop in volume, new fields, rows newly set aside, sends in doubt. Prints the JSON that it
-    sends; with neither setting, it only prints. `conversync nightly` does this by itself, failures included.
+    A source that is stale, days that were never read or came short, a drop in volume, new fields, rows newly set aside,
+    sends in doubt. Prints the JSON that it sends; with neither setting, it only prints. `conversync nightly` does this
+    by itself, failures included.
 
     Exit codes: 0 delivered, or nothing to tell · 1 not delivered · 2 settings · 4 a run holds the warehouse, and there
     is no copy.
@@ -142,8 +144,9 @@ def alert(
     from pathlib import Path
 
     from pipelines import alert as alerting
+    from pipelines.health.limits import limits
     from pipelines.health.look import look
-    from pipelines.health.problems import limits, problems
+    from pipelines.health.problems import problems
     from pipelines.vendors import vendors
 
     channels, place, bounds = alerting.channels(), at(warehouse, destination), limits()
@@ -151,7 +154,7 @@ def alert(
         found = [alerting.MADE_UP]
     else:
         with tempfile.TemporaryDirectory() as folder:
-            health = look(place, list(vendors().values()), Path(folder))
+            health = look(place, list(vendors().values()), Path(folder), bounds=bounds)
         found = [one for one in problems(health, bounds) if one.kind in alerting.TOLD]
     if not found:
         typer.echo("Nothing to tell.")

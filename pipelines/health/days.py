@@ -2,78 +2,58 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
 
 DAY = timedelta(days=1)
-# Questions of Besitos that leave rows out: such a reading proves nothing about a day.
-NARROWING = frozenset({"user_id", "offer_id", "type"})
 # A median of fewer rows than these says nothing: a quiet source is no alarm.
 LEAST_USUAL = 10
 SAME_WEEKDAYS, LEAST_WEEKDAYS, LAST_DAYS = 4, 3, 14
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A row of `windows` whose load `_dlt_loads` holds with status 0; `loaded_at` is when it was committed."""
+class Day:
+    """A row of the view `days`, its state judged (see views.py); its reading lacks `missing` rows."""
 
     stream: str
-    start: date
-    end: date
-    read_at: datetime
-    loaded_at: datetime
-    load: float
-    short: bool = False
-    narrowed: bool = False
-    rejected_new: int = 0
-    unknown: tuple[str, ...] = ()
-
-    def whole_days(self) -> Iterator[date]:
-        """`[start, end)`: whether the last day was over, or covered to its end, is not known (see sources/windows.py).
-
-        A window that reaches into the future covers no day after the one on which it was read.
-        """
-        day = self.start
-        while day < min(self.end, self.read_at.date() + DAY):
-            yield day
-            day += DAY
+    day: date
+    state: str
+    missing: int
+    reading: tuple[date | None, date | None, datetime | None]
+    last_read: datetime
+    is_current: bool
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """The days `[first, last]` of one stream, of which `never` were read by no window, `short` by short ones only."""
+    """The days `[first, last]` of one stream: those `never` read, and those read `short` by `missing` rows."""
 
     first: date | None = None
     last: date | None = None
     never: tuple[date, ...] = ()
     short: tuple[date, ...] = ()
+    missing: int = 0
 
 
-def completeness(
-    readings: Iterable[Reading], start: date | None = None, end: date | None = None
-) -> Completeness:
-    """Of one stream; the days from its first to its last one, or those between `start` and `end`.
+def completeness(days: Sequence[Day], start: date | None = None, end: date | None = None) -> Completeness:
+    """Of one stream; the days up to its last one that is over, or those between `start` and `end`.
 
-    A stream of lists, whose windows are one day each, has no days to be complete about.
+    A day that is asked for and that the view does not know was never read.
     """
-    whole, short = set[date](), set[date]()
-    for reading in readings:
-        if not reading.narrowed:
-            (short if reading.short else whole).update(reading.whole_days())
-    seen = whole | short
-    if not seen:
+    known = {one.day: one for one in days if one.state != "open"}
+    open_days = {one.day for one in days} - known.keys()
+    if not days or not (known or start):
         return Completeness()
-    first, last = start or min(seen), end or max(seen)
+    first, last = start or min(known), end or max(known)
     asked = [first + DAY * number for number in range((last - first).days + 1)]
-    return Completeness(
-        first,
-        last,
-        tuple(day for day in asked if day not in seen),
-        tuple(day for day in asked if day in short - whole),
-    )
+    short = [day for day in asked if day in known and known[day].state == "short"]
+    lacking = {known[day].reading: known[day].missing for day in short}
+    never = [
+        day for day in asked if day not in open_days and (day not in known or known[day].state == "never")
+    ]
+    return Completeness(first, last, tuple(never), tuple(short), sum(lacking.values()))
 
 
 def ranges(days: Sequence[date]) -> list[str]:
@@ -85,17 +65,6 @@ def ranges(days: Sequence[date]) -> list[str]:
         else:
             found.append([day])
     return [str(run[0]) if len(run) == 1 else f"{run[0]} .. {run[-1]}" for run in found]
-
-
-def percentile(counts: Mapping[int, int], share: float) -> int | None:
-    """The least of the values below or at which lies this share of all; None of nothing."""
-    wanted = math.ceil(share * sum(counts.values()))
-    reached = 0
-    for value in sorted(counts):
-        reached += counts[value]
-        if reached >= max(1, wanted):
-            return value
-    return None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import settings
+from pipelines.health.limits import Limits, limits
 from pipelines.health.source import SourceHealth, Tables
 from pipelines.health.source import look as look_at
 from pipelines.load import pipeline_for, restored
@@ -55,18 +56,25 @@ class Health:
     published: Published | None = None
 
 
-def look(warehouse: Warehouse, vendors: Sequence[Vendor], folder: Path, first: date | None = None) -> Health:
+def look(
+    warehouse: Warehouse,
+    vendors: Sequence[Vendor],
+    folder: Path,
+    first: date | None = None,
+    bounds: Limits | None = None,
+) -> Health:
     """Looks at the vendors that were loaded, or have their settings; days from `first` on, if that is given.
 
+    `bounds` tell when a stream is stale, so that the days which it owes are missing; by default as set.
     dlt works in `folder`. SettingsError where there is no warehouse; LockedError where a run holds it, and there is
     no published copy.
     """
-    now = datetime.now(UTC)
+    now, hours = datetime.now(UTC), (bounds or limits()).stale_hours
     with understood(), opened(warehouse) as (readable, note):
         health = Health(str(warehouse), str(readable), now, note)
         configured = {one.name for one in vendors if settings.is_configured(one.settings, one.name)}
         for vendor in vendors:
-            found = _source(readable, vendor, folder, first, now.date())
+            found = _source(readable, vendor, folder, first, now.date(), hours)
             if found is None and vendor.name in configured:
                 found = SourceHealth(vendor.name)
             if found is not None:
@@ -114,14 +122,14 @@ def dataset_of(warehouse: Warehouse, dataset: str, folder: Path) -> tuple[Any, d
 
 
 def _source(
-    warehouse: Warehouse, vendor: Vendor, folder: Path, first: date | None, today: date
+    warehouse: Warehouse, vendor: Vendor, folder: Path, first: date | None, today: date, hours: float
 ) -> SourceHealth | None:
     pipeline, state = dataset_of(warehouse, vendor.name, folder)
     if not pipeline.default_schema_name:
         return None
     names = pipeline.default_schema.data_table_names(seen_data_only=True)
     with pipeline.sql_client() as client:
-        return look_at(Tables(client, names), vendor, state, first, today)
+        return look_at(Tables(client, names), vendor, state, first, today, hours)
 
 
 def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from pipelines import settings
 from pipelines.health.days import DAY, ranges
+from pipelines.health.limits import Limits
 from pipelines.health.look import Health
-from pipelines.health.source import SourceHealth
-from wire.errors import SettingsError
+from pipelines.health.source import SourceHealth, StreamHealth
 
-STALE_HOURS = 26.0
-DROP_PCT = 50.0
 # `status --strict` ends with 3 for these; what an alert is sent for stands in pipelines/alert.py.
-STRICT = frozenset({"stale", "incomplete", "in_doubt"})
+STRICT = frozenset({"stale", "incomplete", "short", "in_doubt"})
 NAMED = 3
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`kind` is one of failure, stale, incomplete, volume_drop, new_fields, rejected, in_doubt."""
+    """`kind` is one of failure, stale, incomplete, short, volume_drop, new_fields, rejected, in_doubt."""
 
     kind: str
     source: str
@@ -32,34 +29,6 @@ class Problem:
     def fields(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {"kind": self.kind, "source": self.source, "text": self.text, **self.figures}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Beyond these a person is told: hours since a load, and the share of conversions that are missing."""
-
-    stale_hours: float = STALE_HOURS
-    drop_pct: float = DROP_PCT
-
-
-def limits() -> Limits:
-    """As set in the environment or config.toml: alert_stale_hours, alert_drop_pct."""
-    return Limits(
-        _number("alert_stale_hours", STALE_HOURS, 24 * 366), _number("alert_drop_pct", DROP_PCT, 100)
-    )
-
-
-def _number(name: str, default: float, most: float) -> float:
-    text = settings.preference(name, f"CONVERSYNC_{name.upper()}")
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number <= most:
-        raise SettingsError(f'{name} is "{text}", but must be a number above 0, at most {most:g}.')
-    return number
 
 
 def problems(health: Health, bounds: Limits) -> list[Problem]:
@@ -86,15 +55,8 @@ def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[
     if stale(source, now, bounds.stale_hours):
         yield _stale(source, now)
     yield from _streams_left_behind(source, now, bounds)
-    for what, words in (("never", "were never read"), ("short", "were only read short")):
-        if days := source.days(what):
-            spans = ranges(days)
-            more = f" and {len(spans) - NAMED} more spans" if len(spans) > NAMED else ""
-            text = (
-                f"{source.source}: {len(days)} days {words} ({', '.join(spans[:NAMED])}{more}): "
-                f"conversync load {source.source} --from {days[0]} --to {days[-1] + DAY}"
-            )
-            yield Problem("incomplete", source.source, text, {"days": [str(day) for day in days]})
+    if source.expected:
+        yield from _incomplete(source)
     if (volume := source.volume) and volume.drop_pct > bounds.drop_pct:
         figures = {"day": str(volume.day), "conversions": volume.conversions, "usual": volume.usual}
         text = (
@@ -112,6 +74,43 @@ def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[
         yield Problem("rejected", source.source, text, {"rows": source.rejects.new})
 
 
+def _incomplete(source: SourceHealth) -> Iterator[Problem]:
+    """Days that no reading covers, and those of which rows are missing: as the view `days` has them."""
+    if not source.are_days_known:
+        text = (
+            f"{source.source}: which days are whole is not known, for the view {source.source}.days is missing: "
+            f"the next conversync load {source.source} makes it."
+        )
+        yield Problem("incomplete", source.source, text, {"days": []})
+    if days := source.days("never"):
+        count = "1 day was" if len(days) == 1 else f"{len(days)} days were"
+        text = f"{source.source}: {count} never read ({_spans(days)}): {_again(source, days)}"
+        yield Problem("incomplete", source.source, text, {"days": [str(day) for day in days]})
+    for stream in source.current():
+        if short := list(stream.days.short):
+            yield _short(source, stream, short)
+
+
+def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Problem:
+    rows = stream.days.missing
+    text = (
+        f"{source.source}: {stream.stream} is short by {_rows(rows)} on {_spans(days)}: the vendor announced more than "
+        f"it served. Every night reads what is due again; by hand: {_again(source, days)}"
+    )
+    figures = {"stream": stream.stream, "rows": rows, "days": [str(day) for day in days]}
+    return Problem("short", source.source, text, figures)
+
+
+def _spans(days: Sequence[date]) -> str:
+    spans = ranges(days)
+    more = f" and {len(spans) - NAMED} more spans" if len(spans) > NAMED else ""
+    return ", ".join(spans[:NAMED]) + more
+
+
+def _again(source: SourceHealth, days: Sequence[date]) -> str:
+    return f"conversync load {source.source} --from {days[0]} --to {days[-1] + DAY}"
+
+
 def _stale(source: SourceHealth, now: datetime) -> Problem:
     if source.last_load is None:
         return Problem("stale", source.source, f"{source.source}: has its settings, and was never loaded.")
@@ -124,7 +123,7 @@ def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) ->
     """A source is loaded, but not all of it: its other streams are fresh, and this one is not."""
     if stale(source, now, bounds.stale_hours) or not source.expected:
         return
-    for stream in source.streams:
+    for stream in source.current():
         hours = (now - stream.last_read).total_seconds() / 3600
         if hours > bounds.stale_hours:
             text = f"{source.source}: {stream.stream} was last read {age(hours)} ago."

@@ -11,8 +11,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines.health.limits import Limits
 from pipelines.health.look import Health
-from pipelines.health.problems import Limits, Problem, age, problems, stale
+from pipelines.health.problems import Problem, age, problems, stale
 from pipelines.health.source import SourceHealth
 
 # How wide lines may be where there is no terminal.
@@ -94,8 +95,9 @@ def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...
         hours = (now - source.last_load).total_seconds() / 3600
         loaded = f"{age(hours)} ago" + (" (!)" if stale(source, now, bounds.stale_hours) else "")
     aside = f"{source.rejects.rows:,}" + (f" ({source.rejects.new:,} new)" if source.rejects.new else "")
-    late = next((one for one in source.lateness if one.what == "reversals"), None)
     never, short = (f"{len(source.days(what))} d" for what in ("never", "short"))
+    if missing := sum(stream.days.missing for stream in source.current()):
+        short += f" by {missing:,}"
     has_days = any(stream.days.first for stream in source.streams)
     return (
         source.source,
@@ -104,8 +106,19 @@ def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...
         never if has_days else "",
         short if has_days else "",
         aside,
-        f"{late.days_p50} d, most {late.days_p99_9} d" if late else "",
+        _late(source),
     )
+
+
+def _late(source: SourceHealth) -> str:
+    """The one measure of lateness, with what it is of: half and 95 % of so many; else the latest that is known."""
+    late = source.lateness
+    if late is None:
+        return ""
+    if late.days_for_half is None:
+        return f"latest {late.latest} d"
+    most = f", 95 % {late.days_for_95_percent}" if late.days_for_95_percent is not None else ""
+    return f"half {late.days_for_half}{most} d of {late.rows:,}"
 
 
 def _tables(health: Health) -> Iterator[tuple[str, ...]]:
@@ -120,6 +133,13 @@ def _sentences(health: Health) -> Iterator[str]:
     for source in health.sources:
         for reason, rows in source.rejects.reasons:
             yield f"{source.source}: {rows:,} set aside: {reason}"
+        if source.withdrawn:
+            count = "1 conversion" if source.withdrawn == 1 else f"{source.withdrawn:,} conversions"
+            place = f"(withdrawn_at in {source.source}.conversions)"
+            yield f"{source.source}: {count} that the vendor serves no more {place}"
+        for stream in source.streams:
+            if not stream.is_current:
+                yield f"{source.source}: {stream.stream} is no longer in the settings, and no day of it is missed"
     if health.published:
         old = age((health.at - health.published.made).total_seconds() / 3600)
         behind = "older than the last load" if health.published.behind else "as new as the warehouse"

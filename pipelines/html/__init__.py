@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
 
+from pipelines.health.limits import limits
 from pipelines.html import numbers
 from pipelines.html.markup import Html, join, tag
 from pipelines.html.parts import vendor_name
@@ -71,14 +72,15 @@ def write_report(
 ) -> ReportSummary:
     """Writes the report on `warehouse` to `output`, whole or not at all; an older one there is replaced.
 
-    `zones` are the vendors' zones of days, as `besitos: EST`; by default the settings'. `now` is when it is made, and
-    the only thing in which two reports on the same warehouse differ. Raises SettingsError without the extra `report`,
+    `zones` are the vendors' zones of days, as `besitos: EST`; by default the settings'. `now` is when it is made: but
+    for it, and for which days are over and which listings are late by the clock, two reports on the same warehouse are
+    equal. Raises SettingsError without the extra `report`,
     without a warehouse, or without marts in it; LockedError while another run writes it; ConversyncError where the page
     cannot be written.
     """
     started = time.monotonic()
     altair()
-    with opened(warehouse, zones if zones is not None else _zones()) as reader:
+    with opened(warehouse, zones if zones is not None else _zones(), limits().stale_hours) as reader:
         page = _page(reader, now or datetime.now(UTC))
         period = reader.period
     _replace(output, page)

@@ -11,6 +11,8 @@ from pipelines.html.picture import Canvas, altair, colour
 from pipelines.html.reading import Row
 
 Drawn = Callable[[Canvas], Any]
+# How much of its colour a part has that is told apart within a column.
+FAINT = 0.45
 
 # The outcomes of the reconciliation, by the colour of each.
 OUTCOMES = {
@@ -19,6 +21,8 @@ OUTCOMES = {
     "amounts apart": "three",
     "reversal apart": "four",
     "currencies differ": "five",
+    "tracker not read": "gone",
+    "offerwall not read": "gone",
 }
 # What is known of a day: how it is drawn (shape, filled, size on a desk, colour), and what it is called.
 STATES = {
@@ -26,7 +30,7 @@ STATES = {
     "open": ("circle", True, 38, "good", "read, not over yet"),
     "short": ("triangle-up", True, 110, "alarm", "read short"),
     "never": ("cross", True, 90, "alarm", "never read"),
-    "before": ("circle", True, 9, "muted", "before the first reading"),
+    "outside": ("circle", True, 9, "muted", "not asked for"),
     "list": ("circle", True, 9, "muted", "no day of its own"),
 }
 
@@ -52,36 +56,58 @@ def _time(field: str, canvas: Canvas, title: str | None = None) -> Any:
 
 
 def daily(rows: Sequence[Row], vendor: str, currency: str) -> Drawn:
-    """Columns by day: what is left in the vendor's colour, what was taken back above it; the week's mean as a line."""
+    """Columns by day: what is left in the vendor's colour, what was taken back above it; the week's mean as a line.
+
+    What we sent ourselves is a fainter part of it. A day that is not over, or was read short, is hollow, one that was
+    never read is hatched, and the line breaks where the mean would be of days that were not read whole.
+    """
     data = [
         {
             "day": _iso(row["occurred_on"]),
             "next": _iso(row["occurred_on"] + timedelta(days=1)),
+            "own": float(row["net_revenue"] - row["net_revenue_sent_by_us"]),
             "net": float(row["net_revenue"]),
             "gross": float(row["gross_revenue"]),
-            "mean": row["mean_of_seven_days"] and float(row["mean_of_seven_days"]),
+            "mean": None if row["mean_of_seven_days"] is None else float(row["mean_of_seven_days"]),
+            "state": row["state"],
         }
         for row in rows
     ]
+    whole = [one for one in data if one["state"] not in ("open", "short", "never")]
+    hollow = [one for one in data if one["state"] in ("open", "short", "never")]
+    unread = [one for one in data if one["state"] == "never"]
 
     def draw(canvas: Canvas) -> Any:
         alt = altair()
-        base = alt.Chart(_values(data))
         bar = {"binSpacing": 0.6 if canvas.is_phone else 1.2}
         x = _time("day", canvas)
-        y = alt.Y(
-            "net:Q",
-            title=None,
-            axis=alt.Axis(tickCount=4, format=",~f", labelExpr=f"datum.label + ' {currency}'"),
-        )
+        axis = alt.Axis(tickCount=4, format=",~f", labelExpr=f"datum.label + ' {currency}'")
+        y = alt.Y("own:Q", title=None, axis=axis)
+        base, partly = alt.Chart(_values(whole)), alt.Chart(_values(hollow))
+        hatch = alt.Chart(_values(unread)).mark_rect(color=colour("hatch")).encode(x=x, x2="next:T")
         left = base.mark_bar(color=colour(vendor), **bar).encode(x=x, x2="next:T", y=y, y2=alt.datum(0))
-        gone = base.mark_bar(color=colour("gone"), **bar).encode(x=x, x2="next:T", y="net:Q", y2="gross:Q")
-        mean = base.transform_filter("datum.mean !== null").mark_line(
-            color=colour("ink"), strokeWidth=1.6, interpolate="monotone"
+        sent = base.mark_bar(color=colour(vendor), fillOpacity=FAINT, **bar).encode(
+            x=x, x2="next:T", y="own:Q", y2="net:Q"
+        )
+        gone = (
+            alt.Chart(_values(data))
+            .mark_bar(color=colour("gone"), **bar)
+            .encode(x=x, x2="next:T", y="net:Q", y2="gross:Q")
+        )
+        shape = {"fill": colour("paper"), "stroke": colour(vendor), "strokeWidth": 1.2, "binSpacing": 1.6}
+        open_ = partly.mark_bar(**shape).encode(x=x, x2="next:T", y="net:Q", y2=alt.datum(0))
+        mean = alt.Chart(_values(data)).mark_line(
+            color=colour("ink"), strokeWidth=1.6, interpolate="monotone", invalid="break-paths-filter-domains"
         )
         mean = mean.encode(x=x, y="mean:Q")
-        halo = mean.mark_line(color=colour("paper"), strokeWidth=4.5, interpolate="monotone")
-        return _sized(left + gone + halo + mean, canvas, 60, 200 if canvas.is_phone else 250)
+        halo = mean.mark_line(
+            color=colour("paper"),
+            strokeWidth=4.5,
+            interpolate="monotone",
+            invalid="break-paths-filter-domains",
+        )
+        layers = (hatch, left, sent, gone, open_, halo, mean)
+        return _sized(alt.layer(*layers), canvas, 60, 200 if canvas.is_phone else 250)
 
     return draw
 
@@ -118,9 +144,7 @@ def lateness(rows: Sequence[Row], marks: Sequence[tuple[int, float, str]], last:
     """Curves: how many of all reversals had come after so many days. `marks` are named points of the first curve."""
     data = [
         {
-            "series": f"{row['vendor']} {row['measure']}",
             "vendor": row["vendor"],
-            "measure": row["measure"],
             "days": row["days"],
             "share": row["share_until_then"],
         }
@@ -143,12 +167,8 @@ def lateness(rows: Sequence[Row], marks: Sequence[tuple[int, float, str]], last:
         lines = lines.encode(
             x=x,
             y=y,
-            detail="series:N",
             color=alt.Color(
                 "vendor:N", legend=None, scale=alt.Scale(domain=vendors, range=[*map(colour, vendors)])
-            ),
-            strokeDash=alt.StrokeDash(
-                "measure:N", legend=None, scale=alt.Scale(domain=["stated", "seen"], range=[[1, 0], [5, 4]])
             ),
         )
         points = alt.Chart(_values(named)).encode(x="days:Q", y="share:Q")

@@ -34,6 +34,7 @@ TOKENS = (
     "three",
     "four",
     "five",
+    "hatch",
 )
 COLOURS = {token: f"#0102{number:02x}" for number, token in enumerate(TOKENS)}
 _TOKEN_OF = {colour: token for token, colour in COLOURS.items()}
@@ -96,9 +97,13 @@ def _svg(chart: Any, says: str, prefix: str, kind: str) -> str:
             if child.get("display") == "none" or child.get("d") == "M0,0h0v0h0Z":
                 parent.remove(child)
     # vl-convert counts its ids over all pictures that this process ever drew.
+    if any(element.get("fill") == COLOURS["hatch"] for element in root.iter()):
+        root.insert(0, _hatch(prefix))
     names = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
     ids = {name: f"{prefix}-{number}" for number, name in enumerate(names)}
     for element in root.iter():
+        if element.get("fill") == COLOURS["hatch"]:
+            element.set("fill", f"url(#{prefix}-hatch)")
         _adopt(element, ids)
     width, height = (float(root.attrib.pop(name)) for name in ("width", "height"))
     root.set("viewBox", f"0 0 {width:g} {height:g}")
@@ -108,6 +113,15 @@ def _svg(chart: Any, says: str, prefix: str, kind: str) -> str:
     root.set("style", f"aspect-ratio:{width:g}/{height:g};max-width:{width * 1.25:g}px")
     ET.register_namespace("", SVG)
     return ET.tostring(root, encoding="unicode")
+
+
+def _hatch(prefix: str) -> ET.Element:
+    """What areas of the colour `hatch` are filled with."""
+    return ET.fromstring(  # noqa: S314 - our own
+        f"<defs xmlns='{SVG}'><pattern id='{prefix}-hatch' width='5' height='5' patternUnits='userSpaceOnUse' "
+        f"patternTransform='rotate(45)'><path d='M0,0v5' stroke='{COLOURS['muted']}' stroke-width='1.2'/></pattern>"
+        "</defs>"
+    )
 
 
 def _cleaned(value: Any) -> Any:

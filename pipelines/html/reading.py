@@ -10,10 +10,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from pipelines.health.views import STALE_HOURS, judged
 from wire.errors import ConversyncError, LockedError, SettingsError
 
 QUERIES = Path(__file__).parent / "queries"
-# What two of them begin with: the state of each day of each stream.
+# What several of them begin with: the state of each day of each stream.
 DAY_STATES = Path(__file__).parent / "day_states.sql"
 # What `conversync build` makes, of which the report reads.
 MARTS = frozenset(
@@ -67,19 +68,17 @@ class Reader:
 
     connection: Any
     zones: Mapping[str, str]
+    stale_hours: float = STALE_HOURS
     _answers: dict[str, Answer] = field(default_factory=dict)
     _places: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._places["rejected_rows"] = self._rejected_rows()
         self._places["ledgers"] = self._ledgers()
-        zones = {
-            vendor: self.zones.get(vendor, "UTC")
-            for vendor in ("besitos", "conductrics", "infobip", "keitaro")
-        }
-        self._places["zones"] = ", ".join(
-            f"({_text(vendor)}, {_text(zone)})" for vendor, zone in zones.items()
-        )
+        self._places["withdrawn"] = self._withdrawn()
+        self._places["days"] = self._days()
+        self._places["judged"] = judged(self.stale_hours)
+        self._places["stale_seconds"] = f"{self.stale_hours * 3600:.0f}"
         [row] = self.ask("period").rows
         self.period = Period(row["first_day"], row["last_day"], row["newest_reading"])
         self._places["first_day"] = f"date '{self.period.first}'"
@@ -105,6 +104,11 @@ class Reader:
         return bool(self._places["rejected_rows"])
 
     @property
+    def has_withdrawn(self) -> bool:
+        """Whether any vendor's view tells which conversions it serves no more."""
+        return bool(self._places["withdrawn"])
+
+    @property
     def has_ledgers(self) -> bool:
         """Whether anything was ever sent."""
         return bool(self._places["ledgers"])
@@ -122,9 +126,37 @@ class Reader:
         return any(one is not None and (known is None or one > known) for one in newest)
 
     def _rejected_rows(self) -> str:
-        return "\n    union all\n".join(
-            f"    select {_text(schema)} as source, * from {_name(schema)}.rejected_rows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
+        resolving = self._datasets("rejected_rows", "resolved_at")
+        columns = {
+            schema: "*" if schema in resolving else "*, cast(null as timestamptz) as resolved_at"
             for schema in self._datasets("rejected_rows", "raw_hash")
+        }
+        return "\n    union all by name\n".join(
+            f"    select {_text(schema)} as source, {own} from {_name(schema)}.rejected_rows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
+            for schema, own in columns.items()
+        )
+
+    def _withdrawn(self) -> str:
+        return "\n    union all\n".join(
+            f"    select {_text(schema)} as source, withdrawn_at from {_name(schema)}.conversions "  # noqa: S608 - as above
+            "where withdrawn_at is not null"
+            for schema in self._datasets("conversions", "withdrawn_at")
+        )
+
+    def _days(self) -> str:
+        """What every vendor's view `days` says (see pipelines/health/views.py)."""
+        known = self._datasets("days", "state")
+        if lacking := [one for one in self._datasets("windows", "read_at") if one not in known]:
+            raise ConversyncError(
+                f"{lacking[0]} has readings, and no view {lacking[0]}.days, which tells which days are whole: "
+                f"the next conversync load {lacking[0]} makes it."
+            )
+        return (
+            "\n    union all\n".join(
+                f"    select {_text(schema)} as vendor, * from {_name(schema)}.days"  # noqa: S608 - as above
+                for schema in known
+            )
+            or "    select vendor, * from marts.days where false"
         )
 
     def _ledgers(self) -> str:
@@ -141,7 +173,7 @@ class Reader:
 
 
 @contextmanager
-def opened(warehouse: Path, zones: Mapping[str, str]) -> Iterator[Reader]:
+def opened(warehouse: Path, zones: Mapping[str, str], stale_hours: float = STALE_HOURS) -> Iterator[Reader]:
     """The warehouse as a Reader; SettingsError where there is none, or nothing was built in it."""
     import duckdb
 
@@ -168,8 +200,8 @@ def opened(warehouse: Path, zones: Mapping[str, str]) -> Iterator[Reader]:
                 "made: run conversync build first."
             )
         try:
-            yield Reader(connection, zones)
-        except duckdb.CatalogException as error:
+            yield Reader(connection, zones, stale_hours)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ConversyncError(
                 f"The marts of {warehouse} are not what this version builds ({str(error).splitlines()[0]}): "
                 "run conversync build --full-refresh."

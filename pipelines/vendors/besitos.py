@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from pipelines.health import views as health
 from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
 from sources import besitos
 from sources.besitos import BesitosSettings
@@ -32,13 +33,30 @@ def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:
 
 
 def views(settings: BesitosSettings) -> dict[str, str]:
-    """`conversions`, by the settings that say what a reversal takes and whether what is withdrawn counts."""
-    return sql_files(
+    """`conversions`, by the settings that say what counts; what is known of days and of lateness."""
+    own = sql_files(
         besitos,
         reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower(),
         withdrawn_counts=str(settings.besitos_withdrawn_counts).lower(),
     )
+    reversed_rows = _REVERSED.format(conversions=own["conversions"])
+    zone = settings.besitos_zone
+    return {**own, **health.days(health.text(zone)), **health.lateness(reversed_rows, zone)}
 
+
+_REVERSED = """
+    select
+        cast(transaction_id as varchar) as conversion_id,
+        occurred_on,
+        occurred_at,
+        first_seen_at,
+        reversed_at,
+        reversal_seen_at
+    from (
+{conversions}
+    ) as conversions
+    where is_reversed and not is_orphan
+"""
 
 VENDOR = Vendor(
     name="besitos",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.health import views as health
 from pipelines.vendors import Asked, OnPage, Step, Vendor
 from sources.conductrics import ConductricsSettings, conductrics
 from sources.conductrics.check import check
@@ -24,7 +25,7 @@ VENDOR = Vendor(
     settings=ConductricsSettings,
     steps=steps,
     check=check,
-    views=lambda _settings: {},
+    views=lambda _settings: health.lists(),
     statements={"goal_history": None},
     days={},
     account=("conductrics_account",),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from pipelines.health import views as health
 from pipelines.vendors import Asked, OnPage, Step, Vendor
 from sources import infobip
 from sources.infobip import InfobipSettings
@@ -30,12 +31,18 @@ def _read(window: Window, pairs: list[Pair], trailing: bool, on_page: OnPage) ->
     return infobip.infobip(window.start, window.end, pairs=pairs, trailing=trailing, on_page=on_page)
 
 
+def views(settings: InfobipSettings) -> dict[str, str]:
+    """What is known of the days of each pair, and whether the settings still name it."""
+    named = health.among(str(pair) for pair in settings.pairs())
+    return health.days("'UTC'", current=f"substr(w.stream, strpos(w.stream, ' ') + 1) in {named}")
+
+
 VENDOR = Vendor(
     name="infobip",
     settings=InfobipSettings,
     steps=steps,
     check=check,
-    views=lambda _settings: {},
+    views=views,
     statements={},
     days={"conversion_rates": "day"},
     account=("infobip_username",),

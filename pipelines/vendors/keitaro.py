@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+<<<<<<< HEAD
 from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
+=======
+from pipelines.health import views as health
+from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files
+>>>>>>> refs/heads/monitor
 from sources import keitaro
 from sources.keitaro import KeitaroSettings
 from sources.keitaro.check import check
@@ -34,6 +39,7 @@ def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
     return read(on_page=on_page).with_resources(table, "rejected_rows", "windows")
 
 
+<<<<<<< HEAD
 def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
     return keitaro.keitaro(on_skip=on_skip).with_resources(*LISTS)
 
@@ -41,6 +47,59 @@ def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
 def views(_settings: KeitaroSettings) -> dict[str, str]:
     """`conversions`."""
     return sql_files(keitaro)
+=======
+def views(settings: KeitaroSettings) -> dict[str, str]:
+    """`conversions`; what is known of days (UTC ones of the log, the tracker's of the report) and of lateness."""
+    zone = health.text(settings.keitaro_zone)
+    days = health.days(f"case when w.stream = {health.text(CONVERSIONS)} then 'UTC' else {zone} end")
+    return {**sql_files(keitaro), **days, **health.lateness(_REVERSED, settings.keitaro_zone)}
+
+
+# The statuses that take money back.
+REJECTED = "status in ('rejected', 'trash')"
+# A rejection is known from the first rejecting statement since the conversion last stood; nobody dates it.
+_REVERSED = f"""
+    with told as (
+        select
+            conversion_id,
+            valid_from,
+            valid_to,
+            occurred_on,
+            occurred_at,
+            coalesce({REJECTED}, false) as is_rejected
+        from conversion_events
+    ),
+
+    stood as (
+        select
+            conversion_id,
+            min(valid_from) as first_seen_at,
+            max(case when not is_rejected then valid_from end) as stood_last
+        from told
+        group by conversion_id
+    ),
+
+    since as (
+        select told.conversion_id, min(told.valid_from) as reversal_seen_at
+        from told
+        inner join stood on told.conversion_id = stood.conversion_id
+        where told.is_rejected and (stood.stood_last is null or told.valid_from > stood.stood_last)
+        group by told.conversion_id
+    )
+
+    select
+        told.conversion_id,
+        told.occurred_on,
+        told.occurred_at,
+        stood.first_seen_at,
+        cast(null as timestamptz) as reversed_at,
+        since.reversal_seen_at
+    from told
+    inner join stood on told.conversion_id = stood.conversion_id
+    inner join since on told.conversion_id = since.conversion_id
+    where told.valid_to is null and told.is_rejected
+"""  # noqa: S608 - our own words
+>>>>>>> refs/heads/monitor
 
 
 VENDOR = Vendor(
@@ -49,6 +108,6 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
-    statements={"conversion_events": "status in ('rejected', 'trash')"},
+    statements={"conversion_events": REJECTED},
     days={"conversion_events": "occurred_on", "report_daily": "day"},
 )

@@ -36,7 +36,7 @@ def offerwall(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> None:
     """With Besitos alone everything is built and tested, the arithmetic too; the others' rows are just not there."""
     assert ask(offerwall, "select distinct vendor from marts.conversions") == [("besitos",)]
-    assert ask(offerwall, "select distinct outcome from marts.reconciliation") == [("missing in tracker",)]
+    assert ask(offerwall, "select distinct outcome from marts.reconciliation") == [("tracker not read",)]
     rows = marts(offerwall)
     assert not rows["sms_funnel"]
     assert not rows["goal_catalogue"]

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from pipelines.build import project
+from pipelines.health.look import look
+from pipelines.vendors import vendors
+from pipelines.warehouse import Warehouse
 from sandbox import Sandbox
 from tests.dbt.cluster import Cluster, binary, cluster
 from tests.dbt.nights import Story, small_world
@@ -33,6 +36,7 @@ MARTS = (
     "sms_funnel",
     "goal_catalogue",
     "readings",
+    "days",
 )
 
 
@@ -77,6 +81,20 @@ def test_postgres_builds_the_same_marts(database: Cluster, tmp_path: Path) -> No
         dbt(database, tmp_path, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
         assert incremental == marts(database)
         wall, tracker = sandbox.besitos.oracle.totals(), sandbox.keitaro.oracle.revenue_by_tid()
+        health = look(Warehouse(story.path, "postgres"), list(vendors().values()), tmp_path / "look")
+    # Status reads the views that dbt reads, on this destination too.
+    for source in health.sources:
+        for stream in source.streams:
+            place = f"vendor = '{source.source}' and stream = '{stream.stream}'"
+            [[whole]] = database.ask(f"select count(*) from marts.days where {place} and state = 'whole'")
+            first, last = stream.days.first, stream.days.last
+            assert whole == (1 + (last - first).days if first and last else 1), stream
+            assert (stream.days.never, stream.days.short, stream.is_current) == ((), (), True)
+    [besitos] = [one.lateness for one in health.sources if one.source == "besitos"]
+    assert besitos is not None
+    assert database.ask(
+        "select watched_days, reversals from marts.reversal_lookback where vendor = 'besitos'"
+    ) == [(besitos.watched_days, besitos.rows)]
     figures = database.ask(
         "select vendor, sum(gross_revenue), sum(net_revenue) from marts.conversions group by vendor order by vendor"
     )

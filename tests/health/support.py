@@ -19,8 +19,9 @@ from tests.process.support import Done, Nursery, Wish
 # isort: split
 import duckdb
 
+from pipelines.health.limits import Limits
 from pipelines.health.look import Health, look
-from pipelines.health.problems import Limits, Problem, problems
+from pipelines.health.problems import Problem, problems
 from pipelines.health.source import SourceHealth
 from pipelines.vendors import vendors
 from pipelines.warehouse import Warehouse
@@ -47,7 +48,7 @@ def source(house: VendorHouse, **asked: Any) -> SourceHealth:
 
 def told(house: VendorHouse, bounds: Limits = Limits()) -> dict[str, Problem]:  # noqa: B008 - it is frozen
     """The problems, by kind."""
-    return {problem.kind: problem for problem in problems(health(house), bounds)}
+    return {problem.kind: problem for problem in problems(health(house, bounds=bounds), bounds)}
 
 
 def change(house: VendorHouse, sql: str) -> None:

@@ -110,9 +110,8 @@ def test_a_program_that_fails_or_is_missing_is_said(house: House) -> None:
 
 
 def test_nothing_is_told_where_nothing_is_wrong(house: House) -> None:
-    """A fresh, whole warehouse; and days that were never read are no alarm of the night, but of `status --strict`."""
-    house.load("2024-12-01", "2024-12-03")
-    house.load("2024-12-06", "2024-12-08")
+    """A fresh, whole warehouse is no news; stale, it is."""
+    house.load("2024-12-01", "2024-12-08")
     house.sandbox.faults.add(Fault(status=500))
     command, place = program(house.folder)
     ended = run(house, "alert", CONVERSYNC_ALERT_COMMAND=command)
@@ -122,3 +121,12 @@ def test_nothing_is_told_where_nothing_is_wrong(house: House) -> None:
     assert not place.exists()
     assert run(house, "alert", CONVERSYNC_ALERT_COMMAND=command).code == 0
     assert [one["kind"] for one in json.loads(place.read_text())["problems"]] == ["stale"]
+
+
+def test_m08_days_that_were_never_read_are_told(house: House) -> None:
+    """With the command that reads them: what `status --strict` ends with 3 for, the alert tells."""
+    house.load("2024-12-01", "2024-12-03")
+    house.load("2024-12-06", "2024-12-08")
+    [problem] = json.loads(run(house, "alert", "--dry-run").out)["problems"]
+    assert problem["days"] == ["2024-12-03", "2024-12-04", "2024-12-05"]
+    assert "conversync load besitos --from 2024-12-03 --to 2024-12-06" in problem["text"]

@@ -9,8 +9,9 @@ import subprocess
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
+import pytest
 
-from pipelines.health.problems import Limits
+from pipelines.health.limits import Limits
 from tests.besitos.rows import reversal, row
 from tests.health.support import House, change, forked, health, run, source, told
 from tests.support import CONVERSYNC
@@ -64,15 +65,92 @@ def test_evidence_of_a_load_that_was_not_committed_whole_does_not_count(house: H
     assert told(house)["stale"].text == "besitos: has its settings, and was never loaded."
 
 
-def test_days_that_were_read_short_are_told(house: House) -> None:
-    """Fewer rows than were announced: the day is no more sure than one that was never read."""
+@pytest.mark.parametrize(
+    "evidence", ["missing = 2", "missing = null, announced = received + 2"], ids=["counted", "older"]
+)
+def test_b02_a_day_that_is_short_is_told_as_short_by_so_many(house: House, evidence: str) -> None:
+    """Rows that were announced and did not come: in status, by its code, in the alert; whole again, nothing."""
     house.load("2024-12-01", "2024-12-04")
     house.load("2024-12-04", "2024-12-07")
     change(
-        house, "update besitos.windows set announced = received + 1 where window_start = date '2024-12-04'"
+        house,
+        f"update besitos.windows set {evidence} where window_start = date '2024-12-04' and stream = 'conversions'",
     )
     assert [str(day) for day in source(house).days("short")] == ["2024-12-04", "2024-12-05", "2024-12-06"]
-    assert "only read short" in told(house)["incomplete"].text
+    problem = told(house)["short"]
+    assert (problem.figures["stream"], problem.figures["rows"]) == ("conversions", 2)
+    assert "conversions is short by 2 rows on 2024-12-04 .. 2024-12-06" in problem.text
+    shown, alerted = run(house, "status", "--strict"), run(house, "alert", "--dry-run")
+    assert (shown.code, "3 d by 2" in shown.out) == (3, True)
+    assert [one["kind"] for one in json.loads(alerted.out)["problems"]] == ["short"]
+    house.load("2024-12-04", "2024-12-07")
+    assert told(house) == {}
+
+
+def test_b02_the_latest_reading_of_a_day_decides(house: House) -> None:
+    """A day that was whole a week ago and came short last night is short: its newest rows are those that lack."""
+    house.load("2024-12-01", "2024-12-07")
+    house.load("2024-12-01", "2024-12-07")
+    change(
+        house,
+        """update besitos.windows set missing = 1 where stream = 'conversions'
+        and read_at = (select max(read_at) from besitos.windows where stream = 'conversions')""",
+    )
+    assert len(source(house).days("short")) == 6
+    change(house, "update besitos.windows set missing = 1 - missing where stream = 'conversions'")
+    assert source(house).days("short") == []
+
+
+def test_m08_a_stream_that_has_not_come_for_ten_days_owes_its_days(house: House) -> None:
+    """Read up to its present, and then no more: every day since is missing, whatever old days are read."""
+    house.load(ago(30), ago(0))
+    assert told(house) == {}
+    change(
+        house,
+        """update besitos.windows set read_at = read_at - interval 10 day, window_end = window_end - 10
+        where stream = 'conversions'""",
+    )
+    found = told(house)
+    assert (found["stale"].figures["stream"], found["stale"].figures["hours"]) == ("conversions", 240.0)
+    assert len(found["incomplete"].figures["days"]) == 10
+    assert told(house, Limits(stale_hours=24 * 11)) == {}
+    house.load(ago(200), ago(190))
+    assert told(house).keys() == {"stale", "incomplete"}
+
+
+def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: House) -> None:
+    """A night whose clock was ahead hides no stream that has not come since: how fresh it is, earlier readings tell."""
+    house.load(ago(30), ago(0))
+    house.load(ago(30), ago(0))
+    last = "read_at = (select max(read_at) from besitos.windows where stream = 'conversions')"
+    moved = "update besitos.windows set read_at = read_at {0} interval {1} day, window_end = window_end {0} {1} where"
+    change(house, f"{moved.format('-', 3)} stream = 'conversions' and not {last}")
+    change(house, f"{moved.format('+', 17)} stream = 'conversions' and {last}")
+    assert told(house)["stale"].figures["hours"] == 72.0
+
+
+def test_a_source_without_its_view_of_days_is_told(house: House) -> None:
+    """As a version before it left it: nobody says that its days are whole, and the next load makes the view."""
+    house.load("2024-12-01", "2024-12-04")
+    change(house, "drop view besitos.days")
+    assert "the view besitos.days is missing" in told(house)["incomplete"].text
+    assert run(house, "status", "--strict").code == 3
+    house.load("2024-12-01", "2024-12-04")
+    assert told(house) == {}
+
+
+def test_m02_what_the_vendor_serves_no_more_is_counted(house: House) -> None:
+    """Where the view of conversions tells it, status does, too."""
+    house.sandbox.besitos.rows = [row(1), row(2)]
+    house.load("2024-12-01", "2024-12-08")
+    assert source(house).withdrawn == 0
+    change(
+        house,
+        """create or replace view besitos.conversions as select transaction_id, occurred_on,
+        case when transaction_id = 2 then now() end as withdrawn_at from besitos.conversion_events""",
+    )
+    assert source(house).withdrawn == 1
+    assert "besitos: 1 conversion that the vendor serves no more" in run(house, "status").out
 
 
 def test_staleness_goes_by_the_last_load_and_a_quiet_day_is_not_stale(house: House) -> None:
@@ -94,23 +172,54 @@ def test_a_stream_that_is_left_behind_is_stale_though_its_source_is_loaded(house
     assert (problem.figures["stream"], problem.figures["hours"]) == ("reversals", 72.0)
 
 
-def test_lateness_counts_what_came_after_its_day_was_first_read(house: House) -> None:
-    """A reversal filed 20 days back that a second reading brings is 20 days late; a backfill's are left out."""
-    rows = [row(1, date_time=at(30)), reversal(1, date_time=at(30)), row(2, date_time=at(20))]
-    house.sandbox.besitos.rows = rows
+def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: House) -> None:
+    """What a backfill brings is as late as the vendor dates it, what a night brings as late as it was read; n is told.
+
+    Forty days: those of the first half were watched for twenty. One that a backfill brought, dated as its conversion,
+    tells nothing; one of a young day does not count.
+    """
+    originals = [row(number, date_time=at(30)) for number in range(1, 13)]
+    young = row(20, date_time=at(5))
+    first = [
+        *originals,
+        *(reversal(number, date_time=at(28)) for number in range(1, 10)),
+        reversal(10, date_time=at(30)),
+        young,
+    ]
+    house.sandbox.besitos.rows = first
     house.load(ago(40), ago(0))
-    assert source(house).lateness == []
-    house.sandbox.besitos.rows = [*rows, reversal(2, date_time=at(20))]
+    backfilled = house.query(
+        "select reversals, days_for_half, dated_reversals, all_reversals from besitos.lateness"
+    )
+    assert backfilled == [(9, None, 9, 10)]
+    house.sandbox.besitos.rows = [*first, reversal(11, date_time=at(30)), reversal(20, date_time=at(5))]
     house.load(ago(40), ago(0))
-    found = {late.what: late for late in source(house).lateness}
-    assert {(late.rows, late.days_p50, late.days_p99_9, late.days_max) for late in found.values()} == {
-        (1, 20, 20, 20)
-    }
-    assert found.keys() == {"reversals", "statements"}
+    # As if the first load had been 28 days ago, and the second the day after.
+    change(
+        house,
+        f"update besitos.conversion_events set valid_from = '{ago(28)} 12:00:00+00' where transaction_id <= 10",
+    )
+    change(
+        house,
+        f"update besitos.conversion_events set valid_from = '{ago(28)} 12:00:00+00' where not is_reversal",
+    )
+    change(
+        house,
+        f"update besitos.conversion_events set valid_from = '{ago(27)} 12:00:00+00' where event_key like '11:rev%'",
+    )
+    found = source(house).lateness
+    assert found is not None
+    assert found.watched_days in (19, 20)  # it may still be yesterday in the vendor's zone
+    assert (found.rows, found.days_for_half, found.days_for_95_percent) == (11, 2, None)
+    assert "half 2 d of 11" in run(house, "status").out
+    assert house.query("select days_for_99_9_percent, all_reversals from besitos.lateness") == [(None, 12)]
 
 
 def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: House) -> None:
-    """What the last day of loads brought for the first time is told with its reason; a day later it is known."""
+    """What the last day of loads brought for the first time is told with its reason; a day later it is known.
+
+    What is resolved, because the vendor mended it, is counted no more (F03).
+    """
     house.sandbox.besitos.rows = [row(1, reward="much"), row(2, colour="red"), row(3)]
     house.run("2024-12-01", "2024-12-08")
     found = source(house)
@@ -122,6 +231,8 @@ def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: House) -> None:
     found = source(house)
     assert (found.rejects.rows, found.rejects.new, found.new_fields) == (1, 0, ())
     assert told(house) == {}
+    change(house, "update besitos.rejected_rows set resolved_at = now()")
+    assert source(house).rejects.rows == 0
 
 
 def test_a_drop_in_volume_is_told_of_the_last_whole_day(house: House) -> None:
@@ -185,7 +296,7 @@ def test_the_command_says_it_in_one_document_and_strict_tells_by_its_code(house:
     [told_source] = document["sources"]
     assert (told_source["source"], document["problems"], document["published"]) == ("besitos", [], None)
     assert told_source["streams"][0]["days"] == {
-        "first": "2024-12-01", "last": "2024-12-07", "never": [], "short": [],
+        "first": "2024-12-01", "last": "2024-12-07", "never": [], "short": [], "missing": 0,
     }  # fmt: skip
     lines = [json.loads(line) for line in run(house, "status", "--log-format", "json").out.splitlines()]
     assert {line["table"]: line["rows"] for line in lines}["conversion_events"] == 1

@@ -22,11 +22,11 @@ from tests.houses import environment, forget_settings, made_once
 from tests.html.pages import Page
 
 ZONES = {"besitos": "EST", "keitaro": "UTC"}
-MADE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # Readings are dated by the clock of this machine, so the story ends today.
 DAYS = 40
 START = date.today() - timedelta(days=DAYS - 1)  # noqa: DTZ011
 WORLD = World(start=START, days=DAYS, players=60, conversions_a_day=8)
+MADE = datetime.now(UTC).replace(microsecond=0)
 # An offer name that would be a script, a picture and an end of the table, were it not escaped.
 EVIL = """<script>alert("x")</script><img src=x onerror='y'></table>&amp;\x01 \\u0022 {{7*7}} ]]>"""
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.dbt.nights import ask
 from tests.html.conftest import Built, at
 from tests.html.pages import Page
 
-KEITARO = "vendor = 'keitaro' and stream = 'conversions'"
+CONVERSIONS = "stream = 'conversions'"
 
 
 def test_every_table_is_what_its_query_answers(built: Built) -> None:
@@ -127,43 +127,49 @@ def test_currencies_are_never_added(changed: Callable[..., Page]) -> None:
 
 
 def test_days_read_short_and_never_read_are_told(changed: Callable[..., Page]) -> None:
-    """Fewer rows than were announced, and a day that no reading asked for, are in the counts and in the head."""
+    """Rows that were announced and did not come, and days that no reading covers, are in the counts and in the head."""
     page = changed(
-        f"delete from marts.readings where {KEITARO}",
+        f"delete from keitaro.windows where {CONVERSIONS}",
         reading("keitaro", at(-1), at(10)),
-        reading("keitaro", at(12), at(15), received=3),
+        reading("keitaro", at(12), at(15), missing=2),
         reading("keitaro", at(15), at(39)),
     )
-    row = next(row for row in streams(page) if row["stream"] == "conversions" and row["short"] != "0")
-    # The tenth is the last day of its window: read, not whole. The eleventh was never asked for.
-    assert (row["short"], row["never"], row["open"]) == ("3", "1", "2")
-    assert "1 day of a source never read and 3 days read short (Keitaro)" in page.section("completeness").text
-    assert page.figures()["Days missing"] == "4"
+    [row] = [row for row in streams(page) if row["stream"] == "conversions" and row["short"] != "0"]
+    # The tenth is the last day of its window, and no other covers it; the eleventh was never asked for.
+    assert (row["short"], row["never"], row["open"]) == ("3", "2", "1")
+    assert "2 days of a source never read and 3 days read short by 2 rows (Keitaro)" in told(page)
+    assert page.figures()["Days missing"] == "5"
     calendars = page.section("completeness").all("figure", class_="calendar")
-    [told] = [one.one("figcaption").text for one in calendars if one.one("h3").text == "Keitaro"]
-    assert "2 days read, not over yet, 3 days read short, 1 day never read and" in told
+    [drawn] = [one.one("figcaption").text for one in calendars if one.one("h3").text == "Keitaro"]
+    assert "1 day read, not over yet, 3 days read short, 2 days never read and" in drawn
 
 
 def test_a_narrowed_reading_tells_nothing_of_a_day(changed: Callable[..., Page]) -> None:
     """Days that were read for one user only count as never read."""
     page = changed(
-        "delete from marts.readings where vendor = 'besitos' and stream = 'conversions'",
+        "delete from besitos.windows where stream = 'conversions'",
         reading("besitos", at(-1), at(20)),
+        reading("besitos", at(39), at(39)),
         reading("besitos", at(20), at(39), filters='{"user_id":"u"}'),
     )
     [row] = [row for row in streams(page) if row["stream"] == "conversions" and row["never"] != "0"]
-    assert row["never"] == "19"
+    assert row["never"] == str((today_at_besitos() - at(20)).days)
 
 
 def test_a_day_counts_as_whole_only_when_it_was_over(changed: Callable[..., Page]) -> None:
     """A window that reaches into the future makes no day whole that was not over in the vendor's zone."""
     read = datetime.combine(at(30), time(3), UTC)  # still the day before in Besitos' zone
     page = changed(
-        "delete from marts.readings where vendor = 'besitos' and stream = 'conversions'",
+        "delete from besitos.windows where stream = 'conversions'",
         reading("besitos", at(-1), at(60), read_at=read),
     )
     [row] = [row for row in streams(page) if row["stream"] == "conversions" and row["whole"] == "30"]
-    assert row["open"] == "11"
+    # From the day of that reading to yesterday nobody read it.
+    assert (row["never"], row["open"]) == (str((today_at_besitos() - at(29)).days), "1")
+
+
+def today_at_besitos() -> date:
+    return datetime.now(UTC).astimezone(timezone(timedelta(hours=-5))).date()
 
 
 def reading(
@@ -171,20 +177,25 @@ def reading(
     start: date,
     end: date,
     *,
-    received: int = 5,
+    missing: int = 0,
     filters: str = "{}",
     read_at: datetime | None = None,
 ) -> str:
-    """The statement that adds a reading to the mart; five rows were announced."""
-    when = read_at or datetime.combine(at(39), time(23), UTC)
-    return f"""insert into marts.readings
-        (vendor, stream, window_start, window_end, read_at, filters, announced, received, is_short)
-    values ('{vendor}', 'conversions', '{start}', '{end}', '{when}', '{filters}', 5, {received}, {received < 5})"""
+    """The statement that adds a reading of conversions to a source's evidence; five rows were announced."""
+    load = f"(select max(load_id) from {vendor}._dlt_loads where status = 0)"
+    when = "now()" if read_at is None else f"timestamptz '{read_at}'"
+    return f"""insert into {vendor}.windows
+        (stream, window_start, window_end, read_at, filters, announced, received, missing, _dlt_load_id)
+    values ('conversions', '{start}', '{end}', {when}, '{filters}', 5, {5 - missing}, {missing}, {load})"""
 
 
 def streams(page: Page) -> list[dict[str, str]]:
     [table] = page.tables("streams")
     return table.rows
+
+
+def told(page: Page) -> str:
+    return page.section("completeness").one("p", class_="finding").text
 
 
 def test_rows_set_aside_and_sends_in_doubt_are_told(changed: Callable[..., Page]) -> None:

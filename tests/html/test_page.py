@@ -225,7 +225,12 @@ def without(vendor: str) -> list[str]:
     ]
     own = {"infobip": ["sms_funnel"], "conductrics": ["goal_catalogue"], "besitos": ["reconciliation"]}
     statements += [f"delete from marts.{table}" for table in own.get(vendor, ["reconciliation"])]
-    return [*statements, f"drop table {vendor}.rejected_rows", f"drop table {vendor}.windows"]
+    return [
+        *statements,
+        f"drop table {vendor}.rejected_rows",
+        f"drop table {vendor}.windows",
+        f"drop view {vendor}.days",
+    ]
 
 
 def contrast(one: str, other: str) -> float:

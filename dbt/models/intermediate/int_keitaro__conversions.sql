@@ -11,7 +11,7 @@ with conversions as (
 ),
 
 reversals as (
-    select * from {{ ref('int_keitaro__reversals') }}
+    select * from {{ ref('stg_keitaro__reversals') }}
 ),
 
 offers as (

@@ -2,6 +2,7 @@
 select
     transaction_id,
     occurred_on,
+    occurred_at,
     currency,
     gross_revenue,
     net_revenue,

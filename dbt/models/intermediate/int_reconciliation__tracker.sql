@@ -14,6 +14,7 @@ with posted as (
 select
     transaction_id,
     min(occurred_on) as occurred_on,
+    min(occurred_at) as occurred_at,
     count(*) as tracker_conversions,
     case when min(currency) = max(currency) then min(currency) end as currency,
     cast(case when min(currency) = max(currency) then sum(gross_revenue) end as numeric(18, 6)) as gross_revenue,

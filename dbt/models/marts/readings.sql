@@ -12,7 +12,8 @@ select
     statements,
     rejected,
     rejected_new,
-    announced is not null and received < announced as is_short,
+    coalesce(missing, greatest(announced - received, 0), 0) as missing,
+    coalesce(missing, greatest(announced - received, 0), 0) > 0 as is_short,
     note
 from {{ ref('stg_' ~ vendor ~ '__windows') }}
 {{ 'union all' if not loop.last }}

@@ -1,5 +1,6 @@
 -- The offerwall held against the tracker, a row for every transaction that either knows. Differences are the
--- offerwall's amount less the tracker's, and only where both are in the same currency.
+-- offerwall's amount less the tracker's, and only where both are in the same currency. That one side lacks a transaction
+-- is said only of a day that this side was read whole (the mart `days`); else it was not read.
 with wall as (
     select * from {{ ref('int_reconciliation__offerwall') }}
 ),
@@ -8,10 +9,19 @@ tracker as (
     select * from {{ ref('int_reconciliation__tracker') }}
 ),
 
+read as (
+    select vendor, day
+    from {{ ref('days') }}
+    where vendor in ('besitos', 'keitaro') and stream = 'conversions' and state = 'whole'
+),
+
 joined as (
     select
         coalesce(wall.transaction_id, tracker.transaction_id) as transaction_id,
         coalesce(wall.occurred_on, tracker.occurred_on) as occurred_on,
+        -- The days under which each side would file it: the tracker's log is read by UTC days.
+        coalesce(wall.occurred_on, {{ conversync.day_in('tracker.occurred_at', var('besitos_zone')) }}) as offerwall_day,
+        {{ conversync.day_in('coalesce(tracker.occurred_at, wall.occurred_at)', 'UTC') }} as tracker_day,
         wall.offer_id,
         wall.offer_name,
         wall.transaction_id is not null as is_at_offerwall,
@@ -32,19 +42,27 @@ joined as (
 
 compared as (
     select
-        *,
+        joined.*,
+        wall_read.day is not null as is_offerwall_read,
+        tracker_read.day is not null as is_tracker_read,
         case when offerwall_currency = tracker_currency then offerwall_gross_revenue - tracker_gross_revenue end
             as gross_difference,
         case when offerwall_currency = tracker_currency then offerwall_net_revenue - tracker_net_revenue end
             as net_difference
     from joined
+    left join read as wall_read
+        on wall_read.vendor = 'besitos' and joined.offerwall_day = wall_read.day
+    left join read as tracker_read
+        on tracker_read.vendor = 'keitaro' and joined.tracker_day = tracker_read.day
 )
 
 select
     transaction_id,
     occurred_on,
     case
+        when not is_in_tracker and not is_tracker_read then 'tracker not read'
         when not is_in_tracker then 'missing in tracker'
+        when not is_at_offerwall and not is_offerwall_read then 'offerwall not read'
         when not is_at_offerwall then 'missing at offerwall'
         when gross_difference is null then 'currencies differ'
         -- A tracker that was told of a partial reversal holds what is left as its amount.
@@ -53,6 +71,7 @@ select
         when net_difference <> 0 then 'reversal apart'
         else 'matched'
     end as outcome,
+    is_offerwall_read and is_tracker_read as is_read_by_both,
     offer_id,
     offer_name,
     offerwall_currency,

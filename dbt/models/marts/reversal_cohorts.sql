@@ -1,4 +1,5 @@
--- The conversions of a day, and how late their reversals came. A day's figures go on changing as reversals arrive.
+-- The conversions of a day, and how late their reversals became known. A day's figures go on changing as reversals
+-- arrive: compare only days that were watched equally long.
 with conversions as (
     select * from {{ ref('conversions') }}
     where not is_orphan
@@ -14,14 +15,10 @@ select
     cast(count(case when is_reversed then 1 end) as double precision) / count(*) as reversal_rate,
     cast(sum(gross_revenue) as numeric(18, 6)) as gross_revenue,
     cast(sum(reversed_revenue) as numeric(18, 6)) as reversed_revenue,
-    count(case when days_to_reversal <= 7 then 1 end) as reversed_within_7_days,
-    count(case when days_to_reversal <= 30 then 1 end) as reversed_within_30_days,
-    count(case when days_to_reversal <= 60 then 1 end) as reversed_within_60_days,
-    max(days_to_reversal) as most_days_to_reversal,
-    count(days_until_seen) as arrivals_known,
-    count(case when days_until_seen <= 7 then 1 end) as seen_within_7_days,
-    count(case when days_until_seen <= 30 then 1 end) as seen_within_30_days,
-    count(case when days_until_seen <= 60 then 1 end) as seen_within_60_days,
-    max(days_until_seen) as most_days_until_seen
+    count(days_until_known) as dated_reversals,
+    count(case when days_until_known <= 7 then 1 end) as reversed_within_7_days,
+    count(case when days_until_known <= 30 then 1 end) as reversed_within_30_days,
+    count(case when days_until_known <= 60 then 1 end) as reversed_within_60_days,
+    max(days_until_known) as most_days_until_known
 from conversions
 group by vendor, occurred_on, currency

@@ -1,16 +1,25 @@
--- The worst that is to be said of each day of each source. A stream that its source has not read for a week is left out.
--- whole: all rows came, after the day was over. open: read, but not over. short: fewer rows came than were announced.
--- never: no reading asked for it. before: before the first reading. list: the source is a list, and was not read then.
-with $day_states
+-- The worst that is to be said of each day of each source, over the listings that its settings still name.
+-- whole: all rows came, after the day was over. open: not over when it was last read. short: rows are missing.
+-- never: no reading covers it. outside: nobody asked for it. list: the source is a list, and was not read then.
+with $day_states,
+
+streams as (
+    select distinct vendor, stream from known where is_current
+)
 
 select
-    days.vendor,
-    days.day,
-    min_by(days.state, array_position(['short', 'never', 'open', 'before', 'list', 'whole'], days.state)) as state
-from days
-inner join streams on days.vendor = streams.vendor and days.stream = streams.stream
-where streams.last_read > (
-    select max(others.last_read) - interval 7 days from streams as others where others.vendor = days.vendor
-)
-group by days.vendor, days.day
-order by days.vendor, days.day
+    streams.vendor,
+    calendar.day,
+    min_by(
+        coalesce(known.state, case streams.vendor when 'conductrics' then 'list' else 'outside' end),
+        array_position(
+            ['short', 'never', 'open', 'outside', 'list', 'whole'],
+            coalesce(known.state, case streams.vendor when 'conductrics' then 'list' else 'outside' end)
+        )
+    ) as state
+from streams
+cross join calendar
+left join known
+    on streams.vendor = known.vendor and streams.stream = known.stream and calendar.day = known.day
+group by streams.vendor, calendar.day
+order by streams.vendor, calendar.day

@@ -1,4 +1,4 @@
--- The twenty newest transactions that do not match.
+-- The twenty newest transactions that do not match, of days on which the side that lacks them was read.
 select
     transaction_id,
     occurred_on,
@@ -9,6 +9,6 @@ select
     tracker_currency,
     tracker_net_revenue
 from marts.reconciliation
-where outcome <> 'matched' and occurred_on between $first_day and $last_day
+where outcome not in ('matched', 'tracker not read', 'offerwall not read') and occurred_on between $first_day and $last_day
 order by occurred_on desc, transaction_id desc
 limit 20

@@ -1,27 +1,24 @@
--- How many of all reversals had come so many days after their conversion, by each way to measure it.
-with reversals as (
-    select vendor, 'stated' as measure, days_to_reversal as days
-    from marts.conversions
-    where is_reversed and not is_orphan
-    union all
-    select vendor, 'seen' as measure, days_until_seen as days
-    from marts.conversions
-    where is_reversed and not is_orphan
-),
-
-by_day as (
-    select vendor, measure, days, count(*) as reversals
-    from reversals
-    where days is not null
-    group by all
+-- Of the days that were watched equally long: how many of their reversals were known so many days after the conversion.
+with by_day as (
+    select
+        conversions.vendor,
+        conversions.days_until_known as days,
+        count(*) as reversals
+    from marts.conversions as conversions
+    inner join marts.reversal_lookback as lookback on conversions.vendor = lookback.vendor
+    where
+        conversions.is_reversed
+        and not conversions.is_orphan
+        and conversions.days_until_known <= lookback.watched_days
+        and conversions.occurred_on <= lookback.watched_until
+    group by conversions.vendor, conversions.days_until_known
 )
 
 select
     vendor,
-    measure,
     days,
     reversals,
-    sum(reversals) over (partition by vendor, measure order by days)
-        / sum(reversals) over (partition by vendor, measure) as share_until_then
+    sum(reversals) over (partition by vendor order by days) / sum(reversals) over (partition by vendor)
+        as share_until_then
 from by_day
-order by vendor, measure, days
+order by vendor, days

@@ -1,12 +1,15 @@
--- How many days back a night must read to hear of so many of all reversals there ever were.
+-- How late reversals become known, and of how many that is said: of days that were watched equally long.
 select
     vendor,
-    measure,
+    watched_days,
+    watched_until,
     reversals,
     days_for_half,
     days_for_95_percent,
     days_for_99_percent,
     days_for_99_9_percent,
-    days_for_all
+    all_reversals,
+    latest_days
 from marts.reversal_lookback
-order by reversals desc, vendor, measure
+where latest_days is not null
+order by reversals desc, vendor

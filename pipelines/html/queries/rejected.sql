@@ -1,4 +1,4 @@
--- The rows that were set aside, by source and reason. What a reason quotes is left out, so that like ones are counted together.
+-- The rows that are set aside and still open, by source and reason. What a reason quotes is left out, so that like ones are counted together.
 select
     source,
     regexp_replace(reason, '"[^"]*"|[0-9][0-9A-Za-z_:.-]*', '…', 'g') as reason,
@@ -8,5 +8,6 @@ select
 from (
 $rejected_rows
 ) as rejected_rows
+where resolved_at is null
 group by all
 order by rows_set_aside desc, source, reason

@@ -1,7 +1,8 @@
--- The ten rows that were set aside last. The rows themselves stand in the column raw.
+-- The ten open rows that were set aside last. The rows themselves stand in the column raw.
 select source, stream, reason, window_start, window_end, first_seen, times_seen, left(raw_hash, 12) as raw_hash
 from (
 $rejected_rows
 ) as rejected_rows
+where resolved_at is null
 order by first_seen desc, source, raw_hash
 limit 10

@@ -1,23 +1,54 @@
--- Net revenue by day. The mean is that of the seven days up to it, where there are seven, without the unfinished last day.
+-- Net revenue by day, and what is known of the day. The mean is that of the seven days up to it, all of them read whole.
+-- What we sent to a tracker ourselves is part of its net revenue, but not of the mean, and stands apart beside it.
+with $day_states,
+
+listed as (
+    select distinct vendor, currency
+    from marts.conversions_daily
+    where occurred_on between $first_day and $last_day
+),
+
+sent as (
+    select vendor, currency, occurred_on, count(*) as conversions, sum(net_revenue) as net_revenue
+    from marts.conversions
+    where is_sent_by_us and not is_orphan
+    group by vendor, currency, occurred_on
+),
+
+days as (
+    select
+        listed.vendor,
+        listed.currency,
+        calendar.day as occurred_on,
+        coalesce(known.state, 'outside') as state,
+        coalesce(daily.conversions, 0) as conversions,
+        coalesce(daily.reversals, 0) as reversals,
+        coalesce(daily.gross_revenue, 0) as gross_revenue,
+        coalesce(daily.reversed_revenue, 0) as reversed_revenue,
+        coalesce(daily.net_revenue, 0) as net_revenue,
+        coalesce(sent.conversions, 0) as sent_by_us,
+        coalesce(sent.net_revenue, 0) as net_revenue_sent_by_us
+    from listed
+    cross join calendar
+    left join known
+        on listed.vendor = known.vendor and known.stream = 'conversions' and calendar.day = known.day
+    left join marts.conversions_daily as daily
+        on listed.vendor = daily.vendor and listed.currency = daily.currency and calendar.day = daily.occurred_on
+    left join sent
+        on listed.vendor = sent.vendor and listed.currency = sent.currency and calendar.day = sent.occurred_on
+)
+
 select
-    vendor,
-    currency,
-    occurred_on,
-    conversions,
-    reversals,
-    gross_revenue,
-    reversed_revenue,
-    net_revenue,
-    case
-        when occurred_on < $last_day and occurred_on >= 6 + min(occurred_on) over (partition by vendor, currency)
-            then round(
-                sum(net_revenue) over (
-                    partition by vendor, currency
-                    order by occurred_on
-                    range between interval 6 days preceding and current row
-                ) / 7, 2
-            )
-    end as mean_of_seven_days
-from marts.conversions_daily
-where occurred_on between $first_day and $last_day
+    *,
+    case when count(*) filter (state = 'whole') over week = 7 then
+        round(sum(net_revenue - net_revenue_sent_by_us) over week / 7, 2)
+    end
+        as mean_of_seven_days
+from days
+where state <> 'outside' or conversions > 0
+window week as (
+    partition by vendor, currency
+    order by occurred_on
+    range between interval 6 days preceding and current row
+)
 order by vendor, currency, occurred_on desc

@@ -1,12 +1,18 @@
--- How much of each week's conversions was taken back until now. A week younger than thirty days is still rising.
+-- How much of each week's conversions was taken back until now. A week is settled when its last day is older than the
+-- days within which 95 of 100 reversals become known; until then, and where too few are known to say, it is rising.
 select
-    vendor,
-    cast(date_trunc('week', occurred_on) as date) as week,
-    sum(conversions) as conversions,
-    sum(reversals) as reversals,
-    sum(reversals) / sum(conversions) as reversal_rate,
-    date_trunc('week', occurred_on) + interval 36 days > $last_day as is_rising
-from marts.reversal_cohorts
-where occurred_on between $first_day and $last_day
-group by all
-order by vendor, week desc
+    cohorts.vendor,
+    cast(date_trunc('week', cohorts.occurred_on) as date) as week,
+    sum(cohorts.conversions) as conversions,
+    sum(cohorts.reversals) as reversals,
+    sum(cohorts.reversals) / sum(cohorts.conversions) as reversal_rate,
+    coalesce(
+        cast(date_trunc('week', cohorts.occurred_on) as date) + 6
+        + cast(any_value(lookback.days_for_95_percent) as integer) > $last_day,
+        true
+    ) as is_rising
+from marts.reversal_cohorts as cohorts
+left join marts.reversal_lookback as lookback on cohorts.vendor = lookback.vendor
+where cohorts.occurred_on between $first_day and $last_day
+group by cohorts.vendor, week
+order by cohorts.vendor, week desc

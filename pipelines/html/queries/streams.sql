@@ -1,17 +1,18 @@
--- How many of the days each stream of each source has read, and when it was last read.
+-- How many days of each listing were read since its first reading, and when it last came.
 with $day_states
 
 select
-    days.vendor,
-    days.stream,
-    count(*) filter (days.state = 'whole') as whole,
-    count(*) filter (days.state = 'open') as open,
-    count(*) filter (days.state = 'short') as short,
-    count(*) filter (days.state = 'never') as never,
-    count(*) filter (days.state = 'before') as before,
-    any_value(streams.first_day) as first_day,
-    any_value(streams.last_read) as last_read
-from days
-inner join streams on days.vendor = streams.vendor and days.stream = streams.stream
-group by days.vendor, days.stream
-order by days.vendor, days.stream
+    vendor,
+    stream,
+    count(*) filter (state = 'whole') as whole,
+    count(*) filter (state = 'open') as open,
+    count(*) filter (state = 'short') as short,
+    count(*) filter (state = 'never') as never,
+    min(day) as first_day,
+    any_value(last_read) as last_read,
+    date_diff('hour', any_value(last_read), now()) / 24 as days_since,
+    any_value(last_read) < now() - interval '$stale_seconds seconds' as is_stale,
+    any_value(is_current) as is_current
+from known
+group by vendor, stream
+order by vendor, stream

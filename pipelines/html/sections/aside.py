@@ -15,7 +15,7 @@ def rejected(reader: Reader) -> Html:
         return section("rejected", title, missing("No source was loaded that could have set rows aside."))
     reasons, newest = reader.ask("rejected"), reader.ask("rejected_newest")
     if not reasons.rows:
-        said = finding(strong("No row was set aside"), ": every row that any vendor sent could be read.")
+        said = finding(strong("No row is set aside"), ": every row that any vendor serves could be read.")
         return section("rejected", title, said, queries(reasons))
     total = sum(row["rows_set_aside"] for row in reasons.rows)
     last = max(row["last_seen"] for row in reasons.rows)

@@ -17,7 +17,7 @@ from pipelines.html.parts import (
     vendor_name,
 )
 from pipelines.html.picture import picture
-from pipelines.html.reading import Reader
+from pipelines.html.reading import Reader, Row
 from pipelines.vendors import NAMES
 
 # Sources whose listings have no days: every reading is the whole list as it is then.
@@ -26,7 +26,9 @@ LISTS = ("conductrics",)
 
 def completeness(reader: Reader) -> Html:
     """A calendar of each source's days, and a table of its streams."""
-    days, streams, sources = (reader.ask(name) for name in ("calendar", "streams", "sources"))
+    days, streams, sources, lacking = (
+        reader.ask(name) for name in ("calendar", "streams", "sources", "missing")
+    )
     read = [row["vendor"] for row in sources.rows]
     never = [vendor_name(name) for name in NAMES if name not in read]
     if not read:
@@ -50,9 +52,8 @@ def completeness(reader: Reader) -> Html:
         Column("open", "Not over", numbers.count),
         Column("short", "Short", numbers.count),
         Column("never", "Never", numbers.count),
-        Column("before", "Before first", numbers.count),
         Column("first_day", "Read from", numbers.day),
-        Column("last_read", "Last read (UTC)", numbers.moment),
+        Column("last_read", "Last read (UTC)", numbers.moment, _lateness),
     )
     fresh = (
         Column("vendor", "Source", vendor_name),
@@ -69,34 +70,58 @@ def completeness(reader: Reader) -> Html:
         tag("p", *keys, class_="keys"),
         tag("div", *(_calendar(reader, vendor) for vendor in read), class_="calendars"),
         table(sources, fresh, "When each source was last read"),
-        more("Every listing", table(streams, columns, "Days of the last ninety by listing", tall=True)),
-        queries(sources, days, streams),
+        _withdrawn(reader),
+        more("Every listing", table(streams, columns, "Days since the first reading by listing", tall=True)),
+        queries(sources, days, streams, lacking),
     )
 
 
 def _said(reader: Reader, read: list[str]) -> Html:
-    lacking = [row for row in reader.ask("calendar").rows if row["state"] in {"short", "never"}]
+    """What `status` and the alert say, too: days never read, days short by so many rows, listings that are late."""
+    lacking = [row for row in reader.ask("missing").rows if row["never"] or row["short"]]
+    never, short, rows = (sum(row[name] for row in lacking) for name in ("never", "short", "missing_rows"))
+    late = [_late(row) for row in reader.ask("streams").rows if row["is_stale"] and row["is_current"]]
+    behind = f" {' '.join(late)}" if late else None
     if not lacking:
         return finding(
             strong("No day is missing"),
             " since each source was first read. A day counts as read whole when all the rows that were announced came, "
             "after the day was over.",
+            behind,
         )
-    short = sum(row["state"] == "short" for row in lacking)
-    parts = [
-        words
-        for number, words in (
-            (len(lacking) - short, f"{numbers.many(len(lacking) - short, 'day')} of a source never read"),
-            (short, f"{numbers.many(short, 'day')} read short"),
-        )
-        if number
-    ]
-    where = numbers.listed(
-        [vendor_name(name) for name in read if any(row["vendor"] == name for row in lacking)]
-    )
+    parts = [f"{numbers.many(never, 'day')} of a source never read"] if never else []
+    if short:
+        parts.append(f"{numbers.many(short, 'day')} read short by {numbers.many(rows, 'row')}")
+    where = numbers.listed([vendor_name(name) for name in read if name in {row["vendor"] for row in lacking}])
     return finding(
         strong(numbers.sentence_case(numbers.listed(parts))),
         f" ({where}). To read days again is free: conversync load --from DAY --to DAY.",
+        behind,
+    )
+
+
+def _late(row: Row) -> str:
+    since = f"for {row['days_since']:.0f} days" if row["days_since"] >= 2 else "since yesterday"
+    return f"{vendor_name(row['vendor'])}, {row['stream']}: not read {since}."
+
+
+def _lateness(row: Row) -> str | None:
+    if not row["is_current"]:
+        return "no longer in the settings"
+    return f"{row['days_since']:.0f} days ago" if row["is_stale"] else None
+
+
+def _withdrawn(reader: Reader) -> Html | None:
+    """What a vendor serves no more; None where no view tells of it, or nothing is gone."""
+    if not reader.has_withdrawn or not (gone := reader.ask("withdrawn").rows):
+        return None
+    told = numbers.listed(
+        [f"{numbers.many(row['conversions'], 'conversion')} of {vendor_name(row['source'])}" for row in gone]
+    )
+    return tag(
+        "p",
+        f"{told}, read earlier, are served no more: see the column withdrawn_at.",
+        class_="missing",
     )
 
 

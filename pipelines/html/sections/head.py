@@ -68,36 +68,42 @@ def _revenue(reader: Reader) -> Iterator[Html]:
 
 
 def _reversals(reader: Reader) -> Iterator[Html]:
+    totals = reader.ask("totals")
     first: Row
-    for first in reader.ask("totals").rows[:1]:
+    for first in totals.rows[:1]:
+        rows = totals.of(vendor=first["vendor"]).rows
+        conversions, taken = (sum(row[name] for row in rows) for name in ("conversions", "reversals"))
+        worth = numbers.listed([numbers.amount(row["reversed_revenue"], row["currency"]) for row in rows])
         yield _figure(
             f"Reversed, {vendor_name(first['vendor'])}",
-            numbers.share(first["reversal_rate"]),
-            f"{numbers.count(first['reversals'])} of {numbers.count(first['conversions'])} conversions were taken "
-            f"back, worth {numbers.amount(first['reversed_revenue'], first['currency'])}",
+            numbers.share(taken / conversions if conversions else None),
+            f"{numbers.count(taken)} of {numbers.count(conversions)} conversions were taken back, worth {worth}",
             first["vendor"],
         )
 
 
 def _late(reader: Reader) -> Iterator[Html]:
-    for row in reader.ask("lookback").of(measure="stated").rows[:1]:
-        yield _figure(
-            f"Latest reversal, {vendor_name(row['vendor'])}",
-            numbers.many(row["days_for_all"], "day"),
-            f"after its conversion; half of all come within {numbers.many(row['days_for_half'], 'day')}",
-            row["vendor"],
-        )
+    for row in reader.ask("lookback").rows[:1]:
+        if row["days_for_half"] is not None:
+            yield _figure(
+                f"Lateness, {vendor_name(row['vendor'])}",
+                numbers.many(row["days_for_half"], "day"),
+                f"until half of {numbers.many(row['reversals'], 'reversal')} were known, of days watched for "
+                f"{row['watched_days']}",
+                row["vendor"],
+            )
 
 
 def _reconciled(reader: Reader) -> Iterator[Html]:
     rows = reader.ask("reconciliation").rows
-    total = sum(row["transactions"] for row in rows)
-    matched = sum(row["transactions"] for row in rows if row["outcome"] == "matched")
-    if {"besitos", "keitaro"} <= {row["vendor"] for row in reader.ask("sources").rows} and total:
+    compared = sum(row["compared"] for row in rows)
+    matched = sum(row["compared"] for row in rows if row["outcome"] == "matched")
+    if {"besitos", "keitaro"} <= {row["vendor"] for row in reader.ask("sources").rows} and compared:
         yield _figure(
             "Offerwall and tracker agree",
-            numbers.share(matched / total),
-            f"{numbers.count(total - matched)} of {numbers.count(total)} transactions do not match",
+            numbers.share(matched / compared),
+            f"{numbers.count(compared - matched)} of {numbers.count(compared)} transactions do not match, on days that "
+            "both sides were read",
         )
 
 
@@ -112,19 +118,20 @@ def _sms(reader: Reader) -> Iterator[Html]:
 
 
 def _days(reader: Reader) -> Iterator[Html]:
-    rows = reader.ask("calendar").rows
+    rows = reader.ask("missing").rows
     if not rows:
         return
-    lacking = sum(row["state"] in {"short", "never"} for row in rows)
-    sources = numbers.many(len({row["vendor"] for row in rows}), "source")
+    lacking = sum(row["short"] + row["never"] for row in rows)
     yield _figure(
         "Days missing",
         numbers.count(lacking),
-        f"never read, or read short, of {sources} since the first reading of each",
+        f"never read, or read short, of {numbers.many(len(rows), 'source')} since the first reading of each",
     )
 
 
 def _aside(reader: Reader) -> Iterator[Html]:
     if reader.has_rejected_rows:
         total = sum(row["rows_set_aside"] for row in reader.ask("rejected").rows)
-        yield _figure("Rows set aside", numbers.count(total), "could not be read, and are in no figure")
+        yield _figure(
+            "Rows set aside", numbers.count(total), "are open: they could not be read, and are in no figure"
+        )

@@ -32,28 +32,24 @@ def reconciliation(reader: Reader) -> Html:
     )
     if not outcomes.rows:
         return section("reconciliation", TITLE, missing("Neither side knows a transaction of these days."))
-    total = sum(row["transactions"] for row in outcomes.rows)
-    matched = sum(row["transactions"] for row in outcomes.rows if row["outcome"] == "matched")
+    total, compared = (sum(row[name] for row in outcomes.rows) for name in ("transactions", "compared"))
+    matched = sum(row["compared"] for row in outcomes.rows if row["outcome"] == "matched")
     columns = (
         Column("outcome", "Outcome", numbers.sentence_case),
         Column("transactions", "Transactions", numbers.count),
+        Column("compared", "Compared", numbers.count),
         *_amounts(outcomes),
     )
     there = dict.fromkeys(row["outcome"] for row in weekly.rows)
     says = (
-        f"{numbers.count(total - matched)} of {numbers.many(total, 'transaction')} do not match: "
-        f"{numbers.listed([_told(reader, outcome) for outcome in there])}."
+        f"What does not match, by week: {numbers.listed([_told(reader, outcome) for outcome in there])}."
         if there
-        else f"All {numbers.many(total, 'transaction')} match: no picture is needed."
+        else "All that is compared matches: no picture is needed."
     )
     return section(
         "reconciliation",
         TITLE,
-        finding(
-            strong(f"{numbers.share(matched / total)} of {numbers.count(total)} transactions match"),
-            ": both sides know them, with the same amounts and reversals. “Reversal apart” means that one side has "
-            "taken back what the other has not, or not yet.",
-        ),
+        _said(matched, compared, total),
         figure(
             picture(charts.differences(weekly.rows), says, "apart") if weekly.rows else None,
             table(outcomes, columns, "Transactions by outcome"),
@@ -72,6 +68,23 @@ def reconciliation(reader: Reader) -> Html:
         if newest.rows
         else None,
         queries(outcomes, weekly, newest),
+    )
+
+
+def _said(matched: int, compared: int, total: int) -> Html:
+    """The share, of days on which both sides were read whole: of the others nothing can be said."""
+    apart = numbers.many(total - compared, "transaction")
+    if not compared:
+        return finding(
+            strong("Nothing can be compared"),
+            f": on no day of these {apart} were both sides read whole. What was not read is not missing.",
+        )
+    left_out = f" {numbers.sentence_case(apart)} of days that one side was not read whole are left out."
+    return finding(
+        strong(f"{numbers.share(matched / compared)} of {numbers.count(compared)} transactions match"),
+        ": both sides know them, with the same amounts and reversals. “Reversal apart” means that one side has "
+        "taken back what the other has not, or not yet.",
+        left_out if total > compared else None,
     )
 
 

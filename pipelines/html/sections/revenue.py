@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from pipelines.html import charts, numbers
 from pipelines.html.markup import Html, join, strong
 from pipelines.html.parts import (
@@ -19,7 +21,7 @@ from pipelines.html.parts import (
     vendor_name,
 )
 from pipelines.html.picture import picture
-from pipelines.html.reading import Reader, Row
+from pipelines.html.reading import Answer, Reader, Row
 
 
 def revenue(reader: Reader) -> Html:
@@ -48,11 +50,11 @@ def _one(reader: Reader, total: Row) -> Html:
     monthly = reader.ask("revenue_monthly").of(vendor=vendor, currency=currency)
     daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)
     name = vendor_name(vendor)
-    best = max(daily.rows, key=lambda row: (row["net_revenue"], row["occurred_on"]))
+    best = max(daily.rows, key=lambda row: (_own(row), row["occurred_on"]))
     says = (
         f"{name}: {numbers.amount(total['net_revenue'], currency)} net revenue in {numbers.many(total['days'], 'day')} "
         f"with conversions; most on {numbers.day(best['occurred_on'])}, with "
-        f"{numbers.amount(best['net_revenue'], currency)}."
+        f"{numbers.amount(_own(best), currency)}{' that we did not send' if best['sent_by_us'] else ''}."
     )
     columns = (
         Column("month", "Month", numbers.month),
@@ -62,18 +64,31 @@ def _one(reader: Reader, total: Row) -> Html:
         money("net_revenue", "Net", currency),
     )
     by_day = (
-        Column("occurred_on", "Day", numbers.day),
+        Column("occurred_on", "Day", numbers.day, lambda row: _READ[row["state"]]),
         Column("conversions", "Conversions", numbers.count),
         Column("reversals", "Reversed", numbers.count),
         money("gross_revenue", "Earned", currency),
         money("reversed_revenue", "Taken back", currency),
         money("net_revenue", "Net revenue", currency),
     )
-    keys = (
-        key(vendor, "net revenue of the day"),
-        key("gone", "taken back since"),
-        key("ink", "mean of seven days", "stroke"),
+    ours = sum(row["sent_by_us"] for row in daily.rows)
+    states = {row["state"] for row in daily.rows}
+    wanted = (
+        (True, key(vendor, "net revenue of the day")),
+        (bool(ours), key(vendor, "of it, sent there by us", "faint")),
+        (True, key("gone", "taken back since")),
+        (bool(states & {"open", "short"}), key(vendor, "not over, or read short", "hollow")),
+        ("never" in states, key("muted", "never read", "hatch")),
+        (
+            True,
+            key(
+                "ink",
+                "mean of seven days, all read whole" + (", without what we sent" if ours else ""),
+                "stroke",
+            ),
+        ),
     )
+    keys = [shown for is_wanted, shown in wanted if is_wanted]
     cost = "Rewards to players" if vendor == "besitos" else "The clicks"
     return join(
         (
@@ -84,7 +99,7 @@ def _one(reader: Reader, total: Row) -> Html:
                 ),
                 table(monthly, columns, f"{name} by month, in {currency}"),
                 f"{says} {cost} cost {numbers.amount(total['net_cost'], currency)}, which leaves a margin of "
-                f"{numbers.amount(total['margin'], currency)}.",
+                f"{numbers.amount(total['margin'], currency)}.{_sent(daily, currency)}",
                 keys=keys,
             ),
             more(
@@ -92,4 +107,32 @@ def _one(reader: Reader, total: Row) -> Html:
                 table(daily, by_day, f"{name} by day, in {currency}", tall=True),
             ),
         )
+    )
+
+
+# What is noted beside a day; nothing beside one that was read whole.
+_READ = {
+    "whole": None,
+    "open": "not over",
+    "short": "read short",
+    "never": "never read",
+    "outside": "not asked for",
+}
+
+
+def _own(row: Row) -> Decimal:
+    """What is left of a day without what we sent to the tracker ourselves."""
+    own: Decimal = row["net_revenue"] - row["net_revenue_sent_by_us"]
+    return own
+
+
+def _sent(daily: Answer, currency: str) -> str:
+    """What of a tracker's conversions we sent there ourselves, so that nobody takes them for new business."""
+    conversions = sum(row["sent_by_us"] for row in daily.rows)
+    if not conversions:
+        return ""
+    revenue = sum((row["net_revenue_sent_by_us"] for row in daily.rows), Decimal(0))
+    return (
+        f" {numbers.amount(revenue, currency)} of it is {numbers.many(conversions, 'conversion')} that conversync send "
+        "told the tracker, most of them earned earlier."
     )

@@ -20,8 +20,6 @@ from pipelines.html.parts import (
 from pipelines.html.picture import picture
 from pipelines.html.reading import Answer, Reader, Row
 
-MEASURES = {"stated": "as the vendor dates it", "seen": "as it reached us"}
-
 
 def reversals(reader: Reader) -> Html:
     """The rate by week of the conversion, and the days until a reversal came."""
@@ -54,15 +52,25 @@ def _said(reader: Reader) -> Html:
                 )
             )
         )
-    sentences += [_wait(row) for row in reader.ask("lookback").of(measure="stated").rows[:1]]
+    sentences += [_wait(row) for row in reader.ask("lookback").rows[:1]]
     return finding(spaced(sentences))
 
 
 def _wait(row: Row) -> str:
-    return (
-        f"Half of {vendor_name(row['vendor'])}'s reversals came within {numbers.many(row['days_for_half'], 'day')}, "
-        f"and 99.9% within {row['days_for_99_9_percent']}: a day's figures are final only then."
+    """The one measure of lateness, with the number of reversals that it is of, and no share that they do not carry."""
+    of = (
+        f"{numbers.many(row['reversals'], 'reversal')} of {vendor_name(row['vendor'])}'s days that were watched for "
+        f"{numbers.many(row['watched_days'], 'day')}"
     )
+    if row["days_for_half"] is None:
+        return f"How late they become known cannot be said yet: there are {of}."
+    names = {"half": "days_for_half", "95%": "days_for_95_percent", "99%": "days_for_99_percent"}
+    names["99.9%"] = "days_for_99_9_percent"
+    within = [
+        f"{words} were known within {row[name]}" for words, name in names.items() if row[name] is not None
+    ]
+    within[0] += " days" if row["days_for_half"] != 1 else " day"
+    return f"Of {of}, {numbers.listed(within)}; the latest of all came after {row['latest_days']}."
 
 
 def _rates(reader: Reader, vendor: str) -> Html:
@@ -73,7 +81,7 @@ def _rates(reader: Reader, vendor: str) -> Html:
     if settled:
         worst = max(settled, key=lambda row: row["reversal_rate"])
         says += (
-            f" Of the weeks older than thirty days, that of {numbers.day(worst['week'])} lost most: "
+            f" Of the weeks that are settled, that of {numbers.day(worst['week'])} lost most: "
             f"{numbers.share(worst['reversal_rate'])}."
         )
     columns = (
@@ -85,7 +93,7 @@ def _rates(reader: Reader, vendor: str) -> Html:
     )
     keys = (
         key(vendor, "reversed until now"),
-        key(vendor, "younger than thirty days, still rising", "hollow"),
+        key(vendor, "not settled, still rising", "hollow"),
     )
     return join(
         (
@@ -105,49 +113,43 @@ def _late(reader: Reader) -> Html:
     if not lookback.rows:
         return missing("Of no reversal is it known how late it came.")
     most = lookback.rows[0]
-    says = f"How late reversals come, over all time. {_wait(most)}"
+    settled = most["days_for_95_percent"]
+    says = f"How late a reversal becomes known, in days from its conversion. {_wait(most)}" + (
+        f" A week is called settled when its last day is more than {settled} days old."
+        if settled is not None
+        else ""
+    )
     columns = (
-        Column("vendor", "Reversals of", vendor_name, lambda row: MEASURES.get(row["measure"])),
-        Column("reversals", "Known", numbers.count),
+        Column("vendor", "Reversals of", vendor_name, _watched),
+        Column("reversals", "Number", numbers.count),
         Column("days_for_half", "50%", numbers.count),
         Column("days_for_95_percent", "95%", numbers.count),
         Column("days_for_99_percent", "99%", numbers.count),
         Column("days_for_99_9_percent", "99.9%", numbers.count),
-        Column("days_for_all", "all", numbers.count),
+        Column("latest_days", "Latest of all", numbers.count),
     )
-    drawn = charts.lateness(
-        lateness.rows, _marks(lateness, most), max(1, *(row["days"] for row in lateness.rows))
+    numbers_beside = table(
+        lookback, columns, "Days until so many were known; blank where too few are known to say"
     )
-    keys = [
-        key(row["vendor"], f"{vendor_name(row['vendor'])}, {MEASURES.get(row['measure'], '')}", _stroke(row))
-        for row in lookback.rows
-    ]
-    return join(
-        (
-            subheading("How late a reversal comes"),
-            figure(
-                picture(drawn, says, "late"),
-                table(lookback, columns, "Days until so many of all reversals had come"),
-                says,
-                keys=keys,
-            ),
-        )
-    )
+    heading = subheading("How late a reversal becomes known")
+    if not lateness.rows:
+        return join((heading, figure(None, numbers_beside, says)))
+    longest = max(1, *(row["days"] for row in lateness.rows))
+    keys = [key(vendor, vendor_name(vendor), "stroke") for [vendor] in lateness.pairs("vendor")]
+    drawn = picture(charts.lateness(lateness.rows, _marks(lateness, most), longest), says, "late")
+    return join((heading, figure(drawn, numbers_beside, says, keys=keys)))
 
 
-def _stroke(row: Row) -> str:
-    return "stroke" if row["measure"] == "stated" else "dashes"
+def _watched(row: Row) -> str:
+    return f"days to {numbers.day(row['watched_until'])}, watched for {row['watched_days']}"
 
 
 def _marks(lateness: Answer, most: Row) -> list[tuple[int, float, str]]:
     """The points of the longest curve that the sentence names."""
-    shares = {
-        row["days"]: float(row["share_until_then"])
-        for row in lateness.of(vendor=most["vendor"], measure=most["measure"]).rows
-    }
+    shares = {row["days"]: float(row["share_until_then"]) for row in lateness.of(vendor=most["vendor"]).rows}
     wanted = (("days_for_half", "half"), ("days_for_95_percent", "95%"))
     return [
         (most[name], shares[most[name]], f"{words}: {numbers.many(most[name], 'day')}")
         for name, words in wanted
-        if most[name] in shares and most[name] > 0
+        if most[name] is not None and most[name] in shares and most[name] > 0
     ]

@@ -1,0 +1,13 @@
+-- The tracker's conversions that we sent there ourselves: click and transaction are those of a row of the ledger that
+-- arrived, or may have.
+with ledger as (
+    select
+        content ->> 'subid' as sub_id,
+        content ->> 'tid' as tid
+    from {{ ref('stg_sent__keitaro_conversions') }}
+    where status in ('sent', 'in_doubt')
+)
+
+select distinct tracked.conversion_id
+from {{ ref('stg_keitaro__conversions') }} as tracked
+inner join ledger on tracked.sub_id = ledger.sub_id and tracked.tid = ledger.tid

@@ -1,0 +1,17 @@
+-- What is known of each day of each listing when the marts were built: the vendors' views `days`, in one table.
+{% for vendor in ('besitos', 'infobip', 'conductrics', 'keitaro') %}
+select
+    '{{ vendor }}:' || stream || ':' || cast(day as varchar) as day_key,
+    '{{ vendor }}' as vendor,
+    stream,
+    day,
+    state,
+    missing,
+    window_start,
+    window_end,
+    read_at,
+    last_read,
+    is_current
+from {{ ref('stg_' ~ vendor ~ '__days') }}
+{{ 'union all' if not loop.last }}
+{% endfor %}

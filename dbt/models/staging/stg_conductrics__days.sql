@@ -1,0 +1,1 @@
+{{ conversync.staged('conductrics', 'days') }}

@@ -1,0 +1,1 @@
+{{ conversync.staged('sent', 'keitaro_conversions', whole_loads_only=true) }}

@@ -1,0 +1,23 @@
+-- The days that are missing of each source since its first reading, over the listings that its settings still name.
+with $day_states,
+
+short_readings as (
+    select vendor, sum(missing) as missing
+    from (
+        select distinct vendor, stream, window_start, window_end, read_at, missing
+        from known
+        where state = 'short' and is_current
+    ) as readings
+    group by vendor
+)
+
+select
+    known.vendor,
+    count(distinct known.day) filter (known.state = 'never') as never,
+    count(distinct known.day) filter (known.state = 'short') as short,
+    coalesce(any_value(short_readings.missing), 0) as missing_rows
+from known
+left join short_readings on known.vendor = short_readings.vendor
+where known.is_current
+group by known.vendor
+order by known.vendor
