@@ -35,7 +35,7 @@ class Planner:
         self._missing = options.missing or ("tell" if target.retractable else "ignore")
         self._history = History.of(books.known.values(), options)
         self._met = set[str]()
-        self._identities = set[str]()
+        self._owners = dict[str, str]()
         self._told = set[str]()
         self._changed = 0
         resolves = type(target).lookup is not Target.lookup
@@ -51,7 +51,7 @@ class Planner:
         for entry in entries:
             plan.outbox += 1
             if entry.identity is not None:
-                self._identities.add(entry.identity)
+                self._owners[entry.identity] = entry.send_key
             kind = self._kind(entry)
             if kind is None:
                 continue
@@ -61,7 +61,8 @@ class Planner:
                 plan.rows.append(self._pending(entry, kind))
                 if plan.rows[-1].request is not None:
                     plan.warnings.update(self._target.warnings(entry.row, tables))
-        plan.rows = [one for one in map(self._with_undo, plan.rows) if one is not None]
+        going = {one.entry.send_key for one in plan.rows if one.request}
+        plan.rows = [one for row in plan.rows if (one := self._with_undo(row, going)) is not None]
         self._look_for_those_that_left(most)
         goes = {one.entry.send_key for one in plan.rows}
         for key, known in self._books.known.items():
@@ -165,14 +166,19 @@ class Planner:
             entry, kind, earlier, request, refusal, attempts, first, identities, content, withdraws
         )
 
-    def _with_undo(self, one: Pending) -> Pending | None:
-        """With what takes back the identities that it had; None, and counted, where the vendor can take none back."""
+    def _with_undo(self, one: Pending, going: set[str]) -> Pending | None:
+        """With what takes back the identities that it had; None, and counted, where the vendor can take none back.
+
+        One that is another row's now is that row's to put right: if it does not go, the books say that it still stands.
+        """
         if one.request is None or one.entry.identity is None:
             return one
         undo = []
         for standing in one.identities.standing(but=one.entry.identity):
-            if standing.identity in self._identities:
-                one.identities.pass_on(standing.identity)
+            if (owner := self._owners.get(standing.identity)) is not None:
+                known = self._books.known.get(owner)
+                if owner in going or (known is not None and known.status == "sent"):
+                    one.identities.pass_on(standing.identity)
             elif (back := self._taken_back(one, standing)) is not None:
                 undo.append(back)
             else:
@@ -221,7 +227,7 @@ class Planner:
         record = self._books.record(key)
         identities = Identities.of(record, self._target)
         named = any(True for _ in identities)
-        standing = [one for one in identities.standing() if one.identity not in self._identities]
+        standing = [one for one in identities.standing() if one.identity not in self._owners]
         if not standing and (named or known.status != "sent"):
             return
         back: list[Pending] = []
@@ -234,7 +240,12 @@ class Planner:
             back = [
                 one for standing_one in standing if (one := self._taken_back(bare, standing_one)) is not None
             ]
-        if not standing or len(back) < len(standing):
+        refused = record is not None and record.status == "rejected" and not self._options.retry_rejected
+        if (
+            not standing
+            or len(back) < len(standing)
+            or (refused and back[-1].entry.hash == known.content_hash)
+        ):
             self.plan.left.append(key)
             return
         self._changed += 1

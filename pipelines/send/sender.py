@@ -274,9 +274,9 @@ class Sender:
             self._doubts = 0
             if outcome.status == "sent" and row.kind == "withdrawn":
                 self.result.withdrawn += 1
-            if not counts:
+            elif not counts:
                 return
-            if outcome.status == "sent":
+            elif outcome.status == "sent":
                 self.result.sent += 1
                 self.result.kinds[row.kind] += 1
             else:

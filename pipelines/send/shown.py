@@ -38,21 +38,24 @@ def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
     yield f"{plan.target}: {rows(plan.outbox)} in the outbox; {verb}: {', '.join(kinds)}"
     yield from (f"  {line}." for line in _days(plan))
     would = "would be " if dry else ""
+    asks = plan.history.counts.get("asks", 0) if plan.history else 0
     others = {
-        "are left for later (--limit)": sum(plan.pending.values()) - len(plan.rows),
-        "are already sent": plan.already,
-        "changed what the vendor knows them by: what was sent is taken back first": plan.moved,
-        "stay rejected (--retry-rejected sends them again)": plan.rejected,
+        "left for later (--limit)": sum(plan.pending.values()) - len(plan.rows),
+        "already sent": plan.already,
+        "changed what the vendor knows it by: what was sent is taken back first": plan.moved,
+        "rejected before (--retry-rejected sends them again)": plan.rejected,
         "rejected here: no request can be made of such a row": plan.refused,
         f"{would}marked as sent, without a request (--adopt)": plan.adopted,
-        "are left out (--since)": plan.left_out,
-        "that were sent are not in the outbox any more": plan.gone,
-        "were sent from another outbox": plan.elsewhere,
+        "left out (--since)": plan.left_out,
+        "older than all that was sent, and waiting for a word (--since, --adopt)": asks,
+        "gone from the outbox after the send": plan.gone,
+        "sent from another outbox": plan.elsewhere,
     }
     yield from (f"  {rows(count)} {what}" for what, count in others.items() if count)
     yield from (f"  {key}: {reason}" for key, reason in _refusals(plan))
     yield from (f"  {note}." for note in plan.notes)
-    yield from (f"  LOOK: {look}." for look in plan.looks())
+    if dry:  # else the summary says so
+        yield from (f"  LOOK: {look}." for look in plan.looks())
     yield from (
         f"  LOOK: {warning}" + (f" ({rows(count)})" if count > 1 else "")
         for warning, count in plan.warnings.most_common(WARNINGS)

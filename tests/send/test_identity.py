@@ -230,7 +230,9 @@ def test_x24_a_row_without_a_tid_that_changed_wants_a_look(house: House) -> None
     house.outbox(KEITARO, [row("a", "c1", None, payout="9")])
     done = house.command("send", KEITARO, "--from", "main.keitaro")
     assert (done.code, len(house.asked())) == (3, 1)
-    assert "LOOK: 1 row changed after" in done.out
+    assert "1 row changed since the send in a way that the vendor cannot take" in done.out
+    dry = house.command("send", KEITARO, "--from", "main.keitaro", "--dry-run")
+    assert "LOOK: 1 row changed since" in dry.out
 
 
 @pytest.mark.parametrize(
