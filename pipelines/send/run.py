@@ -213,6 +213,8 @@ def _compare(client: Any, target: Target, journal: Journal) -> _Mending:
                 to_ledger.append(key)
         elif newer(other, state):
             to_journal.append(key)
+        else:  # the same, but for the outbox's name, which the journal may know better
+            known[key] = state
     to_journal += [key for key in of_ledger if key not in of_journal]
     doubts = journal.intents()
     for one in doubts:
