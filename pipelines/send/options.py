@@ -7,6 +7,7 @@ wins.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ HTTP_BUDGET = 600
 MISSING = ("tell", "ignore", "take_back")
 # What becomes of a row whose amount is null once more: refused, or sent as 0.
 CLEARED = ("refuse", "zero")
+# What begins so is a query, and no name.
+QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
+# What a query is called in the books: whichever the settings have, or a fingerprint.
+QUERIES = "query"
 _RATE = re.compile(r"(\d+)/(s|m|h)")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 # Requests leave a little slower than the rate, so that a network's jitter does not push one more into a second.
@@ -34,8 +39,8 @@ _MARGIN = 1.05
 
 @dataclass(frozen=True)
 class Options:
-    """`interval`: seconds from one request's start to the next one's; `outbox`: a name or a query, of whichever.
-
+    """`interval`: seconds from one request's start to the next one's; `outbox`: a name or a query, of whichever;
+    `label` is what the books call it.
     `since`: new rows of earlier days do not go; `adopt`: rows that wait for a person's word are marked as sent, without
     being sent; `missing` None: nobody said it; `after_restore`: books older than the last send are known to be so.
     """
@@ -51,6 +56,7 @@ class Options:
     retry_rejected: bool = False
     resolve_in_doubt: bool = False
     outbox: str | None = None
+    label: str = ""
     since: date | None = None
     adopt: bool = False
     missing: str | None = None
@@ -75,6 +81,7 @@ def options(
     """
     if limit is not None and limit < 1:
         raise SettingsError(f"--limit is {limit}, but must be at least 1.")
+    configured = _own(target, "query") or _own(target, "from")
     given_rate = rate or setting(target, "send_rate")
     pct = max_change_pct if max_change_pct is not None else _number(target, "send_max_change_pct", None)
     return Options(
@@ -85,12 +92,22 @@ def options(
         max_change_pct=pct,
         concurrency=max(1, int(_number(target, "send_concurrency", CONCURRENCY) or 1)),
         http_budget=_number(target, "http_budget", HTTP_BUDGET) or 0.0,
-        outbox=outbox or _own(target, "query") or _own(target, "from"),
+        outbox=outbox or configured,
+        label=_label(outbox or configured or "", configured),
         since=_day(since, "--since") or _day(setting(target, "send_since"), "send_since"),
         missing=_choice(target, "send_missing", MISSING),
         cleared=_choice(target, "send_cleared_amounts", CLEARED) or CLEARED[0],
         **said,
     )
+
+
+def _label(outbox: str, configured: str | None) -> str:
+    """A query of the settings may be edited, and stays that outbox; any other is known by its text."""
+    if not QUERY.match(outbox):
+        return outbox
+    if outbox == configured:
+        return f"{QUERIES} of the settings"
+    return f"{QUERIES} {hashlib.sha256(outbox.encode()).hexdigest()[:12]}"
 
 
 def _day(text: str | None, name: str) -> date | None:

@@ -20,7 +20,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 from destinations.target import Row, RowRefusedError, Target
-from pipelines.send.options import setting
+from pipelines.send.options import QUERY, setting
 from pipelines.send.records import plain
 from wire.errors import SettingsError
 from wire.strictjson import dumps
@@ -28,7 +28,6 @@ from wire.strictjson import dumps
 KEY = "send_key"
 # The columns that may date a row, the first one that is there does.
 DATES = ("occurred_on", "occurred_at", "date", "day", "date_time", "created_at")
-_QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
 _NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
 _BATCH = 5_000
 # For the ready-made queries: the table that knows the players (user_key, subid, tested_user_external_id), or
@@ -57,13 +56,6 @@ class Entry(NamedTuple):
     day: str | None = None
 
 
-def label_of(outbox: str) -> str:
-    """What an outbox is called in the books: its name, or the fingerprint of a query."""
-    if _QUERY.match(outbox):
-        return f"query {hashlib.sha256(outbox.encode()).hexdigest()[:12]}"
-    return outbox
-
-
 def ready_made(vendor: str) -> dict[str, Path]:
     """The queries that stand beside this file for a vendor, by name."""
     files = sorted(Path(__file__).parent.glob(f"*_to_{vendor}.sql"))
@@ -82,7 +74,7 @@ def query_for(outbox: str | None, target: Target) -> str:
         )
     if outbox in queries:
         return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name))
-    if _QUERY.match(outbox):
+    if QUERY.match(outbox):
         return outbox.strip().rstrip(";")
     if not _NAME.fullmatch(outbox):
         raise SettingsError(f'"{outbox}" is neither a table (dataset.table) nor a query (select ...).')

@@ -122,8 +122,8 @@ class Plan:
             f"in doubt: the vendor may have it or not; {doubt}, --adopt takes it for sent": self.in_doubt,
             "changed since the send in a way that the vendor cannot take: nothing of it goes, and what was sent stands "
             "there; --adopt takes note of it": self.unsupported,
-            "left the outbox after the send, and what was sent still counts there; "
-            'send_missing = "take_back" takes it back, "ignore" is for an outbox that rows leave': self.left,
+            'left the outbox after the send, and what was sent still counts there; send_missing = "take_back" takes '
+            'back what came from this same outbox, "ignore" is for an outbox that rows leave': self.left,
         }
         looks = [f"{rows(len(keys))} {what} ({_some(keys)})" for what, keys in found.items() if keys]
         asked = self.history.question(self.target) if self.history and not self.history.is_first else None

@@ -13,7 +13,7 @@ from destinations.target import Row, RowRefusedError, Target
 from destinations.values import amount
 from pipelines.send.history import History
 from pipelines.send.identities import Identities, Standing
-from pipelines.send.options import FEW_CHANGES, MAX_CHANGE_PCT, Options
+from pipelines.send.options import FEW_CHANGES, MAX_CHANGE_PCT, QUERIES, Options
 from pipelines.send.outbox import KEY, Entry, content_of
 from pipelines.send.plan import Books, Kind, Mark, Pending, Plan
 from pipelines.send.records import Known
@@ -24,14 +24,14 @@ ADOPTED = "marked as sent by --adopt; no request was made"
 
 
 class Planner:
-    """Makes one plan. `label` is the name of the outbox in the books."""
+    """Makes one plan."""
 
-    def __init__(self, target: Target, settings: Any, books: Books, options: Options, label: str) -> None:
+    def __init__(self, target: Target, settings: Any, books: Books, options: Options) -> None:
         self._target = target
         self._settings = settings
         self._books = books
         self._options = options
-        self._label = label
+        self._label = options.label
         self._missing = options.missing or ("tell" if target.retractable else "ignore")
         self._history = History.of(books.known.values(), options)
         self._met = set[str]()
@@ -216,12 +216,17 @@ class Planner:
         for key, known in self._books.known.items():
             if known.status in ("in_doubt", "left_out") or key in self._met:
                 continue
-            if known.outbox not in (None, self._label):
+            if self._is_elsewhere(known.outbox):
                 self.plan.elsewhere += known.status == "sent"
                 continue
             self.plan.gone += known.status == "sent"
             if self._missing != "ignore":
                 self._left(key, known, most)
+
+    def _is_elsewhere(self, outbox: str | None) -> bool:
+        """Whether a row was sent from an outbox that is surely another one; of two queries nobody knows."""
+        queries = outbox is not None and outbox.startswith(QUERIES) and self._label.startswith(QUERIES)
+        return outbox not in (None, self._label) and not queries
 
     def _left(self, key: str, known: Known, most: int) -> None:
         record = self._books.record(key)
@@ -231,7 +236,7 @@ class Planner:
         if not standing and (named or known.status != "sent"):
             return
         back: list[Pending] = []
-        if record is not None and self._missing == "take_back" and known.outbox is not None:
+        if record is not None and self._missing == "take_back" and known.outbox == self._label:
             entry = Entry(key, {KEY: key}, record.content, record.content_hash, None, record.occurred_on)
             earlier = json.loads(record.answer)
             bare = Pending(

@@ -120,8 +120,8 @@ def _begin(
     warehouse: Warehouse, target: Target, journal: Journal, books: _Mending, plan: Plan, options: Options
 ) -> None:
     """What stands in the books before the first request: the number of this send, and what goes without a request."""
-    if plan.renamed and options.outbox:
-        journal.rename_outbox(plan.renamed, outbox.label_of(options.outbox))
+    if plan.renamed:
+        journal.rename_outbox(plan.renamed, options.label)
     if not plan.writes:
         return
     path = epoch_path(warehouse, target.name)
@@ -130,7 +130,7 @@ def _begin(
     journal.begin(number)
     write_epoch(path, number)
     if plan.marks:
-        journal.conclude(*marked(plan.marks, target, outbox.label_of(options.outbox or "")))
+        journal.conclude(*marked(plan.marks, target, options.label))
 
 
 def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
@@ -252,7 +252,7 @@ def _plan(
 ) -> Plan:
     tables = ledger.known_rows(client, target.reads)
     books = Books(mending.known, _records(client, target, mending, journal))
-    planner = Planner(target, settings, books, options, outbox.label_of(options.outbox or ""))
+    planner = Planner(target, settings, books, options)
     with outbox.entries(client, query, target) as rows:
         plan = planner.read(rows, tables)
     plan.notes += list(_notes(target, mending, journal))

@@ -21,7 +21,6 @@ from destinations.target import Outcome, Target
 from pipelines.send.identities import Identities
 from pipelines.send.journal import Journal
 from pipelines.send.options import Options
-from pipelines.send.outbox import label_of
 from pipelines.send.pace import Pace, Patience, StoppingError, Turn, in_doubt
 from pipelines.send.plan import Pending
 from pipelines.send.records import Record, as_json, moment
@@ -106,7 +105,7 @@ class Sender:
         self._client = client
         self._journal = journal
         self._concurrency = options.concurrency
-        self._label = label_of(options.outbox or "")
+        self._label = options.label
         self._stopping = threading.Event()
         self._pace = Pace(options.interval, self._stopping)
         self._patience = Patience(options.http_budget, self._pace, self._stopping)
