@@ -23,11 +23,12 @@ from dlt.common.typing import TSecretStrValue
 
 from destinations import access
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
-from destinations.values import flag, need, number, text, texts, whole
+from destinations.values import flag, need_identifier, number, text, texts, whole
 from destinations.words import Ear
 from wire.client import Answer, Client, Limits
 from wire.errors import SettingsError
 from wire.refusal import document, is_page, told_status
+from wire.strictjson import dumps
 
 DOCUMENTED = "https://api-v3.conductrics.com"
 HINT = "Check conductrics_api_key in .dlt/secrets.toml or CONDUCTRICS_API_KEY."
@@ -60,7 +61,7 @@ def goal(row: Row) -> dict[str, Any]:
 
     With a name and agents it may create the goal, and then needs its `code`; else it is a partial document.
     """
-    code = need(row, "code")
+    code = need_identifier(row, "code")
     if not CODE.fullmatch(code):
         raise RowRefusedError(
             "code may hold letters, digits, slashes, underscores and dashes, up to 100 characters."
@@ -119,6 +120,7 @@ class Goals(Target):
         Column("deleted", "true deletes the goal; the other columns are then not looked at"),
     )
     reads: Sequence[str] = (GOAL_AGENTS,)
+    retractable: bool = True
 
     def client(self, settings: ConductricsSendSettings) -> Client:
         """With the key in its header and never in the query, which is logged."""
@@ -133,12 +135,20 @@ class Goals(Target):
 
     def request(self, row: Row, settings: ConductricsSendSettings, earlier: Mapping[str, Any]) -> Request:
         """PUT, or DELETE; the code is encoded whole, slashes included."""
-        deleted, code = flag(row, "deleted"), need(row, "code")
+        deleted, code = flag(row, "deleted"), need_identifier(row, "code")
         if code in (".", ".."):
             raise RowRefusedError("code is no code of a goal.")
         body = None if deleted else goal(row)
         path = f"/admin/{quote(settings.conductrics_account, safe='')}/goals/goal/{quote(code, safe='')}"
-        return Request("DELETE" if deleted else "PUT", path, json=body)
+        return Request("DELETE" if deleted else "PUT", path, json=body, identity=self.identity(row))
+
+    def identity(self, row: Row) -> str | None:
+        """`["code"]`. A goal is not taken back by deleting it, which would delete its history: a row says `deleted`."""
+        return dumps([need_identifier(row, "code")]).decode()
+
+    def withdraws(self, row: Row) -> bool:
+        """A deleted goal counts no more."""
+        return flag(row, "deleted")
 
     def outcome(
         self, answer: Answer, row: Row, settings: ConductricsSendSettings, earlier: Mapping[str, Any]

@@ -28,7 +28,7 @@ from dlt.common.typing import TSecretStrValue
 
 from destinations import access
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
-from destinations.values import need, text
+from destinations.values import identifier, need, need_identifier, text
 from destinations.words import Ear
 from wire.client import Answer, Client, Limits
 from wire.errors import CredentialsError, SettingsError, UnavailableError, UntrustedAnswerError
@@ -188,7 +188,7 @@ class Tags(InfobipTarget):
     def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
         """The tag as the vendor made it, for `infobip.tags`."""
         tag = {
-            "process_key": need(row, "process_key"),
+            "process_key": need_identifier(row, "process_key"),
             "key": key_of(body),
             "name": body.get("name"),
             "description": body.get("description"),
@@ -215,8 +215,8 @@ class Logs(InfobipTarget):
     def request(self, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]) -> Request:
         """What is null is left out."""
         body = {
-            "processLogKey": text(row, "process_log_key"),
-            "processTagKey": text(row, "process_tag_key"),
+            "processLogKey": identifier(row, "process_log_key"),
+            "processTagKey": identifier(row, "process_tag_key"),
             "countryCode": text(row, "country_code"),
             "osType": _os_type(row),
         }
@@ -241,7 +241,7 @@ class Logs(InfobipTarget):
 
 def process_path(row: Row) -> str:
     """The address of the row's process."""
-    key = need(row, "process_key")
+    key = need_identifier(row, "process_key")
     if key in (".", ".."):
         raise RowRefusedError("process_key is no key of a process.")
     return f"{PROCESS}/{quote(key, safe='')}"

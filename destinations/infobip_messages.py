@@ -9,12 +9,19 @@ The document's "Send SMS messages that triggers a tracking process":
 The answer has one result for each address. Where some were taken and others not, the row is rejected, the answer
 keeps who has the message, and a later request goes to the others only.
 
-`clientCorrelator`, "an identifier that uniquely identifies the request", is in the document's *response* alone: no
-request of it has one, so none is sent, and a message is never repeated on our own account.
+`clientCorrelator`, "an identifier that uniquely identifies the request", is in the document's *response* alone, and in
+the requests of the vendor's own client. Each of ours has one, made of the row and what was tried before, so a request
+whose answer was lost can be asked for:
+
+    GET /1/smsmessaging/outbound/{senderAddress}/requests/{clientCorrelator}/deliveryInfos
+    {"deliveryInfoList": {"deliveryInfo": [{"address", "deliveryStatus"}]}}
+
+Whether the vendor folds a repeat of one is told nowhere, so a message is never repeated on our own account.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -24,7 +31,11 @@ from urllib.parse import quote
 
 from destinations.infobip import InfobipSendSettings, InfobipTarget, set_only
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError
-from destinations.values import need, plain, text, texts, thing
+from destinations.values import identifier, need, plain, text, texts, thing
+from wire.client import Answer
+from wire.errors import UntrustedAnswerError
+from wire.refusal import document
+from wire.strictjson import dumps
 
 RESULTS = "sent.infobip_message_results"
 # "Alphanumeric sender ID length should be between 3 and 11 characters ... Numeric ... between 3 and 14."
@@ -34,6 +45,8 @@ MONEY = Decimal("0.000001")
 FAILED = re.compile(
     r"not?sent|notdelivered|notaccepted|undeliver|reject|impossible|fail|invalid|error|notenough"
 )
+# What people write between the digits of a number, and before them.
+SPELLING = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]")
 
 
 class Messages(InfobipTarget):
@@ -56,11 +69,11 @@ class Messages(InfobipTarget):
         """To all addresses; where an earlier request of this row reached some, to the others."""
         sender = _sender(row)
         listed, addresses = _addresses(row)
-        left = [one for one in addresses if one not in reached(earlier)]
+        left = _left(addresses, earlier)
         if not left:
             raise RowRefusedError("every address has the message already.")
         track = {
-            "initTagInfo": set_only({"processKey": text(row, "process_key"), "tag": text(row, "tag")})
+            "initTagInfo": set_only({"processKey": identifier(row, "process_key"), "tag": text(row, "tag")})
             or None,
             "urlTrackInfo": thing(row, "url_track_info"),
         }
@@ -70,13 +83,51 @@ class Messages(InfobipTarget):
             "address": left if listed else left[0],
             "message": text(row, "message"),
         }
-        path = f"/1/smsmessaging/outbound/{quote(sender, safe='')}/requests"
-        return Request("POST", path, json=set_only(body))
+        asked = set_only(body)
+        correlator = _correlator(row, asked, earlier)
+        return Request(
+            "POST", _requests(sender), json={**asked, "clientCorrelator": correlator}, identity=correlator
+        )
+
+    def lookup(self, reference: str, row: Row, settings: InfobipSendSettings) -> Request | None:
+        """What the vendor knows of the delivery of the request with that correlator."""
+        return Request("GET", f"{_requests(_sender(row))}/{quote(reference, safe='')}/deliveryInfos")
+
+    def looked_up(
+        self,
+        answer: Answer,
+        reference: str,
+        row: Row,
+        settings: InfobipSendSettings,
+        earlier: Mapping[str, Any],
+    ) -> Outcome:
+        """What became of the request at each address. A 404 may also mean that it was forgotten, so doubt stays."""
+        ear = settings.ear()
+        if answer.status == 404:
+            answer.refuse_html()
+            return Outcome(
+                "in_doubt", "the vendor knows no such request (any more), so most likely it did not go"
+            )
+        if turned_down := ear.rejection(answer):
+            raise UntrustedAnswerError(
+                f"Infobip {turned_down.reason} when it was asked for a delivery.", status=answer.status
+            )
+        body = document(answer)
+        listed = body.get("deliveryInfoList") if isinstance(body, dict) else None
+        infos = listed.get("deliveryInfo") if isinstance(listed, dict) else None
+        results = [
+            {"destinationAddress": one.get("address"), "messageStatus": one["deliveryStatus"]}
+            for one in (infos if isinstance(infos, list) else [])
+            if isinstance(one, dict) and isinstance(one.get("deliveryStatus"), str)
+        ]
+        if not results:
+            return Outcome("in_doubt", "the vendor knows the request, but tells of no delivery yet")
+        return self.told({"clientCorrelator": reference, "sendMessageResults": results}, row, earlier)
 
     def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
         """Sent if no address failed. An address without a result (they are optional) counts as taken."""
         _, addresses = _addresses(row)
-        asked = [one for one in addresses if one not in reached(earlier)]
+        asked = _left(addresses, earlier)
         found = _by_address(body, asked)
         results = [_result(address, found.get(address)) for address in asked]
         of_request = _of_request(body)
@@ -87,8 +138,29 @@ class Messages(InfobipTarget):
 
 
 def reached(earlier: Mapping[str, Any]) -> set[str]:
-    """The addresses that the answer of an earlier request shows as taken."""
-    return {str(one["address"]) for one in earlier.get("results", ()) if one.get("accepted")}
+    """The numbers that the answer of an earlier request shows as taken."""
+    return {number_of(str(one["address"])) for one in earlier.get("results", ()) if one.get("accepted")}
+
+
+def number_of(address: str) -> str:
+    """One number in one spelling, digits where it is one: `tel:+49 171 5`, `0049 171-5` and `491715` are the same."""
+    bare = SPELLING.sub("", address.strip().lower().removeprefix("tel:"))
+    return bare.removeprefix("+") if bare.startswith("+") else bare.removeprefix("00")
+
+
+def _left(addresses: Sequence[str], earlier: Mapping[str, Any]) -> list[str]:
+    done = reached(earlier)
+    return [one for one in addresses if number_of(one) not in done]
+
+
+def _requests(sender: str) -> str:
+    return f"/1/smsmessaging/outbound/{quote(sender, safe='')}/requests"
+
+
+def _correlator(row: Row, body: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
+    """Of this row with this content after what was answered before: the same again for a request that is made again."""
+    about = [str(row.get("send_key")), earlier.get("client_correlator"), dumps(body).decode()]
+    return hashlib.sha256(dumps(about)).hexdigest()[:32]
 
 
 def _sender(row: Row) -> str:
@@ -106,8 +178,12 @@ def _addresses(row: Row) -> tuple[bool, list[str]]:
     addresses = (texts(row, "address") if listed else [need(row, "address")]) or []
     if not addresses:
         raise RowRefusedError("address is missing.")
-    if len(set(addresses)) < len(addresses):
-        raise RowRefusedError("address holds one address twice, which would get the message twice.")
+    for one in addresses:
+        identifier({"address": one.strip()}, "address")
+    if len({number_of(one) for one in addresses}) < len(addresses):
+        raise RowRefusedError(
+            "address holds one number twice, in one spelling or in two: it would get the message twice."
+        )
     return listed, addresses
 
 
@@ -115,13 +191,13 @@ def _by_address(body: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Mapp
     """The results by the address as we wrote it; by their order where they do not name theirs."""
     listed = body.get("sendMessageResults")
     results = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    ours = {one.lstrip("+"): one for one in asked}
+    ours = {number_of(one): one for one in asked}
     found: dict[str, Mapping[str, Any]] = {}
     nameless = []
     for one in results:
         name = one.get("destinationAddress")
         name = name[0] if isinstance(name, list) and len(name) == 1 else name
-        address = ours.get(str(name).lstrip("+"))
+        address = ours.get(number_of(str(name)))
         if address is None:
             nameless.append(one)
         else:

@@ -10,13 +10,19 @@ which "must include click_id". Its "simplified" form is the same object with the
 currency, transaction_id and comment: that is what a row with only these becomes; cost and sub_id_N join it where a
 row has them. The address of it is published nowhere, hence `keitaro_conversions_path`.
 
-The same subid and tid again updates the conversion in place, so a row with a tid may be sent twice, and sent anew
-with another status or amount. Without a tid neither is safe. The tracker deletes nothing: a reversal is the same tid
-with `status` "rejected", or "sale" with the payout that is left.
+A conversion is known by (subid, tid). The same pair again updates it in place, so a row with a tid may be sent twice,
+and sent anew with another status or amount; another subid or tid is another conversion. Without a tid neither is safe.
+The tracker deletes nothing: a reversal is the same pair with `status` "rejected", or "sale" with the payout that is
+left. What a posting leaves out keeps the value that it had.
+
+The vendor's pages disagree on a repeat with the same status: one says that it may change a conversion "many times",
+one that such a postback is ignored. Where an answer says so, the row is taken for sent, and its reason says it;
+`conversync reconcile keitaro` shows what the tracker then has.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -27,20 +33,27 @@ from dlt.common.typing import TSecretStrValue
 
 from destinations import access
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
-from destinations.values import amount, need, number, plain, text
+from destinations.values import amount, currency, identifier, need_identifier, number, plain, text
 from destinations.words import Ear
 from wire.client import Answer, Client, Limits
 from wire.errors import RefusedError, SettingsError
 from wire.origin import parse_origin
 from wire.redact import MASK
-from wire.refusal import document
+from wire.refusal import document, is_page
+from wire.strictjson import dumps
 
 POSTBACK, ADMIN_API = "postback", "admin_api"
 CONVERSIONS = "/admin_api/v1/conversions"
 STATUSES = ("lead", "sale", "rejected", "rebill", "registration", "deposit", "trash")
+# Of these a conversion does not count.
+REJECTS = ("rejected", "trash")
 SUB_IDS = tuple(f"sub_id_{number}" for number in range(1, 16))
 # What a created conversion's id is called, newer trackers first.
 IDS = ("event_id", "conversion_id", "id")
+# In the tracker's own words, of a postback without effect; and how much of an answer is looked at for them.
+_EXISTS = re.compile(r"already exists", re.IGNORECASE)
+_UNKNOWN = re.compile(r"sub_?id\W+not found|click not found", re.IGNORECASE)
+_MOST_SAID = 2_000
 HINTS = {
     POSTBACK: "Check keitaro_postback_key in .dlt/secrets.toml or KEITARO_POSTBACK_KEY.",
     ADMIN_API: "Check keitaro_api_key in .dlt/secrets.toml or KEITARO_API_KEY.",
@@ -87,11 +100,11 @@ def postback(row: Row) -> tuple[tuple[str, str], ...]:
     """The query, in the documented order. What is null is left out: without `status` it is a sale."""
     payout, cost = amount(row, "payout"), amount(row, "cost")
     given = {
-        "subid": need(row, "subid"),
+        "subid": need_identifier(row, "subid"),
         "status": _status(row),
         "payout": None if payout is None else plain(payout),
-        "currency": text(row, "currency"),
-        "tid": text(row, "tid"),
+        "currency": currency(row, "currency"),
+        "tid": identifier(row, "tid"),
         "cost": None if cost is None else plain(cost),
         **{name: text(row, name) for name in SUB_IDS},
     }
@@ -101,11 +114,11 @@ def postback(row: Row) -> tuple[tuple[str, str], ...]:
 def conversion(row: Row) -> dict[str, str | Decimal]:
     """The JSON object: click_id and what else the row has, amounts as exact numbers."""
     given = {
-        "click_id": need(row, "subid"),
+        "click_id": need_identifier(row, "subid"),
         "status": _status(row),
         "revenue": number(row, "payout"),
-        "currency": text(row, "currency"),
-        "transaction_id": text(row, "tid"),
+        "currency": currency(row, "currency"),
+        "transaction_id": identifier(row, "tid"),
         "comment": text(row, "comment"),
         "cost": number(row, "cost"),
         **{name: text(row, name) for name in SUB_IDS},
@@ -117,7 +130,7 @@ def _status(row: Row) -> str | None:
     status = text(row, "status")
     if status is not None and status not in STATUSES:
         raise RowRefusedError(f"status is none of {', '.join(STATUSES)}.")
-    if status == "rebill" and text(row, "tid") is None:
+    if status == "rebill" and identifier(row, "tid") is None:
         raise RowRefusedError("tid is missing: a rebill needs one of its own.")
     return status
 
@@ -137,6 +150,9 @@ class Conversions(Target):
         *(Column(name, "as the tracker's campaign has it") for name in SUB_IDS),
         Column("comment", "by the Admin API only"),
     )
+    keeps: Sequence[str] = ("payout", "currency", "cost", *SUB_IDS)
+    amounts: Sequence[str] = ("payout", "cost")
+    retractable: bool = True
 
     def client(self, settings: KeitaroSendSettings) -> Client:
         """The API key stands in a header; the postback key can only stand in the path, and is masked there."""
@@ -152,11 +168,25 @@ class Conversions(Target):
 
     def request(self, row: Row, settings: KeitaroSendSettings, earlier: Mapping[str, Any]) -> Request:
         """GET the postback, or POST the conversion."""
-        secrets = (settings.key(),)
+        secrets, identity = (settings.key(),), self.identity(row)
         if settings.keitaro_transport == ADMIN_API:
-            return Request("POST", settings.keitaro_conversions_path, json=conversion(row), secrets=secrets)
+            path = settings.keitaro_conversions_path
+            return Request("POST", path, json=conversion(row), secrets=secrets, identity=identity)
         path = f"/{quote(settings.key(), safe='')}/postback"
-        return Request("GET", path, params=postback(row), label=f"/{MASK}/postback", secrets=secrets)
+        label = f"/{MASK}/postback"
+        return Request("GET", path, params=postback(row), label=label, secrets=secrets, identity=identity)
+
+    def identity(self, row: Row) -> str | None:
+        """`["subid","tid"]`: another one of either is another conversion. Without a tid a click has one."""
+        return dumps([need_identifier(row, "subid"), identifier(row, "tid")]).decode()
+
+    def withdraws(self, row: Row) -> bool:
+        """Rejected and trash."""
+        return row.get("status") in REJECTS
+
+    def withdrawal(self, row: Row) -> Row | None:
+        """The same as `rejected`, with the amount that it had; not without a tid, which could mean any conversion."""
+        return {**row, "status": "rejected"} if self.repeatable(row, None) else None  # type: ignore[arg-type]
 
     def outcome(
         self, answer: Answer, row: Row, settings: KeitaroSendSettings, earlier: Mapping[str, Any]
@@ -169,7 +199,7 @@ class Conversions(Target):
                 "postback, or get a licence that includes the Admin API.",
                 status=402,
             )
-        return ear.already(answer) or ear.rejection(answer) or Outcome("sent", answer=_created(answer))
+        return ear.already(answer) or _ignored(answer, ear) or ear.rejection(answer) or _taken(answer)
 
     def repeatable(self, row: Row, settings: KeitaroSendSettings) -> bool:
         """The same subid and tid is the same conversion."""
@@ -188,6 +218,20 @@ class Conversions(Target):
         if self.repeatable(row, None):  # type: ignore[arg-type] # it does not depend on the settings
             return ()
         return ("tid is missing: the conversion can be neither sent again nor changed",)
+
+
+def _ignored(answer: Answer, ear: Ear) -> Outcome | None:
+    """Where a 2xx says that the posting changed nothing: the tracker has the conversion, or knows no such click."""
+    said = "" if is_page(answer) else answer.body[:_MOST_SAID].decode("utf-8", "replace")
+    if answer.status >= 300:
+        return None
+    if _EXISTS.search(said):
+        return Outcome("sent", ear.reason("the tracker had it already and changed nothing", said))
+    return Outcome("rejected", ear.reason("refused (200)", said)) if _UNKNOWN.search(said) else None
+
+
+def _taken(answer: Answer) -> Outcome:
+    return Outcome("sent", answer=_created(answer))
 
 
 def _created(answer: Answer) -> dict[str, str]:

@@ -22,7 +22,7 @@ from dlt.common.typing import TSecretStrValue
 
 from destinations import access
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
-from destinations.values import need, text
+from destinations.values import identifier, need_identifier
 from destinations.words import Ear
 from wire.client import Answer, Client, Limits
 from wire.errors import SettingsError
@@ -67,8 +67,8 @@ def _endpoint(url: str) -> tuple[str, str]:
 def conversion(row: Row, public_api_key: str) -> dict[str, str]:
     """The body. A tested user is named by exactly one of the two ids."""
     ids = {
-        "testedUserId": text(row, "tested_user_id"),
-        "testedUserExternalId": text(row, "tested_user_external_id"),
+        "testedUserId": identifier(row, "tested_user_id"),
+        "testedUserExternalId": identifier(row, "tested_user_external_id"),
     }
     given = {name: value for name, value in ids.items() if value is not None}
     if not given:
@@ -79,7 +79,7 @@ def conversion(row: Row, public_api_key: str) -> dict[str, str]:
         raise RowRefusedError("tested_user_id and tested_user_external_id are both given: give one of them.")
     return {
         "publicApiKey": public_api_key,
-        "userFriendlyConversionId": need(row, "conversion_id"),
+        "userFriendlyConversionId": need_identifier(row, "conversion_id"),
         **given,
     }
 

@@ -39,6 +39,7 @@ class Request:
     """One request, as `wire.client.Client.request` takes it.
 
     `secrets` are the values in it that nobody may see: `shown` masks them. `label` stands for a path that holds one.
+    `identity` is what the vendor will know by it (see `Target.identity`), or our own name of this very request.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     label: str | None = None
     secrets: tuple[str, ...] = ()
+    identity: str | None = None
 
     def shown(self) -> str:
         """The request as one line for a person, secrets masked."""
@@ -58,14 +60,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an answer means for its row. `reason` may say of a `sent` row, too, what a person should know of it.
+    """What an answer means for its row; `in_doubt` only where it answers a `lookup`.
+
+    `reason` may say of a `sent` row, too, what a person should know of it.
 
     `answer` is what of it is worth keeping (keys, ids, prices), as JSON in the ledger. `tables` are rows for
     other tables that follow from it, by `dataset.table`; they are merged on `Target.keys[...]`. In both, nested values
     are lists and dicts; in `tables`, money is a Decimal with six decimals (decimal(18,6)) and a time a datetime in UTC.
     """
 
-    status: Literal["sent", "rejected"]
+    status: Literal["sent", "rejected", "in_doubt"]
     reason: str | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -83,6 +87,12 @@ class Target(Protocol):
     """The tables of `Outcome.tables`, each with its primary key."""
     reads: Sequence[str] = ()
     """Tables of the warehouse (`dataset.table`) that `warnings` looks at; those that do not exist are left out."""
+    keeps: Sequence[str] = ()
+    """Columns of which the vendor keeps the value that it has where a later request leaves them out."""
+    amounts: Sequence[str] = ()
+    """Those of `keeps` that hold money, and can be cleared by a 0."""
+    retractable: bool = False
+    """Whether what was sent counts until it is undone, and can be: a row that leaves the outbox then wants a look."""
 
     def client(self, settings: Any) -> Client:
         """The connection."""
@@ -103,6 +113,32 @@ class Target(Protocol):
 
     def replaceable(self, row: Row, settings: Any) -> bool:
         """Whether sending other content under the same key changes what the vendor has, rather than adding to it."""
+
+    def identity(self, row: Row) -> str | None:
+        """What the vendor knows the row by: two rows with one identity are one thing there. Compact JSON text.
+
+        None where every request makes a thing of its own, or where the row has none. Raises RowRefusedError for a row
+        that can become no request. It must say the same of a row that was sent, as the ledger's `content` has it.
+        """
+        return None
+
+    def withdraws(self, row: Row) -> bool:
+        """Whether the row itself says that what it names counts for nothing (any more)."""
+        return False
+
+    def withdrawal(self, row: Row) -> Row | None:
+        """The row to send so that what was sent as `row` counts no more; None where the vendor takes nothing back."""
+        return None
+
+    def lookup(self, reference: str, row: Row, settings: Any) -> Request | None:
+        """The harmless question what became of a request in doubt, by its `Request.identity`; None if there is none."""
+        return None
+
+    def looked_up(
+        self, answer: Answer, reference: str, row: Row, settings: Any, earlier: Mapping[str, Any]
+    ) -> Outcome:
+        """What the answer to `lookup` says of the row; `in_doubt` where it still cannot be told. Else as `outcome`."""
+        return Outcome("in_doubt", "it cannot be asked for")
 
     def group(self, row: Row) -> str | None:
         """Rows of one group go out one after the other, in the outbox's order; None: in any order. Never raises."""

@@ -6,6 +6,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from destinations.target import Row, RowRefusedError
@@ -14,6 +15,15 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 # Of a floating-point number: with more it is the rest of a calculation, not an amount that somebody wrote.
 _MOST_DECIMALS = 6
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
+# What a program writes where it had no id ...
+_NOTHING = frozenset({"null", "(null)", "undefined", "nan", "none", "nil", "n/a", "[object object]"})
+# ... and a placeholder that nobody filled in: {clickid} ${x} {{x}} [SUB1] %%x%% <x> anywhere, %x% __X__ #x# as a whole.
+# A UUID in braces is none.
+_MACRO = re.compile(
+    r"\{\{?\s*\$?[A-Za-z_][\w.: ]*\}?\}|\[[A-Za-z_]\w*\]|%%\w+%%|<[A-Za-z_]\w*>"
+    r"|^(%[A-Za-z_]\w*%|__\w+__|#[A-Za-z_]\w*#)$"
+)
+_CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
 
 def text(row: Row, name: str) -> str | None:
@@ -33,6 +43,44 @@ def need(row: Row, name: str) -> str:
     value = text(row, name)
     if value is None:
         raise RowRefusedError(f"{name} is missing.")
+    return value
+
+
+def identifier(row: Row, name: str) -> str | None:
+    """`text` that names something at the vendor, the same rule for every target; null and absent are None.
+
+    Refused: a placeholder that was never filled in, a word for nothing, blank, blanks around it, control characters.
+    """
+    given = row.get(name)
+    value = text(row, name)
+    if value is None:
+        if given is None:
+            return None
+        raise RowRefusedError(f"{name} is blank: leave it null where there is none.")
+    if value != value.strip() or not value.isprintable():
+        raise RowRefusedError(
+            f"{name} is {value!r:.60}: blanks around it, or characters that cannot be printed, are no part of an id."
+        )
+    if value.casefold() in _NOTHING or _MACRO.search(value) or _MACRO.search(unquote(value)):
+        raise RowRefusedError(
+            f"{name} is {value!r:.60}: a placeholder or an empty value that somebody's program wrote, and no id."
+        )
+    return value
+
+
+def need_identifier(row: Row, name: str) -> str:
+    """`identifier`, which must be there."""
+    value = identifier(row, name)
+    if value is None:
+        raise RowRefusedError(f"{name} is missing.")
+    return value
+
+
+def currency(row: Row, name: str) -> str | None:
+    """Three letters, as ISO 4217 has them; null, absent and blank are None."""
+    value = text(row, name)
+    if value is not None and not _CURRENCY.fullmatch(value):
+        raise RowRefusedError(f"{name} is {value!r:.60}, but must be three letters, such as USD.")
     return value
 
 

@@ -234,7 +234,9 @@ def _send(step: Step, warehouse: Warehouse, target: Any, asked: Any, wait: float
     for name, words in (("rejected_new", "rejected"), ("in_doubt_new", "in doubt")):
         if told[name]:
             step.text += f", {told[name]:,} {words}"
-    step.notes = [f"{target.name}: {note}." for note in told["notes"]]
+    if told["taken_back"]:
+        step.text += f", {told['taken_back']:,} taken back"
+    step.notes = [f"{target.name}: {note}." for note in (*told["notes"], *told["looks"])]
     step.exit_code = done.exit_code
     if done.error is not None:
         step.outcome, step.text = FAILED, f"{step.text}; {explain(done.error)}"

@@ -49,6 +49,29 @@ def send(
     retry_rejected: Annotated[
         bool, typer.Option("--retry-rejected", help="Send again what the vendor refused.")
     ] = False,
+    resolve_in_doubt: Annotated[
+        bool,
+        typer.Option(
+            "--resolve-in-doubt", help="Ask the vendor first what became of them (infobip.messages only)."
+        ),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="New rows of earlier days do not go, now or later. [send_since]"),
+    ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Mark as sent, without sending: old rows of a first send, rows in doubt, changes that cannot go.",
+        ),
+    ] = False,
+    after_restore: Annotated[
+        bool,
+        typer.Option(
+            "--after-restore", help="Send although journal and ledger are older than the last send."
+        ),
+    ] = False,
     max_rows: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="Send nothing if more would go. [default: 10000]")
     ] = None,
@@ -69,13 +92,17 @@ def send(
 ) -> None:
     """Send rows of the warehouse to a vendor, each of them once.
 
-    A row goes if its send_key was not sent before; content that changed goes where the vendor can take it. Every
-    request is in the journal beside the warehouse before it goes out, and in `sent.<vendor>_<what>` afterwards.
+    A row goes if its send_key was not sent before; content that changed goes where the vendor can take it. A row that
+    the vendor would know as something else (another click or tid) is taken back first, and then goes anew. Every
+    request is in the journal beside the warehouse before it goes out, and in `sent.<vendor>_<what>` afterwards. At a
+    first send, rows more than a week old go only with --since or --adopt.
 
-    Exit codes: 0 done · 1 failed · 2 settings, or the outbox · 3 done, rows newly rejected or in doubt · 4 locked
+    Exit codes: 0 done · 1 failed · 2 settings, the outbox or the books: nothing was sent · 3 done, and something wants
+    a look: rows newly rejected, rows in doubt, changes that cannot go, rows that left the outbox · 4 locked
     · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
 
     Examples: `conversync send keitaro.conversions --from besitos --dry-run` ·
+    `conversync send keitaro.conversions --from besitos --since 2024-12-01` ·
     `conversync send optibase.conversions --from main.to_optibase --rate 5/s`
     """
     begin(project, debug)
@@ -91,12 +118,19 @@ def send(
         rate=rate,
         max_rows=max_rows,
         max_change_pct=max_change_pct,
+        since=since,
         resend_in_doubt=resend_in_doubt,
         retry_rejected=retry_rejected,
+        resolve_in_doubt=resolve_in_doubt,
+        adopt=adopt,
+        after_restore=after_restore,
     )
     seconds, place = settings.duration(wait, "--wait"), at(warehouse, destination)
     if dry_run:
-        shown.show_plan(run.dry_run(place, chosen, asked), log_format, dry=True)
+        plan = run.dry_run(place, chosen, asked)
+        shown.show_plan(plan, log_format, dry=True)
+        if plan.refusals:
+            raise SettingsError(" ".join(plan.refusals))
         return
     report = run.send(
         place,

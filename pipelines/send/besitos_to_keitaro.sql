@@ -19,7 +19,8 @@ select
         else wall.net_payout
     end as payout,
     'USD' as currency,
-    cast(wall.transaction_id as varchar) as tid
+    cast(wall.transaction_id as varchar) as tid,
+    wall.occurred_on
 from besitos.conversions as wall
 $player_ids
 where not wall.is_orphan and $subid is not null

@@ -3,7 +3,8 @@
 select
     'besitos-' || cast(wall.transaction_id as varchar) as send_key,
     '$conversion_id' as conversion_id,
-    $external_id as tested_user_external_id
+    $external_id as tested_user_external_id,
+    wall.occurred_on
 from besitos.conversions as wall
 $player_ids
 where

@@ -1,8 +1,9 @@
 """The journal: a SQLite file beside the warehouse in which every request stands before it goes out.
 
-Two tables. `intents`: a request that may be on its way. `outcomes`: what came of the last one, and whether the
-ledger has it (`loaded`). Each change is on the disk (WAL, synchronous FULL) before the call returns: where that
-fails nothing is sent. One file a warehouse, for all targets; any number of threads may share a `Journal`.
+Three tables. `intents`: a request that may be on its way. `outcomes`: what came of the last one, and whether the
+ledger has it (`loaded`). `epochs`: the number of the last send (see epoch.py). Each change is on the disk (WAL,
+synchronous FULL) before the call returns: where that fails nothing is sent. One file a warehouse, for all targets; any
+number of threads may share a `Journal`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,21 +21,34 @@ from pipelines.send.records import Known, Record
 from pipelines.warehouse import DISK_FULL, Warehouse
 from wire.errors import ConversyncError
 
-_COLUMNS = ", ".join(field.name for field in fields(Record))
-_KNOWN = ", ".join(Known._fields)
-_SCHEMA = f"""
+_COLUMNS = [field.name for field in fields(Record)]
+# What a request that is on its way is known by; the rest of its record follows from its being in doubt.
+_INTENDED = ("content_hash", "content", "attempts", "first_sent_at", "sent_at")
+# Columns that journals of older versions lack.
+_ADDED = {"identities": "text", "occurred_on": "text", "outbox": "text", "epoch": "integer"}
+_SCHEMA = """
 create table if not exists intents (
     target text, send_key text, content_hash text, content text, attempts integer, first_sent_at text,
     begun_at text, primary key (target, send_key)
 ) without rowid;
 create table if not exists outcomes (
-    target text, {_COLUMNS}, loaded integer, primary key (target, send_key)
+    target text, send_key text, status text, reason text, response_code integer, attempts integer, content_hash text,
+    content text, answer text, first_sent_at text, sent_at text, tables text, loaded integer,
+    primary key (target, send_key)
 ) without rowid;
 create index if not exists unloaded on outcomes (target) where loaded = 0;
+create table if not exists epochs (target text primary key, epoch integer) without rowid;
 """
-_PUT = f"insert or replace into outcomes values ({', '.join('?' * (len(fields(Record)) + 2))})"  # noqa: S608 - marks
-_INTEND = "insert or replace into intents values (?, ?, ?, ?, ?, ?, ?)"
+_PUT = (
+    f"insert or replace into outcomes (target, {', '.join(_COLUMNS)}, loaded) "  # noqa: S608 - our own names
+    f"values ({', '.join('?' * (len(_COLUMNS) + 2))})"
+)
+_INTEND = (
+    f"insert or replace into intents (target, send_key, content_hash, content, attempts, first_sent_at, begun_at, "  # noqa: S608
+    f"{', '.join(_ADDED)}) values ({', '.join('?' * (7 + len(_ADDED)))})"
+)
 _FORGET = "delete from intents where target = ? and send_key = ?"
+_BEGIN = "insert or replace into epochs values (?, ?)"
 # Seconds in which another process may finish its commit.
 BUSY = 30.0
 
@@ -71,6 +85,9 @@ class Journal:
                 self._db.execute("pragma journal_mode = wal")
                 self._db.execute("pragma synchronous = full")
                 self._db.executescript(_SCHEMA)
+                self._add_columns()
+            self._present = {table: self._names(table) for table in ("intents", "outcomes")}
+            self.epoch = self._epoch()
 
     def __enter__(self) -> Self:
         return self
@@ -81,24 +98,52 @@ class Journal:
         with self._lock:
             self._db.close()
 
+    def _names(self, table: str) -> set[str]:
+        return {str(row[1]) for row in self._db.execute(f"pragma table_info({table})")}
+
+    def _add_columns(self) -> None:
+        if all(self._names(table) >= _ADDED.keys() for table in ("intents", "outcomes")):
+            return
+        with self._transaction():
+            for table in ("intents", "outcomes"):
+                for name in _ADDED.keys() - self._names(table):
+                    self._db.execute(f"alter table {table} add column {name} {_ADDED[name]}")
+
+    def _epoch(self) -> int | None:
+        if not self._names("epochs"):
+            return None
+        rows = self._db.execute("select epoch from epochs where target = ?", (self.target,)).fetchall()
+        return int(rows[0][0]) if rows else None
+
+    def begin(self, epoch: int) -> None:
+        """A send of this number begins: all that it writes bears it."""
+        self._write([(_BEGIN, (self.target, epoch))])
+        self.epoch = epoch
+
     def intend(self, record: Record) -> None:
         """The request is about to go out; `attempts` counts it."""
-        row = (record.content_hash, record.content, record.attempts, record.first_sent_at, record.sent_at)
-        self._write([(_INTEND, (self.target, record.send_key, *row))])
+        record = replace(record, epoch=self.epoch)
+        values = [getattr(record, name) for name in (*_INTENDED, *_ADDED)]
+        self._write([(_INTEND, (self.target, record.send_key, *values))])
 
     def withdraw(self, send_key: str) -> None:
         """The request surely had no effect: what stood before it stands again."""
         self._write([(_FORGET, (self.target, send_key))])
 
-    def conclude(self, record: Record) -> None:
-        """What came of the request, in place of its intent; the ledger does not have it yet."""
-        self._write([self._put(record, loaded=False), (_FORGET, (self.target, record.send_key))])
+    def conclude(self, *records: Record) -> None:
+        """What came of the requests, in place of their intents; the ledger does not have it yet."""
+        statements = []
+        for record in records:
+            own = replace(record, epoch=self.epoch)
+            statements += [self._put(own, loaded=False), (_FORGET, (self.target, record.send_key))]
+        self._write(statements)
 
     def intents(self) -> list[Record]:
         """Requests of a run that ended before their answer, as the outcomes that they are: in doubt."""
         rows = self._read(
-            "select i.send_key, i.attempts, i.content_hash, i.content, coalesce(o.answer, '{}'), i.first_sent_at, "
-            "i.begun_at from intents i left join outcomes o on o.target = i.target and o.send_key = i.send_key "
+            "select i.send_key, i.attempts, i.content_hash, i.content, coalesce(o.answer, '{}'), i.first_sent_at, "  # noqa: S608
+            f"i.begun_at, {self._pick('intents', _ADDED, 'i.')} from intents i "
+            "left join outcomes o on o.target = i.target and o.send_key = i.send_key "
             "where i.target = ? order by i.begun_at"
         )
         reason = "the run ended before the answer was known"
@@ -106,13 +151,22 @@ class Journal:
 
     def states(self) -> dict[str, tuple[Known, bool]]:
         """By send_key, what is known, and whether the ledger should have it."""
-        rows = self._read(f"select send_key, {_KNOWN}, loaded from outcomes where target = ?")  # noqa: S608
-        return {key: (Known(*known), bool(loaded)) for key, *known, loaded in rows}
+        columns = self._pick("outcomes", Known._fields)
+        rows = self._read(f"select send_key, {columns}, loaded from outcomes where target = ?")  # noqa: S608
+        return {key: (Known.of(*known), bool(loaded)) for key, *known, loaded in rows}
 
-    def answer(self, send_key: str) -> str:
-        """The JSON that the vendor's answer left, `{}` if none."""
-        rows = self._read("select answer from outcomes where target = ? and send_key = ?", send_key)
-        return str(rows[0][0]) if rows else "{}"
+    def record(self, send_key: str) -> Record | None:
+        """The whole line of a key."""
+        columns = self._pick("outcomes", _COLUMNS)
+        query = f"select {columns} from outcomes where target = ? and send_key = ?"  # noqa: S608 - our own names
+        rows = self._read(query, send_key)
+        return Record(*rows[0]) if rows else None
+
+    def in_doubt(self) -> list[Record]:
+        """Every row in doubt, the oldest first."""
+        columns = self._pick("outcomes", _COLUMNS)
+        query = f"select {columns} from outcomes where target = ? and status = 'in_doubt' order by sent_at"  # noqa: S608
+        return [Record(*row) for row in self._read(query)]
 
     def fill(self, records: Iterable[Record]) -> None:
         """Takes over what the ledger has."""
@@ -125,14 +179,24 @@ class Journal:
 
     def unloaded(self) -> list[Record]:
         """What the ledger does not have yet."""
-        query = f"select {_COLUMNS} from outcomes where target = ? and loaded = 0 order by sent_at"  # noqa: S608
+        columns = ", ".join(_COLUMNS)
+        query = f"select {columns} from outcomes where target = ? and loaded = 0 order by sent_at"  # noqa: S608
         rows = self._read(query)
         return [Record(*row) for row in rows]
+
+    def rename_outbox(self, keys: Iterable[str], outbox: str) -> None:
+        """The outbox of these is called so now. The ledger hears of it when the row is sent again."""
+        update = "update outcomes set outbox = ? where target = ? and send_key = ?"
+        self._write([(update, (outbox, self.target, key)) for key in keys])
 
     def loaded(self, records: Iterable[Record]) -> None:
         """The ledger has exactly these."""
         update = "update outcomes set loaded = 1 where target = ? and send_key = ? and sent_at = ?"
         self._write([(update, (self.target, one.send_key, one.sent_at)) for one in records])
+
+    def _pick(self, table: str, names: Iterable[str], prefix: str = "") -> str:
+        """The columns for a select; null for those that an older journal, open to be read, does not have."""
+        return ", ".join(prefix + name if name in self._present[table] else "null" for name in names)
 
     def _put(self, record: Record, *, loaded: bool) -> tuple[str, tuple[Any, ...]]:
         return _PUT, (self.target, *astuple(record), int(loaded))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,25 @@ from pipelines.send.records import Known, Record, moment
 from wire.errors import ConversyncError
 
 DATASET = "sent"
-_KNOWN = ", ".join(Known._fields)
-_COLUMNS = (
-    "send_key, status, reason, response_code, attempts, content_hash, content, answer, first_sent_at, sent_at"
-)
+# Of each column what it holds in Arrow, and whether it must.
+_COLUMNS = {
+    "send_key": ("string", True),
+    "status": ("string", True),
+    "reason": ("string", False),
+    "response_code": ("int64", False),
+    "attempts": ("int64", True),
+    "content_hash": ("string", True),
+    "content": ("string", False),
+    "answer": ("string", False),
+    "first_sent_at": ("timestamp", True),
+    "sent_at": ("timestamp", True),
+    "identities": ("string", False),
+    "occurred_on": ("date32", False),
+    "outbox": ("string", False),
+    "epoch": ("int64", False),
+}
+_JSON = ("content", "answer", "identities")
+_TIMES = ("first_sent_at", "sent_at")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 # Keys asked for at once.
 _BATCH = 1_000
@@ -37,18 +52,53 @@ def table_of(target: Target) -> str:
 
 def states(client: Any, target: Target) -> dict[str, Known]:
     """By send_key, what the ledger knows; empty before the first load. `client` is an open sql_client."""
-    rows = _ask(client, f"select send_key, {_KNOWN} from {_place(client, target)}")  # noqa: S608 - our own names
-    return {key: Known(status, h, moment(at), moment(first), int(n)) for key, status, h, at, first, n in rows}
+    columns = _pick(client, target, Known._fields)
+    rows = _ask(client, f"select send_key, {columns} from {_place(client, target)}")  # noqa: S608 - our own names
+    return {
+        key: Known.of(status, h, moment(at), moment(first), int(n), _day(day), outbox)
+        for key, status, h, at, first, n, day, outbox in rows
+    }
+
+
+def epoch(client: Any, target: Target) -> int | None:
+    """The number of the last send whose outcomes it has; None for none, or a ledger of an older version."""
+    rows = _ask(client, f"select max({_pick(client, target, ['epoch'])}) from {_place(client, target)}")  # noqa: S608
+    return int(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
 def records(client: Any, target: Target, keys: Sequence[str]) -> Iterator[Record]:
     """The whole rows of these keys, or of all if there are as many."""
+    columns = _pick(client, target, _COLUMNS) if keys else ""
     for start in range(0, len(keys), _BATCH):
         part = keys[start : start + _BATCH]
         marks = ", ".join(["%s"] * len(part))
-        query = f"select {_COLUMNS} from {_place(client, target)} where send_key in ({marks})"  # noqa: S608
-        for *plain, content, answer, first, at in _ask(client, query, *part):
-            yield Record(*plain, _text(content), _text(answer), moment(first), moment(at))  # type: ignore[call-arg]
+        query = f"select {columns} from {_place(client, target)} where send_key in ({marks})"  # noqa: S608
+        for row in _ask(client, query, *part):
+            values = dict(zip(_COLUMNS, row, strict=True))
+            values |= {name: _text(values[name]) for name in _JSON}
+            values |= {name: moment(values[name]) for name in _TIMES}
+            yield Record(**{**values, "occurred_on": _day(values["occurred_on"])})
+
+
+def _pick(client: Any, target: Target, names: Iterable[str]) -> str:
+    """The columns for a select; null for those that a ledger of an older version lacks."""
+    present = columns_of(client, _place(client, target))
+    return ", ".join(name if name in present else "null" for name in names)
+
+
+def columns_of(client: Any, place: str) -> set[str]:
+    """The columns of a table; none where it does not exist."""
+    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+    try:
+        with client.execute_query(f"select * from {place} where 1 = 0") as cursor:  # noqa: S608 - our own names
+            return {str(column[0]).lower() for column in cursor.description}
+    except DatabaseUndefinedRelation:
+        return set()
+
+
+def _day(value: Any) -> str | None:
+    return None if value is None else str(value)[:10]
 
 
 def known_rows(client: Any, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -97,23 +147,25 @@ def _ledger(target: Target, outcomes: Sequence[Record]) -> Any:
     import dlt
     import pyarrow as pa
 
-    at = pa.timestamp("us", "UTC")
-    text, number = pa.string(), pa.int64()
-    kinds = [text, text, text, number, number, text, text, text, at, at]
-    names = _COLUMNS.split(", ")
-    values = {name: [getattr(one, name) for one in outcomes] for name in names}
-    for name in ("first_sent_at", "sent_at"):
+    kinds = {
+        "string": pa.string(),
+        "int64": pa.int64(),
+        "date32": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+    values: dict[str, list[Any]] = {name: [getattr(one, name) for one in outcomes] for name in _COLUMNS}
+    for name in _TIMES:
         values[name] = [datetime.fromisoformat(value) for value in values[name]]
-    required = {"send_key", "status", "attempts", "content_hash", "first_sent_at", "sent_at"}
+    values["occurred_on"] = [value and date.fromisoformat(value) for value in values["occurred_on"]]
     schema = pa.schema(
-        [pa.field(n, kind, nullable=n not in required) for n, kind in zip(names, kinds, strict=True)]
+        [pa.field(name, kinds[kind], nullable=not required) for name, (kind, required) in _COLUMNS.items()]
     )
     return dlt.resource(
         [pa.table(values, schema=schema)],
         name=table_of(target),
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         primary_key="send_key",
-        columns={"content": {"data_type": "json"}, "answer": {"data_type": "json"}},
+        columns={name: {"data_type": "json"} for name in _JSON},
     )
 
 
@@ -190,5 +242,6 @@ def _dicts(client: Any, query: str) -> list[dict[str, Any]] | None:
         return None
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _text(value: Any) -> str | None:
+    """JSON as text, whichever of the two a destination gives back."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)

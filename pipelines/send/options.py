@@ -7,8 +7,11 @@ wins.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from wire.errors import SettingsError
@@ -20,6 +23,14 @@ MAX_CHANGE_PCT = 50.0
 FEW_CHANGES = 100
 CONCURRENCY = 8
 HTTP_BUDGET = 600
+# What becomes of rows that were sent and are in the outbox no more: told (exit 3), not told, or taken back.
+MISSING = ("tell", "ignore", "take_back")
+# What becomes of a row whose amount is null once more: refused, or sent as 0.
+CLEARED = ("refuse", "zero")
+# What begins so is a query, and no name.
+QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
+# What a query is called in the books: whichever the settings have, or a fingerprint.
+QUERIES = "query"
 _RATE = re.compile(r"(\d+)/(s|m|h)")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
 # Requests leave a little slower than the rate, so that a network's jitter does not push one more into a second.
@@ -28,7 +39,11 @@ _MARGIN = 1.05
 
 @dataclass(frozen=True)
 class Options:
-    """`interval`: seconds from one request's start to the next one's; `outbox`: a name or a query, of whichever."""
+    """`interval`: seconds from one request's start to the next one's; `outbox`: a name or a query, of whichever;
+    `label` is what the books call it.
+    `since`: new rows of earlier days do not go; `adopt`: rows that wait for a person's word are marked as sent, without
+    being sent; `missing` None: nobody said it; `after_restore`: books older than the last send are known to be so.
+    """
 
     enabled: bool = True
     limit: int | None = None
@@ -39,7 +54,14 @@ class Options:
     http_budget: float = HTTP_BUDGET
     resend_in_doubt: bool = False
     retry_rejected: bool = False
+    resolve_in_doubt: bool = False
     outbox: str | None = None
+    label: str = ""
+    since: date | None = None
+    adopt: bool = False
+    missing: str | None = None
+    cleared: str = CLEARED[0]
+    after_restore: bool = False
 
 
 def options(
@@ -50,12 +72,16 @@ def options(
     rate: str | None = None,
     max_rows: int | None = None,
     max_change_pct: float | None = None,
-    resend_in_doubt: bool = False,
-    retry_rejected: bool = False,
+    since: str | None = None,
+    **said: bool,
 ) -> Options:
-    """The command's options, and the settings for what it leaves out; SettingsError for what cannot be meant."""
+    """The command's options, and the settings for what it leaves out; SettingsError for what cannot be meant.
+
+    `said`: the options that are said or not: resend_in_doubt, retry_rejected, resolve_in_doubt, adopt, after_restore.
+    """
     if limit is not None and limit < 1:
         raise SettingsError(f"--limit is {limit}, but must be at least 1.")
+    configured = _own(target, "query") or _own(target, "from")
     given_rate = rate or setting(target, "send_rate")
     pct = max_change_pct if max_change_pct is not None else _number(target, "send_max_change_pct", None)
     return Options(
@@ -66,10 +92,38 @@ def options(
         max_change_pct=pct,
         concurrency=max(1, int(_number(target, "send_concurrency", CONCURRENCY) or 1)),
         http_budget=_number(target, "http_budget", HTTP_BUDGET) or 0.0,
-        resend_in_doubt=resend_in_doubt,
-        retry_rejected=retry_rejected,
-        outbox=outbox or _own(target, "query") or _own(target, "from"),
+        outbox=outbox or configured,
+        label=_label(outbox or configured or "", configured),
+        since=_day(since, "--since") or _day(setting(target, "send_since"), "send_since"),
+        missing=_choice(target, "send_missing", MISSING),
+        cleared=_choice(target, "send_cleared_amounts", CLEARED) or CLEARED[0],
+        **said,
     )
+
+
+def _label(outbox: str, configured: str | None) -> str:
+    """A query of the settings may be edited, and stays that outbox; any other is known by its text."""
+    if not QUERY.match(outbox):
+        return outbox
+    if outbox == configured:
+        return f"{QUERIES} of the settings"
+    return f"{QUERIES} {hashlib.sha256(outbox.encode()).hexdigest()[:12]}"
+
+
+def _day(text: str | None, name: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise SettingsError(f'{name} is "{text}", which is no day: write it like 2024-12-31.') from None
+
+
+def _choice(target: str, name: str, choices: Sequence[str]) -> str | None:
+    text = setting(target, name)
+    if text is not None and text not in choices:
+        raise SettingsError(f'{name} is "{text}", but must be {", ".join(choices[:-1])} or {choices[-1]}.')
+    return text
 
 
 def _interval(text: str, name: str) -> float:

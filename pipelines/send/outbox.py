@@ -1,9 +1,10 @@
 """The outbox: any table, view or SELECT of the warehouse with a `send_key`, one row a thing to send.
 
 A name without a dot that has a file `<name>_to_<vendor>.sql` beside this one is that query: `--from besitos`.
+A column that dates the row (`occurred_on`, `occurred_at`, ...; see `DATES`) is never sent: it says how old a row is.
 Whatever is wrong with the outbox as a whole is told before anything is sent: columns that the target does not
-know or misses, a send_key that is null or stands twice. Without its key a row could never be known as sent, so one such
-row refuses the whole outbox.
+know or misses, a send_key that is null or stands twice, two rows that would be one thing at the vendor. Without its
+key a row could never be known as sent, so one such row refuses the whole outbox.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
-from destinations.target import Row, Target
-from pipelines.send.options import setting
+from destinations.target import Row, RowRefusedError, Target
+from pipelines.send.options import QUERY, setting
 from pipelines.send.records import plain
 from wire.errors import SettingsError
 from wire.strictjson import dumps
 
 KEY = "send_key"
-_QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
+# The columns that may date a row, the first one that is there does.
+DATES = ("occurred_on", "occurred_at", "date", "day", "date_time", "created_at")
 _NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
 _BATCH = 5_000
 # For the ready-made queries: the table that knows the players (user_key, subid, tested_user_external_id), or
@@ -40,12 +43,17 @@ CONVERSION_ID = "besitos"
 
 
 class Entry(NamedTuple):
-    """One row of the outbox, its key among its values; `content` is JSON without key and nulls, and `hash` tells it."""
+    """One row of the outbox, its key among its values; `content` is JSON without key and nulls, and `hash` tells it.
+
+    `identity`: what the vendor knows it by, or None; `day`: when it happened, as an ISO date, or None.
+    """
 
     send_key: str
     row: Row
     content: str
     hash: str
+    identity: str | None = None
+    day: str | None = None
 
 
 def ready_made(vendor: str) -> dict[str, Path]:
@@ -66,7 +74,7 @@ def query_for(outbox: str | None, target: Target) -> str:
         )
     if outbox in queries:
         return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name))
-    if _QUERY.match(outbox):
+    if QUERY.match(outbox):
         return outbox.strip().rstrip(";")
     if not _NAME.fullmatch(outbox):
         raise SettingsError(f'"{outbox}" is neither a table (dataset.table) nor a query (select ...).')
@@ -107,7 +115,7 @@ def entries(client: Any, query: str, target: Target) -> Iterator[Iterator[Entry]
 
 
 def _check_columns(names: Sequence[str], target: Target) -> None:
-    known = {column.name for column in target.columns} | {KEY}
+    known = {column.name for column in target.columns} | {KEY, *DATES}
     twice = sorted({name for name in names if names.count(name) > 1})
     unknown = [name for name in names if name not in known]
     required = [KEY, *(column.name for column in target.columns if column.required)]
@@ -126,18 +134,53 @@ def _check_columns(names: Sequence[str], target: Target) -> None:
 
 
 def _entries(cursor: Any, names: Sequence[str], target: Target) -> Iterator[Entry]:
-    place, seen = names.index(KEY), set[str]()
+    dated = next((name for name in DATES if name in names), None)
+    seen, identities = set[str](), dict[str, str]()
     while batch := cursor.fetchmany(_BATCH):
         for values in batch:
-            key = _key(values[place], target)
-            if key in seen:
+            entry = _entry(dict(zip(names, values, strict=True)), dated, target)
+            if entry.send_key in seen:
                 raise SettingsError(
-                    f'The outbox of {target.name} has the {KEY} "{key}" more than once. Nothing was sent.'
+                    f'The outbox of {target.name} has the {KEY} "{entry.send_key}" more than once. Nothing was sent.'
                 )
-            seen.add(key)
-            row = {name: value for name, value in zip(names, values, strict=True) if name != KEY}
-            content = content_of(row)
-            yield Entry(key, {**row, KEY: key}, content, hashlib.sha256(content.encode()).hexdigest()[:32])
+            seen.add(entry.send_key)
+            other = (
+                identities.setdefault(entry.identity, entry.send_key) if entry.identity else entry.send_key
+            )
+            if other != entry.send_key:
+                raise SettingsError(
+                    f'The outbox of {target.name} has the rows "{other}" and "{entry.send_key}" for one and the same '
+                    f"thing there, {entry.identity}: one of them would be lost. Nothing was sent. Give each an "
+                    "identity of its own, or make one row of them."
+                )
+            yield entry
+
+
+def _entry(values: dict[str, Any], dated: str | None, target: Target) -> Entry:
+    key = _key(values[KEY], target)
+    row = {name: value for name, value in values.items() if name != KEY and name not in DATES}
+    content = content_of(row)
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:32]
+    return Entry(
+        key, {**row, KEY: key}, content, fingerprint, identity_of(row, target), _day(values.get(dated or ""))
+    )
+
+
+def identity_of(row: Row, target: Target) -> str | None:
+    """What the vendor knows the row by; None also for a row that can become no request."""
+    try:
+        return target.identity(row)
+    except RowRefusedError:
+        return None
+
+
+def _day(value: Any) -> str | None:
+    """The ISO date of a date, a time (in UTC where it has a zone), or a text that begins with one; else None."""
+    text = str(plain(value) or "")[:10]
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return None
 
 
 def _key(value: Any, target: Target) -> str:

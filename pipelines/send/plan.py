@@ -1,32 +1,34 @@
-"""Which rows of the outbox go, and what a person should see before they do."""
+"""What a person should see before rows of the outbox go: the plan, and what of it wants a look. `planner` makes it."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from destinations.target import Request, Row, RowRefusedError, Target
-from pipelines.send.options import FEW_CHANGES, MAX_CHANGE_PCT, Options
+from destinations.target import Request
+from pipelines.report import rows
+from pipelines.send.history import History
+from pipelines.send.identities import Identities
 from pipelines.send.outbox import Entry
-from pipelines.send.records import Known
-from wire.errors import SettingsError
+from pipelines.send.records import Known, Record, Status
 
 # Requests shown, keys named and warnings printed; the counts are of all.
 SAMPLE = 3
 NAMED = 5
 WARNINGS = 20
 
-Kind = Literal["new", "changed", "again"]
+Kind = Literal["new", "changed", "again", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A row that goes: `again` is one that was rejected or in doubt. With a `refusal` it goes nowhere.
+    """A row that goes: `again` is one that was rejected or in doubt, `withdrawn` one that left the outbox.
 
-    `attempts` is how often this content went out before.
+    With a `refusal` it goes nowhere. `content` is what is sent under its identity, as JSON; `withdraws` if that says
+    that it counts no more. `attempts` is how often this content went out before. `undo` goes first: what takes back
+    the identities that the row had before.
     """
 
     entry: Entry
@@ -36,11 +38,25 @@ class Pending:
     refusal: str | None
     attempts: int
     first_sent_at: str | None
+    identities: Identities
+    content: str
+    withdraws: bool = False
+    undo: tuple[Pending, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A row that is noted without a request: as sent, or as left out. `record` is what the books have of it so far."""
+
+    status: Status
+    reason: str
+    entry: Entry | None
+    record: Record | None
 
 
 @dataclass
 class Plan:
-    """`rows` go, in the outbox's order. The counts are of rows of the outbox, but for `in_doubt` and `gone`."""
+    """`rows` go, in the outbox's order. The counts are of rows of the outbox, but for `in_doubt`, `left` and `gone`."""
 
     target: str
     rows: list[Pending] = field(default_factory=list)
@@ -48,147 +64,106 @@ class Plan:
     pending: Counter[str] = field(default_factory=Counter)
     already: int = 0
     rejected: int = 0
+    left_out: int = 0
+    """Rows that were left out by --since, now or before."""
     unsupported: list[str] = field(default_factory=list)
+    """Keys of rows that changed in a way that the vendor cannot take."""
     in_doubt: list[str] = field(default_factory=list)
     """Keys that stay in doubt, also those that the outbox no longer has."""
+    left: list[str] = field(default_factory=list)
+    """Keys of rows that were sent, left the outbox, still count at the vendor, and nobody said what that means."""
     gone: int = 0
-    """Sent once, and not in the outbox any more."""
+    """All that were sent and are not in the outbox any more, those included."""
+    elsewhere: int = 0
+    """Sent from another outbox."""
+    marks: list[Mark] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
+    """Keys that the books have under another outbox's name."""
     warnings: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    history: History | None = None
+    refusals: list[str] = field(default_factory=list)
+    """Why nothing goes, if so."""
+    resolves: bool = False
+    """Whether the vendor can be asked about rows in doubt."""
 
     @property
     def sample(self) -> list[str]:
         """The first requests, secrets masked."""
-        return [one.request.shown() for one in self.rows if one.request][:SAMPLE]
+        steps = (step for one in self.rows for step in (*one.undo, one))
+        return [one.request.shown() for one in steps if one.request][:SAMPLE]
 
     @property
     def refused(self) -> int:
         """How many rows that go can become no request."""
         return sum(one.refusal is not None for one in self.rows)
 
+    @property
+    def moved(self) -> int:
+        """How many rows go under another identity than before, which is taken back first."""
+        return sum(bool(one.undo) for one in self.rows)
+
+    @property
+    def adopted(self) -> int:
+        """How many rows are marked as sent."""
+        return sum(one.status == "sent" for one in self.marks)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the books will say something new."""
+        return bool(self.rows or self.marks)
+
+    def looks(self) -> list[str]:
+        """What wants a look after a send that went well: each a sentence without its full stop, and its way out."""
+        doubt = (
+            "--resolve-in-doubt asks the vendor; " if self.resolves else ""
+        ) + "--resend-in-doubt sends again"
+        found = {
+            f"in doubt: the vendor may have it or not; {doubt}, --adopt takes it for sent": self.in_doubt,
+            "changed since the send in a way that the vendor cannot take: nothing of it goes, and what was sent stands "
+            "there; --adopt takes note of it": self.unsupported,
+            'left the outbox after the send, and what was sent still counts there; send_missing = "take_back" takes '
+            'back what came from this same outbox, "ignore" is for an outbox that rows leave': self.left,
+        }
+        looks = [f"{rows(len(keys))} {what} ({_some(keys)})" for what, keys in found.items() if keys]
+        asked = self.history.question(self.target) if self.history and not self.history.is_first else None
+        return looks if asked is None else [*looks, asked]
+
     def fields(self) -> dict[str, Any]:
         """Plain values, for JSON."""
+        history = self.history
         return {
             "target": self.target,
             "outbox": self.outbox,
             "to_send": len(self.rows),
-            **{kind: self.pending[kind] for kind in ("new", "changed", "again")},
+            **{kind: self.pending[kind] for kind in ("new", "changed", "again", "withdrawn")},
+            "identity_changed": self.moved,
             "already_sent": self.already,
             "rejected": self.rejected,
             "refused_here": self.refused,
             "in_doubt": len(self.in_doubt),
             "unsupported_change": len(self.unsupported),
             "gone": self.gone,
+            "left_and_counting": len(self.left),
+            "left_out": self.left_out,
+            "adopted": self.adopted,
+            "oldest_day": history and history.oldest,
+            "newest_day": history and history.newest,
+            "refusals": self.refusals,
             "sample": self.sample,
             "warnings": list(self.warnings),
+            "looks": self.looks(),
             "notes": self.notes,
         }
 
 
 @dataclass(frozen=True)
 class Books:
-    """What journal and ledger know together: by send_key, and the JSON that an answer left."""
+    """What journal and ledger know together: by send_key, and the whole line of a key."""
 
     known: Mapping[str, Known]
-    answer: Callable[[str], str]
+    record: Callable[[str], Record | None]
 
 
-def planned(
-    entries: Iterable[Entry],
-    target: Target,
-    settings: Any,
-    books: Books,
-    options: Options,
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
-) -> Plan:
-    """Reads the whole outbox, and keeps the rows that go: as many as may, and one more."""
-    plan = Plan(target.name)
-    most = min(options.max_rows + 1, options.limit or options.max_rows + 1)
-    met, changed = set[str](), 0
-    for entry in entries:
-        plan.outbox += 1
-        known = books.known.get(entry.send_key)
-        if known is not None:
-            met.add(entry.send_key)
-        kind = _kind(entry, known, target, settings, options, plan)
-        if kind is None:
-            continue
-        changed += kind == "changed"
-        plan.pending[kind] += 1
-        if len(plan.rows) < most:
-            plan.rows.append(_pending(entry, kind, known, target, settings, books))
-            if plan.rows[-1].request is not None:
-                plan.warnings.update(target.warnings(entry.row, tables))
-    goes = {one.entry.send_key for one in plan.rows}
-    plan.in_doubt = [
-        key for key, known in books.known.items() if known.status == "in_doubt" and key not in goes
-    ]
-    plan.gone = sum(known.status == "sent" and key not in met for key, known in books.known.items())
-    _check_caps(plan, changed, options)
-    return plan
-
-
-def _kind(
-    entry: Entry, known: Known | None, target: Target, settings: Any, options: Options, plan: Plan
-) -> Kind | None:
-    """Why the row goes; None, and counted, where it does not."""
-    if known is None:
-        return "new"
-    same = known.content_hash == entry.hash
-    if known.status == "in_doubt":
-        goes = options.resend_in_doubt or _safe(target.repeatable, entry.row, settings)
-        return "again" if goes else None
-    if known.status == "rejected":
-        plan.rejected += same and not options.retry_rejected
-        return "again" if options.retry_rejected and same else None if same else "new"
-    if same:
-        plan.already += 1
-        return None
-    if _safe(target.replaceable, entry.row, settings):
-        return "changed"
-    plan.unsupported.append(entry.send_key)
-    return None
-
-
-def _safe(asks: Callable[[Row, Any], bool], row: Row, settings: Any) -> bool:
-    """A row that cannot be understood is surely neither repeatable nor replaceable."""
-    try:
-        return asks(row, settings)
-    except RowRefusedError:
-        return False
-
-
-def _pending(
-    entry: Entry, kind: Kind, known: Known | None, target: Target, settings: Any, books: Books
-) -> Pending:
-    earlier = json.loads(books.answer(entry.send_key)) if known else {}
-    request, refusal = None, None
-    try:
-        request = target.request(entry.row, settings, earlier)
-        request.shown()  # what cannot be written as JSON is told now
-    except (ValueError, TypeError, OverflowError) as error:
-        request, refusal = None, str(error)
-    attempts = known.attempts if known and known.content_hash == entry.hash else 0
-    return Pending(entry, kind, earlier, request, refusal, attempts, known.first_sent_at if known else None)
-
-
-def _check_caps(plan: Plan, changed: int, options: Options) -> None:
-    """SettingsError, and nothing is sent, where more would go, or more of it change, than may."""
-    goes = len(plan.rows)
-    if goes > options.max_rows:
-        raise SettingsError(
-            f"{plan.target} would be sent {sum(plan.pending.values()):,} rows, and {options.max_rows:,} is the most "
-            "that may go at once. Nothing was sent. If the outbox is right, allow more with --max-rows, or send a part "
-            "of it with --limit."
-        )
-    sent = plan.already + changed
-    pct = options.max_change_pct
-    if pct is None:
-        if changed <= FEW_CHANGES:
-            return
-        pct = MAX_CHANGE_PCT
-    if changed * 100 > pct * sent:
-        raise SettingsError(
-            f"{plan.target} would be sent other content for {changed:,} of the {sent:,} rows that were sent before, "
-            f"which is more than {pct:g} %. Nothing was sent. If the outbox is right, allow it with --max-change-pct."
-        )
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:NAMED]) + (f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else "")

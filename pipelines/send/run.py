@@ -21,10 +21,14 @@ from pipelines import comments
 from pipelines import settings as configured
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.send import ledger, outbox
+from pipelines.send.epoch import epoch_path, last_epoch, restored, write_epoch
 from pipelines.send.journal import Journal, journal_path
+from pipelines.send.marks import marked
 from pipelines.send.options import Options
-from pipelines.send.plan import Books, Plan, planned
+from pipelines.send.plan import Books, Plan
+from pipelines.send.planner import Planner
 from pipelines.send.records import Known, Record, newer
+from pipelines.send.resolve import resolve
 from pipelines.send.sender import Sender, Sent
 from pipelines.sentences import understood
 from pipelines.warehouse import Waiting, Warehouse, acquire
@@ -49,7 +53,7 @@ class SendReport:
         """What the command ends with."""
         if self.error is not None:
             return getattr(self.error, "exit_code", 1)
-        return PARTIAL if self.sent.rejected or self.sent.in_doubt else 0
+        return PARTIAL if self.sent.rejected or self.sent.in_doubt or self.plan.looks() else 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class _Mending:
     to_journal: list[str]
     to_ledger: list[str]
     doubts: list[Record]
+    ledgers_epoch: int | None
 
 
 def send(
@@ -72,9 +77,9 @@ def send(
 ) -> SendReport:
     """Sends what is due. `show` sees the plan before the first request, `tell` hears how many rows are through.
 
-    Raises, before any request: SettingsError, LockedError (another send of this target, or a run that holds the
-    warehouse for longer than `wait` seconds). Everything else is the report's `error`; a signal passes, once all is
-    in the journal.
+    Raises, before any request: SettingsError (also for what the plan's `refusals` say, after it was shown), LockedError
+    (another send of this target, or a run that holds the warehouse for longer than `wait` seconds). Everything else
+    is the report's `error`; a signal passes, once all is in the journal.
     """
     if not options.enabled:
         raise SettingsError(
@@ -83,18 +88,49 @@ def send(
     settings, query = _asked(warehouse, target, options)
     started = time.monotonic()
     with understood(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
+        resolved = _resolved(warehouse, target, settings, journal, wait) if options.resolve_in_doubt else []
         with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
             books = _mend(client, target, journal)
-            plan = _plan(client, query, target, settings, books, journal, options)
+            plan = _plan(client, query, warehouse, target, settings, books, journal, options)
+        plan.notes += resolved
         _load(warehouse, target, journal, wait)
         show(plan)
+        if plan.refusals:
+            raise SettingsError(" ".join(plan.refusals))
         report = SendReport(target.name, plan)
         try:
+            _begin(warehouse, target, journal, books, plan, options)
             _send(target, settings, journal, options, report, tell)
         finally:
             _finish(warehouse, target, journal, max(wait, PATIENCE), report)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _resolved(
+    warehouse: Warehouse, target: Target, settings: Any, journal: Journal, wait: float
+) -> list[str]:
+    """Asks the vendor about every row in doubt that it can be asked about; sentences for the plan."""
+    with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
+        _mend(client, target, journal)
+    return resolve(target, settings, journal)
+
+
+def _begin(
+    warehouse: Warehouse, target: Target, journal: Journal, books: _Mending, plan: Plan, options: Options
+) -> None:
+    """What stands in the books before the first request: the number of this send, and what goes without a request."""
+    if plan.renamed:
+        journal.rename_outbox(plan.renamed, options.label)
+    if not plan.writes:
+        return
+    path = epoch_path(warehouse, target.name)
+    number = max(last_epoch(path) or 0, journal.epoch or 0, books.ledgers_epoch or 0) + 1
+    # The journal first: a run that ends in between must not look like a restored journal.
+    journal.begin(number)
+    write_epoch(path, number)
+    if plan.marks:
+        journal.conclude(*marked(plan.marks, target, options.label))
 
 
 def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
@@ -107,8 +143,8 @@ def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
         Journal(path, target.name, read_only=True) as journal,
         _session(warehouse, Path(folder), 0) as client,
     ):
-        mending = _compare(ledger.states(client, target), journal)
-        return _plan(client, query, target, settings, mending, journal, options)
+        mending = _compare(client, target, journal)
+        return _plan(client, query, warehouse, target, settings, mending, journal, options)
 
 
 def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any, str]:
@@ -164,9 +200,9 @@ def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
         client.close_connection()
 
 
-def _compare(of_ledger: dict[str, Known], journal: Journal) -> _Mending:
+def _compare(client: Any, target: Target, journal: Journal) -> _Mending:
     """Journal and ledger beside each other; where they disagree, the later one is right."""
-    of_journal = journal.states()
+    of_ledger, of_journal = ledger.states(client, target), journal.states()
     known = dict(of_ledger)
     to_ledger, to_journal = [], []
     for key, (state, loaded) in of_journal.items():
@@ -177,18 +213,26 @@ def _compare(of_ledger: dict[str, Known], journal: Journal) -> _Mending:
                 to_ledger.append(key)
         elif newer(other, state):
             to_journal.append(key)
+        else:  # the same, but for the outbox's name, which the journal may know better
+            known[key] = state
     to_journal += [key for key in of_ledger if key not in of_journal]
     doubts = journal.intents()
     for one in doubts:
         known[one.send_key] = Known(
-            "in_doubt", one.content_hash, one.sent_at, one.first_sent_at, one.attempts
+            "in_doubt",
+            one.content_hash,
+            one.sent_at,
+            one.first_sent_at,
+            one.attempts,
+            one.occurred_on,
+            one.outbox,
         )
-    return _Mending(known, to_journal, to_ledger, doubts)
+    return _Mending(known, to_journal, to_ledger, doubts, ledger.epoch(client, target))
 
 
 def _mend(client: Any, target: Target, journal: Journal) -> _Mending:
     """Brings the journal up to what both know; what the ledger lacks stands in it as not loaded."""
-    mending = _compare(ledger.states(client, target), journal)
+    mending = _compare(client, target, journal)
     journal.fill(ledger.records(client, target, mending.to_journal))
     journal.unload(mending.to_ledger)
     for doubt in mending.doubts:
@@ -199,6 +243,7 @@ def _mend(client: Any, target: Target, journal: Journal) -> _Mending:
 def _plan(
     client: Any,
     query: str,
+    warehouse: Warehouse,
     target: Target,
     settings: Any,
     mending: _Mending,
@@ -206,18 +251,28 @@ def _plan(
     options: Options,
 ) -> Plan:
     tables = ledger.known_rows(client, target.reads)
-    books = Books(mending.known, _answers(client, target, mending, journal))
+    books = Books(mending.known, _records(client, target, mending, journal))
+    planner = Planner(target, settings, books, options)
     with outbox.entries(client, query, target) as rows:
-        plan = planned(rows, target, settings, books, options, tables)
+        plan = planner.read(rows, tables)
     plan.notes += list(_notes(target, mending, journal))
+    last = last_epoch(epoch_path(warehouse, target.name))
+    if not options.after_restore and (
+        why := restored(target.name, last, journal.epoch, mending.ledgers_epoch)
+    ):
+        plan.refusals.insert(0, why)
     return plan
 
 
-def _answers(client: Any, target: Target, mending: _Mending, journal: Journal) -> Callable[[str], str]:
-    """What the journal has; for a dry run also what only the ledger has, which a send would have filled in."""
-    keys = mending.to_journal if journal.read_only else []
-    missing = {one.send_key: one.answer for one in ledger.records(client, target, keys)}
-    return lambda key: missing.get(key) or journal.answer(key)
+def _records(
+    client: Any, target: Target, mending: _Mending, journal: Journal
+) -> Callable[[str], Record | None]:
+    """What the journal has; for a dry run also what a send would have filled in first."""
+    found: dict[str, Record] = {}
+    if journal.read_only:
+        found = {one.send_key: one for one in ledger.records(client, target, mending.to_journal)}
+        found |= {one.send_key: one for one in mending.doubts}
+    return lambda key: found.get(key) or journal.record(key)
 
 
 def _notes(target: Target, mending: _Mending, journal: Journal) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 A row that the vendor turns away for good is rejected, and delays nobody. 429, 5xx and a vendor that cannot be reached
 are waited for. A request that may have taken effect without our knowing is sent again where the target says that this
-is harmless, and else is in doubt. Refused credentials, a vendor that stays away and a journal that cannot be written
-end the send: what is on its way ends, what is not does not go.
+is harmless, and else is in doubt. What a row was known by before is taken back before it goes as something else.
+Refused credentials, a vendor that stays away and a journal that cannot be written end the send: what is on its way
+ends, what is not does not go.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ import heapq
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from destinations.target import Outcome, Target
+from pipelines.send.identities import Identities
 from pipelines.send.journal import Journal
 from pipelines.send.options import Options
 from pipelines.send.pace import Pace, Patience, StoppingError, Turn, in_doubt
 from pipelines.send.plan import Pending
-from pipelines.send.records import Record, moment, plain
+from pipelines.send.records import Record, as_json, moment
 from wire.client import Answer, Client
 from wire.errors import CredentialsError, RefusedError, VendorError
-from wire.strictjson import dumps
 
 # Every refusal that is about the row and not about us or the moment.
 ACCEPTED = frozenset(range(400, 500)) - {401, 403, 408, 425, 429}
@@ -36,9 +37,10 @@ DRAIN = 8.0
 
 @dataclass
 class Sent:
-    """What a send came to, in rows; `rejected` and `in_doubt` are new ones, by key."""
+    """What a send came to, in rows; `rejected` and `in_doubt` are new ones, by key. `withdrawn` counts identities."""
 
     sent: int = 0
+    withdrawn: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
     in_doubt: dict[str, str] = field(default_factory=dict)
     requests: int = 0
@@ -103,6 +105,7 @@ class Sender:
         self._client = client
         self._journal = journal
         self._concurrency = options.concurrency
+        self._label = options.label
         self._stopping = threading.Event()
         self._pace = Pace(options.interval, self._stopping)
         self._patience = Patience(options.http_budget, self._pace, self._stopping, target.name)
@@ -170,24 +173,36 @@ class Sender:
         self._stopping.set()
 
     def _deliver(self, row: Pending) -> None:
-        """One row to its outcome, or to a withdrawn intent."""
+        """One row to its outcome, or to a withdrawn intent; what it was known by before is taken back first."""
         if row.request is None:
             self._conclude(row, row.attempts, None, Outcome("rejected", row.refusal))
             return
-        attempts = row.attempts
+        for step in row.undo:
+            if self._given_up(row) or not self._step(step, row):
+                return
+        if not self._given_up(row):
+            self._step(row, row)
+
+    def _step(self, step: Pending, row: Pending) -> bool:
+        """One request of the row to its outcome; whether the row may go on."""
+        attempts = step.attempts
         with self._patience.turn() as turn:
             while True:
                 attempts += 1
                 try:
-                    status, outcome = self._ask(row, attempts)
+                    status, outcome = self._ask(step, attempts)
                 except VendorError as error:
-                    self._after(row, attempts, turn, error)
+                    self._after(step, attempts, turn, error)
                 else:
                     self._patience.concluded()
-                    self._conclude(row, attempts, status, outcome)
-                    return
-                if self._given_up(row):
-                    return
+                    if step is not row and outcome.status != "sent":
+                        why = f"what it was sent as before could not be taken back: {outcome.reason}"
+                        self._conclude(row, row.attempts, status, Outcome("rejected", why))
+                        return False
+                    self._conclude(step, attempts, status, outcome, counts=step is row)
+                    return True
+                if self._given_up(step):
+                    return False
 
     def _given_up(self, row: Pending) -> bool:
         return row.entry.send_key in self.result.in_doubt
@@ -246,14 +261,21 @@ class Sender:
         if many:
             raise error
 
-    def _conclude(self, row: Pending, attempts: int, status: int | None, outcome: Outcome) -> None:
+    def _conclude(
+        self, row: Pending, attempts: int, status: int | None, outcome: Outcome, *, counts: bool = True
+    ) -> None:
+        """Into the journal; `counts` false for what only clears the way."""
         record = self._record(row, attempts, outcome.status, outcome.reason, status)
         answer = dict(outcome.answer) or dict(row.earlier)
-        record = replace(record, answer=_json(answer), tables=_json(outcome.tables))
+        record = replace(record, answer=as_json(answer), tables=as_json(outcome.tables))
         self._journal.conclude(record)
         with self._lock:
             self._doubts = 0
-            if outcome.status == "sent":
+            if outcome.status == "sent" and row.kind == "withdrawn":
+                self.result.withdrawn += 1
+            elif not counts:
+                return
+            elif outcome.status == "sent":
                 self.result.sent += 1
                 self.result.kinds[row.kind] += 1
             else:
@@ -271,21 +293,25 @@ class Sender:
             attempts=attempts,
             content_hash=row.entry.hash,
             content=row.entry.content,
-            answer=_json(row.earlier),
+            answer=as_json(row.earlier),
             first_sent_at=row.first_sent_at or now,
             sent_at=now,
+            identities=_identities(row, status, now).text(),
+            occurred_on=row.entry.day,
+            outbox=self._label,
         )
 
 
-def _json(value: Any) -> str:
-    """As JSON, money digit for digit, times as text."""
-    return dumps(_plain(value)).decode()
-
-
-def _plain(value: Any) -> Any:
-    """With dicts and lists for whatever mappings and sequences a target answered with."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return plain(value)
+def _identities(row: Pending, status: str, now: str) -> Identities:
+    """Under what the vendor knows the row, once a request of that outcome, or without one yet, is over."""
+    identity = row.request.identity if row.request else None
+    if identity is None or status == "rejected":
+        return row.identities
+    if status == "sent":
+        row.identities.sent(identity, row.content, now, withdraws=row.withdraws)
+        return row.identities
+    if row.kind == "withdrawn":
+        return row.identities
+    found = row.identities.copy()
+    found.sent(identity, row.content, now, withdraws=False)
+    return found

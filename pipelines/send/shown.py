@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from pipelines import logs
 from pipelines.report import Lines, console, explain, rows
 from pipelines.send import ledger
+from pipelines.send.outbox import DATES
 from pipelines.send.plan import NAMED, WARNINGS, Plan
 from pipelines.send.run import SendReport
 
@@ -31,31 +33,56 @@ def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
 
 
 def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
-    kinds = ", ".join(f"{plan.pending[kind]:,} {kind}" for kind in ("new", "changed", "again"))
-    yield f"{plan.target}: {rows(plan.outbox)} in the outbox; {'would send' if dry else 'to send'}: {kinds}"
-    limited = sum(plan.pending.values()) - len(plan.rows)
+    kinds = [f"{plan.pending[kind]:,} {kind}" for kind in ("new", "changed", "again")]
+    kinds += [f"{plan.pending['withdrawn']:,} taken back"] * bool(plan.pending["withdrawn"])
+    verb = "would send" if dry else "to send"
+    yield f"{plan.target}: {rows(plan.outbox)} in the outbox; {verb}: {', '.join(kinds)}"
+    yield from (f"  {line}." for line in _days(plan))
+    would = "would be " if dry else ""
+    asks = plan.history.counts.get("asks", 0) if plan.history else 0
     others = {
-        "are left for later (--limit)": limited,
-        "are already sent": plan.already,
-        "stay rejected (--retry-rejected sends them again)": plan.rejected,
+        "left for later (--limit)": sum(plan.pending.values()) - len(plan.rows),
+        "already sent": plan.already,
+        "changed what the vendor knows it by: what was sent is taken back first": plan.moved,
+        "rejected before (--retry-rejected sends them again)": plan.rejected,
         "rejected here: no request can be made of such a row": plan.refused,
-        "stay in doubt (--resend-in-doubt sends them again)": len(plan.in_doubt),
-        "changed after they were sent, which the vendor cannot take; they are not sent": len(
-            plan.unsupported
-        ),
-        "that were sent are not in the outbox any more": plan.gone,
+        f"{would}marked as sent, without a request (--adopt)": plan.adopted,
+        "left out (--since)": plan.left_out,
+        "older than all that was sent, and waiting for a word (--since, --adopt)": asks,
+        "gone from the outbox after the send": plan.gone,
+        "sent from another outbox": plan.elsewhere,
     }
     yield from (f"  {rows(count)} {what}" for what, count in others.items() if count)
-    for name, keys in (("in doubt", plan.in_doubt), ("changed", plan.unsupported)):
-        if keys:
-            more = f" and {len(keys) - NAMED:,} more" if len(keys) > NAMED else ""
-            yield f"  {name}: {', '.join(keys[:NAMED])}{more}"
+    yield from (f"  {key}: {reason}" for key, reason in _refusals(plan))
     yield from (f"  {note}." for note in plan.notes)
+    if dry:  # else the summary says so
+        yield from (f"  LOOK: {look}." for look in plan.looks())
     yield from (
         f"  LOOK: {warning}" + (f" ({rows(count)})" if count > 1 else "")
         for warning, count in plan.warnings.most_common(WARNINGS)
     )
     yield from (f"  {request}" for request in plan.sample)
+
+
+def _days(plan: Plan) -> Iterator[str]:
+    """How old the new rows are."""
+    history = plan.history
+    if history is None:
+        return
+    if history.oldest:
+        undated = f"; {rows(history.undated)} without a day" if history.undated else ""
+        yield f"the new rows are of {history.oldest} to {history.newest}{undated}"
+    elif history.undated and history.is_first:
+        yield (
+            "nothing was ever sent to it, and how old these rows are is not known: the outbox has no column that "
+            f"dates them ({', '.join(DATES[:3])})"
+        )
+
+
+def _refusals(plan: Plan) -> list[tuple[str, str]]:
+    """The first rows that can become no request, and why."""
+    found = ((one.entry.send_key, one.refusal) for one in plan.rows if one.refusal)
+    return [(key, str(refusal)) for key, refusal in islice(found, NAMED)]
 
 
 def progress(target: str, log_format: str) -> Callable[[int], None]:
@@ -96,7 +123,12 @@ def fields(report: SendReport) -> dict[str, Any]:
         "rejected_known": plan.rejected,
         "in_doubt_new": len(sent.in_doubt),
         "in_doubt_known": len(plan.in_doubt),
+        "taken_back": sent.withdrawn,
         "unsupported_change": len(plan.unsupported),
+        "adopted": plan.adopted,
+        "left_out": plan.left_out,
+        "left_and_counting": len(plan.left),
+        "looks": plan.looks(),
         "notes": plan.notes,
         "seconds": round(report.seconds, 2),
     }
@@ -114,6 +146,7 @@ def _table(report: SendReport, warehouse: str) -> None:
         "already sent": plan.already,
         "rejected": len(sent.rejected) + plan.rejected,
         "in doubt": len(sent.in_doubt) + len(plan.in_doubt),
+        "taken back": sent.withdrawn,
         "unsupported": len(plan.unsupported),
         "requests": sent.requests,
     }
@@ -142,6 +175,7 @@ def _sentences(report: SendReport) -> Iterator[str]:
             f"See: {query} 'in_doubt'"
         )
         yield from _named(sent.in_doubt)
+    yield from (f"{report.target}: {look}." for look in report.plan.looks())
 
 
 def _named(reasons: Mapping[str, str]) -> Iterator[str]:

@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-<<<<<<< HEAD
-from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
-=======
 from pipelines.health import views as health
-from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files
->>>>>>> refs/heads/monitor
+from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
 from sources import keitaro
 from sources.keitaro import KeitaroSettings
 from sources.keitaro.check import check
@@ -39,15 +35,10 @@ def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
     return read(on_page=on_page).with_resources(table, "rejected_rows", "windows")
 
 
-<<<<<<< HEAD
 def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
     return keitaro.keitaro(on_skip=on_skip).with_resources(*LISTS)
 
 
-def views(_settings: KeitaroSettings) -> dict[str, str]:
-    """`conversions`."""
-    return sql_files(keitaro)
-=======
 def views(settings: KeitaroSettings) -> dict[str, str]:
     """`conversions`; what is known of days (UTC ones of the log, the tracker's of the report) and of lateness."""
     zone = health.text(settings.keitaro_zone)
@@ -99,7 +90,6 @@ _REVERSED = f"""
     inner join since on told.conversion_id = since.conversion_id
     where told.valid_to is null and told.is_rejected
 """  # noqa: S608 - our own words
->>>>>>> refs/heads/monitor
 
 
 VENDOR = Vendor(

@@ -59,6 +59,8 @@ class Desk:
         self.logs: list[Log] = []
         """What was logged by others, in order; the world's own logs are not among them."""
         self.received: list[Received] = []
+        self.deliveries: dict[tuple[str, str], list[tuple[str, bool]]] = {}
+        """By sender and correlator, each address and whether it was accepted."""
         self.next_keys: list[str] = []
         """Keys to give out next, before any of our own making."""
         self._made = 0
@@ -144,11 +146,16 @@ class Desk:
             raise _invalid("senderAddress", sender_address)
         track = body.get("trackInfo") or {}
         start = self._start(track.get("initTagInfo") or {})
-        now = self.world.now
-        correlator = str(int(now.timestamp()) * 10**7 + now.microsecond * 10)
+        correlator = self._correlator(body, variants)
+        if variants.correlators == "folded" and (sender, correlator) in self.deliveries:
+            return next(
+                dict(one.answer) for one in self.received if one.answer.get("clientCorrelator") == correlator
+            )
         shown_sender = "{senderAddress}" if variants.literal_sender else sender
         url = f"{root}/1/smsmessaging/outbound/{shown_sender}/requests/{correlator}/deliveryInfos"
         results = [self._result(address, sender_address, start, variants) for address in _addresses(body)]
+        taken = [one["messageStatus"] == "MessageAccepted" for one in results]
+        self.deliveries[sender, correlator] = list(zip(_addresses(body), taken, strict=True))
         answer = {
             "resourceReference": {"resourceURL": url},
             "clientCorrelator": correlator,
@@ -158,6 +165,24 @@ class Desk:
         if variants.results == "absent":
             del answer["sendMessageResults"]
         return self._keep("message", sender, body, answer)
+
+    def _correlator(self, body: Mapping[str, Any], variants: Variants) -> str:
+        given = None if variants.correlators == "own" else body.get("clientCorrelator")
+        now = self.world.now
+        return str(given or int(now.timestamp()) * 10**7 + now.microsecond * 10)
+
+    def deliveries_of(self, sender: str, correlator: str, variants: Variants) -> dict[str, Any]:
+        """What became of a request at each address; 404 for one that never came."""
+        if (sender, correlator) not in self.deliveries:
+            raise unknown("Request", correlator)
+        infos = [
+            {
+                "address": f"tel:{address}",
+                "deliveryStatus": variants.delivery if taken else "DeliveryImpossible",
+            }
+            for address, taken in self.deliveries[sender, correlator]
+        ]
+        return {"deliveryInfoList": {"deliveryInfo": infos, "resourceURL": None}}
 
     def _start(self, wish: Mapping[str, Any]) -> Tag | None:
         """The tag that a message passes for its subscriber."""

@@ -62,3 +62,10 @@ class Variants:
     """How that shows: a `messageStatus` and an `errorMessageId`, or the status alone."""
     results: Literal["all", "nameless", "absent"] = "all"
     """`sendMessageResults`, which are optional: one for each address, without the address, or none."""
+
+    # What becomes of a message.
+    correlators: Literal["kept", "folded", "own"] = "kept"
+    """A request's `clientCorrelator`: its name from then on; also, a repeat of one is no second message; or not heard,
+    and the vendor makes its own."""
+    delivery: str = "DeliveredToTerminal"
+    """`deliveryStatus` of an address that was accepted; of another it is DeliveryImpossible."""

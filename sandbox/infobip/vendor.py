@@ -132,6 +132,8 @@ class Infobip:
             case ("POST", "outbound", sender, "requests"):
                 root = self.variants.links_root or f"http://{request.headers.get('host', '127.0.0.1')}"
                 return self.desk.send(sender, body_of(request.body), self.variants, root)
+            case ("GET", "outbound", sender, "requests", correlator, "deliveryInfos"):
+                return self.desk.deliveries_of(sender, correlator, self.variants)
         raise Refused(404, "RESOURCE_NOT_FOUND", "There is no such resource.", request.path)
 
     def _passings(self, now: datetime | None = None) -> Passings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -27,6 +27,8 @@ class Received:
     revenue: Decimal
     currency: str | None
     fields: Mapping[str, Any] = field(hash=False)
+    said: str | None = None
+    """Why it had no effect, where the tracker says so."""
 
 
 class Receiver:
@@ -36,9 +38,9 @@ class Receiver:
         self.books = books
         self.received: list[Received] = []
 
-    def postback(self, query: Mapping[str, str], variants: Variants, teller: Teller) -> None:
-        """Without `status` it is a sale; without `payout` what was said before stands."""
-        self._take("postback", query, ("subid", "payout", "tid"), variants, teller)
+    def postback(self, query: Mapping[str, str], variants: Variants, teller: Teller) -> str | None:
+        """Without `status` it is a sale; without `payout` what was said before stands. What it says of no effect."""
+        return self._take("postback", query, ("subid", "payout", "tid"), variants, teller).said
 
     def post(self, wish: Mapping[str, Any], variants: Variants, teller: Teller) -> dict[str, Any]:
         """The conversion as it then stands, under the names it was sent with."""
@@ -75,11 +77,26 @@ class Receiver:
         amount = before.revenue if before else Decimal(0)
         if revenue not in (None, ""):
             amount = _amount(revenue, names[1])
-        one = Received(now, by, *key, status, amount, wish.get("currency"), dict(wish))
+        ignored, said = self._ignored(key, status, before, variants)
+        one = Received(now, by, *key, status, amount, wish.get("currency"), dict(wish), said)
         self.received.append(one)
-        if variants.unknown_subid == "accepted" or key[0] in self.books.click_of:
-            self.books.receive(key, Posting(now.replace(microsecond=0), status, amount))
+        if not ignored:
+            at = now.replace(microsecond=0) + timedelta(seconds=variants.queue_seconds)
+            self.books.receive(key, Posting(at, status, amount))
         return one
+
+    def _ignored(
+        self, key: Key, status: str, before: Event | None, variants: Variants
+    ) -> tuple[bool, str | None]:
+        """Whether a posting has no effect, and what the answer says of it."""
+        if variants.unknown_subid != "accepted" and key[0] not in self.books.click_of:
+            return True, "SubID not found" if variants.unknown_subid == "told" else None
+        waiting = self.books.received.get(key)
+        stands = waiting[-1].status if waiting else before.status if before else None
+        if variants.same_status == "changes" or stands != status:
+            return False, None
+        words = "conversion by pair SubId + tid already exists, postback ignored"
+        return True, words if variants.same_status == "told" else None
 
 
 def _standing(teller: Teller, key: Key) -> Event | None:

@@ -93,5 +93,11 @@ class Variants:
     """`Success`, `{"status":"success"}`, or nothing."""
     conversions_path: str = "conversions"
     """Where the API takes conversions, below its root: published nowhere."""
-    unknown_subid: Literal["accepted", "ignored"] = "accepted"
-    """A click that the tracker does not know: recorded all the same, or answered alike and forgotten."""
+    unknown_subid: Literal["accepted", "ignored", "told"] = "accepted"
+    """A click that the tracker does not know: recorded all the same, or answered alike and forgotten; `told`:
+    forgotten, and the answer's text is "SubID not found"."""
+    same_status: Literal["changes", "ignored", "told"] = "changes"
+    """A posting with the status that its conversion has already: it changes the amount, or nothing; `told`: nothing,
+    and the answer's text is that the conversion exists already."""
+    queue_seconds: float = 0
+    """How long a posting waits before the tracker knows of it."""

@@ -257,9 +257,11 @@ class Keitaro:
     def _postback(self, request: Request) -> Answer:
         with self._lock:
             try:
-                self._receiver.postback(request.query, self._variants, self._teller)
+                said = self._receiver.postback(request.query, self._variants, self._teller)
             except Refused as refused:
                 return json_answer(refused.status, refused.body)
+        if said:
+            return Answer(200, said.encode(), (("Content-Type", "text/plain"),))
         if self._variants.postback_reply == "json":
             return json_answer(200, {"status": "success"})
         body = b"Success" if self._variants.postback_reply == "text" else b""

@@ -70,10 +70,15 @@ def message(post: Post, *addresses: str) -> dict[str, Any]:
 
 
 def test_the_documents_request(post: Post) -> None:
-    """Member by member. There is no clientCorrelator in it: the document has one in the answer only."""
+    """Member by member; and a clientCorrelator, as the vendor's own client sends it, by which it can be asked for."""
     request = post.request(TARGET, **SAMPLE_ROW)
     assert (request.method, request.path) == ("POST", "/1/smsmessaging/outbound/INFOSMS/requests")
-    assert json.dumps(request.json) == json.dumps(json.loads(SAMPLE))
+    body = dict(request.json)
+    correlator = body.pop("clientCorrelator")
+    assert json.dumps(body) == json.dumps(json.loads(SAMPLE))
+    assert correlator == request.identity == post.request(TARGET, **SAMPLE_ROW).identity
+    others = [{**SAMPLE_ROW, "send_key": "m-2"}, {**SAMPLE_ROW, "message": "x"}]
+    assert len({correlator, *(post.request(TARGET, **one).identity for one in others)}) == 3
 
 
 @pytest.mark.usefixtures("post")
@@ -120,7 +125,8 @@ def test_what_is_optional_is_left_out(post: Post) -> None:
     """Without a process there is no trackInfo; urlTrackInfo is passed on as it is."""
     bare = {"sender_address": "41793026727", "address": "385981234567"}
     expected = {"senderAddress": "41793026727", "address": "385981234567"}
-    assert post.request(TARGET, **bare).json == expected
+    asked = post.request(TARGET, **bare)
+    assert asked.json == {**expected, "clientCorrelator": asked.identity}
     tracked = post.request(TARGET, **bare, url_track_info='{"any": {"thing": 1.50}}').json
     assert tracked["trackInfo"] == {"urlTrackInfo": {"any": {"thing": Decimal("1.50")}}}
     assert post.request(TARGET, **bare, tag="START").json["trackInfo"] == {"initTagInfo": {"tag": "START"}}
@@ -253,7 +259,13 @@ def test_an_error_id_tells_that_it_did_not_go() -> None:
         ({"address": "[]"}, "address is missing"),
         ({"address": '["1", 2]'}, "address is no list of texts"),
         ({"address": "[1"}, "address is not JSON"),
-        ({"address": ["1", "1"]}, "address holds one address twice"),
+        ({"address": ["1", "1"]}, "address holds one number twice"),
+        pytest.param({"address": ["+49171555", "0049171555"]}, "one number twice", id="x29-plus-and-zeros"),
+        pytest.param({"address": ["49171555", "tel:+49171555"]}, "one number twice", id="x29-tel"),
+        pytest.param({"address": ["49171555", "49 171-555"]}, "one number twice", id="x29-blanks"),
+        pytest.param({"address": ["49171555", "(49)171.555 "]}, "one number twice", id="x29-brackets"),
+        pytest.param({"address": ["49171555", "{phone}"]}, "address is '{phone}'", id="x23-address"),
+        pytest.param({"process_key": "null"}, "process_key is 'null'", id="x23-process"),
         ({"url_track_info": "[]"}, "url_track_info is no JSON object"),
     ],
 )

@@ -125,7 +125,7 @@ def test_only_a_tid_makes_sending_safe() -> None:
     """With one a repeat updates in place; without one nothing may be sent again, and the plan says so."""
     target, settings = targets()[TARGET], settings_of(TARGET)
     for tid, safe in (("45415", True), (45415, True), (None, False), ("", False), ("  ", False)):
-        row = {"subid": "s", "tid": tid}
+        row: dict[str, Any] = {"subid": "s", "tid": tid}
         assert target.repeatable(row, settings) is target.replaceable(row, settings) is safe
         assert bool(target.warnings(row, {})) is not safe
     assert [target.group({"subid": one}) for one in ("s", 7, None)] == ["s", "7", None]
@@ -135,7 +135,8 @@ def test_only_a_tid_makes_sending_safe() -> None:
     ("row", "why"),
     [
         ({"subid": None}, "subid is missing"),
-        ({"subid": " "}, "subid is missing"),
+        ({"subid": " "}, "subid is blank"),
+        ({"tid": ""}, "tid is blank"),
         (
             {"status": "bought"},
             "status is none of lead, sale, rejected, rebill, registration, deposit, trash",

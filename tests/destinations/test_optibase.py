@@ -51,7 +51,7 @@ def test_the_documents_samples(post: Post, row: dict[str, Any], sample: str) -> 
     ("row", "why"),
     [
         ({}, "both missing"),
-        ({"tested_user_id": "", "tested_user_external_id": "  "}, "both missing"),
+        ({"tested_user_id": "", "tested_user_external_id": "  "}, "tested_user_id is blank"),
         ({"tested_user_id": "a", "tested_user_external_id": "b"}, "both given"),
         ({"conversion_id": None, "tested_user_id": "a"}, "conversion_id is missing"),
         ({"tested_user_id": 1.5}, "tested_user_id is a floating-point number: cast it to text"),

@@ -90,6 +90,31 @@ def test_a_send_waits_for_the_next_night_if_its_source_failed(project: Project) 
     assert (ended.code, steps["send keitaro.conversions"]["text"]) == (0, "3 sent")
 
 
+def test_x25_a_night_sends_old_history_only_by_a_setting_and_tells_of_rows_that_left(
+    project: Project,
+) -> None:
+    """X24: nothing goes and the night says why (2); with send_since all of it; a row that left wants a look (3)."""
+    project.init("--source", "besitos", "--source", "keitaro")
+    sending(project, OUTBOX.replace("select", "select date '2024-01-01' as occurred_on,", 1))
+    ended, steps = project.night()
+    assert ended.code == 2
+    assert steps["send keitaro.conversions"]["outcome"] == "failed"
+    assert "send_since in [send.keitaro.conversions]" in steps["send keitaro.conversions"]["text"]
+    assert (steps["publish"]["outcome"], project.posted()) == ("done", [])
+    project.settings["SEND_SINCE"] = "2024-01-01"
+    ended, steps = project.night()
+    assert (ended.code, steps["send keitaro.conversions"]["text"]) == (0, "3 sent")
+    config = project.folder / ".dlt" / "config.toml"
+    config.write_text(config.read_text().replace("limit 3", "limit 2"))
+    ended, steps = project.night()
+    assert (ended.code, steps["send keitaro.conversions"]["text"]) == (3, "0 sent")
+    assert "left the outbox" in " ".join(steps["send keitaro.conversions"]["notes"])
+    project.settings["SEND_MISSING"] = "take_back"
+    ended, steps = project.night()
+    assert (ended.code, steps["send keitaro.conversions"]["text"]) == (0, "0 sent, 1 taken back")
+    assert len(project.posted()) == 4
+
+
 def test_rows_newly_set_aside_end_with_3_and_are_told(project: Project) -> None:
     """The night is done all the same."""
     project.init("--source", "besitos")

@@ -81,6 +81,25 @@ def test_x07_of_two_accounts_the_later_one_is_true(house: House) -> None:
     assert (report.plan.already, report.sent.requests) == (2, 0)
 
 
+@pytest.mark.parametrize("sent_in", ["ledger", "journal"])
+def test_x07_of_two_accounts_of_the_same_moment_the_one_that_says_sent_is_true(
+    house: House, sent_in: str
+) -> None:
+    """A row that is known as sent anywhere is not sent again; both say so afterwards."""
+    house.outbox(OPTIBASE, users(1))
+    if sent_in == "ledger":
+        house.server.faults.add(Fault(path=ENDPOINT, status=500, times=1))
+    house.send(OPTIBASE)
+    other = "sent" if sent_in == "ledger" else "in_doubt"
+    house.change(f"update sent.optibase_conversions set status = '{other}'")
+    before = house.query("select sent_at from sent.optibase_conversions")
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, report.plan.already, report.sent.requests) == (0, 1, 0)
+    assert house.query("select status, sent_at from sent.optibase_conversions") == [("sent", before[0][0])]
+    with house.journal(OPTIBASE) as journal:
+        assert [known.status for known, _ in journal.states().values()] == ["sent"]
+
+
 def test_an_outcome_that_was_never_loaded_is_loaded_first(house: House) -> None:
     """The warehouse was held by somebody when the send ended: the next one brings it up, and sends nothing twice."""
     house.outbox(OPTIBASE, users(3))
@@ -161,14 +180,22 @@ def test_x13_the_share_that_may_change_is_exact(house: House, pct: float, goes: 
         assert len(house.asked()) == 10
 
 
-@pytest.mark.parametrize("word", ["false", "no", "flase"])
-def test_x13_the_kill_switch(house: House, word: str) -> None:
-    """Also one that is misspelt: nothing goes out."""
+@pytest.mark.parametrize(
+    ("place", "word"),
+    [("", "false"), ("[send]", "no"), ("[send.optibase]", "flase"), ("[send.optibase.conversions]", "off")],
+)
+def test_x13_the_kill_switch(house: House, place: str, word: str) -> None:
+    """Wherever it stands, and also where its value is misspelt: nothing goes out, and the same row goes without it."""
     house.outbox(OPTIBASE, users(1))
-    house.settings["SEND_ENABLED"] = word
-    with pytest.raises(SettingsError, match="send_enabled"):
-        house.send(OPTIBASE)
-    assert house.asked() == []
+    config = house.folder / ".dlt" / "config.toml"
+    config.parent.mkdir()
+    config.write_text(f'{place}\nsend_enabled = "{word}"\n')
+    done = house.command("send", OPTIBASE, "--from", "main.optibase")
+    assert (done.code, house.asked()) == (2, [])
+    assert "send_enabled" in done.err
+    config.write_text(f"{place}\nsend_enabled = true\n")
+    assert house.command("send", OPTIBASE, "--from", "main.optibase").code == 0
+    assert len(house.receiver.taken) == 1
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_x02_taken_and_unheard_optibase_is_in_doubt(
         ("k3",)
     ]
     again = house.send(OPTIBASE)
-    assert (again.exit_code, again.plan.in_doubt, again.sent.requests) == (0, ["k3"], 0)
+    assert (again.exit_code, again.plan.in_doubt, again.sent.requests) == (3, ["k3"], 0)
     assert len(house.receiver.taken) == 10
     assert house.send(OPTIBASE, resend_in_doubt=True).sent.sent == 1
     assert house.ledger(OPTIBASE)["k3"] == ("sent", 200, 2)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelines.reconcile import reconcile
+from tests.houses import VendorHouse, forget_settings
+
+# isort: split
+import duckdb
+
+from destinations import targets
+from pipelines.reconcile import Comparison, reconcile
+from pipelines.send.options import options
+from pipelines.send.run import SendReport, send
 from pipelines.warehouse import Warehouse
+from sandbox import Sandbox, World
 from tests.send.support import KEITARO, OPTIBASE, House, sales
 from wire.errors import SettingsError
 
@@ -24,7 +37,7 @@ WALL = (
     "(5, 'eve', 'eve', 10.0, 10.0, 1.0, null, false, false, false), "
     "(6, 'bob', 'bob', null, 0.0, null, 1.0, true, true, false)) "
     "as t(transaction_id, user_id, user_key, payout, net_payout, reward, reversed_reward, is_reversed, is_orphan, "
-    "reversal_payout_unknown), (select now() as occurred_at)"
+    "reversal_payout_unknown), (select now() as occurred_at, current_date as occurred_on)"
 )
 PLAYERS = (
     "create or replace table main.player_ids as select * from (values ('ANN', 'c-ann', 'x-ann'), "
@@ -161,3 +174,90 @@ def test_without_its_mapping_table_a_ready_made_query_says_so(house: House) -> N
     house.change(WALL)
     with pytest.raises(SettingsError, match="player_ids"):
         house.send(KEITARO, source="besitos")
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorHouse]:
+    """A tracker that holds only what is sent to it."""
+    forget_settings(monkeypatch)
+    with Sandbox(World(days=2, players=5, conversions_a_day=1)) as sandbox:
+        sandbox.keitaro.rows = []
+        yield VendorHouse("keitaro", sandbox, tmp_path)
+
+
+def posted(house: VendorHouse, *rows: tuple[str, str, str, str]) -> SendReport:
+    """Sends key, subid, status and payout; the tid is the key."""
+    values = ", ".join(str(row) for row in rows)
+    query = (
+        "select k as send_key, k as tid, c as subid, s as status, p::decimal(18, 6) as payout "
+        f"from (values {values}) as r(k, c, s, p)"
+    )
+    if not house.path.exists():
+        duckdb.connect(str(house.path)).close()
+    with house.set():
+        return send(
+            Warehouse(house.path),
+            targets()[KEITARO],
+            options(KEITARO, outbox=query),
+            lambda _: None,
+            lambda _: None,
+        )
+
+
+def compared(house: VendorHouse, minutes_later: int = 0) -> Comparison:
+    """Reads the tracker, so many minutes after the send for what the tables say, and compares."""
+    house.load(*(house.sandbox.world.day(day).date() for day in (0, 4)))
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute(
+            "update keitaro._dlt_loads set inserted_at = inserted_at + to_minutes(?)", [minutes_later]
+        )
+    return reconcile(Warehouse(house.path), "keitaro")
+
+
+def differences(found: Comparison) -> list[tuple[str, str, str, str]]:
+    return [(one.send_key, one.what, one.sent, one.there) for one in found.differences]
+
+
+def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real: VendorHouse) -> None:
+    """The tracker knows of it half a minute later; a reading before that proves nothing, one long after does."""
+    real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, queue_seconds=30)
+    posted(real, ("k0", "click-0", "sale", "1.50"))
+    found = compared(real)
+    assert (found.exit_code, found.differences, found.agree, found.too_early) == (0, [], 0, 1)
+    assert "too early to tell" in found.notes[-1]
+    late = compared(real, minutes_later=6)
+    assert (late.exit_code, differences(late)) == (3, [("k0", "missing there", "sale, tid k0", "")])
+    real.sandbox.world.advance(minutes=1)
+    found = compared(real)
+    assert (found.exit_code, found.agree, found.too_early) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("said", ["ignored", "told"])
+def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(real: VendorHouse, said: Any) -> None:
+    """It forgets the conversion: where it says so the row is rejected, else reconcile shows it."""
+    real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, unknown_subid=said)
+    report = posted(real, ("k0", "nobody", "sale", "1.50"))
+    assert (report.sent.sent, report.exit_code) == ((1, 0) if said == "ignored" else (0, 3))
+    found = compared(real, minutes_later=6)
+    if said == "ignored":
+        assert differences(found) == [("k0", "missing there", "sale, tid k0", "")]
+    else:
+        assert report.sent.rejected == {"k0": "refused (200): SubID not found"}
+        assert found.differences == []
+
+
+@pytest.mark.parametrize("said", ["ignored", "told"])
+def test_x30_a_corrected_amount_that_the_tracker_did_not_take_is_shown(real: VendorHouse, said: Any) -> None:
+    """By one reading of the vendor's pages a repeat of the same status changes nothing. A reversal is heard."""
+    real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, same_status=said)
+    posted(real, ("k0", "c0", "sale", "1.50"), ("k1", "c1", "sale", "2.00"))
+    report = posted(real, ("k0", "c0", "sale", "0.75"), ("k1", "c1", "rejected", "2.00"))
+    assert (report.exit_code, report.sent.sent) == (0, 2)
+    found = compared(real, minutes_later=6)
+    assert (found.exit_code, differences(found)) == (3, [("k0", "amount", "0.75", "1.5")])
+    if said == "told":
+        with duckdb.connect(str(real.path)) as connection:
+            [(reason,)] = connection.execute(
+                "select reason from sent.keitaro_conversions where send_key = 'k0'"
+            ).fetchall()
+        assert "had it already and changed nothing" in reason

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import Sandbox, World
+from sandbox import Fault, Sandbox, World
 from tests.send.support import House
 
 
@@ -98,3 +98,71 @@ def test_goals_are_put_changed_and_deleted(sandbox: Sandbox, house: House) -> No
     assert set(sandbox.conductrics.oracle.goals()) - before == {"signup"}
     assert [one.method for one in sandbox.conductrics.received] == ["PUT", "PUT", "DELETE", "PUT"]
     assert house.send("conductrics.goals").sent.requests == 0
+
+
+def in_doubt(sandbox: Sandbox, house: House) -> None:
+    """Two messages went out and their answers were lost: one was taken, one never came."""
+    messages(house, ("m-1", "385981234567"), ("m-2", '["00385981234568", "385981234569"]'))
+    lost = [
+        sandbox.faults.add(Fault(taken=True, close_before_answer=True, json={"address": "385981234567"})),
+        sandbox.faults.add(Fault(close_before_answer=True)),
+    ]
+    house.settings["SEND_CONCURRENCY"] = "1"
+    report = house.send("infobip.messages")
+    assert (report.exit_code, sorted(report.sent.in_doubt)) == (3, ["m-1", "m-2"])
+    assert [one.delivered for one in lost] == [1, 1]
+    sandbox.faults.clear()
+    house.settings.pop("SEND_CONCURRENCY")
+
+
+def test_x28_what_became_of_a_message_in_doubt_can_be_asked(sandbox: Sandbox, house: House) -> None:
+    """By our own clientCorrelator: the one that arrived is sent, with its results; nothing goes a second time."""
+    in_doubt(sandbox, house)
+    [taken] = [one for one in sandbox.infobip.received if one.what == "message"]
+    done = house.command("send", "infobip.messages", "--from", "main.infobip", "--resolve-in-doubt")
+    assert done.code == 3
+    assert "in doubt, and asked for: 1 arrived" in done.out
+    assert "1 cannot be told yet (the vendor knows no such request" in done.out
+    assert house.statuses("infobip.messages") == {"m-1": "sent", "m-2": "in_doubt"}
+    results = house.query(
+        "select address, accepted, message_status, client_correlator from sent.infobip_message_results"
+    )
+    assert results == [("385981234567", True, "DeliveredToTerminal", taken.body["clientCorrelator"])]
+    assert len([one for one in sandbox.infobip.received if one.what == "message"]) == 1
+    assert house.send("infobip.messages", resend_in_doubt=True).exit_code == 0
+    assert house.statuses("infobip.messages") == {"m-1": "sent", "m-2": "sent"}
+
+
+def test_x28_an_address_that_cannot_be_reached_is_a_rejection(sandbox: Sandbox, house: House) -> None:
+    """And where the vendor does not hear our correlator, the doubt stays."""
+    kept = sandbox.infobip.variants
+    sandbox.infobip.variants = dataclasses.replace(kept, refused=frozenset({"385981234567"}))
+    in_doubt(sandbox, house)
+    report = house.send("infobip.messages", resolve_in_doubt=True)
+    assert report.exit_code == 3
+    assert house.statuses("infobip.messages") == {"m-1": "rejected", "m-2": "in_doubt"}
+    [(reason,)] = house.query("select reason from sent.infobip_messages where send_key = 'm-1'")
+    assert "1 of 1 addresses failed" in reason
+
+
+def test_x28_a_repeat_of_a_request_has_its_name_again(sandbox: Sandbox, house: House) -> None:
+    """A vendor that folds repeats then sends no second message; one that makes its own names leaves the doubt."""
+    sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, correlators="folded")
+    in_doubt(sandbox, house)
+    assert house.send("infobip.messages", resend_in_doubt=True).exit_code == 0
+    assert len([one for one in sandbox.infobip.received if one.what == "message"]) == 2
+    sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, correlators="own")
+    messages(house, ("m-3", "385981234570"))
+    sandbox.faults.add(Fault(taken=True, close_before_answer=True, times=1))
+    assert house.send("infobip.messages").exit_code == 3
+    report = house.send("infobip.messages", resolve_in_doubt=True)
+    assert (report.exit_code, report.plan.in_doubt) == (3, ["m-3"])
+
+
+def test_x29_one_person_in_two_spellings_gets_no_message(sandbox: Sandbox, house: House) -> None:
+    """Refused here, with the reason; the other row goes."""
+    messages(house, ("m-1", '["+49 171 5550100", "0049-171-5550100"]'), ("m-2", "491715550100"))
+    report = house.send("infobip.messages")
+    assert (report.exit_code, report.sent.sent, list(report.sent.rejected)) == (3, 1, ["m-1"])
+    assert "one number twice" in report.sent.rejected["m-1"]
+    assert len([one for one in sandbox.infobip.received if one.what == "message"]) == 1

@@ -1,0 +1,110 @@
+"""X07, X26: books that were restored from a backup are noticed, and asked about before anything goes twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.send.support import KEITARO, OPTIBASE, House, users
+from wire.errors import ConversyncError, SettingsError
+
+
+def backup(house: House, *patterns: str) -> list[tuple[Path, Path]]:
+    """Copies of the files, and where they belong."""
+    folder = house.folder / "backup"
+    folder.mkdir()
+    files = [path for pattern in patterns for path in house.folder.glob(pattern)]
+    return [(Path(shutil.copy(path, folder / path.name)), path) for path in files]
+
+
+def restore(house: House, files: list[tuple[Path, Path]]) -> None:
+    """As a backup program does: what was not in it goes."""
+    for path in house.folder.glob(".conversync/journal-*-*"):
+        path.unlink()
+    for copy, path in files:
+        shutil.copy(copy, path)
+
+
+BOOKS = ("warehouse.duckdb", ".conversync/journal-*.sqlite")
+
+
+def two_sends(house: House) -> list[tuple[Path, Path]]:
+    """Three rows were sent, a backup of both books made, and seven more sent."""
+    house.outbox(OPTIBASE, users(10))
+    house.send(OPTIBASE, limit=3)
+    files = backup(house, *BOOKS)
+    house.send(OPTIBASE)
+    assert len(house.receiver.taken) == 10
+    return files
+
+
+def test_x26_both_books_from_one_backup_are_noticed_before_anything_goes(house: House) -> None:
+    """Nothing in them tells it; the epoch beside them does. A person may go on, and then all is well again."""
+    restore(house, two_sends(house))
+    for arguments in (["--dry-run"], []):
+        done = house.command("send", OPTIBASE, "--from", "main.optibase", *arguments)
+        assert done.code == 2
+        assert "know of is number 1, and number 2 was made from here" in done.err
+        assert "--after-restore" in done.err
+    assert len(house.receiver.taken) == 10
+    done = house.command("send", OPTIBASE, "--from", "main.optibase", "--after-restore", "--limit", "1")
+    assert (done.code, len(house.receiver.taken)) == (0, 11)
+    assert house.send(OPTIBASE, limit=1).exit_code == 0
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_x26_one_book_heals_the_other(house: House, lost: int) -> None:
+    """The warehouse alone, or the journal alone, from a backup: nothing goes, and nobody is asked."""
+    files = [pair for pair in two_sends(house) if (pair[1].suffix == ".sqlite") == bool(lost)]
+    assert len(files) == 1
+    restore(house, files)
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, report.plan.already, report.sent.requests) == (0, 10, 0)
+
+
+def test_x26_a_restored_warehouse_beside_a_lost_journal_is_noticed(house: House) -> None:
+    files = [pair for pair in two_sends(house) if pair[1].suffix == ".duckdb"]
+    for path in house.folder.glob(".conversync/journal-*"):
+        path.unlink()
+    restore(house, files)
+    with pytest.raises(SettingsError, match="older than its last send"):
+        house.send(OPTIBASE)
+    assert len(house.receiver.taken) == 10
+
+
+def test_x26_a_new_machine_is_not_asked(house: House) -> None:
+    """The warehouse came along, the folder beside it did not: the ledger knows all, and says so."""
+    house.outbox(OPTIBASE, users(3))
+    house.send(OPTIBASE)
+    shutil.rmtree(house.folder / ".conversync")
+    report = house.send(OPTIBASE)
+    assert (report.exit_code, report.sent.requests) == (0, 0)
+    assert "there was no journal" in " ".join(report.plan.notes)
+    house.outbox(OPTIBASE, users(4))
+    assert house.send(OPTIBASE).sent.sent == 1
+    assert house.query("select send_key, epoch from sent.optibase_conversions order by 2, 1") == [
+        ("k0", 1),
+        ("k1", 1),
+        ("k2", 1),
+        ("k3", 2),
+    ]
+
+
+def test_x26_the_books_of_one_target_are_not_those_of_another(house: House) -> None:
+    """Each has its own count."""
+    restore(house, two_sends(house))
+    house.change("create table main.keitaro as select 'a' as send_key, 'c' as subid, 't' as tid")
+    assert house.send(KEITARO).exit_code == 0
+
+
+def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: House) -> None:
+    house.outbox(OPTIBASE, users(2))
+    house.send(OPTIBASE, limit=1)
+    [path] = house.folder.glob(".conversync/epoch-*")
+    path.write_text("two")
+    with pytest.raises(ConversyncError, match="cannot be read as a number"):
+        house.send(OPTIBASE)
+    path.unlink()
+    assert house.send(OPTIBASE).sent.sent == 1
