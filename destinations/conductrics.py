@@ -24,9 +24,10 @@ from dlt.common.typing import TSecretStrValue
 from destinations import access
 from destinations.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from destinations.values import flag, need, number, text, texts, whole
-from destinations.words import Ear, document, is_page, told_status
+from destinations.words import Ear, document, is_page
 from wire.client import Answer, Client, Limits
 from wire.errors import SettingsError
+from wire.told import told_status
 
 DOCUMENTED = "https://api-v3.conductrics.com"
 HINT = "Check conductrics_api_key in .dlt/secrets.toml or CONDUCTRICS_API_KEY."

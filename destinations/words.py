@@ -9,10 +9,10 @@ from typing import Any
 from destinations.target import Outcome, masked
 from wire.client import Answer
 from wire.errors import CredentialsError, UnavailableError, UntrustedAnswerError
+from wire.told import says_error, told_status
 
 # Of a reason, in characters.
 MOST_CHARACTERS = 160
-_FAILURES = ("error", "fail", "failed", "failure")
 _LATER = (408, 425, 429)
 
 
@@ -70,29 +70,6 @@ def document(answer: Answer) -> Any:
         return answer.json()
     except UntrustedAnswerError:
         return None
-
-
-def told_status(body: Any, otherwise: int) -> int:
-    """The HTTP status that a body carries as `status` or `statusCode`."""
-    for name in ("status", "statusCode"):
-        value = body.get(name) if isinstance(body, dict) else None
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 100 <= value < 600:
-            return value
-    return otherwise
-
-
-def says_error(body: Any) -> bool:
-    """Whether a JSON body of a 2xx plainly says that nothing was done."""
-    if not isinstance(body, dict):
-        return False
-    status = body.get("status")
-    return (
-        any(body.get(name) for name in ("error", "errors", "requestError"))
-        or any(body.get(name) is False for name in ("success", "ok"))
-        or (isinstance(status, str) and status.strip().lower() in _FAILURES)
-    )
 
 
 def words(answer: Answer, body: Any) -> str:

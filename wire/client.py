@@ -20,6 +20,7 @@ from wire.lane import Call, Lane
 from wire.limits import Limits
 from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
 from wire.patience import Patience, Turn
+from wire.told import ToldError
 from wire.transport import tls_context
 from wire.trouble import Kind, Trouble, Voice
 
@@ -193,6 +194,8 @@ class Client:
             return None, trouble
         try:
             return decode(answer), None
+        except ToldError as error:
+            return None, self._voice.told(call.what, error.told)
         except (UntrustedAnswerError, UnavailableError) as error:
             judged = error
         judged.__cause__ = judged.__context__ = None

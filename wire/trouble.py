@@ -109,6 +109,13 @@ class Voice:
             return Trouble(Kind.HELD_UP, UnavailableError(message, status=status, retry_after=retry_after))
         return Trouble(Kind.FINAL, UntrustedAnswerError(self._refusal(what, status), status=status))
 
+    def told(self, what: str, status: int | None) -> Trouble:
+        """A success by HTTP whose body speaks of an error, and perhaps names the status that HTTP should have had."""
+        if status is not None:
+            return self.turned_away(what, status, None)
+        message = f"{self.vendor} answered {what} with an error instead of data: try again later."
+        return Trouble(Kind.DISTRUST, UntrustedAnswerError(message))
+
     def _refusal(self, what: str, status: int) -> str:
         if status == 404:
             return f"{self.vendor} does not know {what} (404): check {self.setting}."

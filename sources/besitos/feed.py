@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sources.columns import UTC_MICROSECONDS, casefold, digest, to_utc
+from sources.columns import UTC_MICROSECONDS, casefold, digest
 from sources.records import AMOUNT, FLAG, INTEGER, MONEY, STAMP, TEXT, Field, PageDecoder
+from sources.times import moments
 from sources.walk import Page, count
 from wire.client import Answer
 from wire.errors import UntrustedAnswerError
@@ -95,14 +96,14 @@ def _originals_have_payout(table: pa.Table) -> bool:
 
 def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
     """Decoded rows as `STATEMENTS`: a conversion and its reversal are two events of one transaction."""
-    local = rows["date_time"].cast(pa.timestamp("us"))
+    occurred_at, local = moments(rows["date_time"], zone)
     kind = pc.if_else(rows["reverse"], "reversal", "original")
     columns = {name: rows[name] for name in rows.column_names}
     columns |= {
         "event_key": pc.binary_join_element_wise(rows["transaction_id"].cast(pa.string()), kind, ":"),
         "is_reversal": rows["reverse"],
         "user_key": casefold(rows["user_id"]),
-        "occurred_at": to_utc(local, zone),
+        "occurred_at": occurred_at,
         "occurred_on": local.cast(pa.date32()),
     }
     columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)

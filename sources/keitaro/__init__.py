@@ -192,7 +192,9 @@ def _report(
     on_page: OnPage,
 ) -> Iterator[Routed]:
     asked = settings.report()
-    agreed = report.agree(tracker, window, asked, settings.keitaro_zone)
+    agreed = report.agree(tracker, window, asked, settings.keitaro_zone, state.get("report_words"))
+    if agreed.proven:
+        state["report_words"] = list(agreed.words)
     listing = report.listing(
         tracker,
         window,

@@ -12,6 +12,7 @@ from sources.records import Decoded
 from sources.walk import Page, count
 from wire.client import Answer, Client
 from wire.errors import RefusedError, UntrustedAnswerError
+from wire.told import rows_of
 
 API = "/admin_api/v1"
 REFUSALS = (400, 402, 404, 406)
@@ -23,6 +24,8 @@ SETTING = {
     "columns": "keitaro_columns",
     "grouping": "keitaro_report_grouping",
     "metrics": "keitaro_report_metrics",
+    "dimensions": "keitaro_report_grouping",
+    "measures": "keitaro_report_metrics",
     "range": "keitaro_start_date and keitaro_zone",
 }
 
@@ -169,7 +172,7 @@ class Sample:
 
 def sample(answer: Answer) -> Sample:
     """Of an answer to a question for a few rows."""
-    envelope, rows = answer.rows("rows")
+    envelope, rows = rows_of(answer, "rows")
     return Sample(envelope, len(rows), [row.value for row in rows if row.value is not None])
 
 
