@@ -22,10 +22,9 @@ from pipelines.report import console
 from pipelines.send.records import moment
 from pipelines.sentences import understood
 from pipelines.warehouse import Warehouse
+from sources.keitaro.statuses import kind_of
 from wire.errors import SettingsError
 
-# A newer tracker's own words for the classic statuses.
-KINDS = {"registration": "lead", "deposit": "sale", "trash": "rejected"}
 LEDGERS = {"keitaro": "keitaro_conversions", "infobip": "infobip_logs"}
 SHOWN = 20
 
@@ -120,7 +119,7 @@ def _ledger(ask: Ask, table: str, target: str) -> list[_Sent]:
 def _keitaro(ask: Ask) -> Comparison:
     found = Comparison("keitaro")
     ledger = _ledger(ask, LEDGERS["keitaro"], "keitaro.conversions")
-    rows = ask("select sub_id, tid, status, revenue, currency from keitaro.conversions")
+    rows = ask("select sub_id, tid, coalesce(kind, status), revenue, currency from keitaro.conversions")
     if rows is None:
         raise SettingsError(
             "The tracker's own conversions are not in the warehouse: run `conversync load keitaro` first."
@@ -160,7 +159,7 @@ def _conversion(one: _Sent, there: Sequence[Any], tid: str) -> Iterator[Differen
         yield Difference(one.send_key, "more than once", "1", str(len(there)))
     status, revenue, currency = there[0]
     wanted = str(one.content.get("status", "sale")).lower()
-    if _kind(wanted) != _kind(str(status).lower()):
+    if (kind_of(None, wanted) or wanted) != str(status).strip().lower():
         yield Difference(one.send_key, "status", wanted, str(status))
     sent_in = one.content.get("currency")
     if sent_in and currency and str(sent_in).upper() != str(currency).upper():
@@ -170,10 +169,6 @@ def _conversion(one: _Sent, there: Sequence[Any], tid: str) -> Iterator[Differen
         yield Difference(
             one.send_key, "amount", str(payout), "" if revenue is None else f"{revenue.normalize():f}"
         )
-
-
-def _kind(status: str) -> str:
-    return KINDS.get(status, status)
 
 
 def _infobip(ask: Ask) -> Comparison:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files
 from sources import keitaro
-from sources.keitaro import CONVERSIONS, REPORT, KeitaroSettings
+from sources.keitaro import CONVERSIONS, REPORT, KeitaroSettings, statuses
 from sources.keitaro.check import check
 from sources.keitaro.lists import NAMES as LISTS
 from sources.windows import cut
@@ -34,7 +34,7 @@ def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
 
 def views(_settings: KeitaroSettings) -> dict[str, str]:
     """`conversions`."""
-    return sql_files(keitaro)
+    return sql_files(keitaro, kind=statuses.sql())
 
 
 VENDOR = Vendor(
@@ -43,6 +43,6 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
-    statements={"conversion_events": "status in ('rejected', 'trash')"},
+    statements={"conversion_events": f"{statuses.sql()} = '{statuses.REJECTED}'"},
     days={"conversion_events": "occurred_on", "report_daily": "day"},
 )

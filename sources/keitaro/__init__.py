@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import UTC, date
 from typing import Any
 
@@ -25,7 +25,7 @@ from dlt.extract import DltResource
 
 from sources.columns import now, zone
 from sources.evidence import Routed, rejected_rows, routed, windows, workplace
-from sources.keitaro import log, report
+from sources.keitaro import log, report, statuses
 from sources.keitaro.lists import lists
 from sources.keitaro.tracker import Tracker
 from sources.reading import Reading, evidence, read, statement_hints, statements
@@ -181,7 +181,9 @@ def _conversions(
     with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
         done = read([reading], spools)
         yield from statements(done, spools, "conversion_events")
-        yield from evidence(done, spools, state, log.SHOWN)
+        told = [note, statuses.told_once(state, agreed.strange)]
+        noted = replace(reading, note="; ".join(filter(None, told)) or None)
+        yield from evidence([replace(one, reading=noted) for one in done], spools, state, log.SHOWN)
 
 
 def _report(

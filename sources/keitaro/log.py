@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.columns import UTC_MICROSECONDS, digest, local_day
+from sources.keitaro import statuses
 from sources.keitaro.kinds import FIGURE, MOMENT, NESTED, REFERENCE, WORD
 from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 from sources.records import Decoded, Field, PageDecoder
@@ -95,6 +96,7 @@ class Agreed:
     """What a tracker was found to answer: columns it takes, those it does not know, and how its rows are decoded.
 
     `whole`: is `total` known to count all rows? `answer` is the first one without a refusal, of some `SAMPLE` rows.
+    `strange` gathers, page by page, the statuses of no kind that we know.
     """
 
     columns: tuple[str, ...]
@@ -103,6 +105,7 @@ class Agreed:
     decoder: PageDecoder
     whole: bool
     answer: Answer
+    strange: set[str] = field(default_factory=set)
 
 
 def question(
@@ -261,7 +264,18 @@ def understand(answer: Answer, agreed: Agreed) -> Decoded:
     decoded.unknown = Counter({n: c for n, c in decoded.unknown.items() if n not in agreed.columns})
     if not decoded.table.num_rows and any(bad.reason == NO_ID for bad in decoded.rejected):
         raise UntrustedAnswerError(_NO_ID_AT_ALL)
+    agreed.strange.update(statuses.unknown(_words(decoded.table)))
     return decoded
+
+
+def _words(rows: pa.Table) -> Iterator[tuple[str | None, str | None]]:
+    """The (conversion_type, status) that a page's rows have, each once."""
+    words = [
+        rows[name] if name in rows.column_names else pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
+        for name in ("conversion_type", "status")
+    ]
+    found = pa.table(words, names=["conversion_type", "status"]).group_by(["conversion_type", "status"])
+    yield from zip(*found.aggregate([]).to_pydict().values(), strict=True)
 
 
 def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
