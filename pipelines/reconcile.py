@@ -28,10 +28,9 @@ from pipelines.send.identities import Identities, Standing
 from pipelines.send.records import Record, moment
 from pipelines.sentences import understood
 from pipelines.warehouse import Warehouse
+from sources.keitaro.statuses import kind_of
 from wire.errors import SettingsError
 
-# A newer tracker's own words for the classic statuses.
-KINDS = {"registration": "lead", "deposit": "sale", "trash": "rejected"}
 LEDGERS = {"keitaro": "keitaro_conversions", "infobip": "infobip_logs"}
 SHOWN = 20
 # So long may a posting wait in the tracker's queue: 11 to 36 seconds were measured, a minute was told.
@@ -150,7 +149,7 @@ class _Claim:
 def _keitaro(ask: Ask, client: Any) -> Comparison:
     found, target = Comparison("keitaro"), Conversions()
     sent = _ledger(client, LEDGERS["keitaro"], target.name)
-    rows = ask("select sub_id, tid, status, revenue, currency from keitaro.conversions")
+    rows = ask("select sub_id, tid, coalesce(kind, status), revenue, currency from keitaro.conversions")
     if rows is None:
         raise SettingsError(
             "The tracker's own conversions are not in the warehouse: run `conversync load keitaro` first."
@@ -281,7 +280,7 @@ def _told(kept: Sequence[Any]) -> str:
 
 
 def _kind(status: str) -> str:
-    return KINDS.get(status, status)
+    return kind_of(None, status) or status
 
 
 def _infobip(ask: Ask, client: Any) -> Comparison:

@@ -12,6 +12,7 @@ from dlt.common.pipeline import PipelineContext
 
 from sources.columns import UTC_MICROSECONDS, now
 from sources.records import dumps
+from wire.strictjson import is_number_key
 
 # What every list table ends with.
 CURRENCY_FIELDS = (
@@ -27,6 +28,16 @@ Item = TypeVar("Item")
 def confirmed(fetch: Callable[[], list[Item]]) -> list[Item]:
     """A list; an empty one is asked for twice before it is believed."""
     return fetch() or fetch()
+
+
+def objects_of(value: Any) -> list[dict[str, Any]] | None:
+    """The entries of a list, all of them objects; None for anything else.
+
+    An object whose keys are numbers is a list, too: so PHP writes one that has lost some of its entries.
+    """
+    if isinstance(value, dict) and value and all(map(is_number_key, value)):
+        value = list(value.values())
+    return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else None
 
 
 def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schema) -> pa.Table:

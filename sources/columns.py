@@ -51,10 +51,15 @@ def _offset(local: datetime | None, zone: tzinfo) -> timedelta | None:
 
 def local_day(instants: pa.ChunkedArray, zone: tzinfo) -> pa.ChunkedArray:
     """The days (date32) that UTC instants fall on in a zone."""
+    return local_clock(instants, zone).cast(pa.date32())
+
+
+def local_clock(instants: pa.ChunkedArray, zone: tzinfo) -> pa.ChunkedArray:
+    """What a clock in a zone shows (timestamp[us]) at UTC instants."""
     clock = instants.cast(pa.timestamp("us"))
     quarter = pc.floor_temporal(clock, 15, unit="minute").combine_chunks().dictionary_encode()
     offsets = pa.array([_offset_then(at, zone) for at in quarter.dictionary.to_pylist()], pa.duration("us"))
-    return pc.add(clock, offsets.take(quarter.indices)).cast(pa.date32())
+    return pc.add(clock, offsets.take(quarter.indices))
 
 
 def _offset_then(at: datetime | None, zone: tzinfo) -> timedelta | None:

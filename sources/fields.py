@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
+
+from sources.records import dumps
+from sources.values import Reads, is_nothing, taken_of
 
 
-class Reads(Protocol):
-    """How one JSON value is read (every `records.Kind` is one)."""
+class Json:
+    """Anything, as JSON text."""
 
-    def strict(self, value: Any) -> Any:
-        """The value; raises ValueError with the words that follow the field's name."""
+    def strict(self, value: Any) -> str:
+        return dumps(value)
+
+
+JSON = Json()
 
 
 class Fields:
-    """An object as served; what is taken leaves it, and `rest` is what was never asked for.
+    """An object as served; what is taken leaves it, and `rest` is what was not.
 
     A field may have several names, as a document and its samples may differ: the first that is there and not null
-    counts. Absent and null are the same. All methods raise ValueError, with the field's name and what is wrong.
+    counts. Absent and null are the same, and so is an empty list or object where none can stand; that one stays in
+    `rest`. All methods raise ValueError, with the field's name and what is wrong.
     """
 
     def __init__(self, served: Mapping[str, Any], path: str = "") -> None:
         self._left = dict(served)
         self._path = path
         self._inner: dict[str, Fields] = {}
+        self._kept: dict[str, Any] = {}
         for name, count in Counter(name.casefold() for name in served).items():
             if count > 1:
                 raise ValueError(f"the key {path}{name} stands twice, in different letters")
@@ -33,9 +41,12 @@ class Fields:
         """The value of a field, None where there is none."""
         name, value = self._pop(names)
         try:
-            return None if value is None else kind.strict(value)
+            taken = taken_of(kind, value)
         except ValueError as reason:
             raise ValueError(f"{self._path}{name} {reason}") from None
+        if taken is None and is_nothing(value):
+            self._kept[name] = value
+        return taken
 
     def need(self, kind: Reads, *names: str) -> Any:
         """The value of a field without which the row means nothing."""
@@ -47,15 +58,23 @@ class Fields:
     def inside(self, *names: str) -> Fields:
         """The object under a field; an empty one where there is none."""
         name, value = self._pop(names)
-        if value is not None and not isinstance(value, dict):
+        if value is not None and not isinstance(value, dict) and not is_nothing(value):
             raise ValueError(f"{self._path}{name} is not an object")
         self._inner[name] = Fields(value or {}, f"{self._path}{name}.")
         return self._inner[name]
 
+    def keep(self, name: str, value: Any) -> None:
+        """Puts a value that could not be used among the `rest`, where it is no news."""
+        self._kept[name] = value
+
     def rest(self) -> dict[str, Any]:
         """What was not taken, with what was not taken of the objects inside."""
         inner = {name: fields.rest() for name, fields in self._inner.items()}
-        return {**self._left, **{name: rest for name, rest in inner.items() if rest}}
+        return {**self._left, **self._kept, **{name: rest for name, rest in inner.items() if rest}}
+
+    def unknown(self) -> list[str]:
+        """The names of what was never asked for, and of the objects inside that hold such."""
+        return [*self._left, *(name for name, fields in self._inner.items() if fields.unknown())]
 
     def _pop(self, names: tuple[str, ...]) -> tuple[str, Any]:
         for name in names:

@@ -12,8 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -23,16 +23,14 @@ import pyarrow.compute as pc
 from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
-from wire.strictjson import Row, load_rows, loads
+from sources import times
+from sources.values import exact, is_blank, is_nothing, number, taken_of, text, trimmed, whole
+from wire.errors import UntrustedAnswerError
+from wire.strictjson import Row, is_number_key, load_rows, loads
+from wire.told import refuse_error, refuse_error_in
 
 MONEY = pa.decimal128(18, 6)
-_SCALE = Decimal("0.000001")
-_MONEY_LIMIT = Decimal(10) ** 12
 _DOUBT = 2.0**-51
-# PHP writes 0.40 as ".40" too.
-_NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-_DIGITS = re.compile(r"-?[0-9]{1,19}")
-_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
 # The seconds of 1970-01-01 and 9999-01-01.
 _EARLIEST, _LATEST = 0, 253_370_764_800
 # Not storable everywhere (NUL on Postgres), or kept for the statement hash as separators.
@@ -92,11 +90,11 @@ class Kind(Protocol):
         """The column, and how many of the values were JSON strings; raises where in doubt."""
 
     def strict(self, value: Any) -> Any:
-        """The value for the column; raises ValueError with the words that follow the field's name."""
+        """The value for the column, None for none; raises ValueError with the words that follow the field's name."""
 
 
 class Integer:
-    """A 64-bit id: a JSON integer, or a string of nothing but its digits."""
+    """A 64-bit id: a whole number, or a string that holds nothing but one; a blank text is none."""
 
     arrow = pa.int64()
     json = int
@@ -105,14 +103,8 @@ class Integer:
     def fast(self, values: Sequence[int]) -> tuple[pa.Array, int]:
         return pa.array(values, self.arrow), 0
 
-    def strict(self, value: Any) -> int:
-        if isinstance(value, str) and _DIGITS.fullmatch(value):
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError("is not a whole number")
-        if not -(2**63) <= value < 2**63:
-            raise ValueError("does not fit into 64 bits")
-        return value
+    def strict(self, value: Any) -> int | None:
+        return None if is_blank(value) else whole(value)
 
 
 class Text:
@@ -127,17 +119,14 @@ class Text:
         return column, len(values) - column.null_count
 
     def strict(self, value: Any) -> str:
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            value = str(value)
-        if not isinstance(value, str):
-            raise ValueError("is not text")
-        if _CONTROL.search(value):
+        taken = text(value)
+        if _CONTROL.search(taken):
             raise ValueError("holds a control character that no database stores safely")
-        return value
+        return taken
 
 
 class Money:
-    """An exact decimal(18,6), from the literal text of a number or of a numeric string, half to even.
+    """An exact decimal(18,6), from the literal text of a number or of a numeric string, half to even; "" is none.
 
     The fast path counts millionths and never trusts a float for an amount: a double and its product with 10**6 are
     each within 2**-53 of what they stand for. So `_DOUBT` of the product bounds how far it is from the literal's own
@@ -161,22 +150,26 @@ class Money:
         validity = column.is_valid().buffers()[1] if column.null_count else None
         return pa.Array.from_buffers(MONEY, len(column), [validity, pa.py_buffer(words)]), 0
 
-    def strict(self, value: Any) -> Decimal:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            value = Decimal(value)
-        if not isinstance(value, int | Decimal) or isinstance(value, bool):
-            raise ValueError("is not a number")
-        return exact(Decimal(value))
+    def strict(self, value: Any) -> Decimal | None:
+        return None if is_blank(value) else exact(number(value))
 
 
 class Flag:
-    """True for 1, "1", true and "true"; false for 0, "0", false, "false", null and where it is absent."""
+    """True for 1, "1", true, "true"; false for 0, "0", false, "false", null and where it is absent; in any letters."""
 
     arrow = pa.bool_()
     json = int | bool | str | None | UnsetType
     null = None
-    meaning: Mapping[Any, bool] = {1: True, "1": True, "true": True, 0: False, "0": False, "false": False}
-    _fast: Mapping[Any, bool] = {**meaning, None: False, UNSET: False}
+    meaning: Mapping[Any, bool] = {
+        1: True,
+        "1": True,
+        "true": True,
+        0: False,
+        "0": False,
+        "false": False,
+        None: False,
+    }
+    _fast: Mapping[Any, bool] = {**meaning, UNSET: False}
 
     def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         column = pa.array([self._fast[value] for value in values], self.arrow)
@@ -184,13 +177,13 @@ class Flag:
 
     def strict(self, value: Any) -> bool:
         try:
-            return self.meaning[value]
+            return self.meaning[value.strip().casefold() if isinstance(value, str) else value]
         except (KeyError, TypeError):
             raise ValueError("is neither yes (1, true) nor no (0, false, absent)") from None
 
 
 class Stamp:
-    """A time without offset, `2024-12-04 06:24:55`, between 1970 and 9998, kept as its text."""
+    """A time between 1970 and 9998, kept as its text; with an offset or without one (see `times`)."""
 
     arrow = pa.string()
     json = str
@@ -199,23 +192,22 @@ class Stamp:
     def fast(self, values: Sequence[str]) -> tuple[pa.Array, int]:
         column = pa.array(values, self.arrow)
         lengths = pc.min_max(pc.binary_length(column))
-        if values and (lengths["min"].as_py(), lengths["max"].as_py()) != (19, 19):
-            raise Doubt
-        seconds = pc.min_max(column.cast(pa.timestamp("s")).cast(pa.int64()))
+        if (lengths["min"].as_py(), lengths["max"].as_py()) == (19, 19):
+            clocks = column.cast(pa.timestamp("s"))
+        else:
+            clocks = times.clocks(column)[0].cast(pa.timestamp("s"), safe=False)
+        seconds = pc.min_max(clocks.cast(pa.int64()))
         if values and (seconds["min"].as_py() < _EARLIEST or seconds["max"].as_py() >= _LATEST):
             raise Doubt
         return column, len(values)
 
-    def strict(self, value: Any) -> str:
-        if not isinstance(value, str) or not _STAMP.fullmatch(value):
+    def strict(self, value: Any) -> str | None:
+        if not isinstance(value, str):
             raise ValueError("is not a time like 2024-12-04 06:25:36")
-        try:
-            year = datetime.fromisoformat(value).year
-        except ValueError:
-            raise ValueError("is a time that does not exist") from None
-        if not 1970 <= year <= 9998:
+        taken = str(trimmed(value))
+        if taken and not 1970 <= times.read(taken).year <= 9998:
             raise ValueError("lies outside the years 1970 to 9998")
-        return value
+        return taken or None
 
 
 INTEGER, TEXT, AMOUNT, FLAG, STAMP = Integer(), Text(), Money(), Flag(), Stamp()
@@ -228,16 +220,6 @@ class Field:
     name: str
     kind: Kind
     required: bool = False
-
-
-def exact(amount: Decimal) -> Decimal:
-    """The amount in millionths, half to even; ValueError where it is larger than any amount."""
-    # copy_abs and a comparison are exact for any exponent, where abs would overflow.
-    if amount.copy_abs() < _MONEY_LIMIT:
-        rounded = amount.quantize(_SCALE, ROUND_HALF_EVEN)
-        if rounded.copy_abs() < _MONEY_LIMIT:
-            return rounded
-    raise ValueError("is larger than any amount (12 digits before the point)")
 
 
 class PageDecoder:
@@ -272,16 +254,16 @@ class PageDecoder:
         )
         page = msgspec.defstruct(
             "Page",
-            [(rows, list[row]), *((name, msgspec.Raw) for name in beside)],  # type: ignore[valid-type]
+            [(rows, list[row] | dict[str, row]), *((name, msgspec.Raw) for name in beside)],  # type: ignore[valid-type]
             forbid_unknown_fields=True,
             gc=False,
         )
         self._page = msgspec.json.Decoder(page)
 
     def decode(self, body: bytes) -> Decoded:
-        """One page; raises UntrustedAnswerError where something is wrong outside its rows."""
+        """One page; UntrustedAnswerError where something is wrong outside its rows, or the page speaks of an error."""
         try:
-            return self._fast(body)
+            decoded = self._fast(body)
         except (
             Doubt,
             ValueError,
@@ -291,17 +273,19 @@ class PageDecoder:
             msgspec.DecodeError,
             pa.ArrowException,
         ):
-            return self._strict(body)
+            decoded = self._strict(body)
+        refuse_error(decoded.envelope)
+        return decoded
 
     def _fast(self, body: bytes) -> Decoded:
         text = np.frombuffer(body, np.uint8)
         if np.any(text == ord("\\")) and any(escape in body for escape in _CONTROL_ESCAPES):
             raise Doubt
         page = self._page.decode(body)
-        rows = getattr(page, self.rows)
+        rows, numbers = _listed(getattr(page, self.rows))
         # By column; a page without rows has no tuple to turn.
         values = list(zip(*map(astuple, rows), strict=True)) or [()] * len(self.fields)
-        keys, strings, columns = len(rows) * len(self.fields), 0, []
+        keys, strings, columns = len(rows) * len(self.fields) + numbers, 0, []
         for declared, column_values in zip(self.fields, values, strict=True):
             column, absent, texts = _column(declared, column_values)
             keys, strings = keys - absent, strings + texts
@@ -318,7 +302,7 @@ class PageDecoder:
         return Decoded({n: loads(part) for n, part in zip(self.beside, envelope, strict=True)}, table)
 
     def _strict(self, body: bytes) -> Decoded:
-        envelope, rows = load_rows(body, self.rows)
+        envelope, rows = self._envelope(body)
         good: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
         unknown: Counter[str] = Counter()
@@ -334,6 +318,14 @@ class PageDecoder:
         arrays = [pa.array(c, t) for c, t in zip(columns, self.schema.types, strict=True)]
         return Decoded(envelope, pa.table(arrays, schema=self.schema), rejected, unknown)
 
+    def _envelope(self, body: bytes) -> tuple[dict[str, Any], list[Row]]:
+        """The parts of a page; where it has no rows, what it tells of an error comes before that."""
+        try:
+            return load_rows(body, self.rows)
+        except UntrustedAnswerError:
+            refuse_error_in(body)
+            raise
+
     def _row(self, row: Row) -> dict[str, Any]:
         if row.value is None:
             raise ValueError(row.fault)
@@ -344,22 +336,38 @@ class PageDecoder:
                 raise ValueError(f"the key {name.casefold()} stands twice, in different letters")
         values = {f.name: self._value(f, served.get(f.name)) for f in self.fields}
         self.check(values)
-        extra = {name: value for name, value in served.items() if name not in values}
-        return {**values, "extra": dumps(extra) if extra else None, "unknown": list(extra)}
+        unknown = [name for name in served if name not in values]
+        # An empty list or object that stood for nothing is no news, yet it is kept.
+        emptied = [name for name in values if values[name] is None and is_nothing(served.get(name))]
+        extra = {name: served[name] for name in (*unknown, *emptied)}
+        return {**values, "extra": dumps(extra) if extra else None, "unknown": unknown}
 
     def _value(self, declared: Field, value: Any) -> Any:
-        if value is None:
-            if declared.required:
-                raise ValueError(f"{declared.name} is missing")
-            return False if isinstance(declared.kind, Flag) else None
+        # A flag decides what a row is: an empty list is no answer to it.
+        read = declared.kind.strict if isinstance(declared.kind, Flag) else partial(taken_of, declared.kind)
         try:
-            return declared.kind.strict(value)
+            taken = read(value)
         except ValueError as reason:
             raise ValueError(f"{declared.name} {reason}") from None
+        if taken is None and declared.required:
+            raise ValueError(f"{declared.name} is missing")
+        return taken
+
+
+def _listed(rows: Any) -> tuple[list[Any], int]:
+    """The rows of a page, and how many keys they stand under: none, or, in an object, a number each."""
+    if isinstance(rows, list):
+        return rows, 0
+    if not rows or not all(map(is_number_key, rows)):
+        raise Doubt
+    return list(rows.values()), len(rows)
 
 
 def _column(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, int, int]:
     """The column, how many rows lack the key, how many values were JSON strings."""
+    # A field that a vendor has not is lacking in every row.
+    if values[:1] == (UNSET,) and values.count(UNSET) == len(values) and not isinstance(declared.kind, Flag):
+        return pa.nulls(len(values), declared.kind.arrow), len(values), 0
     try:
         column, strings = declared.kind.fast(values)
         absent = values.count(UNSET) if isinstance(declared.kind, Flag) else 0

@@ -70,7 +70,7 @@ class Spools:
     """
 
     def __init__(
-        self, parent: str | None = None, *, key: str = "event_key", latest: str = "date_time"
+        self, parent: str | None = None, *, key: str = "event_key", latest: str = "occurred_at"
     ) -> None:
         self._key, self._latest = key, latest
         self._folder = tempfile.TemporaryDirectory(prefix="conversync-spool-", dir=parent)
@@ -134,7 +134,7 @@ class Spools:
         return not self._ask(differences, {"one": one, "other": other}).fetchall()
 
     def fold(self, spools: Sequence[Spool]) -> Iterator[pa.Table]:
-        """One statement for each event: the last walk's that has it; there, the greatest (date_time, hash).
+        """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash).
 
         At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
         """

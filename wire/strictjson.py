@@ -17,7 +17,7 @@ import msgspec
 from wire.errors import UntrustedAnswerError
 from wire.jsontext import MAX_DEPTH, Reader, SyntaxFaultError, leaves, twice
 
-__all__ = ["MAX_DEPTH", "Row", "dumps", "load_rows", "loads"]
+__all__ = ["MAX_DEPTH", "Row", "dumps", "is_number_key", "load_rows", "loads"]
 
 _KINDS = {"[": "a list", '"': "a text", "t": "true", "f": "false", "n": "null"}
 
@@ -53,8 +53,9 @@ def loads(body: bytes, *, who: str = "The vendor") -> Any:
 def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple[dict[str, Any], list[Row]]:
     """The document without its rows, and each element of the array under `key` (None: the document is it).
 
-    Whatever is wrong inside one element is that row's fault, syntax aside. UntrustedAnswerError for syntax
-    errors anywhere (with line and column), for anything wrong outside the rows, and where no array stands.
+    An object whose keys are numbers is an array, too: so PHP writes one that has lost some of its elements. Whatever
+    is wrong inside one element is that row's fault, syntax aside. UntrustedAnswerError for syntax errors anywhere (with
+    line and column), for anything wrong outside the rows, and where no array stands.
     """
     try:
         page = _Page(_text(body), key)
@@ -65,6 +66,11 @@ def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple
     if fault is None:
         return envelope, rows
     raise _refusal(who, fault)
+
+
+def is_number_key(key: str) -> bool:
+    """Whether a key of an object may be a place in an array."""
+    return key.isascii() and key.isdigit()
 
 
 def dumps(value: Any) -> bytes:
@@ -143,11 +149,9 @@ class _Page:
                 raise SyntaxFaultError("expected a key in double quotes", reader.position)
             key = self._outside()
             reader.take(":")
-            if key == rows_key and self._rows is None and reader.peek() == "[":
-                self._rows = list(self._elements())
-                pairs.append((key, None))
-            else:
-                pairs.append((key, self._outside()))
+            rows = self._listed() if key == rows_key and self._rows is None else None
+            self._rows = rows if rows is not None else self._rows
+            pairs.append((key, self._outside() if rows is None else None))
             more = reader.take(",}") == ","
         envelope = dict(pairs)
         if len(envelope) != len(pairs):
@@ -155,6 +159,33 @@ class _Page:
         if self._rows is not None:
             envelope.pop(rows_key, None)
         return envelope
+
+    def _listed(self) -> list[Row] | None:
+        """The elements of the array, or of the object that stands for one; None, with nothing read, for all else."""
+        reader, start = self._reader, self._reader.space()
+        if reader.peek() == "[":
+            return list(self._elements())
+        if reader.peek() != "{":
+            return None
+        rows = self._numbered()
+        if rows is None:
+            reader.position = start
+        return rows
+
+    def _numbered(self) -> list[Row] | None:
+        """The values of an object whose keys are numbers, each once; None where it is none, or empty."""
+        reader = self._reader
+        reader.take("{")
+        found: dict[str, Row] = {}
+        while reader.peek() == '"':
+            key = reader.value()
+            reader.take(":")
+            if not is_number_key(key) or key in found:
+                return None
+            found[key] = self._row()
+            if reader.take(",}") == "}":
+                return list(found.values())
+        return None
 
     def _elements(self) -> Iterator[Row]:
         reader = self._reader

@@ -117,6 +117,14 @@ class Voice:
         )
         return Trouble(Kind.FINAL, UntrustedAnswerError(message, status=status))
 
+    def told(self, what: str, status: int | None, said: Said) -> Trouble:
+        """A success by HTTP whose body speaks of an error, and perhaps names the status that HTTP should have had."""
+        if status is not None:
+            return self.turned_away(what, status, said, None)
+        why = f" ({said.text})" if said.text else ""
+        message = f"{self.vendor} answered {what} with an error instead of data{why}: try again later."
+        return Trouble(Kind.DISTRUST, UntrustedAnswerError(message))
+
     def sent_to_login(self, what: str, status: int, host: str) -> Trouble:
         """3xx to a page where people log in: we were not recognised."""
         message = (

@@ -8,7 +8,7 @@ with ours as (
 theirs as (
     select
         conversion_id,
-        case when {{ conversync.is_rejected('status') }} then 0 else coalesce(revenue, 0) end as net_revenue
+        case when is_rejected then 0 else coalesce(revenue, 0) end as net_revenue
     from {{ ref('stg_keitaro__conversions') }}
 )
 

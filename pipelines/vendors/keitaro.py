@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.health import views as health
 from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
 from sources import keitaro
-from sources.keitaro import KeitaroSettings
+from sources.keitaro import KeitaroSettings, statuses
 from sources.keitaro.check import check
 from sources.keitaro.lists import NAMES as LISTS
 from sources.keitaro.reading import CONVERSIONS, REPORT
@@ -41,55 +41,27 @@ def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
 
 def views(settings: KeitaroSettings) -> dict[str, str]:
     """`conversions`; what is known of days (UTC ones of the log, the tracker's of the report) and of lateness."""
+    own = sql_files(keitaro, kind=statuses.sql())
     zone = health.text(settings.keitaro_zone)
     days = health.days(f"case when w.stream = {health.text(CONVERSIONS)} then 'UTC' else {zone} end")
-    return {**sql_files(keitaro), **days, **health.lateness(_REVERSED, settings.keitaro_zone)}
+    rejected = _REVERSED.format(conversions=own["conversions"])
+    return {**own, **days, **health.lateness(rejected, settings.keitaro_zone)}
 
 
-# The statuses that take money back.
-REJECTED = "status in ('rejected', 'trash')"
-# A rejection is known from the first rejecting statement since the conversion last stood; nobody dates it.
-_REVERSED = f"""
-    with told as (
-        select
-            conversion_id,
-            valid_from,
-            valid_to,
-            occurred_on,
-            occurred_at,
-            coalesce({REJECTED}, false) as is_rejected
-        from conversion_events
-    ),
-
-    stood as (
-        select
-            conversion_id,
-            min(valid_from) as first_seen_at,
-            max(case when not is_rejected then valid_from end) as stood_last
-        from told
-        group by conversion_id
-    ),
-
-    since as (
-        select told.conversion_id, min(told.valid_from) as reversal_seen_at
-        from told
-        inner join stood on told.conversion_id = stood.conversion_id
-        where told.is_rejected and (stood.stood_last is null or told.valid_from > stood.stood_last)
-        group by told.conversion_id
-    )
-
+# Nobody dates a rejection: it is known since when we saw it.
+_REVERSED = """
     select
-        told.conversion_id,
-        told.occurred_on,
-        told.occurred_at,
-        stood.first_seen_at,
+        conversion_id,
+        occurred_on,
+        occurred_at,
+        first_seen_at,
         cast(null as timestamptz) as reversed_at,
-        since.reversal_seen_at
-    from told
-    inner join stood on told.conversion_id = stood.conversion_id
-    inner join since on told.conversion_id = since.conversion_id
-    where told.valid_to is null and told.is_rejected
-"""  # noqa: S608 - our own words
+        rejection_seen_at as reversal_seen_at
+    from (
+{conversions}
+    ) as conversions
+    where is_rejected
+"""
 
 
 VENDOR = Vendor(
@@ -98,6 +70,6 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
-    statements={"conversion_events": REJECTED},
+    statements={"conversion_events": f"{statuses.sql()} = '{statuses.REJECTED}'"},
     days={"conversion_events": "occurred_on", "report_daily": "day"},
 )

@@ -14,10 +14,12 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list
+from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
 from sources.records import AMOUNT, MONEY, TEXT, Kind, dumps
-from wire.client import Client
+from sources.values import is_nothing, taken_of
+from wire.client import Answer, Client
 from wire.errors import UntrustedAnswerError
+from wire.told import refuse_error
 
 PER_PAGE = 1000
 # Far more pages than any wall has offers for.
@@ -74,11 +76,9 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     previous: list[dict[str, Any]] = []
     for number in range(1, MOST_PAGES + 1):
-        body = client.get(
-            path, {"per_page": str(PER_PAGE), "page": str(number)}, lambda answer: answer.json()
-        )
-        rows = body.get("data") if isinstance(body, dict) else body
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        body = client.get(path, {"per_page": str(PER_PAGE), "page": str(number)}, _body)
+        rows = objects_of(body["data"] if isinstance(body, dict) and "data" in body else body)
+        if rows is None:
             raise UntrustedAnswerError(
                 f"Besitos answered {path.split('/')[-2]} with something other than a list."
             )
@@ -96,6 +96,12 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
     return found
 
 
+def _body(answer: Answer) -> Any:
+    body = answer.json()
+    refuse_error(body)
+    return body
+
+
 def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     """One offer or deal: the columns that we know, everything else in `extra`."""
     rest = dict(item)
@@ -107,7 +113,9 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     row: dict[str, Any] = {"offer_id": TEXT.strict(identity)}
     for name, kind in KINDS.items():
         if name in schema.names:
-            row[name] = _value(name, kind, rest.pop(name, None))
+            row[name] = _value(name, kind, rest.get(name))
+            if row[name] is not None or not is_nothing(rest.get(name)):
+                rest.pop(name, None)
     if "goals" in schema.names:
         goals = rest.pop("goals", None)
         row["goals"] = dumps(goals) if goals is not None else None
@@ -116,6 +124,6 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
 
 def _value(name: str, kind: Kind, value: Any) -> Any:
     try:
-        return None if value is None else kind.strict(value)
+        return taken_of(kind, value)
     except ValueError as reason:
         raise UntrustedAnswerError(f"Besitos answered with an offer whose {name} {reason}.") from None

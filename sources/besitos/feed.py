@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sources.columns import UTC_MICROSECONDS, casefold, digest, to_utc
+from sources.columns import UTC_MICROSECONDS, casefold, digest
 from sources.records import AMOUNT, FLAG, INTEGER, MONEY, STAMP, TEXT, Field, PageDecoder
+from sources.times import moments
 from sources.walk import Page, count
 from wire.client import Answer
 from wire.errors import UntrustedAnswerError
@@ -98,14 +99,14 @@ def _originals_have_payout(table: pa.Table) -> bool:
 
 def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
     """Decoded rows as `STATEMENTS`: a conversion and each of its reversals are events of one transaction."""
-    local = rows["date_time"].cast(pa.timestamp("us"))
+    occurred_at, local = moments(rows["date_time"], zone)
     columns = {name: rows[name] for name in rows.column_names}
     columns |= {
         "event_key": _event_keys(rows["transaction_id"].cast(pa.string()), rows["reverse"], local),
         "currency": _currency(rows["currency"]),
         "is_reversal": rows["reverse"],
         "user_key": casefold(rows["user_id"]),
-        "occurred_at": to_utc(local, zone),
+        "occurred_at": occurred_at,
         "occurred_on": local.cast(pa.date32()),
     }
     columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)

@@ -10,7 +10,7 @@ from typing import Any
 
 from wire.client import Answer
 from wire.errors import CredentialsError, RefusedError, UnavailableError, UntrustedAnswerError
-from wire.refusal import said
+from wire.refusal import said, says_error
 from wire.strictjson import Row
 
 # Statuses whose answers are read here; all others have their sentence without a body.
@@ -53,14 +53,14 @@ def item(answer: Answer) -> Row:
 
 
 def _judge(answer: Answer, body: Any) -> None:
-    """Refuses a body whose own status is none of success. Where it has none, HTTP's counts."""
+    """Refuses a body whose own status is none of success, or that speaks of an error. Without one, HTTP's counts."""
     status = body.get("status", answer.status) if isinstance(body, dict) else answer.status
     if isinstance(status, str) and status.isascii() and status.isdigit():
         status = int(status[:9])
     if not isinstance(status, int) or isinstance(status, bool):
         raise UntrustedAnswerError("Conductrics answered with a status that is no number.")
     worst = answer.status if answer.status >= 400 else status
-    if not 200 <= worst < 300:
+    if not 200 <= worst < 300 or says_error(body):
         raise _refused(worst, answer)
 
 

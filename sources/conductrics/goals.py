@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from sources.columns import UTC_MICROSECONDS, digest
-from sources.fields import Fields
+from sources.fields import JSON, Fields
 from sources.records import AMOUNT, INTEGER, MONEY, TEXT, dumps
 
 GOALS = pa.schema(
@@ -74,24 +74,18 @@ class Codes:
         return sorted({TEXT.strict(one) for one in value})
 
 
-class Json:
-    """Anything, as JSON text."""
-
-    def strict(self, value: Any) -> str:
-        return dumps(value)
-
-
 class Seconds:
     """Unix seconds, as UTC."""
 
-    def strict(self, value: Any) -> datetime:
+    def strict(self, value: Any) -> datetime | None:
+        seconds = INTEGER.strict(value)
         try:
-            return datetime.fromtimestamp(INTEGER.strict(value), UTC)
+            return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
         except (OverflowError, OSError):
             raise ValueError("is a time that does not exist") from None
 
 
-CODES, JSON, SECONDS = Codes(), Json(), Seconds()
+CODES, SECONDS = Codes(), Seconds()
 
 
 def code_of(served: Mapping[str, Any]) -> str:
@@ -122,7 +116,7 @@ def goal(
         "agents": fields.take(CODES, "agents") or [],
     }
     rest = fields.rest()
-    return {**row, "extra": dumps(rest) if rest else None}, sorted(rest.keys() - WARNED_OF)
+    return {**row, "extra": dumps(rest) if rest else None}, sorted(set(fields.unknown()) - WARNED_OF)
 
 
 def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -144,7 +138,7 @@ def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     }
     rest = fields.rest()
     # Of `rec` only the two times are known to us, and that it has more is.
-    return {**row, "extra": dumps(rest) if rest else None}, sorted(rest.keys() - {"rec"})
+    return {**row, "extra": dumps(rest) if rest else None}, sorted(set(fields.unknown()) - {"rec"})
 
 
 def goal_agents(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

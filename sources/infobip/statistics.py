@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -18,9 +17,13 @@ from sources.columns import UTC_MICROSECONDS
 from sources.fields import Fields
 from sources.infobip.pairs import Pair
 from sources.records import INTEGER, TEXT, Rejected, dumps
+from sources.times import read
+from sources.values import is_blank, number, trimmed
 from sources.windows import Window
 from wire.client import Answer
 from wire.errors import UntrustedAnswerError
+from wire.strictjson import Row
+from wire.told import ToldError, refuse_error, rows_of
 
 BY_DATE = "conversion-rate"
 AVERAGE = "average-conversion-rate"
@@ -33,8 +36,7 @@ MILLISECOND = timedelta(milliseconds=1)
 # An end that is written as the last millisecond of a day is that day's end.
 SLACK = timedelta(seconds=1)
 
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
+_LIKE = "2014-09-10T15:55:09.647+0200"
 # JSON has no NaN; servers that divide by zero write it all the same, bare or in quotes.
 _NOT_A_RATE = re.compile(rb'("conversionRate"\s*:\s*)(?:-?NaN|[+-]?Infinity|"-?NaN"|"[+-]?Infinity")')
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -78,21 +80,24 @@ TIMES = pa.schema(
 class Instant:
     """A time with its offset, `2014-09-10T15:55:09.647+0200` (a colon or Z will do), as UTC."""
 
-    def strict(self, value: Any) -> datetime:
-        if not isinstance(value, str) or not _STAMP.fullmatch(value):
-            raise ValueError("is not a time like 2014-09-10T15:55:09.647+0200")
+    def strict(self, value: Any) -> datetime | None:
+        if is_blank(value):
+            return None
+        found = read(str(trimmed(value)), _LIKE)
+        if found.tzinfo is None:
+            raise ValueError(f"is not a time like {_LIKE}")
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
+            return found.astimezone(UTC)
+        except OverflowError:
             raise ValueError("is a time that does not exist") from None
 
 
 class Count:
     """How often: a whole number, zero or more."""
 
-    def strict(self, value: Any) -> int:
+    def strict(self, value: Any) -> int | None:
         count = INTEGER.strict(value)
-        if count < 0:
+        if count is not None and count < 0:
             raise ValueError("is negative")
         return count
 
@@ -100,14 +105,13 @@ class Count:
 class Measure:
     """A number, zero or more, as the double that the document speaks of; or its text."""
 
-    def strict(self, value: Any) -> float:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            value = Decimal(value)
-        if not isinstance(value, int | Decimal) or isinstance(value, bool):
-            raise ValueError("is not a number")
-        if not 0 <= value < 10**18:
+    def strict(self, value: Any) -> float | None:
+        if is_blank(value):
+            return None
+        measure = number(value)
+        if not 0 <= measure < 10**18:
             raise ValueError("is negative, or larger than anything that is counted")
-        return float(value)
+        return float(measure)
 
 
 class Anything:
@@ -184,10 +188,11 @@ def frames(window: Window, *, trailing: bool) -> list[Frame]:
 def rates(answer: Answer, pair: Pair, window: Window) -> Rows:
     """The buckets of `conversion-rate` as rows of `RATES`, one for each day of the window at most.
 
-    A bucket is a day in UTC, in whatever offset it is written. The one after the last day, which a server may add
-    that takes `to` in, is left out. UntrustedAnswerError where the granulation is no day.
+    A bucket is a day in UTC, in whatever offset it is written; where there is null in place of the buckets, or nothing,
+    there is no row. The one after the last day, which a server may add that takes `to` in, is left out.
+    UntrustedAnswerError where the granulation is no day.
     """
-    envelope, items = _rated(answer).rows("conversionRates")
+    envelope, items = _buckets(_rated(answer))
     granulation = str(envelope.pop("granulation", None) or "DAY")
     if "day" not in granulation.casefold():
         raise UntrustedAnswerError(
@@ -213,6 +218,7 @@ def rates(answer: Answer, pair: Pair, window: Window) -> Rows:
 def times(answer: Answer, pair: Pair, asked: Frame, today: date) -> Rows:
     """The answer of `average-conversion-rate` as a row of `TIMES`, under the windows for which it was counted."""
     document = _rated(answer).row()
+    refuse_error(document.value)
     if document.value is not None and not document.value.keys() & {
         "conversionRateStats",
         "averageConversionTime",
@@ -231,6 +237,21 @@ def times(answer: Answer, pair: Pair, asked: Frame, today: date) -> Rows:
     except ValueError as reason:
         found.rejected.append(Rejected(document.raw, str(reason)))
     return found
+
+
+def _buckets(answer: Answer) -> tuple[dict[str, Any], list[Row]]:
+    """The document around the buckets, and these. One that leaves them out must be no other document."""
+    try:
+        return rows_of(answer, "conversionRates")
+    except ToldError:
+        raise
+    except UntrustedAnswerError:
+        document = answer.json()
+        if not isinstance(document, dict) or document.pop("conversionRates", None) is not None:
+            raise
+        if document and "granulation" not in document:
+            raise
+        return document, []
 
 
 def _rated(answer: Answer) -> Answer:
@@ -267,12 +288,11 @@ def _figures(fields: Fields) -> dict[str, Any]:
     """What both answers say: counts, rate and average time; a zero start count has no rate, whatever came."""
     stats, average = fields.inside("conversionRateStats"), fields.inside("averageConversionTime")
     start_count, end_count = stats.take(COUNT, "startCount"), stats.take(COUNT, "endCount")
-    rate = stats.take(ANYTHING if start_count == 0 else MEASURE, "conversionRate")
     amount, unit = average.take(MEASURE, "time"), average.take(TEXT, "timeUnit")
     row = {
         "start_count": start_count,
         "end_count": end_count,
-        "conversion_rate": None if start_count == 0 else rate,
+        "conversion_rate": _rate(stats, start_count, end_count),
         "average_seconds": _seconds(amount, unit),
         "average_time": amount,
         "time_unit": unit,
@@ -280,7 +300,24 @@ def _figures(fields: Fields) -> dict[str, Any]:
         "answered_end_tag": fields.take(TEXT, "endTag"),
     }
     rest = fields.rest()
-    return {**row, "extra": dumps(rest) if rest else None, "unknown": list(rest)}
+    return {**row, "extra": dumps(rest) if rest else None, "unknown": fields.unknown()}
+
+
+def _rate(stats: Fields, start_count: int | None, end_count: int | None) -> float | None:
+    """The rate; what follows from the counts where none came that can be read, which then stays among the rest."""
+    served = stats.take(ANYTHING, "conversionRate")
+    if start_count == 0:
+        return None
+    try:
+        rate = None if served is None else MEASURE.strict(served)
+    except ValueError as reason:
+        if start_count is None or end_count is None:
+            raise ValueError(f"conversionRateStats.conversionRate {reason}") from None
+        stats.keep("conversionRate", served)
+        rate = None
+    if rate is None and start_count is not None and end_count is not None:
+        return end_count / start_count
+    return rate
 
 
 def _seconds(amount: float | None, unit: str | None) -> float | None:

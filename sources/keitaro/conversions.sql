@@ -1,6 +1,7 @@
 -- One row a conversion: what the tracker last said of it, and how its status came about.
 -- Revenue is in `currency` where the tracker tells it: never sum across currencies. A rejected conversion keeps its
--- revenue, as the tracker does. occurred_on is a day in keitaro_zone; a conversion that is posted again moves its time.
+-- revenue, as the tracker does: leave out what is_rejected. `kind` is null where neither type nor status is known to us.
+-- occurred_on is a day in keitaro_zone; a conversion that is posted again moves its time.
 with told as (
     select
         conversion_id,
@@ -8,6 +9,7 @@ with told as (
         previous_status,
         original_status,
         valid_from,
+        $kind as kind,
         lag(status) over (partition by conversion_id order by valid_from) as status_before,
         row_number() over (partition by conversion_id order by valid_from) as place
     from conversion_events
@@ -50,6 +52,34 @@ histories as (
         count(*) as statements
     from changed
     group by conversion_id
+),
+
+-- When we learned that a conversion is rejected: the first statement that says so since it last stood.
+stood as (
+    select
+        conversion_id,
+        max(valid_from) as stood_last
+    from told
+    where kind is null or kind <> 'rejected'
+    group by conversion_id
+),
+
+rejections as (
+    select
+        told.conversion_id,
+        min(told.valid_from) as rejection_seen_at
+    from told
+    left join stood on told.conversion_id = stood.conversion_id
+    where told.kind = 'rejected' and (stood.stood_last is null or told.valid_from > stood.stood_last)
+    group by told.conversion_id
+),
+
+events as (
+    select
+        *,
+        $kind as kind
+    from conversion_events
+    where valid_to is null
 )
 
 select
@@ -91,9 +121,12 @@ select
     events.occurred_on,
     events.version,
     histories.first_seen_at,
-    histories.statements
-from conversion_events as events
+    histories.statements,
+    events.kind,
+    coalesce(events.kind, '') = 'rejected' as is_rejected,
+    rejections.rejection_seen_at
+from events
 inner join histories on events.conversion_id = histories.conversion_id
 left join changed as last_step
     on histories.conversion_id = last_step.conversion_id and histories.last_change = last_step.place
-where events.valid_to is null
+left join rejections on events.conversion_id = rejections.conversion_id

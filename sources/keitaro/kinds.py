@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -13,13 +13,15 @@ import msgspec
 import pyarrow as pa
 from msgspec import UnsetType
 
-from sources.records import AMOUNT, INTEGER, STAMP, TEXT, Doubt, Money, Stamp, dumps, exact
+from sources import times
+from sources.records import INTEGER, STAMP, TEXT, Doubt, Money, Stamp, dumps
+from sources.values import exact
 from wire.errors import UntrustedAnswerError
 from wire.strictjson import loads
 
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _PLAIN_NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")
-_NO_TIME = ("", "0000-00-00 00:00:00")
+_ZERO_DATE = "0000-00-00"
 
 
 class Word:
@@ -38,7 +40,7 @@ class Word:
 
 
 class Reference:
-    """The 64-bit id of a list's entry, as a number or its digits; "" is none."""
+    """A 64-bit id of a list's entry, or a count: a number, or its digits, also written 12.00; "" is none."""
 
     arrow = pa.int64()
     json = str | int | None | UnsetType
@@ -51,23 +53,11 @@ class Reference:
         return column, sum(isinstance(value, str) for value in values)
 
     def strict(self, value: Any) -> int | None:
-        return None if value == "" else INTEGER.strict(value)
-
-
-class Count(Reference):
-    """A whole number, also where it is written 12.00."""
-
-    def strict(self, value: Any) -> int | None:
-        if value == "":
-            return None
-        amount = AMOUNT.strict(value)
-        if amount != amount.to_integral_value():
-            raise ValueError("is not a whole number")
-        return int(amount)
+        return INTEGER.strict(value)
 
 
 class Figure(Money):
-    """Exact money; pages of numeric strings are no slower than pages of numbers."""
+    """Exact money; pages of numeric strings, and of "" for nothing, are no slower than pages of numbers."""
 
     json = msgspec.Raw | UnsetType
     null = b"null"
@@ -81,7 +71,7 @@ class Figure(Money):
 
 
 class Moment(Stamp):
-    """A time without offset, kept as its text; "" and a zero date are none."""
+    """A time, kept as its text; "" and a zero date are none."""
 
     json = str | None | UnsetType
 
@@ -90,12 +80,14 @@ class Moment(Stamp):
         super().fast([value for value in given if value is not None])
         return pa.array(given, self.arrow), sum(isinstance(value, str) for value in values)
 
-    def strict(self, value: Any) -> Any:
-        return None if value in _NO_TIME else STAMP.strict(value)
+    def strict(self, value: Any) -> str | None:
+        return (
+            None if isinstance(value, str) and value.strip().startswith(_ZERO_DATE) else STAMP.strict(value)
+        )
 
 
 class Day:
-    """A day, 2026-01-31; a time after it is left off."""
+    """A day, 2026-01-31; a time after it is left off, but for one with an offset: that may be of another day here."""
 
     arrow = pa.date32()
     json = str
@@ -131,7 +123,7 @@ class Nested:
         return dumps(value)
 
 
-WORD, REFERENCE, COUNT, FIGURE = Word(), Reference(), Count(), Figure()
+WORD, REFERENCE, FIGURE = Word(), Reference(), Figure()
 MOMENT, DAY, NESTED = Moment(), Day(), Nested()
 
 
@@ -162,6 +154,8 @@ def _literal(text: bytes) -> Decimal | None:
 def _unquoted(literal: bytes) -> bytes:
     if literal[:1] != b'"':
         return literal
+    if literal == b'""':
+        return b"null"
     if not _PLAIN_NUMBER.fullmatch(literal, 1, len(literal) - 1):
         raise Doubt
     return literal[1:-1]
@@ -169,6 +163,12 @@ def _unquoted(literal: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _day(value: str) -> date:
+    try:
+        at = times.read(value)
+    except ValueError:
+        at = None
+    if at is not None and at.tzinfo is not None and at.time() != time():
+        raise ValueError("is a time with an offset, and may be of another day here")
     try:
         return date.fromisoformat(value[:10])
     except ValueError:

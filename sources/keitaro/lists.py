@@ -14,13 +14,14 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list
+from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
 from sources.fields import Fields
 from sources.keitaro.kinds import WORD
 from sources.keitaro.tracker import Tracker
 from sources.records import INTEGER, dumps
 from wire.client import Answer
 from wire.errors import RefusedError, UntrustedAnswerError, VendorError
+from wire.told import refuse_error
 
 log = logging.getLogger("conversync")
 
@@ -88,10 +89,12 @@ def _is_withheld(error: VendorError) -> bool:
 
 def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:
     body = answer.json()
-    if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
+    refuse_error(body)
+    entries = objects_of(body)
+    if entries is None:
         raise UntrustedAnswerError(f"Keitaro answered {name} with something other than a list of objects.")
     try:
-        return [_entry(item) for item in body]
+        return [_entry(item) for item in entries]
     except ValueError as reason:
         raise UntrustedAnswerError(f"Keitaro answered {name} with an entry whose {reason}.") from None
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
 
@@ -20,9 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.columns import UTC_MICROSECONDS, digest, local_day
+from sources.keitaro import statuses
 from sources.keitaro.kinds import FIGURE, MOMENT, NESTED, REFERENCE, WORD
-from sources.keitaro.tracker import Pages, Tracker, TurnedDownError, beside, page, sample, tells_whole
+from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 from sources.records import Decoded, Field, PageDecoder
+from sources.times import moments, plainly
 from sources.walk import Listing, Page
 from sources.windows import Window
 from wire.client import Answer
@@ -58,15 +60,15 @@ FIELDS = (
     ),
     Field("country", WORD),
 )
-COLUMNS = tuple(field.name for field in FIELDS)
+COLUMNS = tuple(one.name for one in FIELDS)
 # The conversion's present time, by whichever name it comes.
 TIMES = ("datetime", "postback_datetime")
-_AS_SERVED = [field for field in FIELDS if field.name not in (*IDS, *TIMES) and field.kind is not MOMENT]
+_AS_SERVED = [one for one in FIELDS if one.name not in (*IDS, *TIMES) and one.kind is not MOMENT]
 
 STATEMENTS = pa.schema(
     [
         pa.field("conversion_id", pa.string(), nullable=False),
-        *((field.name, field.kind.arrow) for field in _AS_SERVED),
+        *((one.name, one.kind.arrow) for one in _AS_SERVED),
         ("date_time", pa.string()),
         ("occurred_at", UTC_MICROSECONDS),
         ("occurred_on", pa.date32()),
@@ -94,6 +96,7 @@ class Agreed:
     """What a tracker was found to answer: columns it takes, those it does not know, and how its rows are decoded.
 
     `whole`: is `total` known to count all rows? `answer` is the first one without a refusal, of some `SAMPLE` rows.
+    `strange` gathers, page by page, the statuses of no kind that we know.
     """
 
     columns: tuple[str, ...]
@@ -102,6 +105,7 @@ class Agreed:
     decoder: PageDecoder
     whole: bool
     answer: Answer
+    strange: set[str] = field(default_factory=set)
 
 
 def question(
@@ -131,22 +135,22 @@ def agree(tracker: Tracker, window: Window, wanted: Sequence[str]) -> Agreed:
     another reason than a column.
     """
 
-    def ask(columns: Sequence[str], sort: str | None) -> Answer:
-        return tracker.post(PATH, question(window, columns, sort, SAMPLE), lambda answer: answer)
+    def ask(columns: Sequence[str], sort: str | None) -> tuple[Answer, Sample]:
+        asked = question(window, columns, sort, SAMPLE)
+        return tracker.post(PATH, asked, lambda answer: (answer, sample(answer)))
 
     columns = list(dict.fromkeys((*IDS, *wanted)))
     known: set[str] = set()
     while True:
         sort = next((name for name in IDS if name in columns), None)
         try:
-            answer = ask(columns, sort)
+            answer, shown = ask(columns, sort)
             break
         except TurnedDownError as refusal:
             unknown = _refused(refusal, columns, known, ask)
             if unknown is None:
                 raise
             columns.remove(unknown)
-    shown = sample(answer)
     dropped = tuple(name for name in dict.fromkeys((*IDS, *wanted)) if name not in columns)
     return Agreed(
         columns=tuple(columns),
@@ -162,7 +166,7 @@ def _refused(
     refusal: TurnedDownError,
     columns: Sequence[str],
     known: set[str],
-    ask: Callable[[Sequence[str], str | None], Answer],
+    ask: Callable[[Sequence[str], str | None], object],
 ) -> str | None:
     """The column that a refusal is about; None if it is about none.
 
@@ -189,12 +193,12 @@ def _refused(
 
 
 def _identity(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The id that the rows have; where there are no rows, the one that the tracker takes as a column."""
+    """The id to sort by: one that the tracker takes as a column, if possible one that the rows have."""
     present = [name for name in IDS if any(row.get(name) is not None for row in rows)]
     taken = [name for name in IDS if name in columns]
     if (rows and not present) or not taken:
         raise UntrustedAnswerError(_NO_ID_AT_ALL)
-    return (present or taken)[0]
+    return next((name for name in present if name in taken), taken[0])
 
 
 _NO_ID_AT_ALL = (
@@ -204,9 +208,9 @@ _NO_ID_AT_ALL = (
 
 
 def _decoder(columns: Sequence[str], envelope: Sequence[str]) -> PageDecoder:
-    """For rows of these columns; a column that we do not know ends in `extra`."""
+    """For rows of these columns, and of both ids and times, whichever was asked for; any other ends in `extra`."""
     return PageDecoder(
-        [field for field in FIELDS if field.name in columns],
+        [one for one in FIELDS if one.name in (*IDS, *TIMES, *columns)],
         rows="rows",
         beside=envelope,
         check=_has_id,
@@ -260,7 +264,18 @@ def understand(answer: Answer, agreed: Agreed) -> Decoded:
     decoded.unknown = Counter({n: c for n, c in decoded.unknown.items() if n not in agreed.columns})
     if not decoded.table.num_rows and any(bad.reason == NO_ID for bad in decoded.rejected):
         raise UntrustedAnswerError(_NO_ID_AT_ALL)
+    agreed.strange.update(statuses.unknown(_words(decoded.table)))
     return decoded
+
+
+def _words(rows: pa.Table) -> Iterator[tuple[str | None, str | None]]:
+    """The (conversion_type, status) that a page's rows have, each once."""
+    words = [
+        rows[name] if name in rows.column_names else pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
+        for name in ("conversion_type", "status")
+    ]
+    found = pa.table(words, names=["conversion_type", "status"]).group_by(["conversion_type", "status"])
+    yield from zip(*found.aggregate([]).to_pydict().values(), strict=True)
 
 
 def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
@@ -273,15 +288,16 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
     columns["occurred_at"] = _instant(columns["date_time"])
     for name in ("click_datetime", "sale_datetime"):
         columns[name] = _instant(served.get(name))
-    full = {field.name: _or_null(columns.get(field.name), field.type, rows.num_rows) for field in STATEMENTS}
+    full = {one.name: _or_null(columns.get(one.name), one.type, rows.num_rows) for one in STATEMENTS}
     full["occurred_on"] = local_day(full["occurred_at"], zone)
-    full["statement_hash"] = digest(pa.table({name: full[name] for name in _STATED}), _STATED)
+    stated = {name: full[name] for name in _STATED} | {"status_history": plainly(full["status_history"])}
+    full["statement_hash"] = digest(pa.table(stated), _STATED)
     return pa.table([full[name] for name in STATEMENTS.names], schema=STATEMENTS)
 
 
 def _instant(times: pa.ChunkedArray | None) -> pa.ChunkedArray | None:
-    """The answer's times are in the zone that was asked for: UTC."""
-    return None if times is None else times.cast(pa.timestamp("us")).cast(UTC_MICROSECONDS)
+    """The answer's times are in the zone that was asked for, UTC, unless they tell their offset."""
+    return None if times is None else moments(times, UTC)[0]
 
 
 def _or_null(column: pa.ChunkedArray | None, kind: pa.DataType, rows: int) -> pa.ChunkedArray:

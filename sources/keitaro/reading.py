@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
-from sources.keitaro import log, report
+from sources.keitaro import log, report, statuses
 from sources.keitaro.tracker import Tracker
 from sources.pieces import PASSES, Bounds, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, read, statements
@@ -87,7 +87,8 @@ def conversions(asking: Asking) -> Generator[Routed, None, Read]:
     with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
         done = asking.read(CONVERSIONS, listing, spools, agreed.columns, note)
         yield from statements([done], spools, "conversion_events")
-        found = done.reading.pieces.bounds.told("Keitaro")
+        told = [done.reading.pieces.bounds.told("Keitaro"), statuses.told_once(asking.state, agreed.strange)]
+        found = "; ".join(sentence for sentence in told if sentence) or None
         yield from evidence([done], spools, asking.state, log.SHOWN, found, "conversion_id")
     return done
 
@@ -96,7 +97,11 @@ def daily_report(asking: Asking) -> Generator[Routed, None, Read]:
     """The report of a window, whole days."""
     settings, tracker = asking.settings, asking.tracker
     asked = settings.report()
-    agreed = report.agree(tracker, asking.window, asked, settings.keitaro_zone)
+    agreed = report.agree(
+        tracker, asking.window, asked, settings.keitaro_zone, asking.state.get("report_words")
+    )
+    if agreed.proven:
+        asking.state["report_words"] = list(agreed.words)
     listing = partial(
         report.listing,
         tracker,

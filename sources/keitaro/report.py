@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.columns import digest
-from sources.keitaro.kinds import COUNT, DAY, FIGURE, REFERENCE, WORD
-from sources.keitaro.tracker import Pages, Tracker, beside, page, sample, tells_whole
+from sources.keitaro.kinds import DAY, FIGURE, REFERENCE, WORD
+from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 from sources.records import Field, Kind, PageDecoder
 from sources.walk import Listing, Page
 from sources.windows import Window
@@ -25,6 +25,8 @@ from wire.client import Answer
 from wire.errors import UntrustedAnswerError
 
 PATH = "/report/build"
+# What a tracker calls the groupings and the metrics that are asked for; some hear only the second pair of words.
+WORDS = (("grouping", "metrics"), ("dimensions", "measures"))
 DAY_COLUMN = "day"
 # A day that became empty has one row with this set, which clears it and is not stored.
 CLEARED = "is_cleared"
@@ -81,10 +83,12 @@ def _kind(name: str, grouping: bool) -> Kind:
         return DAY
     if grouping:
         return REFERENCE if name in REFERENCES else WORD
-    return COUNT if name in COUNTS or name.endswith("_clicks") else FIGURE
+    return REFERENCE if name in COUNTS or name.endswith("_clicks") else FIGURE
 
 
-def question(window: Window, report: Report, zone: str, limit: int, offset: int) -> dict[str, Any]:
+def question(
+    window: Window, report: Report, zone: str, limit: int, offset: int, words: tuple[str, str] = WORDS[0]
+) -> dict[str, Any]:
     """The body of a request for the window's days in `zone`, and the day after them.
 
     Whether `to` covers its whole day is not known; asking for one day more, and leaving it off again, covers the
@@ -92,8 +96,8 @@ def question(window: Window, report: Report, zone: str, limit: int, offset: int)
     """
     return {
         "range": {"from": str(window.start), "to": str(window.end + timedelta(days=1)), "timezone": zone},
-        "grouping": list(report.grouping),
-        "metrics": list(report.metrics),
+        words[0]: list(report.grouping),
+        words[1]: list(report.metrics),
         "sort": [{"name": name, "order": "ASC"} for name in report.grouping],
         "limit": limit,
         "offset": offset,
@@ -103,26 +107,64 @@ def question(window: Window, report: Report, zone: str, limit: int, offset: int)
 @dataclass(frozen=True)
 class Agreed:
     """What a tracker was found to answer: the metrics that it leaves out, the other keys of its envelope, and
-    whether its `total` is known to count all groups.
+    whether its `total` is known to count all groups. `words` are those of `WORDS` that it hears, `proven` by a row.
     """
 
     left_out: tuple[str, ...]
     envelope: tuple[str, ...]
     whole: bool
+    words: tuple[str, str]
+    proven: bool
 
 
-def agree(tracker: Tracker, window: Window, report: Report, zone: str) -> Agreed:
-    """Looks at one row. UntrustedAnswerError if it lacks a grouping: its figures would not be what was asked for."""
-    asked = question(window, report, zone, 1, 0)
-    shown = tracker.post(PATH, asked, sample)
+def agree(
+    tracker: Tracker, window: Window, report: Report, zone: str, known: Sequence[str] | None = None
+) -> Agreed:
+    """Looks at one row, asked for in the words that are `known` to work, and where they bring nothing in the others.
+
+    Raises UntrustedAnswerError if the row lacks a grouping, for its figures would not be what was asked for; and the
+    tracker's refusal, if it refuses both.
+    """
+    heard: list[tuple[Agreed, list[str]]] = []
+    refusals: list[TurnedDownError] = []
+    for words in sorted(WORDS, key=lambda words: list(words) != list(known or WORDS[0])):
+        try:
+            shown = tracker.post(PATH, question(window, report, zone, 1, 0, words), sample)
+        except TurnedDownError as refusal:
+            if refusal.status not in (400, 406):
+                raise
+            refusals.append(refusal)
+            continue
+        agreed, lost = _heard(shown, report, words)
+        if agreed.proven and not lost and (len(agreed.left_out) < len(report.metrics) or not report.metrics):
+            return agreed
+        if not shown.rows and list(words) == list(known or ()):
+            return agreed  # words that brought a row before, and days without one
+        heard.append((agreed, lost))
+    if not heard:
+        raise refusals[0]
+    # No row, or none of the metrics. What is shown is believed, then words that worked before, then any that are heard.
+    whole = [agreed for agreed, lost in heard if not lost]
+    surely = [agreed for agreed in whole if agreed.proven or list(agreed.words) == list(known or ())]
+    # A row without a single column says only that the words were not heard.
+    partly = [
+        lost for agreed, lost in heard if lost and len(lost + list(agreed.left_out)) < len(report.columns)
+    ]
+    if surely or (whole and not partly):
+        return (surely or whole)[0]
+    lost = min(partly or [lost for _, lost in heard], key=len)
+    raise UntrustedAnswerError(
+        f"Keitaro's report leaves out the grouping {', '.join(lost)}, so its days cannot be replaced: check "
+        "keitaro_report_grouping."
+    )
+
+
+def _heard(shown: Sample, report: Report, words: tuple[str, str]) -> tuple[Agreed, list[str]]:
+    """What an answer to these words came to, and the groupings that it lacks."""
     absent = [name for name in report.columns if name not in shown.rows[0]] if shown.rows else []
-    lost = [name for name in absent if name in report.grouping]
-    if lost:
-        raise UntrustedAnswerError(
-            f"Keitaro's report leaves out the grouping {', '.join(lost)}, so its days cannot be replaced: check "
-            "keitaro_report_grouping."
-        )
-    return Agreed(tuple(absent), beside(shown.envelope), tells_whole(shown, 1))
+    left_out = tuple(name for name in absent if name in report.metrics)
+    agreed = Agreed(left_out, beside(shown.envelope), tells_whole(shown, 1), words, bool(shown.rows))
+    return agreed, [name for name in absent if name in report.grouping]
 
 
 def listing(
@@ -142,7 +184,7 @@ def listing(
     )
 
     def ask(offset: int) -> Page:
-        asked = question(window, report, zone, limit, offset)
+        asked = question(window, report, zone, limit, offset, agreed.words)
         return tracker.post(PATH, asked, partial(_page, decoder=decoder, whole=agreed.whole))
 
     return Listing(

@@ -11,6 +11,7 @@ from sources.records import Decoded
 from sources.walk import Page, count
 from wire.client import Answer, Client
 from wire.errors import RefusedError
+from wire.told import rows_of
 
 API = "/admin_api/v1"
 # Which setting a field of a refused request comes from.
@@ -19,6 +20,8 @@ SETTING = {
     "columns": "keitaro_columns",
     "grouping": "keitaro_report_grouping",
     "metrics": "keitaro_report_metrics",
+    "dimensions": "keitaro_report_grouping",
+    "measures": "keitaro_report_metrics",
     "range": "keitaro_start_date and keitaro_zone",
 }
 
@@ -141,7 +144,7 @@ class Sample:
 
 def sample(answer: Answer) -> Sample:
     """Of an answer to a question for a few rows."""
-    envelope, rows = answer.rows("rows")
+    envelope, rows = rows_of(answer, "rows")
     return Sample(envelope, len(rows), [row.value for row in rows if row.value is not None])
 
 

@@ -28,6 +28,8 @@ PLAIN: dict[str, list[str]] = {
         '"2024-12-04T06:24:55"',
         '"1970-01-01 00:00:00"',
         '"9998-12-31 23:59:59"',
+        '"2024-12-04T11:24:55.000000Z"',
+        '"2024-12-04 06:24:55.25 -05:00"',
     ],
     "reward_local_currency": ["4000", "null", "0.5"],
     "goal_id": ['"tU5z8PU5BIR9_0"', "null"],
@@ -48,6 +50,11 @@ ODD = [
     '"2024-12-04 062455.7"', '"2024-12-04 06:24:55Z"', '"1969-12-31 23:59:59"', '"9999-01-01 00:00:00"',
     '"0000-00-00 00:00:00"', '"2024-12-04\\u002006:24:55"', '"2024-12-04t06:24:55"', "1733293495",
     '"true "', '"TRUE"', '"yes"', "[" * 80 + "]" * 80,
+    "24.0", "24.50", "-0.0", "9007199254740993.0", '" 5 "', '"24.0"', '"5."', '" "', '"True"', "[ ]", "{ }", '[""]',
+    '"2024-12-04T06:24:55+25:00"', '"2024-12-04T06:24:55.Z"', '"2024-12-04T06:24:55-14"', '"2024-12-04T06:24:55 UTC"',
+    '"2024-12-04 06:24:55 EST"', '"2024-12-04T06:24:55.1234567890Z"', '"2024-12-04T06:24:60Z"',
+    '" 2024-12-04 06:24:55"',
+    '"2024-12-04T06:24:55Z\\n"', '"1970-01-01T00:00:00+14:00"', '"9998-12-31T23:59:59-14:00"', '"2024-12-04T24:00:00Z"',
 ]  # fmt: skip
 NAMES = [
     *PLAIN, "Payout", "REVERSE", "tr\\u0061nsaction_id", "pay\\u006fut", "new", "extra", "unknown", "",
@@ -114,6 +121,9 @@ ENVELOPES = [
     '"links":{},"meta":NaN',
     '"links":{},"meta":"\\ud800"',
     '"data":[],"links":{},"meta":{}',
+    '"links":{},"meta":{"total":1},"error":"x"',
+    '"links":{},"meta":{"total":1},"status":401',
+    '"links":{},"meta":{"total":1},"errors":[]',
 ]
 
 
@@ -121,7 +131,16 @@ ENVELOPES = [
 def bodies(draw: st.DrawFn) -> bytes:
     """A page of a few such rows; now and then with an odd envelope, or not UTF-8."""
     tail = draw(st.sampled_from(ENVELOPES[:1] * 12 + ENVELOPES))
-    text = f'{{"data":[{",".join(draw(st.lists(rows(), max_size=4)))}],{tail}}}'
+    found = draw(st.lists(rows(), max_size=4))
+    listed = f"[{','.join(found)}]"
+    if draw(st.integers(0, 9)) == 0:
+        keys = draw(
+            st.sampled_from(
+                [["0", "2", "5", "7"], ["1", "1", "2", "3"], ["0", "a", "1", "2"], ["\\u0030", "1", "2", "3"]]
+            )
+        )
+        listed = "{" + ",".join(f'"{key}":{one}' for key, one in zip(keys, found, strict=False)) + "}"
+    text = f'{{"data":{listed},{tail}}}'
     body = text.encode("utf-8", "surrogatepass")
     damage = draw(st.sampled_from([b""] * 9 + [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\x80"]))
     if damage:

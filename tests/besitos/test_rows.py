@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -101,10 +102,60 @@ KEPT: dict[str, tuple[int, Scripted, dict[str, Any]]] = {
     "S11-nothing-paid": (1037, row(1037, payout=0, reward=5), {"payout": D(0), "reward": D(5)}),
     "S22-a-currency-appears": (1038, row(1038, currency="EUR"), {"extra": None, "currency": "EUR"}),
     "user-id-as-number": (1039, text(1039, user_id="12345"), {"user_id": "12345", "user_key": "12345"}),
+    "J03-1.0": (1042, text(1042, transaction_id="1042.0"), {"event_key": "1042:original"}),
+    "J04-space": (1043, text(1043, transaction_id='" 1043"'), {"event_key": "1043:original"}),
+    "F06-a-number-among-blanks": (
+        1044,
+        text(1044, payout='" 5 "', reward='"\\t40\\n"'),
+        {"payout": D(5), "reward": D(40)},
+    ),
+    "F06-id-as-text-with-a-point": (
+        1045,
+        text(1045, transaction_id='"1045.00"'),
+        {"event_key": "1045:original"},
+    ),
+    "F06-empty-containers": (
+        1046,
+        text(1046, note="[]", user_id="{}", reward_local_currency="[]"),
+        {
+            "note": None,
+            "user_id": None,
+            "user_key": None,
+            "reward_local_currency": None,
+            "extra": '{"note":[],"reward_local_currency":[],"user_id":{}}',
+        },
+    ),
+    "F06-empty-text-for-no-amount": (
+        1047,
+        text(1047, reward_local_currency='" "'),
+        {"reward_local_currency": None},
+    ),
+    "F06-microseconds": (
+        1048,
+        row(1048, date_time="2024-12-04 23:59:59.250000"),
+        {"occurred_at": datetime(2024, 12, 5, 4, 59, 59, 250_000, UTC), "occurred_on": date(2024, 12, 4)},
+    ),
+    "F06-a-bare-number-is-its-digits": (
+        1049,
+        text(1049, user_id="24.0", offer_id="24.50"),
+        {"user_id": "24", "offer_id": "24.50"},
+    ),
+    "F06-a-flag-in-other-letters": (1050, text(1050, reverse='"True"'), {"is_reversal": True}),
+    "F06-a-reversal-without-payout": (
+        1051,
+        text(1051, reverse="1", payout="[]"),
+        {"payout": None, "is_reversal": True},
+    ),
+    "F01-an-instant": (
+        2038,
+        row(2038, date_time="2024-12-05T04:25:36Z"),
+        {"date_time": "2024-12-05T04:25:36Z", "occurred_on": date(2024, 12, 4)},
+    ),
     "iso-time": (1040, row(1040, date_time="2024-12-04T23:59:59"), {"date_time": "2024-12-04T23:59:59"}),
 }
 
 TOO_LARGE = "payout is larger than any amount (12 digits before the point)"
+NO_TIME = "date_time is not a time like 2024-12-04 06:25:36"
 NO_FLAG = "reverse is neither yes (1, true) nor no (0, false, absent)"
 CONTROL = "holds a control character that no database stores safely"
 
@@ -119,16 +170,21 @@ ASIDE: dict[str, tuple[Scripted, str]] = {
     "J02-thirteen-digits": (text(2007, payout="1000000000000"), TOO_LARGE),
     "J02-rounds-up": (text(2008, payout="999999999999.9999999"), TOO_LARGE),
     "J03-2**63": (text(2**63), "transaction_id does not fit into 64 bits"),
-    "J03-1.0": (text(1, transaction_id="1.0"), "transaction_id is not a whole number"),
+    "J03-1.5": (text(1, transaction_id="1.5"), "transaction_id is not a whole number"),
+    "J03-beyond-a-double": (text(1, transaction_id="9007199254740993.0"), "transaction_id is not a whole number"),
     "J03-true": (text(1, transaction_id="true"), "transaction_id is not a whole number"),
     "J03-1e3": (text(1, transaction_id="1e3"), "transaction_id is not a whole number"),
     "J03-thousands-of-digits": (text(1, transaction_id="9" * 5000), "a number has 5000 digits"),
-    "J04-space": (text(1, transaction_id='" 2601266"'), "transaction_id is not a whole number"),
+    "J04-space-within": (text(1, transaction_id='"26 01266"'), "transaction_id is not a whole number"),
+    "J04-empty": (text(1, transaction_id='""'), "transaction_id is missing"),
     "J04-hexadecimal": (text(1, transaction_id='"0x1"'), "transaction_id is not a whole number"),
     "J04-other-digits": (text(1, transaction_id='"٣"'), "transaction_id is not a whole number"),
     "J06-comma": (text(2010, payout='"1,234.50"'), "payout is not a number"),
     "J06-n/a": (text(2011, reward='"N/A"'), "reward is not a number"),
-    "J06-empty": (text(2012, payout='""'), "payout is not a number"),
+    "J06-empty": (text(2012, payout='""'), "payout is missing"),
+    "J06-empty-reward": (text(2012, reward='" "'), "reward is missing"),
+    "F06-empty-required": (text(2041, reward="[]"), "reward is missing"),
+    "F06-empty-payout-of-an-original": (text(2042, payout="{}"), "payout is missing"),
     "J06-true": (text(2013, payout="true"), "payout is not a number"),
     "J07-no-id": (text(2014, transaction_id="null"), "transaction_id is missing"),
     "J07-no-reward": (text(2015, reward="null"), "reward is missing"),
@@ -159,7 +215,8 @@ ASIDE: dict[str, tuple[Scripted, str]] = {
     "J15-null": ("null", "the row is null, not an object"),
     "S12-no-such-day": (row(2036, date_time="2024-02-30 12:00:00"), "date_time is a time that does not exist"),
     "S12-zero": (row(2037, date_time="0000-00-00 00:00:00"), "date_time is a time that does not exist"),
-    "S12-offset": (row(2038, date_time="2024-12-04T06:25:36Z"), "date_time is not a time like 2024-12-04 06:25:36"),
+    "S12-no-such-offset": (row(2038, date_time="2024-12-04T06:25:36+25:00"), NO_TIME),
+    "S12-a-zone-by-name": (row(2038, date_time="2024-12-04 06:25:36 EST"), NO_TIME),
     "S12-stamp": (row(2039, date_time=1733293536), "date_time is not a time like 2024-12-04 06:25:36"),
     "S12-no-time": (row(2040, date_time="2024-12-04"), "date_time is not a time like 2024-12-04 06:25:36"),
 }  # fmt: skip

@@ -134,7 +134,10 @@ def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
         ),
         ({"status": 200, "data": None}, 6, "holds no list of rows under 'data'"),
         ({"status": 200}, 6, "holds no list of rows under 'data'"),
-        ({"error": "x"}, 6, "holds no list of rows under 'data'"),
+        ({"error": "x"}, 6, "an error instead of data (200: x): try again later."),
+        ({"error": "Unknown account", "data": []}, 6, "an error instead of data (200: Unknown account)"),
+        ({"errors": ["x"], "status": 200, "data": []}, 6, "an error instead of data (200): try again later."),
+        ({"success": False, "data": []}, 6, "an error instead of data (200): try again later."),
     ],
 )
 def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code: int, sentence: str) -> None:
@@ -327,3 +330,27 @@ def test_settings_that_cannot_be_meant_cost_no_request(
     with pytest.raises(SettingsError, match=sentence):
         read(house)
     assert house.sandbox.requests == []
+
+
+def test_f05_a_list_that_lost_some_of_its_goals_is_a_list(house: VendorHouse) -> None:
+    """It comes as an object with digit keys: the same goals."""
+    house.load()
+    before = tables(house.path, "conductrics")
+
+    def filtered(document: Any, _query: object) -> Any:
+        return {**document, "data": {str(3 * number): row for number, row in enumerate(document["data"])}}
+
+    fault = house.sandbox.faults.add(Fault(path=LIST, mutate=filtered))
+    house.load()
+    assert fault.delivered == 1
+    assert tables(house.path, "conductrics") == before
+
+
+def test_f06_a_goal_with_empty_lists_for_nothing_is_read(house: VendorHouse) -> None:
+    """And with a count that is written with a point; what was empty is kept beside, and is no news."""
+    spoil(house, goal("g-1", countMax=2.0, valueMin=[], agents={}))
+    found = read(house)
+    assert (found.rejected, found.unknown) == ([], {})
+    [row] = [one for one in found.rows if one["code"] == "g-1"]
+    assert (row["count_max"], row["value_min"], row["agents"]) == (2, None, [])
+    assert json.loads(row["extra"]) == {"valueMin": [], "agents": {}}

@@ -4,14 +4,10 @@
 with conversions as (
     select
         *,
-        {{ conversync.is_rejected('status') }} as is_reversed,
+        is_rejected as is_reversed,
         coalesce(revenue, 0) as gross_revenue,
         coalesce(cost, 0) as spent
     from {{ ref('stg_keitaro__conversions') }}
-),
-
-reversals as (
-    select * from {{ ref('stg_keitaro__reversals') }}
 ),
 
 offers as (
@@ -22,9 +18,8 @@ dated as (
     select
         conversions.*,
         offers.name as offer_name,
-        case when conversions.is_reversed then reversals.reversal_seen_at end as reversal_seen_at
+        conversions.rejection_seen_at as reversal_seen_at
     from conversions
-    left join reversals on conversions.conversion_id = reversals.conversion_id
     left join offers on conversions.offer_id = offers.id
 )
 
