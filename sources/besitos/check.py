@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
-
-import pyarrow.compute as pc
 
 from sources.besitos import feed
 from sources.columns import now, zone
-from sources.findings import TOLERANCE, Finding, clock
+from sources.findings import Finding, clock, newest_row
 
 if TYPE_CHECKING:
     from sources.besitos import BesitosSettings
@@ -38,15 +36,6 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
         )
     if page.decoded.table.num_rows:
         rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
-        yield _zone(pc.max(rows["occurred_at"]).as_py(), settings.besitos_zone)
-
-
-def _zone(newest: datetime, name: str) -> Finding:
-    ahead = newest - now()
-    if ahead > TOLERANCE:
-        hours = ahead.total_seconds() / 3600
-        return Finding(
-            False,
-            f"the newest row lies {hours:.1f} hours in the future if its times are {name}: is besitos_zone right?",
-        )
-    return Finding(True, f"the newest row is from {newest:%Y-%m-%d %H:%M} UTC, plausible for {name}")
+        whole = page.total <= page.decoded.table.num_rows
+        times, name = rows["occurred_at"].to_pylist(), settings.besitos_zone
+        yield from newest_row(times, now(), name, "is besitos_zone right?", newest=whole)
