@@ -22,7 +22,7 @@ from pipelines.sentences import understood
 from pipelines.vendors import Asked, Vendor
 from pipelines.verify import DAY, DIFFERENT, NOT_HERE, SEVERAL, Verified, compare
 from pipelines.warehouse import Warehouse
-from wire.errors import ConversyncError
+from wire.errors import ConversyncError, SettingsError
 
 
 def repair(
@@ -39,6 +39,8 @@ def repair(
     cannot be mended is left as it was, with its `error`. SettingsError, LockedError as from a load.
     """
     chosen = {vendor.name: settings.resolve(vendor.settings, vendor.name) for vendor in vendors}
+    if not warehouse.exists():
+        raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     found = []
     with understood(), warehouse.locked(wait) as folder:
         for vendor in vendors:

@@ -137,14 +137,18 @@ def _wrong(
 
 
 def _told(client: Any, ids: str) -> tuple[int, int] | None:
-    """Of how many statements the evidence tells, at least and at most: its pieces share days. None of two streams."""
+    """Of how many statements the evidence tells, at least and at most, since its pieces share days.
+
+    None where two streams were read, or a piece in several passes: the evidence is that of the last pass, and what
+    an earlier one brought is loaded, too.
+    """
     place = client.make_qualified_table_name("windows")
     query = (
-        "select count(distinct stream), max(statements), sum(statements) "  # noqa: S608 - our own names
+        "select count(distinct stream), max(walks), max(statements), sum(statements) "  # noqa: S608 - our own names
         f"from {place} where _dlt_load_id in ({ids})"
     )
-    [[streams, most, every]] = client.execute_sql(query)
-    return (int(most or 0), int(every or 0)) if streams == 1 else None
+    [[streams, walks, most, every]] = client.execute_sql(query)
+    return (int(most or 0), int(every or 0)) if (streams, walks) == (1, 1) else None
 
 
 def _doubt(client: Any, loads: Sequence[str]) -> None:

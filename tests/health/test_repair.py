@@ -106,6 +106,12 @@ def test_m06_repair_is_all_or_nothing(loaded: House) -> None:
     assert run(loaded, "verify", "besitos", *DAYS, "--repair").code == 0
 
 
+def test_m06_repair_makes_no_warehouse(house: House) -> None:
+    """Where there is none, exit 2 and nothing on the disk."""
+    run(house, "verify", "besitos", "--repair").refused(2, "There is no warehouse")
+    assert not house.path.exists()
+
+
 def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: House) -> None:
     """It stays, is told, and costs exit 3; nothing else differs."""
     loaded.sandbox.besitos.rows = [row(1), row(2, payout=0.1), row(3)]

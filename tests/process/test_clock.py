@@ -100,22 +100,18 @@ def machine(machines: tuple[Nursery, Path], tmp_path: Path) -> Iterator[Machine]
 
 
 def test_m03_c19_a_night_in_the_future_leaves_no_hole(machine: Machine) -> None:
-    """The clock is 17 days ahead for one night, right for two, the machine off for eleven: every day is held."""
-    machine.good(0)
+    """The clock is 17 days ahead for one night, right for the next, the machine off for eleven: every day is held."""
     ahead = machine.good(1, AHEAD)
     assert "behind the newest load" not in ahead.out
     assert machine.newest_load > 17 * DAY
-    for day in (2, 3):
-        told = machine.good(day).out
-        assert "is 16 days behind the newest load" in told or "is 15 days behind the newest load" in told
+    assert "is 16 days behind the newest load" in machine.good(2).out
     machine.good(14)
     assert machine.days == list(range(15))
 
 
 def test_m03_no_statement_ends_before_it_began(machine: Machine) -> None:
     """Stated under the wrong clock, restated under the right one, again after it has caught up: one after the other."""
-    machine.good(0)
-    for day, wrong, payout in ((1, AHEAD, 1), (2, 0, 2), (3, 0, 3), (30, 0, 4)):
+    for day, wrong, payout in ((1, AHEAD, 1), (2, 0, 2), (30, 0, 3)):
         machine.changed[0] = {"payout": payout}
         machine.good(day, wrong)
     history = machine.query(
@@ -123,20 +119,18 @@ def test_m03_no_statement_ends_before_it_began(machine: Machine) -> None:
         "where transaction_id = 1 order by valid_from"
     )
     assert [(float(payout), right) for payout, right in history] == [
-        (11.05, True), (1, True), (2, True), (3, True), (4, True),
+        (1, True), (2, True), (3, True),
     ]  # fmt: skip
     machine.held()
 
 
 def test_m04_what_was_set_aside_after_a_wrong_night_is_news_once(machine: Machine) -> None:
     """Exit 3 on the night that sets it aside, 0 on the nights after it."""
-    machine.good(0)
     machine.good(1, AHEAD)
     machine.changed[2] = {"reward": "N/A"}
     first = machine.night(2)
     first.refused(3, "1 row newly set aside")
-    for day in (3, 4):
-        assert "newly set aside" not in machine.good(day).out
+    assert "newly set aside" not in machine.good(3).out
 
 
 @pytest.mark.parametrize(
@@ -147,7 +141,6 @@ def test_s14_an_outage_right_after_a_night_in_the_future(machine: Machine, told:
 
     Without a date nobody can know it once the clock has caught up, so the outage ends before that.
     """
-    machine.good(0, told=told)
     ahead = machine.good(1, AHEAD, told=told)
     assert ("17 days ahead of the vendor's" in ahead.out) == told
     machine.good(30 if told else 5, told=told)
@@ -169,7 +162,6 @@ def test_s14_a_night_in_the_past_costs_days_read_again_and_no_hole(machine: Mach
 
 def test_s14_evidence_of_a_night_in_the_future_makes_no_day_read(machine: Machine) -> None:
     """What was read under a clock that the vendor's Date belies is dated by the vendor."""
-    machine.good(0)
     machine.good(1, AHEAD, told=True)
     truth = machine.today + 2 * DAY
     assert machine.query(f"select max(read_at) < timestamptz '{truth.isoformat()}' from besitos.windows") == [
