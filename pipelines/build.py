@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipelines.vendors import vendors
+from pipelines import views
+from pipelines.vendors import Vendor, vendors
 from pipelines.warehouse import Warehouse
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -80,8 +81,9 @@ def build(
     started = time.monotonic()
     warehouse = Warehouse(warehouse_path)
     with warehouse.locked(wait) as folder:
-        with warehouse.held(wait, folder):
-            pass  # waits for readers; dbt's own process is to open the file
+        # Waits for readers; then dbt's own process is to open the file.
+        with warehouse.held(wait, folder) as connection:
+            _refuse_rows_without_their_view(connection)
         ended = run_dbt(options, warehouse_path, folder)
         report = _told(ended, folder / "dbt", warehouse_path)
     report.seconds = time.monotonic() - started
@@ -98,22 +100,49 @@ def project() -> Path:
 
 def zones() -> dict[str, str]:
     """The dbt variables that the settings answer: in which zone each vendor's days are."""
+    known = vendors()
+    return {f"{name}_zone": _settings(known[name])[f"{name}_zone"] for name in ZONED}
+
+
+def _settings(vendor: Vendor) -> Any:
+    """What is set of a vendor, whether or not it is enough to load it."""
     from dlt.common.configuration.exceptions import ConfigurationException
     from dlt.common.configuration.resolve import resolve_configuration
 
-    found = {}
-    known = vendors()
-    for name in ZONED:
-        try:
-            chosen: Any = resolve_configuration(
-                known[name].settings(), sections=("sources", name), accept_partial=True
+    try:
+        return resolve_configuration(
+            vendor.settings(), sections=("sources", vendor.name), accept_partial=True
+        )
+    except (SettingsError, ConfigurationException) as error:
+        raise SettingsError(
+            f"The settings of {vendor.name} cannot be read: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def _refuse_rows_without_their_view(connection: Any) -> None:
+    """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
+    here = "database_name = current_database()"
+    stand = connection.execute(
+        f"select schema_name || '.' || view_name from duckdb_views() where {here} "  # noqa: S608 - our own words
+        f"union all select schema_name || '.' || table_name from duckdb_tables() where {here}"
+    ).fetchall()
+    for table, view in _without_view({name for (name,) in stand}):
+        if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
+            raise ConversyncError(
+                f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
+                f"nothing was built. conversync load {view.partition('.')[0]} makes it, even while the vendor is down."
             )
-        except (SettingsError, ConfigurationException) as error:
-            raise SettingsError(
-                f"The settings of {name} cannot be read: {str(error).splitlines()[0]}"
-            ) from None
-        found[f"{name}_zone"] = chosen[f"{name}_zone"]
-    return found
+
+
+def _without_view(names: set[str]) -> Iterator[tuple[str, str]]:
+    """Of the tables and views of these names, each table that a view should read, with that view, which is missing."""
+    for vendor in vendors().values():
+        if not any(name.startswith(f"{vendor.name}.") for name in names):
+            continue
+        for view, query in vendor.views(_settings(vendor)).items():
+            if f"{vendor.name}.{view}" not in names:
+                tables = {f"{vendor.name}.{table}" for table in views.tables_of(query)}
+                yield from ((table, f"{vendor.name}.{view}") for table in sorted(tables & names))
 
 
 def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:

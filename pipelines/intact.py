@@ -22,7 +22,7 @@ def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
     dataset = pipeline.dataset_name
     exact = pipeline.destination.destination_name == "duckdb"
     with pipeline.destination_client() as client:
-        made = _noted(client, source)
+        made = noted(client, source)
         if not made or not hasattr(client, "get_storage_tables"):
             return
         stored = dict(client.get_storage_tables(made))
@@ -42,15 +42,15 @@ def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
         )
 
 
-def _noted(client: Any, source: str) -> dict[str, dict[str, Any]]:
+def noted(client: Any, source: str) -> dict[str, dict[str, Any]]:
     """The columns of each table that the newest schema in the destination holds; empty without one."""
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
     try:
-        noted = client.get_stored_schema(source) if client.is_storage_initialized() else None
+        newest = client.get_stored_schema(source) if client.is_storage_initialized() else None
     except DestinationUndefinedEntity:
-        noted = None
-    tables = json.loads(noted.schema)["tables"] if noted is not None else {}
+        newest = None
+    tables = json.loads(newest.schema)["tables"] if newest is not None else {}
     # The record of schemas itself is one that dlt does make anew.
     return {
         n: table["columns"] for n, table in tables.items() if table.get("columns") and n != "_dlt_version"

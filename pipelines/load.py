@@ -1,18 +1,22 @@
-"""`conversync load`: one lock, a fresh dlt working directory, and window after window, each all or nothing."""
+"""`conversync load`: one lock, a fresh dlt working directory, and window after window, each all or nothing.
+
+After each commit the load looks at what it did (see sound.py).
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import account, comments, foreign, intact, settings, views
+from pipelines import account, comments, foreign, intact, sequence, settings, sound, views
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
+from wire import clock
 from wire.errors import ConversyncError, SettingsError
 
 # The gravest of several outcomes is what the command ends with.
@@ -57,6 +61,8 @@ class SourceReport:
     loads: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """A sentence for each part of a step that could not be had; the rest of it is committed."""
+    said: list[str] = field(default_factory=list)
+    """What the run itself has to say, beside the notes of its steps."""
     known_rejected: int = 0
     seconds: float = 0
     error: BaseException | None = None
@@ -74,7 +80,7 @@ class SourceReport:
     def notes(self) -> list[str]:
         """What the source has to say, each sentence once."""
         notes = [note for step in self.steps for note in step.notes]
-        return list(dict.fromkeys([*notes, *self.skipped]))
+        return list(dict.fromkeys([*self.said, *notes, *self.skipped]))
 
     @property
     def exit_code(self) -> int:
@@ -99,7 +105,7 @@ def load(
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
         with warehouse.held(wait, folder) as connection:
             reports = [
-                _load(
+                load_source(
                     pipeline_for(vendor.name, destination, folder),
                     vendor,
                     resolved[vendor.name],
@@ -140,6 +146,7 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
     with understood():
         try:
             pipeline.sync_destination()
+            sequence.take_newest_state(pipeline)
         except Exception as error:
             if sentence(error) is not None or pipeline.destination.destination_name != "duckdb":
                 raise
@@ -152,34 +159,23 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
     return dict(pipeline.state.get("sources", {}).get(source, {}))
 
 
-def _load(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
+def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
+    """One source into the pipeline's dataset; whatever fails is in the report. The caller holds the warehouse."""
     report = SourceReport(pipeline.dataset_name)
     started = time.monotonic()
     if isinstance(chosen, SettingsError):
         report.error = chosen
         return report
+    clock.forget()
     try:
         with understood():
-            state = restored(pipeline, vendor.name)
-            if not asked.same_account:
-                account.check(vendor, chosen, state)
-            intact.check(pipeline, vendor.name, vendor.views(chosen))
-            _upgrade(pipeline, vendor)
-            account.note(pipeline, vendor, chosen)
-            for step in vendor.steps(state, chosen, asked):
-                progress.step(report.dataset, step.label)
-                before = _rows(pipeline, vendor)
-                info = pipeline.run(step.source(progress.page))
-                report.loads += info.loads_ids
-                report.steps.append(_evidence(pipeline, vendor, info.loads_ids, before))
-                report.skipped += step.skipped
-                progress.done(report.dataset, step.label, report.steps[-1])
+            _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
+    report.said += filter(None, [sequence.apart(clock.apart())])
     if report.steps:
         try:
             with understood():
-                views.refresh(pipeline, vendor.views(chosen))
                 report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
         except Exception as error:  # noqa: BLE001 - as above
             report.error = report.error or error
@@ -196,6 +192,55 @@ def _upgrade(pipeline: Any, vendor: Vendor) -> None:
             vendor.upgrade(client, client.capabilities.sqlglot_dialect or "duckdb")
 
 
+def _load_steps(
+    pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress, report: SourceReport
+) -> None:
+    """Step after step, each committed and looked at before the next is read."""
+    state, wanted = restored(pipeline, vendor.name), dict(vendor.views(chosen))
+    if not asked.same_account:
+        account.check(vendor, chosen, state)
+    intact.check(pipeline, vendor.name, wanted)
+    sound.refuse_what_is_in_doubt(pipeline, vendor)
+    _upgrade(pipeline, vendor)
+    views.mend(pipeline, wanted)
+    account.note(pipeline, vendor, chosen)
+    newest = sequence.newest_load(pipeline, vendor.statements)
+    report.said += filter(None, [sequence.behind(newest)])
+    for step in vendor.steps(state, chosen, asked):
+        progress.step(report.dataset, step.label)
+        before = _rows(pipeline, vendor)
+        sequence.come_after(newest)
+        loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
+        newest = max(newest, *map(float, loads))
+        report.loads += loads
+        report.steps.append(_evidence(pipeline, vendor, loads, before, counts))
+        report.skipped += step.skipped
+        progress.done(report.dataset, step.label, report.steps[-1])
+
+
+def _commit(
+    pipeline: Any, vendor: Vendor, source: Any, wanted: dict[str, str]
+) -> tuple[list[str], dict[str, int]]:
+    """Loads what a source yields and looks at it; the ids of its loads, and its rows by table.
+
+    The views that are `wanted` stand before the first row is committed; those that were made are taken out.
+    """
+    pipeline.extract(source)
+    normalized = pipeline.normalize()
+    counts = {table: rows for table, rows in normalized.row_counts.items() if not table.startswith("_dlt")}
+    if wanted:
+        pipeline.sync_schema()
+        for name in views.refresh(pipeline, wanted):
+            del wanted[name]
+    with sound.staged_rows_kept():
+        loads = pipeline.load().loads_ids
+    try:
+        sound.check(pipeline, vendor, loads, counts)
+    finally:
+        sound.clear_staging(pipeline)
+    return loads, counts
+
+
 def _rows(pipeline: Any, vendor: Vendor) -> int:
     """How many rows the tables hold that are not logs of statements or of evidence."""
     if not pipeline.default_schema_name:
@@ -208,10 +253,10 @@ def _rows(pipeline: Any, vendor: Vendor) -> int:
     return int(rows)
 
 
-def _evidence(pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int) -> StepReport:
+def _evidence(
+    pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int, written: Mapping[str, int]
+) -> StepReport:
     """What the rows of these loads say: the evidence of their windows, and the statements that are new in them."""
-    counts = pipeline.last_trace.last_normalize_info.row_counts
-    written = {table: rows for table, rows in counts.items() if not table.startswith("_dlt")}
     ids = ", ".join(f"'{load}'" for load in loads)
     added, reversals, restated = max(0, _rows(pipeline, vendor) - before), 0, 0
     with pipeline.sql_client() as client:

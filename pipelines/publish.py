@@ -70,7 +70,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _replacing(target) as new:
-                (_compacted if compact else _copied)(warehouse.path, new)
+                (_compacted if compact else copy_file)(warehouse.path, new)
                 shutil.copymode(warehouse.path, new)
         except OSError as error:
             raise _refusal(target, error) from error
@@ -103,7 +103,7 @@ def _replacing(target: Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def _copied(source: Path, new: Path) -> None:
+def copy_file(source: Path, new: Path) -> None:
     """The file as it stands. DuckDB's own lock is respected: nobody can write to it meanwhile."""
     with source.open("rb") as old, new.open("wb") as copy:
         try:

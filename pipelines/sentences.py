@@ -47,6 +47,12 @@ def sentence(error: BaseException) -> ConversyncError | None:
     return None
 
 
+def _connection_lost(error: BaseException) -> bool:
+    """Whether it is of a kind that every database driver of Python has (DB-API 2.0); a file has no connection."""
+    kinds = {kind.__name__ for kind in type(error).__mro__ if "duckdb" not in kind.__module__}
+    return not kinds.isdisjoint({"OperationalError", "InterfaceError"})
+
+
 def _destination(error: BaseException) -> ConversyncError | None:
     """What is wrong with the settings of a destination, or the way to it."""
     from dlt.common.configuration.exceptions import ConfigFieldMissingException
@@ -62,8 +68,7 @@ def _destination(error: BaseException) -> ConversyncError | None:
     if isinstance(error, MissingDependencyException):
         needed = " ".join(error.dependencies)
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
-    # Every database driver of Python calls it so (DB-API 2.0).
-    if isinstance(error, DestinationConnectionError) or type(error).__name__ == "OperationalError":
+    if isinstance(error, DestinationConnectionError) or _connection_lost(error):
         return ConversyncError(
             "The destination cannot be reached, or refused the credentials; nothing of this window was loaded. "
             "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."

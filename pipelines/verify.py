@@ -1,5 +1,7 @@
 """`conversync verify`: some days read again from the vendor, beside what the warehouse holds of them. Changes nothing.
 
+What it finds, repair.py mends.
+
 The reading goes through the same source into a scratch file that is removed; the warehouse is only read, and that
 before the vendor is asked, so that a run may go on meanwhile.
 """
@@ -12,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines import settings
+from pipelines import settings, views
 from pipelines.health.look import dataset_of, opened
 from pipelines.load import PARTIAL, Progress, pipeline_for
 from pipelines.sentences import understood
@@ -93,9 +96,13 @@ OF_THE_RUN = {
 }
 
 
+# What can be wrong with a row.
+NOT_HERE, NOT_THERE, DIFFERENT, SEVERAL = "not here", "not at the vendor", "different", "several times here"
+
+
 @dataclass(frozen=True)
 class Difference:
-    """One row that is not the same: `what` is "not here", "not at the vendor" or "different"; `columns` are apart."""
+    """One row that is not the same: `what` is one of the four words above; `columns` are apart."""
 
     table: str
     key: str
@@ -110,6 +117,10 @@ class Side:
     rows: int
     sums: dict[str, dict[str, str]]
 
+    def sum(self, group: str, figure: str) -> Decimal:
+        """One sum; 0 where there is no row of the group."""
+        return Decimal(self.sums.get(group, {}).get(figure, "0"))
+
 
 @dataclass
 class TableVerified:
@@ -120,6 +131,20 @@ class TableVerified:
     here: Side
     count: int = 0
     differences: list[Difference] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+    """How many of each kind."""
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The groups and figures that either side has a sum of."""
+        sides = (self.vendor.sums, self.here.sums)
+        return sorted({(group, figure) for side in sides for group, sums in side.items() for figure in sums})
+
+    @property
+    def equal(self) -> bool:
+        """Whether every row is the same, and so are all figures that a person is shown."""
+        sums = all(self.vendor.sum(*one) == self.here.sum(*one) for one in self.figures)
+        return not self.count and self.vendor.rows == self.here.rows and sums
 
 
 @dataclass
@@ -131,6 +156,9 @@ class Verified:
     end: date
     note: str | None = None
     tables: list[TableVerified] = field(default_factory=list)
+    missing_views: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    """What a repair did, in sentences without their full stops."""
     error: BaseException | None = None
 
     @property
@@ -138,7 +166,16 @@ class Verified:
         """0 where nothing differs."""
         if self.error is not None:
             return getattr(self.error, "exit_code", 1)
-        return PARTIAL if any(table.count for table in self.tables) else 0
+        return 0 if self.equal else PARTIAL
+
+    @property
+    def equal(self) -> bool:
+        """Whether the warehouse says what the vendor says, and everything that should stands."""
+        return not self.missing_views and all(table.equal for table in self.tables)
+
+    def count(self, *kinds: str) -> int:
+        """How many rows differ in one of these ways."""
+        return sum(table.kinds.get(kind, 0) for table in self.tables for kind in kinds)
 
 
 def days_asked(start: str | None, end: str | None, today: date | None = None) -> tuple[date, date]:
@@ -162,7 +199,7 @@ def verify(
     resolved = settings.resolve_each(vendors)
     with _scratch() as folder:
         return [
-            _verify(warehouse, vendor, resolved[vendor.name], start, end, progress, folder)
+            compare(warehouse, vendor, resolved[vendor.name], start, end, progress, folder)
             for vendor in vendors
         ]
 
@@ -179,7 +216,7 @@ def _scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verify(
+def compare(
     warehouse: Warehouse,
     vendor: Vendor,
     chosen: Any,
@@ -188,6 +225,7 @@ def _verify(
     progress: Progress,
     folder: Path,
 ) -> Verified:
+    """Compares one source; dlt works in `folder`, which nothing else uses."""
     found = Verified(vendor.name, start, end)
     if isinstance(chosen, SettingsError):
         found.error = chosen
@@ -195,6 +233,7 @@ def _verify(
     with understood(), opened(warehouse) as (readable, note):
         found.note = note
         here = _tables(readable, vendor, start, end, folder / "here")
+        found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
     try:
         with understood():
             scratch = Warehouse(folder / f"scratch_of_{vendor.name}.duckdb")
@@ -245,6 +284,15 @@ def _tables(warehouse: Warehouse, vendor: Vendor, start: date, end: date, folder
     return found
 
 
+def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Path) -> list[str]:
+    """Views that cannot be read, though the source was loaded."""
+    pipeline, _ = dataset_of(warehouse, vendor.name, folder)
+    if not pipeline.default_schema_name:
+        return []
+    with pipeline.sql_client() as client:
+        return list(views.missing(client, vendor.views(chosen)))
+
+
 def _keyed(compared: Compared, chosen: Any) -> Compared:
     """Keitaro's report is keyed by its day and whatever else the settings group it by."""
     if compared.table != "report_daily":
@@ -288,17 +336,22 @@ def _compared(connection: Any, compared: Compared) -> TableVerified:
     )
     differ = " or ".join(f't."{name}" is distinct from h."{name}"' for name in judged) or "false"
     query = f"""
-        select coalesce(t.key, h.key), t.key is null, h.key is null, concat_ws(',', {apart or "null"})
+        select distinct coalesce(t.key, h.key) as key,
+            case when t.key is null then '{NOT_THERE}' when h.key is null then '{NOT_HERE}' else '{DIFFERENT}' end,
+            concat_ws(',', {apart or "null"})
         from (select *, {text} as key from there) as t full join (select *, {text} as key from here) as h
             on t.key = h.key
-        where t.key is null or h.key is null or {differ} order by 1
+        where t.key is null or h.key is null or {differ}
+        union all
+        select {text} as key, '{SEVERAL}', '' from here group by 1 having count(*) > 1
+        order by 1, 2
     """  # noqa: S608 - our own names
     connection.execute(query)
-    for place, not_there, not_here, names in iter(connection.fetchone, None):
+    for place, what, names in iter(connection.fetchone, None):
         found.count += 1
+        found.kinds[what] = found.kinds.get(what, 0) + 1
         if found.count <= KEPT:
-            what = "not at the vendor" if not_there else "not here" if not_here else "different"
-            changed = tuple(names.split(",")) if what == "different" and names else ()
+            changed = tuple(names.split(",")) if what == DIFFERENT and names else ()
             found.differences.append(Difference(compared.table, place, what, changed))
     return found
 

@@ -1,21 +1,73 @@
-"""Views: plain SQL beside its source, made portable and created anew after every load."""
+"""Views: plain SQL beside its source, made portable. They stand before the first row does.
+
+A run makes them anew before its first load is committed, on tables that are empty then or hold earlier loads; one that
+is missing at the start of a run is made there and then, since the vendor may not answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 
-def refresh(pipeline: Any, views: Mapping[str, str]) -> None:
-    """Creates the views in the pipeline's dataset, replacing those of that name, each in one transaction."""
+def refresh(pipeline: Any, views: Mapping[str, str]) -> list[str]:
+    """Creates the views whose tables the schema knows, replacing those of that name, each in one transaction.
+
+    Returns the names of those that stand now.
+    """
+    known = pipeline.default_schema.tables
+    made = []
     with pipeline.sql_client() as client:
         dialect = client.capabilities.sqlglot_dialect or "duckdb"
         for name, query in views.items():
+            if not tables_of(query) <= {table for table in known if known[table].get("columns")}:
+                continue
             target = client.make_qualified_table_name(name)
             body = portable(query, client.dataset_name, dialect)
             with client.begin_transaction():
                 client.execute_sql(f"drop view if exists {target}")
                 client.execute_sql(f"create view {target} as {body}")
+            made.append(name)
+    return made
+
+
+def mend(pipeline: Any, views: Mapping[str, str]) -> list[str]:
+    """Makes the views that cannot be read, and returns their names; those that older tables do not allow wait.
+
+    Such a view names a column that the next load will add; `refresh` makes it then.
+    """
+    from dlt.destinations.exceptions import DatabaseException
+
+    if not pipeline.default_schema_name:
+        return []
+    with pipeline.sql_client() as client:
+        lost = {name: views[name] for name in missing(client, views)}
+    if lost:
+        with suppress(DatabaseException):
+            refresh(pipeline, lost)
+    return list(lost)
+
+
+def missing(client: Any, views: Mapping[str, str]) -> Iterator[str]:
+    """The views that are not there, or cannot be read."""
+    from dlt.destinations.exceptions import DatabaseException
+
+    for name in views:
+        try:
+            client.execute_sql(f"select 1 from {client.make_qualified_table_name(name)} where 1 = 0")  # noqa: S608 - our own names
+        except DatabaseException:
+            yield name
+
+
+def tables_of(query: str) -> set[str]:
+    """The tables that a query in DuckDB's dialect reads."""
+    import sqlglot
+    from sqlglot import exp
+
+    tree = sqlglot.parse_one(query, read="duckdb")
+    local = {cte.alias for cte in tree.find_all(exp.CTE)}
+    return {table.name for table in tree.find_all(exp.Table)} - local
 
 
 def portable(query: str, dataset: str, dialect: str) -> str:

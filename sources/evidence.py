@@ -14,7 +14,7 @@ from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource
 
 from sources.catalogue import held
-from sources.columns import UTC_MICROSECONDS
+from sources.columns import UTC_MICROSECONDS, now
 from sources.pieces import Piece
 from sources.records import Rejected, dumps
 from sources.spool import Spools
@@ -239,7 +239,8 @@ def reading_row(
         "stream": aside.stream,
         "window_start": aside.window.start,
         "window_end": aside.window.end,
-        "read_at": aside.read_at,
+        # A clock that was found ahead meanwhile makes no day of the future one that was read.
+        "read_at": min(aside.read_at, now()),
         "filters": dumps(filters),
         "walks": walks,
         "pages": pages,

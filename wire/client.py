@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from wire import strictjson
+from wire import clock, strictjson
 from wire.answer import Answer
 from wire.errors import UnavailableError, UntrustedAnswerError
 from wire.lane import Call, Lane
@@ -215,6 +215,7 @@ class Client:
             self._patience.reached()
         if answer is None:
             return None, trouble
+        clock.heard(answer.headers.get("Date"))
         try:
             return decode(answer), None
         except ToldError as error:

@@ -14,6 +14,7 @@ from pipelines.commands.common import (
     LogFormat,
     Project,
     Source,
+    Wait,
     WarehousePath,
     at,
     begin,
@@ -84,9 +85,13 @@ def verify(
     end: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="Last day. [default: yesterday]")
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what differs, all or nothing, and compare again.")
+    ] = False,
     as_json: AsJson = False,
     destination: Destination = "duckdb",
     warehouse: WarehousePath = None,
+    wait: Wait = "0s",
     project: Project = None,
     log_format: Format = LogFormat.text,
     debug: Debug = False,
@@ -94,24 +99,34 @@ def verify(
     """Read some days again from the vendor, without loading them, and compare them with the warehouse.
 
     Compares rows, sums by currency, and what every row says. Changes nothing and takes no lock; what the vendor said
-    anew since the last load is a difference, too.
+    anew since the last load is a difference, too. With `--repair`, statements that stand twice (on whatever day) are
+    made one, days that are short or different are read again, and a missing view is made; what the vendor serves no
+    more stays, and is told.
 
     Exit codes: 0 equal · 1 failed · 2 settings · 3 different · 4 a run holds the warehouse, and there is no copy
     · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
 
-    Example: `conversync verify besitos --from 2024-12-01 --to 2024-12-07`
+    Examples: `conversync verify besitos --from 2024-12-01 --to 2024-12-07` · `conversync verify besitos --repair`
     """
     begin(project, debug)
-    from pipelines import report
+    from pipelines import report, settings
     from pipelines import verify as compare
     from pipelines.health import compared
     from pipelines.load import GRAVITY
+    from pipelines.publish import published_after
+    from pipelines.repair import repair as mend
 
+    seconds = settings.duration(wait, "--wait")
     first, last = compare.days_asked(start, end)
     chosen, place = choose(source or []), at(warehouse, destination)
     with report.progress(log_format) as progress:
-        found = compare.verify(place, chosen, first, last, progress)
+        if repair:
+            found = mend(place, chosen, first, last, progress, seconds)
+        else:
+            found = compare.verify(place, chosen, first, last, progress)
     (compared.show_json if as_json or log_format is LogFormat.json else compared.show)(found)
+    if any(one.mended for one in found):
+        published_after(place, seconds)
     if debug:
         for failed in (one.error for one in found if one.error):
             logging.getLogger("conversync").error("traceback", exc_info=failed)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.health.shown import grid, screen, write
 from pipelines.report import explain
-from pipelines.verify import Difference, Side, TableVerified, Verified
+from pipelines.verify import Difference, Verified
 
 # Differences that a person is shown of each table; the JSON has more.
 SHOWN = 20
@@ -47,6 +47,8 @@ def _fields(found: Verified) -> dict[str, Any]:
         "exit_code": found.exit_code,
         "error": explain(found.error) if found.error else None,
         "note": found.note,
+        "missing_views": found.missing_views,
+        "mended": found.mended,
         "tables": [asdict(table) for table in found.tables],
     }
 
@@ -54,24 +56,17 @@ def _fields(found: Verified) -> dict[str, Any]:
 def _lines(found: Verified) -> Iterator[tuple[str, ...]]:
     for table in found.tables:
         name = f"{found.source}.{table.table}"
-        verdict = "=" if not table.count else f"{table.count:,} differ"
+        verdict = (
+            "=" if not table.count and table.vendor.rows == table.here.rows else f"{table.count:,} differ"
+        )
         yield name, "rows", f"{table.vendor.rows:,}", f"{table.here.rows:,}", verdict
-        for group, figure in _figures(table):
-            there, here = (_sum(side, group, figure) for side in (table.vendor, table.here))
+        for group, figure in table.figures:
+            there, here = (side.sum(group, figure) for side in (table.vendor, table.here))
             label = " ".join(part for part in (figure, _GROUPS.get(group, group)) if part)
             yield "", label, _figure(there), _figure(here), "=" if there == here else "NOT EQUAL"
 
 
 _GROUPS = {"false": "of conversions", "true": "of reversals"}
-
-
-def _figures(table: TableVerified) -> list[tuple[str, str]]:
-    sides = (table.vendor.sums, table.here.sums)
-    return sorted({(group, figure) for side in sides for group, sums in side.items() for figure in sums})
-
-
-def _sum(side: Side, group: str, figure: str) -> Decimal:
-    return Decimal(side.sums.get(group, {}).get(figure, "0"))
 
 
 def _figure(value: Decimal) -> str:
@@ -85,6 +80,10 @@ def _figure(value: Decimal) -> str:
 def _sentences(found: Verified) -> Iterator[str]:
     if found.note:
         yield f"{found.note}."
+    for mended in found.mended:
+        yield f"{found.source}: {mended}."
+    for view in found.missing_views:
+        yield f"{found.source}.{view}: the view is missing."
     for table in found.tables:
         for one in table.differences[:SHOWN]:
             yield f"{found.source}.{_said(one)}"
@@ -92,9 +91,22 @@ def _sentences(found: Verified) -> Iterator[str]:
             yield f"{found.source}.{table.table}: and {table.count - SHOWN:,} more"
     if found.error is None:
         days = str(found.start) if found.start == found.end else f"{found.start} .. {found.end}"
-        count = sum(table.count for table in found.tables)
-        verdict = "the warehouse says what the vendor says" if not count else f"{count:,} rows differ"
-        yield f"{found.source} {days}: {verdict}."
+        yield f"{found.source} {days}: {_verdict(found)}."
+
+
+def _verdict(found: Verified) -> str:
+    if found.equal:
+        return "the warehouse says what the vendor says"
+    rows = sum(table.count for table in found.tables)
+    what = (
+        f"{rows:,} rows differ"
+        if rows
+        else "the figures differ"
+        if not found.missing_views
+        else "a view is missing"
+    )
+    way_out = f"; conversync verify {found.source} --repair mends what can be mended"
+    return what if found.mended else what + way_out
 
 
 def _said(one: Difference) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
-
-import pyarrow.compute as pc
 
 from sources.besitos import feed
 from sources.besitos.reading import CONVERSIONS, REVERSALS, Feed
 from sources.columns import now, zone
-from sources.findings import TOLERANCE, Finding, clock
+from sources.findings import Finding, clock, newest_row
 from sources.proofs import proved
 from sources.spool import Spools
 from sources.windows import Window
@@ -44,7 +42,9 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
         yield from clock(answer)
         if page.decoded.table.num_rows:
             rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
-            yield _zone(pc.max(rows["occurred_at"]).as_py(), settings.besitos_zone)
+            whole = page.total is not None and page.total <= page.decoded.table.num_rows
+            times, name = rows["occurred_at"].to_pylist(), settings.besitos_zone
+            yield from newest_row(times, now(), name, "is besitos_zone right?", newest=whole)
         yield from _as_a_night(client, settings)
 
 
@@ -78,14 +78,3 @@ def _whole_range(source: Feed, widest: Window) -> Iterator[Finding]:
         f"a range of {days} days is cut short without a word ({whole:,} rows, its halves have {sum(parts):,}): set "
         "besitos_range_days to what the vendor answers whole",
     )
-
-
-def _zone(newest: datetime, name: str) -> Finding:
-    ahead = newest - now()
-    if ahead > TOLERANCE:
-        hours = ahead.total_seconds() / 3600
-        return Finding(
-            False,
-            f"the newest row lies {hours:.1f} hours in the future if its times are {name}: is besitos_zone right?",
-        )
-    return Finding(True, f"the newest row is from {newest:%Y-%m-%d %H:%M} UTC, plausible for {name}")

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
 from sources.columns import now
-from sources.findings import TOLERANCE, Finding, clock
+from sources.findings import Finding, clock, newest_row
 from sources.keitaro import log, report
 from sources.keitaro.tracker import Tracker, page
 from sources.windows import Window
@@ -40,20 +38,13 @@ def check(settings: KeitaroSettings) -> Iterator[Finding]:
 
 
 def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[Finding]:
-    """The newest conversion cannot lie in the future, if its time is in the zone that was asked for."""
+    """Whether the newest conversion is plausible, if its time is in the zone that was asked for."""
     times = [name for name in log.TIMES if name in agreed.columns]
     asked = log.question(window, agreed.columns, times[0] if times else None, log.SAMPLE, newest_first=True)
     rows = tracker.post(log.PATH, asked, lambda answer: log.understand(answer, agreed)).table
-    newest = pc.max(log.statements(rows, UTC)["occurred_at"]).as_py()
-    if newest is None:
-        return
-    if newest - now() > TOLERANCE:
-        hours = (newest - now()).total_seconds() / 3600
-        yield Finding(
-            False, f"a conversion lies {hours:.1f} hours in the future: the tracker may not heed the zone UTC"
-        )
-    else:
-        yield Finding(True, f"the newest conversion is from {newest:%Y-%m-%d %H:%M} UTC, plausible")
+    instants = log.statements(rows, UTC)["occurred_at"].to_pylist()
+    doubt = "the tracker may not heed the zone that it was asked for"
+    yield from newest_row(instants, now(), "UTC", doubt, newest=bool(times))
 
 
 def _report(agreed: report.Agreed) -> Finding:

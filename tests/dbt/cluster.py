@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,31 @@ def binary(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([*map(str, reversed(BINARIES)), os.environ["PATH"]]))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cluster:
-    """A database that listens on loopback."""
+    """A database that listens on loopback; `begin` starts its server."""
 
     port: int
+    begin: Callable[[], subprocess.Popen[bytes]]
+    server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts the server, and waits until it answers."""
+        self.server = self.begin()
+        for _ in range(100):
+            try:
+                self.ask("select 1")
+            except Exception:  # noqa: BLE001 - whatever a server says that is not up yet
+                time.sleep(0.1)
+            else:
+                return
+        raise TimeoutError("PostgreSQL did not start")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ends it; with SIGQUIT at once, whatever it does, as after a crash."""
+        if self.server is not None:
+            self.server.send_signal(number)
+            self.server.wait(30)
 
     @property
     def url(self) -> str:
@@ -76,27 +97,11 @@ def cluster() -> Iterator[Cluster]:
         )
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        server = subprocess.Popen(
-            [postgres, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            user=user,
-        )
+        command = [postgres, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running = Cluster(port, lambda: subprocess.Popen(command, cwd=folder, user=user, **quiet))  # type: ignore[call-overload] # of the two streams
         try:
-            _wait(port)
-            yield Cluster(port)
+            running.start()
+            yield running
         finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _wait(port: int) -> None:
-    for _ in range(100):
-        try:
-            Cluster(port).ask("select 1")
-        except Exception:  # noqa: BLE001 - whatever a server says that is not up yet
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("PostgreSQL did not start")
+            running.stop()

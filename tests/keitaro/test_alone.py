@@ -93,7 +93,8 @@ def test_check_sees_times_that_lie_ahead(make_house: MakeHouse) -> None:
     ahead = now() + timedelta(hours=3)
     house.sandbox.keitaro.rows = [{"event_id": "c1", "datetime": f"{ahead:%Y-%m-%d %H:%M:%S}"}]
     house.sandbox.world.now = ahead
+    doubt = "the tracker may not heed the zone that it was asked for"
     assert (
         False,
-        "a conversion lies 3.0 hours in the future: the tracker may not heed the zone UTC",
+        f"the newest row lies 3.0 hours in the future if its times are UTC: {doubt}",
     ) in findings(house)

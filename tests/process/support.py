@@ -96,15 +96,15 @@ class Nursery:
 
 
 @contextmanager
-def nursery(folder: Path) -> Iterator[Nursery]:
-    """A nursery that is gone afterwards; `folder` takes what its runs print."""
+def nursery(folder: Path, **environment: str) -> Iterator[Nursery]:
+    """A nursery that is gone afterwards; `folder` takes what its runs print, `environment` is what it is started in."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.process.nursery"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
     ) as process:
         yield Nursery(process, folder)
 

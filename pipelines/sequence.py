@@ -1,0 +1,115 @@
+"""The order of loads is their own, not the clock's.
+
+dlt names a load after the clock, dates its statements by that name, and restores the state of the load with the
+greatest one. A clock that ran ahead for a night would so be obeyed until time has caught up with it: every night would
+begin where that one ended, and a statement could end before it began. Here the state with the greatest version is the
+newest, and a new load comes after all that the dataset holds, whatever the clock says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# So far after the newest load lies the next one where the clock is behind: more than the microsecond of a timestamp.
+MOMENT = 0.001
+# A clock that is behind by less is no news: machines set theirs right all the time.
+TOLERANCE = timedelta(minutes=1)
+
+_NEWEST = """
+    select s.version, s.state from {state} as s inner join {loads} as l on l.load_id = s._dlt_load_id
+    where l.status = 0 and s.pipeline_name = %s and s.version = (
+        select max(s.version) from {state} as s inner join {loads} as l on l.load_id = s._dlt_load_id
+        where l.status = 0 and s.pipeline_name = %s
+    )
+    order by s._dlt_load_id desc
+"""
+
+
+def take_newest_state(pipeline: Any) -> None:
+    """Puts the newest state in the place of the one that dlt restored; every load that changes it counts it up.
+
+    Of two that were counted from the same one, as older versions of this program could leave them, the later load's.
+    """
+    if not pipeline.default_schema_name:
+        return
+    from dlt.common.versioned_state import decompress_state
+
+    with pipeline.sql_client() as client:
+        names = {"state": "_dlt_pipeline_state", "loads": "_dlt_loads"}
+        places = {name: client.make_qualified_table_name(table) for name, table in names.items()}
+        name = pipeline.pipeline_name
+        rows = client.execute_sql(_NEWEST.format(**places), name, name) or []
+    if not rows or rows[0][0] <= pipeline.state["_state_version"]:
+        return
+    version, text = rows[0]
+    newest = decompress_state(text)
+    with pipeline.managed_state() as state:
+        state["sources"] = newest.get("sources", {})
+        state["_state_version"] = version
+
+
+def newest_load(pipeline: Any, statements: Iterable[str]) -> float:
+    """The latest time by which the dataset knows a load, in seconds since 1970; 0 where there is none.
+
+    Loads that a kill left half done count, too: where a destination commits table by table, their statements stand.
+    """
+    if not pipeline.default_schema_name:
+        return 0.0
+    known = set(pipeline.default_schema.data_table_names(seen_data_only=True))
+    with pipeline.sql_client() as client:
+        place = client.make_qualified_table_name("_dlt_loads")
+        [[load]] = client.execute_sql(f"select max(load_id) from {place}")  # noqa: S608 - our own names
+        times = [float(load or 0)]
+        for table in sorted(known.intersection(statements)):
+            place = client.make_qualified_table_name(table)
+            [row] = client.execute_sql(f"select max(valid_from), max(valid_to) from {place}")  # noqa: S608 - as above
+            times += [_seconds(one) for one in row if one is not None]
+    return max(times)
+
+
+def _seconds(instant: datetime) -> float:
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+
+
+def come_after(newest: float) -> None:
+    """Every load that is begun from now on in this process is later than `newest`."""
+    from dlt.common.time import increasing_precise_time as clock
+
+    # dlt lets the names of a process's loads only rise. It offers no way to tell it of the loads of other processes.
+    with clock._lock:  # noqa: SLF001
+        clock._last = max(clock._last, newest) + MOMENT  # noqa: SLF001
+
+
+def behind(newest: float) -> str | None:
+    """The sentence about a clock that shows a time before the newest load; None where all is well."""
+    now = datetime.now(UTC)
+    late = datetime.fromtimestamp(newest, UTC) - now if newest else timedelta(0)
+    if late <= TOLERANCE:
+        return None
+    return (
+        f"this machine's clock ({now:%Y-%m-%d %H:%M} UTC) is {spoken(late)} behind the newest load, so one of the two "
+        "was wrong: set the clock (NTP). What is loaded now counts as loaded after it"
+    )
+
+
+def apart(ahead: timedelta) -> str | None:
+    """The sentence about a clock that is so far ahead of the vendor's, behind where negative; None where it is not."""
+    if not ahead:
+        return None
+    what = f"this machine's clock is {spoken(ahead)} {'ahead of' if ahead > timedelta(0) else 'behind'} the vendor's"
+    left = (
+        "what has not been there yet counts as not read"
+        if ahead > timedelta(0)
+        else "later days were not read"
+    )
+    return f"{what}: {left}. Set the clock (NTP)"
+
+
+def spoken(span: timedelta) -> str:
+    """A span of time in words: "17 days", "3 hours", "20 minutes"."""
+    for unit, seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if (number := round(abs(span.total_seconds()) / seconds)) >= 1:
+            return f"{number:,} {unit}" + ("s" if number > 1 else "")
+    return "less than a minute"
