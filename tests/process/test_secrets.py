@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import shutil
 import signal
 import zlib
@@ -51,6 +52,14 @@ ECHO = CANARY.encode()
 TROUBLES: dict[str, tuple[int, dict[str, Any]]] = {
     "none": (0, {"times": 0}),
     "401": (5, {"status": 401, "body": b'{"message":"' + ECHO + b'"}'}),
+    "k22-422": (
+        6,
+        {"status": 422, "body": b'{"errors":{"token":["' + quote(CANARY, safe="").encode() + b' is none"]}}'},
+    ),
+    "k22-403-html-escaped": (
+        5,
+        {"status": 403, "body": b'{"error":"' + html.escape(CANARY).encode() + b'"}'},
+    ),
     "500": (6, {"status": 500, "body": ECHO}),
     "html": (6, {"body": b"<html>" + ECHO + b"</html>", "headers": {"Content-Type": "text/html"}}),
     "json": (6, {"body": b'{"token":"' + ECHO + b'"}'}),
