@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from sources.columns import now
 from sources.findings import Finding, clock, newest_row
 from sources.keitaro import log, report
+from sources.keitaro.reading import CONVERSIONS, REPORT, Asking
 from sources.keitaro.tracker import Tracker, page
+from sources.proofs import proved
+from sources.spool import Spools
 from sources.windows import Window
 
 if TYPE_CHECKING:
@@ -25,7 +28,8 @@ def check(settings: KeitaroSettings) -> Iterator[Finding]:
     with settings.tracker() as tracker:
         agreed = log.agree(tracker, window, settings.keitaro_columns or log.COLUMNS)
         shown = page(log.understand(agreed.answer, agreed), whole=True)
-        yield Finding(True, f"reached, and let in: {shown.total:,} conversions in the last {DAYS} days")
+        seen = f"at least {shown.decoded.received}" if shown.total is None else f"{shown.total:,}"
+        yield Finding(True, f"reached, and let in: {seen} conversions in the last {DAYS} days")
         yield from clock(agreed.answer)
         yield Finding(True, f"conversions are told apart by {agreed.sort}")
         if agreed.unknown:
@@ -34,7 +38,23 @@ def check(settings: KeitaroSettings) -> Iterator[Finding]:
             bad = shown.decoded.rejected
             yield Finding(False, f"{len(bad)} rows would be set aside: {bad[0].reason}")
         yield from _zone(tracker, window, agreed)
-        yield _report(report.agree(tracker, window, settings.report(), settings.keitaro_zone))
+        heard = report.agree(tracker, window, settings.report(), settings.keitaro_zone)
+        yield _report(heard)
+        yield from _as_a_night(tracker, settings, agreed, heard)
+
+
+def _as_a_night(
+    tracker: Tracker, settings: KeitaroSettings, agreed: log.Agreed, heard: report.Agreed
+) -> Iterator[Finding]:
+    """Both streams over the widest range that a night asks for at once, whole, and what is guaranteed of them."""
+    today = settings.today(CONVERSIONS)
+    days = min(settings.keitaro_range_days - 1, settings.keitaro_lookback_days)
+    window = Window(today - timedelta(days=days), today)
+    asking = Asking(tracker, settings, {}, window, lambda _received, _announced: None, None)
+    with Spools(key="conversion_id", latest="occurred_at") as spools:
+        yield from proved(asking.conversions(agreed, spools), CONVERSIONS)
+    with Spools(latest=report.DAY_COLUMN) as spools:
+        yield from proved(asking.report(settings.report(), heard, spools), REPORT)
 
 
 def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[Finding]:

@@ -46,7 +46,34 @@ class Asking:
         """Days a question and rows a page, as the settings have them."""
         return self.settings.keitaro_range_days, self.settings.keitaro_page_size
 
-    def read(
+    def conversions(self, agreed: log.Agreed, spools: Spools, note: str | None = None) -> Read:
+        """The log of the window, piece by piece."""
+        listing = partial(
+            log.listing,
+            self.tracker,
+            agreed,
+            concurrency=self.settings.keitaro_concurrency,
+            zone=zone(self.settings.keitaro_zone, "keitaro_zone"),
+            on_page=self.on_page,
+        )
+        return self._read(CONVERSIONS, listing, spools, agreed.columns, note)
+
+    def report(
+        self, asked: report.Report, agreed: report.Agreed, spools: Spools, note: str | None = None
+    ) -> Read:
+        """The report of the window, piece by piece."""
+        listing = partial(
+            report.listing,
+            self.tracker,
+            asked,
+            agreed,
+            concurrency=self.settings.keitaro_concurrency,
+            zone=self.settings.keitaro_zone,
+            on_page=self.on_page,
+        )
+        return self._read(REPORT, listing, spools, asked.columns, note)
+
+    def _read(
         self,
         stream: str,
         listing: Callable[[Window, int], Listing],
@@ -54,7 +81,7 @@ class Asking:
         columns: Iterable[str],
         note: str | None,
     ) -> Read:
-        """The window of a stream, piece by piece. The report's question covers its last day, the log's may not."""
+        """The window of a stream. The report's question covers its last day, the log's may not."""
         bounds = Bounds.remembered(self.state.setdefault(stream, {}), *self.limits)
         pieces = Pieces(
             listing,
@@ -74,18 +101,10 @@ def conversions(asking: Asking) -> Generator[Routed, None, Read]:
     """The log of a window, as statements."""
     settings, tracker = asking.settings, asking.tracker
     agreed = log.agree(tracker, asking.window, settings.keitaro_columns or log.COLUMNS)
-    listing = partial(
-        log.listing,
-        tracker,
-        agreed,
-        concurrency=settings.keitaro_concurrency,
-        zone=zone(settings.keitaro_zone, "keitaro_zone"),
-        on_page=asking.on_page,
-    )
     text = "the tracker does not know the columns {}: they stay empty"
     note = _news(asking.state, "unknown_columns", agreed.unknown, text)
     with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
-        done = asking.read(CONVERSIONS, listing, spools, agreed.columns, note)
+        done = asking.conversions(agreed, spools, note)
         yield from statements([done], spools, "conversion_events")
         told = [done.reading.pieces.bounds.told("Keitaro"), statuses.told_once(asking.state, agreed.strange)]
         found = "; ".join(sentence for sentence in told if sentence) or None
@@ -102,19 +121,10 @@ def daily_report(asking: Asking) -> Generator[Routed, None, Read]:
     )
     if agreed.proven:
         asking.state["report_words"] = list(agreed.words)
-    listing = partial(
-        report.listing,
-        tracker,
-        asked,
-        agreed,
-        concurrency=settings.keitaro_concurrency,
-        zone=settings.keitaro_zone,
-        on_page=asking.on_page,
-    )
     text = "the report leaves out the metrics {}: they stay empty"
     note = _news(asking.state, "left_out_metrics", agreed.left_out, text)
     with Spools(workplace(), latest=report.DAY_COLUMN) as spools:
-        done = asking.read(REPORT, listing, spools, asked.columns, note)
+        done = asking.report(asked, agreed, spools, note)
         yield Routed("report_daily", asked.schema.empty_table())
         for piece in done.pieces:
             for table in _whole_days(piece, spools, asked):
