@@ -22,7 +22,7 @@ from pipelines.report import console
 from pipelines.send.records import moment
 from pipelines.sentences import understood
 from pipelines.warehouse import Warehouse
-from sources.keitaro.statuses import kind_of
+from sources.keitaro import statuses
 from wire.errors import SettingsError
 
 LEDGERS = {"keitaro": "keitaro_conversions", "infobip": "infobip_logs"}
@@ -119,7 +119,8 @@ def _ledger(ask: Ask, table: str, target: str) -> list[_Sent]:
 def _keitaro(ask: Ask) -> Comparison:
     found = Comparison("keitaro")
     ledger = _ledger(ask, LEDGERS["keitaro"], "keitaro.conversions")
-    rows = ask("select sub_id, tid, coalesce(kind, status), revenue, currency from keitaro.conversions")
+    told = f"coalesce({statuses.sql()}, status)"
+    rows = ask(f"select sub_id, tid, {told}, revenue, currency from keitaro.conversions")  # noqa: S608 - our own words
     if rows is None:
         raise SettingsError(
             "The tracker's own conversions are not in the warehouse: run `conversync load keitaro` first."
@@ -159,7 +160,7 @@ def _conversion(one: _Sent, there: Sequence[Any], tid: str) -> Iterator[Differen
         yield Difference(one.send_key, "more than once", "1", str(len(there)))
     status, revenue, currency = there[0]
     wanted = str(one.content.get("status", "sale")).lower()
-    if (kind_of(None, wanted) or wanted) != str(status).strip().lower():
+    if (statuses.kind_of(None, wanted) or wanted) != str(status).strip().lower():
         yield Difference(one.send_key, "status", wanted, str(status))
     sent_in = one.content.get("currency")
     if sent_in and currency and str(sent_in).upper() != str(currency).upper():
