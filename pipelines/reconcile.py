@@ -28,7 +28,7 @@ from pipelines.send.identities import Identities, Standing
 from pipelines.send.records import Record, moment
 from pipelines.sentences import understood
 from pipelines.warehouse import Warehouse
-from sources.keitaro.statuses import kind_of
+from sources.keitaro import statuses
 from wire.errors import SettingsError
 
 LEDGERS = {"keitaro": "keitaro_conversions", "infobip": "infobip_logs"}
@@ -149,7 +149,8 @@ class _Claim:
 def _keitaro(ask: Ask, client: Any) -> Comparison:
     found, target = Comparison("keitaro"), Conversions()
     sent = _ledger(client, LEDGERS["keitaro"], target.name)
-    rows = ask("select sub_id, tid, coalesce(kind, status), revenue, currency from keitaro.conversions")
+    told = f"coalesce({statuses.sql()}, status)"
+    rows = ask(f"select sub_id, tid, {told}, revenue, currency from keitaro.conversions")  # noqa: S608 - our own words
     if rows is None:
         raise SettingsError(
             "The tracker's own conversions are not in the warehouse: run `conversync load keitaro` first."
@@ -280,7 +281,7 @@ def _told(kept: Sequence[Any]) -> str:
 
 
 def _kind(status: str) -> str:
-    return kind_of(None, status) or status
+    return statuses.kind_of(None, status) or status
 
 
 def _infobip(ask: Ask, client: Any) -> Comparison:

@@ -26,7 +26,7 @@ from wire.errors import SettingsError
 
 TRACKER = (
     "create schema if not exists keitaro; create or replace table keitaro.conversions "
-    "(sub_id varchar, tid varchar, status varchar, revenue decimal(18, 6), currency varchar)"
+    "(sub_id varchar, tid varchar, status varchar, revenue decimal(18, 6), currency varchar, conversion_type varchar)"
 )
 WALL = (
     "create schema if not exists besitos; create or replace table besitos.conversions as select * from (values "
@@ -48,7 +48,7 @@ PLAYERS = (
 def tracker(house: House, rows: list[tuple[object, ...]]) -> None:
     house.change(TRACKER)
     if rows:
-        house.change("insert into keitaro.conversions values (?, ?, ?, ?, ?)", rows)
+        house.change("insert into keitaro.conversions values (?, ?, ?, ?, ?, null)", rows)
 
 
 def test_no_difference(house: House) -> None:
