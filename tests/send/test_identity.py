@@ -182,7 +182,7 @@ def test_x20_reconcile_knows_every_identity_that_was_ever_sent(house: House) -> 
 )
 def test_x21_two_rows_for_one_thing_refuse_the_outbox(house: House, target: str, query: str) -> None:
     """One of them would be lost; both are named, and nothing goes."""
-    house.settings |= {"CONDUCTRICS_API_KEY": "a-key", "CONDUCTRICS_ACCOUNT": "acc"}
+    house.settings |= {"CONDUCTRICS_API_KEY": "api-HkqmBLSfSFMdY3", "CONDUCTRICS_ACCOUNT": "owner_7"}
     house.settings["CONDUCTRICS_URL"] = house.server.url
     house.change("create table main.any as select 1 as one")
     with pytest.raises(SettingsError, match=r'"a" and "b" for one and the same thing'):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,9 @@ def test_without_its_mapping_table_a_ready_made_query_says_so(house: House) -> N
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorHouse]:
     """A tracker that holds only what is sent to it."""
     forget_settings(monkeypatch)
-    with Sandbox(World(days=2, players=5, conversions_a_day=1)) as sandbox:
+    world = World(7, datetime.now(UTC).date() - timedelta(days=2), 2, players=5, conversions_a_day=1)
+    world.now = datetime.now(UTC)
+    with Sandbox(world) as sandbox:
         sandbox.keitaro.rows = []
         yield VendorHouse("keitaro", sandbox, tmp_path)
 
@@ -206,7 +209,7 @@ def posted(house: VendorHouse, *rows: tuple[str, str, str, str]) -> SendReport:
 
 def compared(house: VendorHouse, minutes_later: int = 0) -> Comparison:
     """Reads the tracker, so many minutes after the send for what the tables say, and compares."""
-    house.load(*(house.sandbox.world.day(day).date() for day in (0, 4)))
+    house.load()
     with duckdb.connect(str(house.path)) as connection:
         connection.execute(
             "update keitaro._dlt_loads set inserted_at = inserted_at + to_minutes(?)", [minutes_later]
