@@ -288,15 +288,20 @@ def settle_dlt(log_level: str) -> None:
 
 
 def settle_temporary_files(folder: Path) -> None:
-    """Has temporary files go to `folder` where the system has no place for them; SettingsError if that is none, too."""
-    try:
-        tempfile.gettempdir()
-    except FileNotFoundError:
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise SettingsError(
-                f"There is no place for temporary files: neither /tmp nor {folder} can be written ({error.strerror}). "
-                "Set TMPDIR to a folder that can."
-            ) from None
-        tempfile.tempdir = str(folder)
+    """Has temporary files go to `folder` where the system has no place for them; SettingsError if that is none, too.
+
+    Asks the places that `tempfile` would try, without its trial file, which a kill would leave behind.
+    """
+    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
+    if any(map(_takes_files, [*named, "/tmp", "/var/tmp", "/usr/tmp", str(Path().absolute())])):  # noqa: S108 - only looked at
+        return
+    if not _takes_files(folder):
+        raise SettingsError(
+            f"There is no place for temporary files: neither /tmp nor {folder} can be written. "
+            "Set TMPDIR to a folder that can."
+        )
+    tempfile.tempdir = str(folder)
+
+
+def _takes_files(place: str | Path) -> bool:
+    return Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK)
