@@ -237,11 +237,12 @@ def view_totals(warehouse: Path, dataset: str = "besitos") -> dict[str | None, T
 
 
 def tables(warehouse: Path, dataset: str = "besitos") -> dict[str, Counter[tuple[Any, ...]]]:
-    """Every table and view as its rows, apart from windows, dlt's own, and what belongs to a run."""
+    """Every table and view as its rows, apart from windows and what is told of them, dlt's own, and what is a run's."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         names = connection.execute(
-            "select table_name from information_schema.tables where table_schema = ? and table_name <> 'windows' "
+            "select table_name from information_schema.tables where table_schema = ? "
+            "and table_name not in ('windows', 'days', 'reversals', 'lateness') "
             "and not starts_with(table_name, '_dlt')",
             [dataset],
         ).fetchall()
