@@ -8,6 +8,7 @@ newest, and a new load comes after all that the dataset holds, whatever the cloc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,11 @@ _NEWEST = """
     )
     order by s._dlt_load_id desc
 """
+_NEWEST_SCHEMA = """
+    select version, schema from {versions}
+    where schema_name = %s and version = (select max(version) from {versions} where schema_name = %s)
+    order by inserted_at desc
+"""
 
 
 def take_newest_state(pipeline: Any) -> None:
@@ -36,6 +42,7 @@ def take_newest_state(pipeline: Any) -> None:
         return
     from dlt.common.versioned_state import decompress_state
 
+    _take_newest_schema(pipeline)
     with pipeline.sql_client() as client:
         names = {"state": "_dlt_pipeline_state", "loads": "_dlt_loads"}
         places = {name: client.make_qualified_table_name(table) for name, table in names.items()}
@@ -48,6 +55,21 @@ def take_newest_state(pipeline: Any) -> None:
     with pipeline.managed_state() as state:
         state["sources"] = newest.get("sources", {})
         state["_state_version"] = version
+
+
+def _take_newest_schema(pipeline: Any) -> None:
+    """Likewise the newest schema, which dlt takes to be the one that was written last by the clock."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from dlt.common.schema import Schema
+
+    with pipeline.sql_client() as client:
+        query = _NEWEST_SCHEMA.format(versions=client.make_qualified_table_name("_dlt_version"))
+        try:
+            rows = client.execute_sql(query, pipeline.default_schema_name, pipeline.default_schema_name)
+        except DestinationUndefinedEntity:
+            return  # somebody dropped it, and the next load makes it anew
+    if rows and rows[0][0] > pipeline.default_schema.version:
+        pipeline.schemas.save_schema(Schema.from_dict(json.loads(rows[0][1])))
 
 
 def newest_load(pipeline: Any, statements: Iterable[str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -130,6 +131,8 @@ def test_m04_what_was_set_aside_after_a_wrong_night_is_news_once(machine: Machin
     machine.changed[2] = {"reward": "N/A"}
     first = machine.night(2)
     first.refused(3, "1 row newly set aside")
+    [looked] = json.loads(machine.run("status", "besitos", "--json").out)["sources"]
+    assert '"rows": 1' in json.dumps(looked["rejects"]), "the schema of the wrong night knows no such row"
     assert "newly set aside" not in machine.good(3).out
 
 
