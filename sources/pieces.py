@@ -26,8 +26,8 @@ from wire.errors import RefusedError
 
 COUNT, PAGE, PASSES = "count", "page", "passes"
 
-# Passes over a single day that does not add up.
-MOST_WALKS = 8
+# Passes over a single day that does not add up; and how many in a row may bring nothing new before it is left at that.
+MOST_WALKS, MOST_IDLE = 8, 3
 # A vendor that throttles us is asked for pieces of so many pages at most: each is committed before more is read.
 MOST_PAGES_THROTTLED = 50
 # How often a larger page is tried, where all that came filled one.
@@ -71,7 +71,9 @@ class Bounds:
         """Notes in the state what is lower than the settings have it."""
         known = {"days": self.days if self.days < days else None, "depth": self.depth}
         known["page_size"] = self.page_size if self.page_size < page_size else None
-        state["bounds"] = {name: value for name, value in known.items() if value is not None}
+        state.pop("bounds", None)
+        if found := {name: value for name, value in known.items() if value is not None}:
+            state["bounds"] = found
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Pieces:
     shared: bool = True
     is_throttled: Callable[[], bool] = lambda: False
     _last: date = date.min
+    _alone_read: dict[date, Piece] = field(default_factory=dict)
 
     def read(self, window: Window) -> Iterator[Piece]:
         """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
@@ -214,6 +217,7 @@ class Pieces:
         """One day that did not prove itself: alone, if that is possible; in other pages; else short."""
         if window.end > window.start and self.shared and (piece := self._alone(window, walks)):
             return replace(piece, walks=[*earlier, *walks, *piece.walks])
+        known, idle = self._together(walks), 0
         for size in self._sizes(walks):
             try:
                 walks.append(self._walk(window, size))
@@ -221,6 +225,10 @@ class Pieces:
                 continue
             if proof := self._proof(walks):
                 return self._whole(window, earlier + walks, proof)
+            before, known = known, self._together(walks)
+            idle = idle + 1 if known == before else 0
+            if idle == MOST_IDLE:
+                break
         return self._short(window, earlier, walks)
 
     def _alone(self, window: Window, walks: Sequence[Walk]) -> Piece | None:
@@ -228,10 +236,7 @@ class Pieces:
 
         What the second one lacks is the next piece's matter, or counts here where there is none.
         """
-        days = [self._piece(Window(day, day), []) for day in window]
-        if not all(isinstance(day, Piece) for day in days):
-            return None
-        first, second = (day for day in days if isinstance(day, Piece))
+        first, second = (self._day(day) for day in window)
         announced = (first.announced or 0) + (second.announced or 0)
         if announced < max(walk.announced or 0 for walk in walks):
             return None
@@ -245,6 +250,15 @@ class Pieces:
             announced,
             first.received + second.received,
         )
+
+    def _day(self, day: date) -> Piece:
+        """One day asked for alone; two neighbouring pieces share it."""
+        if day not in self._alone_read:
+            piece = self._piece(Window(day, day), [])
+            if not isinstance(piece, Piece):
+                raise TypeError("one day is not read in halves")
+            self._alone_read = {day: piece}
+        return self._alone_read[day]
 
     def _sizes(self, walks: Sequence[Walk]) -> Iterator[int]:
         """Sizes of pages to try: one that holds the day, and larger while it is full; smaller ones; then as it was."""

@@ -170,16 +170,15 @@ def evidence(
     known = state.setdefault("set_aside", {})
     found: list[tuple[Read, Piece, Aside, int]] = []
     for one in done:
-        notes = [note for note in (one.reading.note, found_out) if note]
+        note = " ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
         for piece in one.pieces:
-            note = " ".join([*notes, *_short(one, piece)]) or None
-            notes, found_out = [], None
             aside = Aside(known, one.reading.stream, piece.window, one.at, note, one.reading.traces)
             lost = aside.add_all(piece.walks, spools, columns)
             if one.reading.is_fixed and piece is one.pieces[-1]:
                 last = [other.walks[-1].spool for other in one.pieces]
                 lost += aside.supersede(spools.superseded_across(last, columns))
             found.append((one, piece, aside, lost))
+            note = found_out = None
     # Two pieces or streams may bring the same bad row; twice in one load it would stand twice in the table.
     rows = {raw_hash: row for _, _, aside, _ in found for raw_hash, row in aside.rows.items()}
     yield Routed(
@@ -208,13 +207,17 @@ def _resolved(
     return resolved_rows(gone, done[0].at) if gone else []
 
 
-def _short(one: Read, piece: Piece) -> list[str]:
-    if not piece.missing:
-        return []
-    announced = "an unknown number of" if piece.announced is None else f"{piece.announced:,}"
-    text = (
-        f"{one.reading.stream} of {piece.window} is short by {piece.missing:,}: {announced} rows were announced, and "
-        f"{piece.statements:,} distinct ones came in {len(piece.walks)} readings. What came is loaded, and it is read "
-        "again next time; if it stays so, ask the vendor in which order its rows are listed."
+def _short(one: Read) -> str | None:
+    """What the reading lacks, as a sentence; None where it is whole."""
+    short = [piece for piece in one.pieces if piece.missing]
+    if not short:
+        return None
+    days = f"{short[0].window.start} .. {short[-1].window.start}" if len(short) > 1 else str(short[0].window)
+    announced = sum(piece.announced or 0 for piece in short)
+    missing = sum(piece.missing for piece in short)
+    told = f"{announced:,} rows were announced, and" if announced else "No number of rows was announced, and"
+    return (
+        f"{one.reading.stream} is short by {missing:,} {'row' if missing == 1 else 'rows'} on {days}: {told} "
+        f"{sum(piece.statements for piece in short):,} distinct ones came, however they were asked for. What came is "
+        "loaded, and the days are read again next time; if it stays so, ask the vendor in which order rows are listed."
     )
-    return [text]

@@ -36,8 +36,10 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
         "page": "1",
     }
     with settings.client() as client:
-        answer = client.get(feed.PATH, asked, lambda answer: answer)
-        page = feed.page(answer, 1, feed.decoder(), (settings.besitos_url, feed.DOCUMENTED))
+        origins = (settings.besitos_url, feed.DOCUMENTED)
+        answer, page = client.get(
+            feed.PATH, asked, lambda answer: (answer, feed.page(answer, 1, feed.decoder(), origins))
+        )
         yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
         yield from clock(answer)
         if page.decoded.table.num_rows:

@@ -82,7 +82,8 @@ class Asking:
         note: str | None,
     ) -> Read:
         """The window of a stream. The report's question covers its last day, the log's may not."""
-        bounds = Bounds.remembered(self.state.setdefault(stream, {}), *self.limits)
+        found = self.state.setdefault("found", {}).setdefault(stream, {})
+        bounds = Bounds.remembered(found, *self.limits)
         pieces = Pieces(
             listing,
             spools,
@@ -93,7 +94,7 @@ class Asking:
         )
         asked = {"columns": ", ".join(columns)}
         [done] = read([Reading(stream, self.window, pieces, asked, note, _TRACES, False, self.on_rest)])
-        bounds.remember(self.state[stream], *self.limits)
+        bounds.remember(found, *self.limits)
         return done
 
 

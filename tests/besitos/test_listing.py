@@ -78,7 +78,7 @@ def test_b02_a_day_that_never_adds_up_is_loaded_told_and_read_again(feed: Any) -
     assert report.exit_code == 3
     held = house.query("select count(*) from besitos.conversion_events")[0][0]
     assert report.total("missing") == 30 - held
-    assert any(f"short by {30 - held:,}" in note for note in report.notes)
+    assert any(f"is short by {30 - held:,} rows" in note for note in report.notes)
     again = house.run(FROM, TO)
     assert (again.exit_code, again.total("missing")) == (3, 30 - held)
     house.sandbox.besitos.variants = Variants()
