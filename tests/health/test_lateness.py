@@ -8,12 +8,15 @@ import duckdb
 
 from pipelines.vendors import vendors
 from pipelines.views import portable
+from sources.keitaro.log import STATEMENTS
 
 EVENTS = """
     create schema keitaro;
-    create table keitaro.conversion_events as
+    create table keitaro.conversion_events as from declared;
+    insert into keitaro.conversion_events by name
     select
-        conversion_id, status, timestamptz '2026-01-01 12:00:00+00' + to_days(cast(seen as integer)) as valid_from,
+        conversion_id, status, 'of the test' as statement_hash,
+        timestamptz '2026-01-01 12:00:00+00' + to_days(cast(seen as integer)) as valid_from,
         if(is_open, null, now()) as valid_to, date '2026-01-01' as occurred_on,
         timestamptz '2026-01-01 10:00:00+00' as occurred_at
     from (values {rows}) as told (conversion_id, status, seen, is_open)
@@ -28,6 +31,7 @@ def known(*rows: tuple[str, str | None, int, bool]) -> dict[str, tuple[int | Non
     view = vendors()["keitaro"].views(SimpleNamespace(keitaro_zone="UTC"))["reversals"]
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
+        connection.register("declared", STATEMENTS.empty_table())
         connection.execute(EVENTS.format(rows=values))
         connection.execute(f"create view keitaro.reversals as {portable(view, 'keitaro', 'duckdb')}")
         found = connection.execute(
