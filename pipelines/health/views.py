@@ -55,8 +55,8 @@ def text(value: str) -> str:
 
 
 def among(values: Iterable[str]) -> str:
-    """The list of a SQL `in`, of at least one text."""
-    return "(" + ", ".join(map(text, values)) + ")"
+    """The list of a SQL `in`; without texts it holds an empty one, since SQL wants something there."""
+    return "(" + ", ".join(map(text, list(values) or [""])) + ")"
 
 
 def _filled(name: str, **places: str) -> str:

@@ -32,8 +32,8 @@ def _read(window: Window, pairs: list[Pair], trailing: bool, on_page: OnPage) ->
 
 
 def views(settings: InfobipSettings) -> dict[str, str]:
-    """What is known of the days of each pair, and whether the settings still name it."""
-    named = health.among(str(pair) for pair in settings.pairs())
+    """What is known of the days of each pair, and whether the settings still name it; they may name none any more."""
+    named = health.among(map(str, settings.pairs() if settings.infobip_pairs else ()))
     return health.days("'UTC'", current=f"substr(w.stream, strpos(w.stream, ' ') + 1) in {named}")
 
 
