@@ -81,6 +81,6 @@ def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[Finding]:
     source.bounds.days = 2
     yield Finding(
         False,
-        f"a range of {days} days is cut short without a word ({whole:,} rows, parts of it have {max(least, sum(parts)):,}): set "
+        f"a range of {days} days is cut short without a word ({whole:,} rows of {max(least, sum(parts)):,}): set "
         "besitos_range_days to what the vendor answers whole",
     )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from sources.besitos import feed, withdrawn
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
-from sources.pieces import DAY, LEAST_DAYS, Bounds, Pieces
+from sources.pieces import DAY, LEAST_DAYS, Bounds, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
@@ -95,6 +95,16 @@ class Feed:
             on_page=self._on_page,
         )
 
+    def pieces(self, stream: str, yes: str | None) -> Pieces:
+        """How windows of the stream are read."""
+        return Pieces(
+            partial(self.listing, stream, yes),
+            self._spools,
+            self.bounds,
+            self._settings.today(),
+            is_throttled=lambda: self._client.throttled,
+        )
+
     def announced(self, window: Window) -> int | None:
         """How many rows the first page of these days announces; None where the range is refused."""
         try:
@@ -112,13 +122,7 @@ class Feed:
         return {**({} if yes is None else {"is_reverse": yes}), **self._filters}
 
     def _read(self, stream: str, window: Window, yes: str | None, on_rest: OnRest | None) -> Read:
-        pieces = Pieces(
-            partial(self.listing, stream, yes),
-            self._spools,
-            self.bounds,
-            self._settings.today(),
-            is_throttled=lambda: self._client.throttled,
-        )
+        pieces = self.pieces(stream, yes)
         reading = Reading(stream, window, pieces, self._asked(yes), None, _TRACES, True, on_rest)
         [done] = read([reading])
         return done
@@ -155,7 +159,9 @@ def read_all(
     with settings.client() as client, Spools(workplace()) as spools:
         source = Feed(client, settings, state, spools, filters, on_page)
         done = [source.read(stream, window, on_rest) for stream, window in todo]
-        gone = [] if filters else [row for one in done for row in _gone(one, spools, accept_empty)]
+        gone = (
+            [] if filters else [row for one in done for row in _gone(source, one, done, spools, accept_empty)]
+        )
         come = [walk.spool for one in done for walk in one.walks]
         yield from statements(done, spools, "conversion_events")
         changed = withdrawn.table(gone, spools, come, done[0].at)
@@ -171,32 +177,58 @@ def read_all(
             move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
 
 
-def _gone(done: Read, spools: Spools, accept_empty: bool) -> list[dict[str, Any]]:
+def _gone(
+    source: Feed, done: Read, all_done: Sequence[Read], spools: Spools, accept_empty: bool
+) -> list[dict[str, Any]]:
     """What is held of the whole days and did not come, after each such day was asked for once more, alone.
 
     Where a day alone has it, the vendor cuts long ranges short without a word: then the window is read again in
-    shorter ones. What came counts, whichever way it came. UntrustedAnswerError where most of what is held is gone.
+    shorter ones. What came counts, whichever way it came, in this walk or another. UntrustedAnswerError where most of
+    what is held is gone.
     """
-    pieces, reversals = done.reading.pieces, done.reading.stream == REVERSALS
-    known = withdrawn.known()
+    reversals = done.reading.stream == REVERSALS
+    known, spoilt = withdrawn.known(), _spoilt(done)
+    if None in spoilt:
+        return []  # a row that was set aside may be any of them
+    bounds = done.reading.pieces.bounds
     while True:
-        gone, held = withdrawn.absent(done, spools, reversals=reversals)
+        come = [walk.spool for one in all_done for walk in one.walks]
+        gone, held = withdrawn.absent(done, spools, come, reversals=reversals)
+        gone = [row for row in gone if str(row["transaction_id"]) not in spoilt]
         news = [row for row in gone if row["event_key"] not in known]
         if not news:
             return gone
-        if pieces.bounds.days <= LEAST_DAYS or not _come_alone(done, news, spools):
+        if bounds.days <= LEAST_DAYS or not _come_alone(done, news, spools):
+            back = _come_unfiltered(source, news, spools) if reversals else set()
             if not accept_empty:
-                withdrawn.refuse_most(done, len(news), held)
-            return gone
-        pieces.bounds.days = LEAST_DAYS
-        pieces.bounds.found.append("ranges of several days are cut short without a word")
-        done.pieces.extend(pieces.read(done.window))
+                withdrawn.refuse_most(done, len(news) - len(back), held)
+            return [row for row in gone if row["event_key"] not in back]
+        bounds.days = LEAST_DAYS
+        bounds.found.append("ranges of several days are cut short without a word")
+        done.pieces.extend(done.reading.pieces.read(done.window))
+
+
+def _spoilt(done: Read) -> set[str | None]:
+    """The transactions of rows that came and were set aside; None among them where one cannot be read."""
+    return {_TRACES.of(rejected.raw)[1] for walk in done.walks for rejected, _ in walk.bad}
 
 
 def _come_alone(done: Read, news: Sequence[dict[str, Any]], spools: Spools) -> bool:
     """Whether any of these events comes where its day is asked for alone; what comes is read, either way."""
-    pieces = done.reading.pieces
-    alone = [piece for day in withdrawn.days_of(news) for piece in pieces.read(Window(day, day + DAY))]
+    alone = _days(done.reading.pieces, news)
     done.pieces.extend(alone)
-    come = [walk.spool for piece in alone for walk in piece.walks]
-    return bool(spools.among(come, "event_key", [row["event_key"] for row in news]))
+    return bool(_among(alone, news, spools))
+
+
+def _come_unfiltered(source: Feed, news: Sequence[dict[str, Any]], spools: Spools) -> set[str]:
+    """Of these reversals, those that come where everything of their day is asked for."""
+    return _among(_days(source.pieces(CONVERSIONS, None), news), news, spools)
+
+
+def _days(pieces: Pieces, events: Sequence[dict[str, Any]]) -> list[Piece]:
+    return [piece for day in withdrawn.days_of(events) for piece in pieces.read(Window(day, day + DAY))]
+
+
+def _among(pieces: Sequence[Piece], events: Sequence[dict[str, Any]], spools: Spools) -> set[str]:
+    come = [walk.spool for piece in pieces for walk in piece.walks]
+    return spools.among(come, "event_key", [row["event_key"] for row in events])

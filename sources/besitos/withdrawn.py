@@ -39,14 +39,15 @@ _GONE = "withdrawn_at is not null"
 _EVENTS = pa.schema([field for field in WITHDRAWN if field.name != "withdrawn_at"])
 
 
-def absent(read: Read, spools: Spools, *, reversals: bool) -> tuple[list[dict[str, Any]], int]:
+def absent(
+    read: Read, spools: Spools, come: Sequence[Spool], *, reversals: bool
+) -> tuple[list[dict[str, Any]], int]:
     """The events of the whole pieces' days that did not come, though held and open; and how many are held at all.
 
     Of each its key, transaction, kind and day.
     """
     found: list[dict[str, Any]] = []
     known = 0
-    come = [walk.spool for walk in read.walks]
     kind = "is_reversal" if reversals else "not is_reversal"
     for days in _days(read.whole):
         condition = (
