@@ -246,7 +246,7 @@ def _rows(pipeline: Any, vendor: Vendor) -> int:
     if not pipeline.default_schema_name:
         return 0
     tables = set(pipeline.default_schema.data_table_names(seen_data_only=True))
-    lists = sorted(tables - {"rejected_rows", "windows"} - vendor.statements.keys())
+    lists = sorted(tables - {"rejected_rows", "windows", "withdrawn_events"} - vendor.statements.keys())
     with pipeline.sql_client() as client:
         counts = [f"(select count(*) from {client.make_qualified_table_name(table)})" for table in lists]  # noqa: S608
         [[rows]] = client.execute_sql(f"select {' + '.join(counts) or 0}")

@@ -25,6 +25,9 @@ from sources.windows import Window, cut
 from wire.errors import RefusedError
 
 COUNT, PAGE, PASSES = "count", "page", "passes"
+DAY = timedelta(days=1)
+# A question of fewer days than these cannot be cut short without being noticed.
+LEAST_DAYS = 2
 
 # Passes over a single day that does not add up; and how many in a row may bring nothing new before it is left at that.
 MOST_WALKS, MOST_IDLE = 8, 3
@@ -34,6 +37,12 @@ MOST_PAGES_THROTTLED = 50
 LARGER_PAGES = 4
 # As many rows may be asked for on one page to have a whole day on it.
 LARGEST_PAGE = 50_000
+# How long what was found of a vendor is believed.
+REMEMBERED = timedelta(days=7)
+# So many rows would have come, at the rate of the days around, in days without any: then these are asked for alone.
+EXPECTED_ROWS = 10
+# A rate is told by the rows of so many days at least.
+ENOUGH_DAYS = 3
 # What a refusal speaks of, in the vendors' words, where the size of a page is what it does not take.
 OF_PAGE_SIZE = frozenset({"per_page", "perpage", "page_size", "limit"})
 # ... and where it is the days, or how deep the pages go. A refusal of any other field is no matter of size.
@@ -56,24 +65,30 @@ class Bounds:
     found: list[str] = field(default_factory=list)
 
     @staticmethod
-    def remembered(state: MutableMapping[str, Any], days: int, page_size: int) -> Bounds:
-        """As the settings have them, less what earlier runs found; a setting that is lower wins."""
+    def remembered(state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> Bounds:
+        """As the settings have them, less what earlier runs found; a setting that is lower wins.
+
+        After some days it is tried again without: a bad night is no property of a vendor.
+        """
         known = state.get("bounds", {})
+        if known.get("until", "") < str(today):
+            known = {}
         least = known.get("days", days), known.get("page_size", page_size)
         return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"))
 
     def told(self, vendor: str) -> str | None:
         """What was found in this run, as a sentence; None where it was nothing."""
         found = "; ".join(dict.fromkeys(self.found))
-        return f"{vendor}: {found}; it is asked accordingly from now on." if found else None
+        return f"{vendor}: {found}; it is asked accordingly from now on" if found else None
 
-    def remember(self, state: MutableMapping[str, Any], days: int, page_size: int) -> None:
+    def remember(self, state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> None:
         """Notes in the state what is lower than the settings have it."""
+        until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
         known = {"days": self.days if self.days < days else None, "depth": self.depth}
         known["page_size"] = self.page_size if self.page_size < page_size else None
         state.pop("bounds", None)
         if found := {name: value for name, value in known.items() if value is not None}:
-            state["bounds"] = found
+            state["bounds"] = {**found, "until": until}
 
 
 @dataclass(frozen=True)
@@ -103,13 +118,14 @@ class Pieces:
     """Reads a window. `listing` gives the listing of days with so many rows a page.
 
     `shared`: neighbouring pieces share a day, since the last day of a question may not be covered. `today` is the
-    vendor's: what lies before it stands still in the end.
+    vendor's: what lies before it stands still in the end. `day` is the column of a row's day.
     """
 
     listing: Callable[[Window, int], Listing]
     spools: Spools
     bounds: Bounds
     today: date
+    day: str = "occurred_on"
     shared: bool = True
     is_throttled: Callable[[], bool] = lambda: False
     _last: date = date.min
@@ -126,6 +142,12 @@ class Pieces:
             except RefusedError as refusal:
                 todo[:0] = [(smaller, earlier) for smaller in self._smaller(part, refusal)]
                 continue
+            if isinstance(piece, Piece) and self._is_cut_short(piece):
+                self.bounds.days = LEAST_DAYS
+                self.bounds.found.append("ranges of several days are cut short without a word")
+                rest = self._cut(Window(part.start, window.end))
+                todo = [(rest[0], list(piece.walks)), *((other, list[Walk]()) for other in rest[1:])]
+                continue
             if isinstance(piece, Piece):
                 yield piece
                 continue
@@ -136,6 +158,28 @@ class Pieces:
     def after(self, piece: Piece, window: Window) -> Window:
         """What of a window is left after one of its pieces."""
         return Window(piece.window.end + timedelta(days=0 if self.shared else 1), window.end)
+
+    def _is_cut_short(self, piece: Piece) -> bool:
+        """Whether days at an end of a piece that came without rows have some, when they are asked for alone.
+
+        Asked is only where the days between would make rows there likely: a vendor that answers the first or the last
+        days of a long range, or its first so many rows, proves itself by its own count.
+        """
+        window = piece.window
+        if not piece.proof or self._days(window) < 2 or self.bounds.days <= LEAST_DAYS:
+            return False
+        first, last, rows = self.spools.span(piece.walks[-1].spool, self.day)
+        if first is None or last is None or (last - first).days + 1 < ENOUGH_DAYS:
+            return False
+        rate = rows / ((last - first).days + 1)
+        end = min(window.end, self.today)
+        empty = [Window(window.start, first - DAY), Window(last + DAY, end)]
+        return any(
+            days.start <= days.end
+            and rate * ((days.end - days.start).days + 1) >= EXPECTED_ROWS
+            and self.listing(days, self.bounds.page_size).fetch(1, True).decoded.received > 0
+            for days in empty
+        )
 
     def _cut(self, window: Window) -> list[Window]:
         if self.shared:

@@ -170,7 +170,7 @@ def evidence(
     known = state.setdefault("set_aside", {})
     found: list[tuple[Read, Piece, Aside, int]] = []
     for one in done:
-        note = " ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
+        note = ". ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
         for piece in one.pieces:
             aside = Aside(known, one.reading.stream, piece.window, one.at, note, one.reading.traces)
             lost = aside.add_all(piece.walks, spools, columns)
@@ -219,5 +219,5 @@ def _short(one: Read) -> str | None:
     return (
         f"{one.reading.stream} is short by {missing:,} {'row' if missing == 1 else 'rows'} on {days}: {told} "
         f"{sum(piece.statements for piece in short):,} distinct ones came, however they were asked for. What came is "
-        "loaded, and the days are read again next time; if it stays so, ask the vendor in which order rows are listed."
+        "loaded, and the days are read again next time; if it stays so, ask the vendor in which order rows are listed"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -109,6 +110,13 @@ class Spools:
         query = f"select count(distinct {column}) from ({self._united(column, spools)})"  # noqa: S608
         [[found]] = self._ask(query, self._named(spools)).fetchall()
         return int(found)
+
+    def span(self, spool: Spool, day: str) -> tuple[date | None, date | None, int]:
+        """The first and the last value of a column of days, and how many rows there are."""
+        if not spool.rows:
+            return None, None, 0
+        [[first, last]] = self._ask(f"select min({day}), max({day}) from walk", {"walk": spool}).fetchall()  # noqa: S608
+        return first, last, spool.rows
 
     def among(self, spools: Sequence[Spool], column: str, values: Sequence[Any]) -> set[Any]:
         """Which of these values of a column the spools hold."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +54,7 @@ class Walk:
     is_ended: bool = False
     """Whether the listing came to its own end: a page that was not full and named no other, or none any more."""
     refused: VendorError | None = None
-    """Why a page after the first one was not given, such as one beyond the deepest offset."""
+    """Why a page that the total tells of was not given, such as one beyond the deepest offset."""
 
     @property
     def announced(self) -> int | None:
@@ -80,12 +81,13 @@ class Walk:
 class Listing:
     """How one listing is read.
 
-    `fetch(n)` asks for page n, counted from 1, of `size` rows. `derive` turns decoded rows into statements, with a
-    key and a `statement_hash`. `what` names the listing in an error. `on_page` is told rows received and announced.
+    `fetch(n, retry)` asks for page n, counted from 1, of `size` rows; without `retry` only once, for one that may not
+    be there. `derive` turns decoded rows into statements, with a key and a `statement_hash`. `what` names the listing
+    in an error. `on_page` is told rows received and announced.
     """
 
     what: str
-    fetch: Callable[[int], Page]
+    fetch: Callable[[int, bool], Page]
     derive: Callable[[pa.Table], pa.Table]
     size: int
     concurrency: int
@@ -117,7 +119,7 @@ class Listing:
 
         A page as full as the first one may have a successor, whatever the total says.
         """
-        first = previous = self.fetch(1)
+        first = previous = self.fetch(1, True)
         size = first.decoded.received
         if not size and (first.total or first.more):
             walk.pages = 1
@@ -146,22 +148,34 @@ class Listing:
             if number >= planned and met and not page.more and not (rows and is_full):
                 walk.is_ended = True
                 return
-        if walk.refused is None:
+        if walk.pages >= planned + MOST_EXTRA_PAGES:
             raise UntrustedAnswerError(
                 f"{self.what}: after {walk.pages} pages there is no end of it; nothing was loaded."
             )
 
     def _chain(self, first: Page, planned: int, walk: Walk) -> Iterator[Page]:
-        """The pages in their order, until one is refused, or not known (404)."""
+        """The pages in their order, until one is refused, or not known (404).
+
+        What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
+        """
         yield first
+        begin = max(planned, 1) + 1
+        beyond = range(begin, begin + MOST_EXTRA_PAGES)
         try:
-            yield from side_by_side(self.fetch, range(2, planned + 1), self.concurrency)
-            begin = max(planned, 1) + 1
-            yield from map(self.fetch, range(begin, begin + MOST_EXTRA_PAGES))
+            yield from side_by_side(self._fetch, range(2, planned + 1), self.concurrency)
+            if walk.announced is None:
+                yield from map(self._fetch, beyond)
         except VendorError as error:
             if not isinstance(error, RefusedError) and error.status != 404:
                 raise
             walk.refused = error
+            return
+        if walk.announced is not None:
+            with suppress(VendorError):
+                yield from (self.fetch(number, False) for number in beyond)
+
+    def _fetch(self, number: int) -> Page:
+        return self.fetch(number, True)
 
 
 def _same_rows(page: Page, previous: Page) -> bool:

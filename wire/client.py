@@ -22,7 +22,7 @@ from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, pr
 from wire.patience import Patience, Turn
 from wire.proxy import way_to
 from wire.redact import remember
-from wire.refusal import said
+from wire.refusal import Said, document, said, says_error
 from wire.told import ToldError
 from wire.transport import tls_context
 from wire.trouble import Kind, Trouble, Voice
@@ -219,7 +219,8 @@ class Client:
         try:
             return decode(answer), None
         except ToldError as error:
-            return None, self._voice.told(call.what, error.told, said(answer))
+            words = said(answer) if says_error(document(answer)) else Said()
+            return None, self._voice.told(call.what, error.told, words)
         except (UntrustedAnswerError, UnavailableError) as error:
             judged = error
         judged.__cause__ = judged.__context__ = None

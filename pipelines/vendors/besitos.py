@@ -21,7 +21,14 @@ def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> 
     for stream, window in besitos.plan(state, settings, asked.start, asked.end):
         parts = besitos.parts(stream, window, settings, asked.window_days, due=not asked.start)
         for part, on_rest in windows(parts):
-            read = partial(besitos.besitos, part.start, part.end, streams=[stream], on_rest=on_rest)
+            read = partial(
+                besitos.besitos,
+                part.start,
+                part.end,
+                streams=[stream],
+                on_rest=on_rest,
+                accept_empty=asked.accept_empty,
+            )
             yield Step(f"{stream} {part}", partial(_feed, read))
     if settings.besitos_partner_id and not asked.start:
         yield Step("catalogue", lambda _on_page: besitos.besitos().with_resources("offers", "deals"))

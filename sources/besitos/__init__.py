@@ -125,13 +125,15 @@ def besitos(
     settings: BesitosSettings = None,  # type: ignore[assignment] # dlt resolves it
     on_page: OnPage = lambda _received, _announced: None,
     on_rest: OnRest | None = None,
+    accept_empty: bool = False,
 ) -> list[DltResource]:
     """One window of the feed as `conversion_events`, `withdrawn_events`, `rejected_rows`, `windows`, and the catalogue.
 
     `start` and `end` are days in `besitos_zone`, both asked for; without them each stream reads what is due by
     its cursor. A reading filtered by `user_id`, `offer_id` or `type` never moves a cursor. `on_page` is told
     the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded. With `on_rest`,
-    what was read whole until then is loaded, and the days that are left are told.
+    what was read whole until then is loaded, and the days that are left are told. `accept_empty` believes a feed that
+    serves most of what is held no more.
     """
     asked = {"user_id": user_id, "offer_id": offer_id, "type": type}
     filters = {name: value for name, value in asked.items() if value is not None}
@@ -140,7 +142,7 @@ def besitos(
     def walk() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = plan(state, settings, start, end, streams)
-        yield from reading.read_all(state, settings, todo, filters, on_page, on_rest)
+        yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
     events = routed(walk, "conversion_events", **statement_hints("event_key", "extra"))
     tables = [events, routed(walk, "withdrawn_events", **WITHDRAWN_HINTS), rejected_rows(walk), windows(walk)]

@@ -57,13 +57,17 @@ def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[Finding]:
     nightly = Window(today - timedelta(days=settings.besitos_lookback_days), today)
     with Spools() as spools:
         source = Feed(client, settings, {}, spools, {}, lambda _received, _announced: None)
-        yield from proved(source.read(CONVERSIONS, nightly, None), CONVERSIONS)
-        yield from _whole_range(source, widest)
+        done = source.read(CONVERSIONS, nightly, None)
+        yield from proved(done, CONVERSIONS)
+        yield from _whole_range(source, widest, spools.events(*(walk.spool for walk in done.walks)))
         yield from proved(source.read(REVERSALS, widest, None), REVERSALS)
 
 
-def _whole_range(source: Feed, widest: Window) -> Iterator[Finding]:
-    """Whether a long range is cut short without a word: then its halves announce more than the whole."""
+def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[Finding]:
+    """Whether a long range is cut short without a word: then a part of it has more rows than the whole.
+
+    `least` rows are known of some of its days.
+    """
     middle = widest.start + (widest.end - widest.start) // 2
     halves = (Window(widest.start, middle), Window(middle + timedelta(days=1), widest.end))
     days = (widest.end - widest.start).days + 1
@@ -71,12 +75,12 @@ def _whole_range(source: Feed, widest: Window) -> Iterator[Finding]:
     if None in totals:
         return
     whole, *parts = (total or 0 for total in totals)
-    if whole >= sum(parts):
+    if whole >= max(least, sum(parts)):
         yield Finding(True, f"a range of {days} days is answered whole")
         return
     source.bounds.days = 2
     yield Finding(
         False,
-        f"a range of {days} days is cut short without a word ({whole:,} rows, its halves have {sum(parts):,}): set "
+        f"a range of {days} days is cut short without a word ({whole:,} rows of {max(least, sum(parts)):,}): set "
         "besitos_range_days to what the vendor answers whole",
     )

@@ -27,12 +27,13 @@ originals as (
     select * from events where not is_reversal
 ),
 
--- Reversals that the vendor serves. One that it serves no more took another's place where others came of its
--- transaction: those alone count. Where none is left, it stays as it was last stated.
+-- A reversal that the vendor serves no more gave way to another one of its transaction that was still served then:
+-- that one counts alone, whatever becomes of it. Where nothing took its place, it stays as it was last stated.
 served as (
     select
         transaction_id,
         max(case when withdrawn_at is null then 1 else 0 end) as is_any_served,
+        max(withdrawn_at) as withdrawn_last,
         max(coalesce(currency, 'USD')) as currency
     from events
     where is_reversal
@@ -42,7 +43,7 @@ served as (
 taken as (
     select
         r.*,
-        case when r.withdrawn_at is null or served.is_any_served = 0 then true else false end as is_counted,
+        r.withdrawn_at is null or (served.is_any_served = 0 and r.withdrawn_at = served.withdrawn_last) as is_counted,
         -- One in another currency than its original takes nothing from it; one that tells none is in the original's.
         coalesce(r.currency, case when o.event_key is null then 'USD' else coalesce(o.currency, 'USD') end)
         <> case when o.event_key is null then served.currency else coalesce(o.currency, 'USD') end as is_foreign

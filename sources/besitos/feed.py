@@ -16,6 +16,7 @@ from sources.times import moments
 from sources.walk import Page, count
 from wire.client import Answer
 from wire.errors import UntrustedAnswerError
+from wire.strictjson import loads
 
 PATH = "/data/partner/conversions"
 # The address in the document, which a server behind another one may write into its page links.
@@ -103,7 +104,7 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
     columns = {name: rows[name] for name in rows.column_names}
     columns |= {
         "event_key": _event_keys(rows["transaction_id"].cast(pa.string()), rows["reverse"], local),
-        "currency": _currency(rows["currency"]),
+        "currency": _currency(rows["currency"], rows["extra"]),
         "is_reversal": rows["reverse"],
         "user_key": casefold(rows["user_id"]),
         "occurred_at": occurred_at,
@@ -133,10 +134,29 @@ def _event_keys(
     return pc.replace_with_mask(keys, reverse, of_reversals.combine_chunks())
 
 
-def _currency(told: pa.ChunkedArray) -> pa.ChunkedArray:
-    """As it is told, in capitals; null where it is not."""
+def _currency(told: pa.ChunkedArray, extra: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As it is told, in capitals, under whatever name speaks of a currency; null where it is not."""
+    if pc.any(pc.match_substring(extra, "currency", ignore_case=True)).as_py():
+        told = pa.chunked_array(
+            [
+                [
+                    one or _named_otherwise(more)
+                    for one, more in zip(told.to_pylist(), extra.to_pylist(), strict=True)
+                ]
+            ],
+            pa.string(),
+        )
     plain = pc.utf8_upper(pc.utf8_trim_whitespace(told))
     return pc.if_else(pc.equal(plain, ""), pa.scalar(None, pa.string()), plain)
+
+
+def _named_otherwise(extra: str | None) -> str | None:
+    """The first text of a row's unknown fields whose name holds "currency", such as currency_code."""
+    fields = loads(extra.encode()) if extra else {}
+    texts = (
+        value for name, value in fields.items() if "currency" in name.casefold() and isinstance(value, str)
+    )
+    return next((text for text in texts if text.strip()), None)
 
 
 def _foreign(currency: pa.ChunkedArray) -> pa.ChunkedArray:

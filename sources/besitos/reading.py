@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 from sources.besitos import feed, withdrawn
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
-from sources.pieces import Bounds, Pieces
+from sources.pieces import DAY, LEAST_DAYS, Bounds, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
@@ -33,7 +32,6 @@ STREAMS = (CONVERSIONS, REVERSALS)
 YES = ("true", "1")
 
 OnPage = Callable[[int, int], None]
-DAY = timedelta(days=1)
 _TRACES = Traces(days=("date_time",), ids=("transaction_id",))
 
 
@@ -51,7 +49,9 @@ class Feed:
     ) -> None:
         self._client, self._settings, self._state = client, settings, state
         self._spools, self._filters, self._on_page = spools, filters, on_page
-        self.bounds = Bounds.remembered(state, settings.besitos_range_days, settings.besitos_page_size)
+        self.bounds = Bounds.remembered(
+            state, settings.besitos_range_days, settings.besitos_page_size, settings.today()
+        )
 
     def read(self, stream: str, window: Window, on_rest: OnRest | None) -> Read:
         """The stream's window. Reversals are asked for in the way that the vendor understands."""
@@ -81,9 +81,10 @@ class Feed:
         asked["per_page"] = str(page_size)
         decoder, origins = feed.decoder(), (self._settings.besitos_url, feed.DOCUMENTED)
 
-        def fetch(number: int) -> Any:
+        def fetch(number: int, retry: bool) -> Any:
             understand = partial(feed.page, asked=number, decoder=decoder, origins=origins)
-            return self._client.get(feed.PATH, {**asked, "page": str(number)}, understand)
+            params = {**asked, "page": str(number)}
+            return self._client.request("GET", feed.PATH, params=params, decode=understand, retry=retry)
 
         return Listing(
             what=f"Besitos {stream} of {window}",
@@ -94,28 +95,34 @@ class Feed:
             on_page=self._on_page,
         )
 
-    def announced(self, window: Window) -> int | None:
-        """How many rows the first page of these days announces; None where the range is refused."""
-        try:
-            return self.listing(CONVERSIONS, None, window, self.bounds.page_size).fetch(1).total
-        except RefusedError:
-            return None
-
-    def remember(self) -> None:
-        """Notes in the state what was found of the vendor."""
-        self.bounds.remember(self._state, self._settings.besitos_range_days, self._settings.besitos_page_size)
-
-    def _asked(self, yes: str | None) -> dict[str, str]:
-        return {**({} if yes is None else {"is_reverse": yes}), **self._filters}
-
-    def _read(self, stream: str, window: Window, yes: str | None, on_rest: OnRest | None) -> Read:
-        pieces = Pieces(
+    def pieces(self, stream: str, yes: str | None) -> Pieces:
+        """How windows of the stream are read."""
+        return Pieces(
             partial(self.listing, stream, yes),
             self._spools,
             self.bounds,
             self._settings.today(),
             is_throttled=lambda: self._client.throttled,
         )
+
+    def announced(self, window: Window) -> int | None:
+        """How many rows the first page of these days announces; None where the range is refused."""
+        try:
+            return self.listing(CONVERSIONS, None, window, self.bounds.page_size).fetch(1, True).total
+        except RefusedError:
+            return None
+
+    def remember(self) -> None:
+        """Notes in the state what was found of the vendor."""
+        settings = self._settings
+        limits = settings.besitos_range_days, settings.besitos_page_size
+        self.bounds.remember(self._state, *limits, settings.today())
+
+    def _asked(self, yes: str | None) -> dict[str, str]:
+        return {**({} if yes is None else {"is_reverse": yes}), **self._filters}
+
+    def _read(self, stream: str, window: Window, yes: str | None, on_rest: OnRest | None) -> Read:
+        pieces = self.pieces(stream, yes)
         reading = Reading(stream, window, pieces, self._asked(yes), None, _TRACES, True, on_rest)
         [done] = read([reading])
         return done
@@ -143,6 +150,7 @@ def read_all(
     filters: dict[str, str],
     on_page: OnPage,
     on_rest: OnRest | None,
+    accept_empty: bool,
 ) -> Iterator[Routed]:
     """Reads every window, then routes: the statements, what is gone, what was set aside, the evidence.
 
@@ -151,13 +159,16 @@ def read_all(
     with settings.client() as client, Spools(workplace()) as spools:
         source = Feed(client, settings, state, spools, filters, on_page)
         done = [source.read(stream, window, on_rest) for stream, window in todo]
-        gone = [] if filters else [row for one in done for row in _gone(one, spools)]
+        gone = (
+            [] if filters else [row for one in done for row in _gone(source, one, done, spools, accept_empty)]
+        )
         come = [walk.spool for one in done for walk in one.walks]
         yield from statements(done, spools, "conversion_events")
-        yield Routed("withdrawn_events", withdrawn.table(gone, spools, come, done[0].at))
-        yield from evidence(
-            done, spools, state, feed.FIELD_NAMES, source.bounds.told("Besitos"), "transaction_id"
-        )
+        changed = withdrawn.table(gone, spools, come, done[0].at)
+        yield Routed("withdrawn_events", changed)
+        told = [source.bounds.told("Besitos"), withdrawn.told(changed)]
+        found = ". ".join(sentence for sentence in told if sentence) or None
+        yield from evidence(done, spools, state, feed.FIELD_NAMES, found, "transaction_id")
         source.remember()
     if not filters:
         today = settings.today()
@@ -166,26 +177,58 @@ def read_all(
             move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
 
 
-def _gone(done: Read, spools: Spools) -> list[dict[str, Any]]:
+def _gone(
+    source: Feed, done: Read, all_done: Sequence[Read], spools: Spools, accept_empty: bool
+) -> list[dict[str, Any]]:
     """What is held of the whole days and did not come, after each such day was asked for once more, alone.
 
     Where a day alone has it, the vendor cuts long ranges short without a word: then the window is read again in
-    shorter ones. What came counts, whichever way it came.
+    shorter ones. What came counts, whichever way it came, in this walk or another. UntrustedAnswerError where most of
+    what is held is gone.
     """
-    pieces, reversals = done.reading.pieces, done.reading.stream == REVERSALS
-    known = withdrawn.known()
+    reversals = done.reading.stream == REVERSALS
+    known, spoilt = withdrawn.known(), _spoilt(done)
+    if None in spoilt:
+        return []  # a row that was set aside may be any of them
+    bounds = done.reading.pieces.bounds
     while True:
-        gone = withdrawn.absent(done, spools, reversals=reversals)
+        come = [walk.spool for one in all_done for walk in one.walks]
+        gone, held = withdrawn.absent(done, spools, come, reversals=reversals)
+        gone = [row for row in gone if str(row["transaction_id"]) not in spoilt]
         news = [row for row in gone if row["event_key"] not in known]
-        if not news or pieces.bounds.days <= 2:
+        if not news:
             return gone
-        alone = [piece for day in withdrawn.days_of(news) for piece in pieces.read(Window(day, day + DAY))]
-        done.pieces.extend(alone)
-        came = spools.among(
-            [w.spool for piece in alone for w in piece.walks], "event_key", [r["event_key"] for r in news]
-        )
-        if not came:
-            return gone
-        pieces.bounds.days = 2
-        pieces.bounds.found.append("ranges of several days are cut short without a word")
-        done.pieces.extend(pieces.read(done.window))
+        if bounds.days <= LEAST_DAYS or not _come_alone(done, news, spools):
+            back = _come_unfiltered(source, news, spools) if reversals else set()
+            if not accept_empty:
+                withdrawn.refuse_most(done, len(news) - len(back), held)
+            return [row for row in gone if row["event_key"] not in back]
+        bounds.days = LEAST_DAYS
+        bounds.found.append("ranges of several days are cut short without a word")
+        done.pieces.extend(done.reading.pieces.read(done.window))
+
+
+def _spoilt(done: Read) -> set[str | None]:
+    """The transactions of rows that came and were set aside; None among them where one cannot be read."""
+    return {_TRACES.of(rejected.raw)[1] for walk in done.walks for rejected, _ in walk.bad}
+
+
+def _come_alone(done: Read, news: Sequence[dict[str, Any]], spools: Spools) -> bool:
+    """Whether any of these events comes where its day is asked for alone; what comes is read, either way."""
+    alone = _days(done.reading.pieces, news)
+    done.pieces.extend(alone)
+    return bool(_among(alone, news, spools))
+
+
+def _come_unfiltered(source: Feed, news: Sequence[dict[str, Any]], spools: Spools) -> set[str]:
+    """Of these reversals, those that come where everything of their day is asked for."""
+    return _among(_days(source.pieces(CONVERSIONS, None), news), news, spools)
+
+
+def _days(pieces: Pieces, events: Sequence[dict[str, Any]]) -> list[Piece]:
+    return [piece for day in withdrawn.days_of(events) for piece in pieces.read(Window(day, day + DAY))]
+
+
+def _among(pieces: Sequence[Piece], events: Sequence[dict[str, Any]], spools: Spools) -> set[str]:
+    come = [walk.spool for piece in pieces for walk in piece.walks]
+    return spools.among(come, "event_key", [row["event_key"] for row in events])

@@ -18,6 +18,7 @@ from sources.columns import UTC_MICROSECONDS
 from sources.reading import Read
 from sources.spool import Spool, Spools
 from sources.windows import Window
+from wire.errors import UntrustedAnswerError
 
 WITHDRAWN = pa.schema(
     [
@@ -32,26 +33,43 @@ WITHDRAWN_HINTS: dict[str, Any] = {
     "write_disposition": {"disposition": "merge", "strategy": "upsert"},
     "primary_key": "event_key",
 }
+# Fewer events than these may leave the feed together.
+MANY = 10
 _GONE = "withdrawn_at is not null"
 _EVENTS = pa.schema([field for field in WITHDRAWN if field.name != "withdrawn_at"])
 
 
-def absent(read: Read, spools: Spools, *, reversals: bool) -> list[dict[str, Any]]:
-    """The events of the whole pieces' days that are held and open, and did not come: key, transaction, kind, day."""
+def absent(
+    read: Read, spools: Spools, come: Sequence[Spool], *, reversals: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """The events of the whole pieces' days that did not come, though held and open; and how many are held at all.
+
+    Of each its key, transaction, kind and day.
+    """
     found: list[dict[str, Any]] = []
-    come = [walk.spool for walk in read.walks]
+    known = 0
     kind = "is_reversal" if reversals else "not is_reversal"
     for days in _days(read.whole):
         condition = (
             f"valid_to is null and {kind} and occurred_on >= '{days.start}' and occurred_on < '{days.end}'"
         )
         for keys in held_values("conversion_events", "event_key", condition):
+            known += len(keys)
             gone = spools.absent(come, pa.table({"event_key": pa.array(keys, pa.string())}))
             if gone:
                 found += held(
                     "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
                 )
-    return found if reversals else _without_reversal(found, spools, come)
+    return (found if reversals else _without_reversal(found, spools, come)), known
+
+
+def refuse_most(read: Read, gone: int, known: int) -> None:
+    """A vendor that suddenly serves less than half of what it served is not believed; UntrustedAnswerError."""
+    if gone >= MANY and 2 * gone > known:
+        raise UntrustedAnswerError(
+            f"Besitos serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, though each day was "
+            "asked for alone; nothing was changed. If they are really gone, say so with --accept-empty."
+        )
 
 
 def _listed(keys: Iterable[str]) -> str:
@@ -113,5 +131,5 @@ def told(changed: pa.Table) -> str | None:
         return None
     return (
         f"Besitos serves {gone:,} {'event' if gone == 1 else 'events'} no more that it served before: they are kept, "
-        "and listed in withdrawn_events."
+        "and listed in withdrawn_events"
     )

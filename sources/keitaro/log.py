@@ -239,9 +239,9 @@ def listing(
 ) -> Listing:
     """The window's conversions, `limit` a page. `zone` gives `occurred_on`."""
 
-    def ask(offset: int) -> Page:
+    def ask(offset: int, retry: bool) -> Page:
         asked = question(window, agreed.columns, agreed.sort, limit, offset)
-        return tracker.post(PATH, asked, partial(_page, agreed=agreed))
+        return tracker.post(PATH, asked, partial(_page, agreed=agreed), retry=retry)
 
     return Listing(
         what=f"Keitaro conversions of {window}",

@@ -83,18 +83,20 @@ class Asking:
     ) -> Read:
         """The window of a stream. The report's question covers its last day, the log's may not."""
         found = self.state.setdefault("found", {}).setdefault(stream, {})
-        bounds = Bounds.remembered(found, *self.limits)
+        today = self.settings.today(stream)
+        bounds = Bounds.remembered(found, *self.limits, today)
         pieces = Pieces(
             listing,
             spools,
             bounds,
-            self.settings.today(stream),
+            today,
+            day="occurred_on" if stream == CONVERSIONS else report.DAY_COLUMN,
             shared=stream == CONVERSIONS,
             is_throttled=lambda: self.tracker.throttled,
         )
         asked = {"columns": ", ".join(columns)}
         [done] = read([Reading(stream, self.window, pieces, asked, note, _TRACES, False, self.on_rest)])
-        bounds.remember(found, *self.limits)
+        bounds.remember(found, *self.limits, today)
         return done
 
 

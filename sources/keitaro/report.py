@@ -183,9 +183,9 @@ def listing(
         report.fields, rows="rows", beside=agreed.envelope, check=_anything, check_table=lambda _table: True
     )
 
-    def ask(offset: int) -> Page:
+    def ask(offset: int, retry: bool) -> Page:
         asked = question(window, report, zone, limit, offset, agreed.words)
-        return tracker.post(PATH, asked, partial(_page, decoder=decoder, whole=agreed.whole))
+        return tracker.post(PATH, asked, partial(_page, decoder=decoder, whole=agreed.whole), retry=retry)
 
     return Listing(
         what=f"Keitaro report of {window}",

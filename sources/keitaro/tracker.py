@@ -59,9 +59,11 @@ class Tracker:
         """What `understand` makes of a list's answer."""
         return self._ask("GET", path, understand)
 
-    def post(self, path: str, question: dict[str, Any], understand: Callable[[Answer], T]) -> T:
+    def post(
+        self, path: str, question: dict[str, Any], understand: Callable[[Answer], T], *, retry: bool = True
+    ) -> T:
         """What `understand` makes of the answer to a question. Asking changes nothing, so it may be repeated."""
-        return self._ask("POST", path, understand, question)
+        return self._ask("POST", path, understand, question, retry=retry)
 
     def _ask(
         self,
@@ -69,6 +71,8 @@ class Tracker:
         path: str,
         understand: Callable[[Answer], T],
         question: dict[str, Any] | None = None,
+        *,
+        retry: bool = True,
     ) -> T:
         def judge(answer: Answer) -> T:
             answer.refuse_html()
@@ -76,7 +80,7 @@ class Tracker:
 
         what = f"{method} {API}{path}"
         try:
-            return self._client.request(method, API + path, decode=judge, json=question)
+            return self._client.request(method, API + path, decode=judge, json=question, retry=retry)
         except RefusedError as refusal:
             raise _turned_down(what, refusal) from None
 
@@ -100,17 +104,17 @@ class Pages:
     how many rows a page has, and the others begin where that leaves off.
     """
 
-    def __init__(self, ask: Callable[[int], Page]) -> None:
+    def __init__(self, ask: Callable[[int, bool], Page]) -> None:
         self._ask = ask
         self._size = 0
 
-    def fetch(self, number: int) -> Page:
+    def fetch(self, number: int, retry: bool) -> Page:
         """Page `number`, counted from 1; a walk asks for page 1 before any other."""
         if number == 1:
-            first = self._ask(0)
+            first = self._ask(0, retry)
             self._size = first.decoded.received
             return first
-        return self._ask((number - 1) * self._size)
+        return self._ask((number - 1) * self._size, retry)
 
 
 def page(decoded: Decoded, *, whole: bool) -> Page:

@@ -147,3 +147,39 @@ def test_reversals_of_an_earlier_version_are_not_stated_anew(house: House) -> No
     nights(house, [SALE, TEN])
     assert tables(house.path) == before
     assert net(house) == 20
+
+
+def test_m01_a_reversal_that_gave_way_stays_so_when_its_successor_goes(house: House) -> None:
+    """Dated anew, and then served no more: what was taken back is taken back once."""
+    later = {**TEN, "date_time": "2024-12-10 11:00:00"}
+    nights(house, [SALE, TEN], [SALE, later], [SALE])
+    assert house.query("select reversed_payout, net_payout from besitos.conversions") == [(10, 20)]
+
+
+def test_m02_a_vendor_that_serves_nothing_of_what_it_served_is_not_believed(house: House) -> None:
+    """Twelve sales, then an empty feed with a total of 0: exit 6, nothing flagged; or a person says that it is so."""
+    rows = [row(number, payout=number) for number in range(1, 13)]
+    nights(house, rows)
+    house.sandbox.besitos.rows = []
+    report = house.run(FROM, TO)
+    assert report.exit_code == 6
+    assert "serves 12 of 12 conversions of 2024-12-01 .. 2024-12-20 no more" in str(report.error)
+    nights(house, rows)
+    assert house.query("select count(*), count(withdrawn_at) from besitos.conversions") == [(12, 0)]
+
+
+def test_m02_what_is_withdrawn_is_told_once_and_is_nothing_new(house: House) -> None:
+    """In the summary of the run that found it out."""
+    nights(house, [SALE, row(2, payout=7)])
+    house.sandbox.besitos.rows = [SALE]
+    first, second = house.load(FROM, TO), house.load(FROM, TO)
+    assert [note for note in first.notes if "serves 1 event no more that it served before" in note]
+    assert (first.total("added"), second.notes) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["currency_code", "payout_currency", "Currency"])
+def test_f13_a_currency_by_another_name_is_no_usd(house: House, name: str) -> None:
+    """Whatever the field is called that speaks of a currency."""
+    nights(house, [SALE, row(2, payout=30, **{name: "EUR"})])
+    found = house.query("select currency, sum(net_payout) from besitos.conversions group by all order by all")
+    assert found == [("EUR", 30), ("USD", 30)]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox import Fault, Variants
+from sources.pieces import Bounds
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
 from tests.support import House, at_once, command, pages, tables
@@ -316,7 +317,7 @@ def test_a_well_behaved_feed_is_asked_no_more_than_before(feed: Any) -> None:
     """The answer "complete" costs nothing: a page each, and nothing is asked twice."""
     house = feed(many(25), 10)
     house.load(FROM, TO)
-    assert pages(house.sandbox.requests) == [1, 2, 3]
+    assert sorted(pages(house.sandbox.requests)) == [1, 2, 3]
     assert pages(house.sandbox.requests, "reversals") == [1]
     before = tables(house.path)
     house.load(FROM, TO)
@@ -352,4 +353,51 @@ def test_check_says_what_is_guaranteed_and_what_is_not_understood(make_house: Ma
     house.sandbox.besitos.variants = Variants()
     well = command("check", "besitos", cwd=house.folder, environment=house.environment)
     assert "a range of 31 days is answered whole" in " ".join(well.out.split())
-    assert "conversions: 31 rows, complete by count" in " ".join(well.out.split())
+    assert "conversions: 31 rows, complete by one page" in " ".join(well.out.split())
+
+
+@pytest.mark.parametrize("over", ["first", "last"])
+def test_b06_a_cut_that_was_always_there_shows_by_the_days_without_rows(
+    make_house: MakeHouse, over: str
+) -> None:
+    """Only the first or last week of any range is answered, and so its total: days without rows are asked for alone."""
+    house = make_house(variants=Variants(range_limit=7, range_over=over))  # type: ignore[arg-type]
+    house.vendor = at_once()
+    house.sandbox.besitos.rows = many(95, days=19)
+    report = house.load("2024-12-04", "2024-12-23")
+    assert payouts(house) == sum(range(1, 96))
+    assert any("cut short without a word" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        Fault(page=3, status=500),
+        Fault(page=3, status=403),
+        Fault(page=3, status=404),
+        Fault(page=3, html=True),
+    ],
+    ids=["500", "403", "404", "page"],
+)
+def test_b04_whatever_comes_beyond_the_last_page_ends_no_night(feed: Any, beyond: Fault) -> None:
+    """Two full pages, a total that is met, and no third page to be had: asked for once, and the days are read."""
+    house = feed(many(20), 10)
+    house.settings["HTTP_BUDGET"] = "0"
+    house.sandbox.faults.add(beyond)
+    house.load(FROM, TO)
+    assert beyond.delivered >= 1
+    assert payouts(house) == sum(range(1, 21))
+
+
+def test_b05_what_one_night_refused_is_tried_again_after_a_week() -> None:
+    """A bad night is no property of a vendor: what was found of it is believed for seven days."""
+    night = date(2024, 12, 20)
+    state: dict[str, Any] = {}
+    bounds = Bounds.remembered(state, 31, 1000, night)
+    bounds.days, bounds.found = 6, ["ranges of 20 days are refused"]
+    bounds.remember(state, 31, 1000, night)
+    for later, days in ((0, 6), (7, 6), (8, 31)):
+        today = night + timedelta(days=later)
+        known = Bounds.remembered(state, 31, 1000, today)
+        assert known.days == days
+        known.remember(state, 31, 1000, today)

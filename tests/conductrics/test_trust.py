@@ -136,7 +136,11 @@ def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
         ({"status": 200}, 6, "holds no list of rows under 'data'"),
         ({"error": "x"}, 6, "an error instead of data (200: x): try again later."),
         ({"error": "Unknown account", "data": []}, 6, "an error instead of data (200: Unknown account)"),
-        ({"errors": ["x"], "status": 200, "data": []}, 6, "an error instead of data (200): try again later."),
+        (
+            {"errors": ["x"], "status": 200, "data": []},
+            6,
+            "an error instead of data (200: x): try again later.",
+        ),
         ({"success": False, "data": []}, 6, "an error instead of data (200): try again later."),
     ],
 )
@@ -287,6 +291,10 @@ def test_check_looks_at_the_list_alone(house: VendorHouse) -> None:
     assert findings == [
         (True, "reached, and let in: 2 goals"),
         (False, "a goal would be set aside: code is missing"),
+        (
+            True,
+            "complete by one page: each list comes whole in one answer, and an empty one is asked for twice",
+        ),
     ]
     assert [request.path for request in house.sandbox.requests] == [LIST]
 

@@ -210,8 +210,8 @@ def test_each_pair_has_its_own_cursor(house: VendorHouse) -> None:
 
 
 def test_a_range_is_read_in_windows_and_a_day_once(house: VendorHouse) -> None:
-    """`--from --to --window 2d`: several commits, and the same rows as in one."""
-    house.load("2026-01-01", "2026-01-05", window_days=2)
+    """`--from --to --window 3d`: several commits, and the same rows as in one."""
+    house.load("2026-01-01", "2026-01-05", window_days=3)
     held = rates_held(house), times_held(house)
     assert held[0] == rates_expected(house, date(2026, 1, 1), date(2026, 1, 5))
     assert held[1] == times_expected(house, days(date(2026, 1, 1), date(2026, 1, 5)), None)

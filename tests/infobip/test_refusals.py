@@ -213,7 +213,8 @@ def test_check_tells_of_every_pair(house: VendorHouse) -> None:
     house.settings["INFOBIP_PAIRS"] = json.dumps(pairs)
     with house.set():
         findings = list(house.vendor.check(resolve(house.vendor.settings, "infobip")))
-    assert [one.good for one in findings] == [True, False]
+    assert [one.good for one in findings] == [True, False, True]
+    assert "is not provable: the vendor announces no number of rows" in findings[2].text
     assert findings[0].text.startswith(f"{pairs[0]['process_key']} from START to END: ")
     assert findings[1].text == (
         "Infobip does not know the process or tags 47A3 (404: RESOURCE_NOT_FOUND, Process not found, [47A3]): "

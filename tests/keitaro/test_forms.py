@@ -36,9 +36,9 @@ COLUMNS = ("day", "campaign_id", "clicks", "conversions", "revenue", "cost")
 
 
 def small() -> World:
-    """Three days, and what became of them in nine more."""
+    """Three days, and what became of them in thirty more."""
     world = World(days=3, conversions_a_day=5)
-    world.now = world.day(12)
+    world.now = world.day(33)
     return world
 
 
