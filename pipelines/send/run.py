@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,12 @@ def _plan(
     options: Options,
 ) -> Plan:
     tables = ledger.known_rows(client, target.reads)
-    books = Books(mending.known, _records(client, target, mending, journal))
+    found = _not_in_journal(client, target, mending, journal)
+    books = Books(
+        mending.known,
+        lambda key: found.get(key) or journal.record(key),
+        lambda: chain(found.values(), (one for one in journal.records() if one.send_key not in found)),
+    )
     planner = Planner(target, settings, books, options)
     with outbox.entries(client, query, target) as rows:
         plan = planner.read(rows, tables)
@@ -264,15 +270,12 @@ def _plan(
     return plan
 
 
-def _records(
-    client: Any, target: Target, mending: _Mending, journal: Journal
-) -> Callable[[str], Record | None]:
-    """What the journal has; for a dry run also what a send would have filled in first."""
-    found: dict[str, Record] = {}
-    if journal.read_only:
-        found = {one.send_key: one for one in ledger.records(client, target, mending.to_journal)}
-        found |= {one.send_key: one for one in mending.doubts}
-    return lambda key: found.get(key) or journal.record(key)
+def _not_in_journal(client: Any, target: Target, mending: _Mending, journal: Journal) -> dict[str, Record]:
+    """For a dry run, what a send would have filled into the journal first."""
+    if not journal.read_only:
+        return {}
+    found = {one.send_key: one for one in ledger.records(client, target, mending.to_journal)}
+    return found | {one.send_key: one for one in mending.doubts}
 
 
 def _notes(target: Target, mending: _Mending, journal: Journal) -> Iterator[str]:
