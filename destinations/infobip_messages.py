@@ -48,6 +48,10 @@ FAILED = re.compile(
 # What names a request that was made, where no address is told of.
 _NAMES = ("clientCorrelator", "resourceReference", "urlProcessTrackingKey", "urlTrackingProcessKey")
 # What people write between the digits of a number, and before them.
+_ABROAD = ("00", "011")
+# A number without its separators; and the 0 that is dialled at home only: with or without it, who would it be?
+_ADDRESS = re.compile(r"\+?[0-9]{1,18}", re.ASCII)
+_TRUNK = re.compile(r"\(\s*0\s*\)")
 SPELLING = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]")
 
 
@@ -153,8 +157,24 @@ def reached(earlier: Mapping[str, Any]) -> set[str]:
 
 def number_of(address: str) -> str:
     """One number in one spelling, digits where it is one: `tel:+49 171 5`, `0049 171-5` and `491715` are the same."""
-    bare = SPELLING.sub("", address.strip().lower().removeprefix("tel:"))
-    return bare.removeprefix("+") if bare.startswith("+") else bare.removeprefix("00")
+    bare = _bare(address)
+    if bare.startswith("+"):
+        return bare.removeprefix("+")
+    return next((bare.removeprefix(prefix) for prefix in _ABROAD if bare.startswith(prefix)), bare)
+
+
+def _bare(address: str) -> str:
+    return SPELLING.sub("", address.strip().lower().removeprefix("tel:"))
+
+
+def _check_address(address: str) -> None:
+    """RowRefusedError for what is not plainly one number: each text that the vendor gets is one person's."""
+    identifier({"address": address.strip()}, "address")
+    if not _ADDRESS.fullmatch(_bare(address)) or _TRUNK.search(address):
+        raise RowRefusedError(
+            f"address is {address!r:.60}, and not one number: write +49171..., 0049171... or 49171..., the digits as "
+            "they are dialled from abroad; several numbers are a JSON list."
+        )
 
 
 def _asked(row: Row, earlier: Mapping[str, Any]) -> list[str]:
@@ -193,7 +213,7 @@ def _addresses(row: Row) -> tuple[bool, list[str]]:
     if not addresses:
         raise RowRefusedError("address is missing.")
     for one in addresses:
-        identifier({"address": one.strip()}, "address")
+        _check_address(one)
     if len({number_of(one) for one in addresses}) < len(addresses):
         raise RowRefusedError(
             "address holds one number twice, in one spelling or in two: it would get the message twice."
