@@ -39,6 +39,7 @@ class Planner:
         self._owners = dict[str, str]()
         self._named = list[tuple[str, str]]()
         self._left_out = set[str]()
+        self._undatable = list[Entry]()
         known_by_identity = type(target).identity is not Target.identity
         self._holders = Holders(books.records() if known_by_identity else (), target, books.record)
         self._told = set[str]()
@@ -76,6 +77,8 @@ class Planner:
             if known.status == "in_doubt" and key not in goes and key not in self._told:
                 self._stays_in_doubt(key)
         self._check_caps()
+        if self._undatable:
+            plan.refusals.append(_undated(plan.target, self._undatable))
         if self._history.is_first and (asked := self._history.question(plan.target)):
             plan.refusals.append(asked)
         return plan
@@ -113,6 +116,8 @@ class Planner:
         return None
 
     def _new(self, entry: Entry) -> Kind | None:
+        if entry.undatable is not None:
+            self._undatable.append(entry)
         fate = self._history.fate(entry.day)
         if fate == "goes":
             return "new"
@@ -370,6 +375,15 @@ class Planner:
                 f"before, which is more than {pct:g} %. Nothing was sent. If the outbox is right, allow it with "
                 "--max-change-pct."
             )
+
+
+def _undated(target: str, found: Sequence[Entry]) -> str:
+    """Of new rows whose day cannot be read nobody knows whether they are old history."""
+    return (
+        f"The outbox of {target} has {len(found):,} new rows whose day cannot be read: of {found[0].send_key}, "
+        f"{found[0].undatable}. They may be old history. Nothing was sent. Cast it to a date, write it as 2026-10-27, "
+        "or leave the column out."
+    )
 
 
 def _keyless(row: Row) -> Row:
