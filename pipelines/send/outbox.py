@@ -187,6 +187,15 @@ def _day(value: Any) -> str | None:
         return None
 
 
+def undated(target: str, found: Sequence[Entry]) -> str:
+    """Of new rows whose day cannot be read nobody knows whether they are old history."""
+    return (
+        f"The outbox of {target} has {len(found):,} new rows whose day cannot be read: of {found[0].send_key}, "
+        f"{found[0].undatable}. They may be old history. Nothing was sent. Cast it to a date, write it as 2026-10-27, "
+        "or leave the column out."
+    )
+
+
 def _key(value: Any, target: Target) -> str:
     if value is None or value == "" or isinstance(value, float):
         what = f"of {value!r}" if isinstance(value, float) else "that is empty"

@@ -14,10 +14,10 @@ from pipelines.send.history import History
 from pipelines.send.holders import Holders
 from pipelines.send.identities import Identities, Standing
 from pipelines.send.options import FEW_CHANGES, MAX_CHANGE_PCT, QUERIES, Options
-from pipelines.send.outbox import KEY, Entry, content_of
+from pipelines.send.outbox import KEY, Entry, content_of, undated
 from pipelines.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
 from pipelines.send.records import Known
-from pipelines.send.settled import settled
+from pipelines.send.settled import says_the_same, settled
 from wire.errors import SettingsError
 
 BEFORE_SINCE = "left out: it is older than --since"
@@ -78,7 +78,7 @@ class Planner:
                 self._stays_in_doubt(key)
         self._check_caps()
         if self._undatable:
-            plan.refusals.append(_undated(plan.target, self._undatable))
+            plan.refusals.append(undated(plan.target, self._undatable))
         if self._history.is_first and (asked := self._history.question(plan.target)):
             plan.refusals.append(asked)
         return plan
@@ -91,7 +91,15 @@ class Planner:
         self._met.add(entry.send_key)
         if known.outbox not in (None, self._label):
             self.plan.renamed.append(entry.send_key)
-        return self._known(entry, known, known.content_hash == entry.hash)
+        return self._known(entry, known, known.content_hash == entry.hash or self._says_the_same(entry))
+
+    def _says_the_same(self, entry: Entry) -> bool:
+        """Whether the row makes the very request that was sent, though its columns differ."""
+        record = self._books.record(entry.send_key)
+        if record is None or record.status != "sent":
+            return False
+        before: Row = {**json.loads(record.content, parse_float=Decimal), KEY: entry.send_key}
+        return says_the_same(before, entry.row, self._target, self._settings)
 
     def _known(self, entry: Entry, known: Known, same: bool) -> Kind | None:
         plan, options = self.plan, self._options
@@ -202,9 +210,7 @@ class Planner:
         attempts = known.attempts if known and known.content_hash == entry.hash else 0
         first = known.first_sent_at if known else None
         if request and not withdraws and entry.identity and identities.was_withdrawn(entry.identity):
-            self.plan.warnings.update(
-                ["it was taken back, and goes again: the vendor may not take it any more"]
-            )
+            self.plan.returned.append(entry.send_key)
         return Pending(
             entry, kind, earlier, request, refusal, attempts, first, identities, content, withdraws
         )
@@ -375,15 +381,6 @@ class Planner:
                 f"before, which is more than {pct:g} %. Nothing was sent. If the outbox is right, allow it with "
                 "--max-change-pct."
             )
-
-
-def _undated(target: str, found: Sequence[Entry]) -> str:
-    """Of new rows whose day cannot be read nobody knows whether they are old history."""
-    return (
-        f"The outbox of {target} has {len(found):,} new rows whose day cannot be read: of {found[0].send_key}, "
-        f"{found[0].undatable}. They may be old history. Nothing was sent. Cast it to a date, write it as 2026-10-27, "
-        "or leave the column out."
-    )
 
 
 def _keyless(row: Row) -> Row:

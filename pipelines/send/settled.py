@@ -1,8 +1,9 @@
-"""What a row must say of a value that was sent and is null now, so that the vendor does not keep it."""
+"""A row beside what was sent of it: what must be said of a value that is null now, and whether anything is new."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,17 @@ def settled(row: Row, before: Mapping[str, Any], target: Target, options: Option
             f"{way_out}."
         )
     return row
+
+
+def says_the_same(before: Row, row: Row, target: Target, settings: Any) -> bool:
+    """Whether both make one request, to the byte: 1 and "1" are one there, and what is not sent is none."""
+    try:
+        one, other = (
+            replace(target.request(each, settings, {}), secrets=()).shown() for each in (before, row)
+        )
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return one == other
 
 
 def _is_set(before: Mapping[str, Any], name: str, target: Target) -> bool:
