@@ -45,7 +45,13 @@ MONEY = Decimal("0.000001")
 FAILED = re.compile(
     r"not?sent|notdelivered|notaccepted|undeliver|reject|impossible|fail|invalid|error|notenough"
 )
+# What names a request that was made, where no address is told of.
+_NAMES = ("clientCorrelator", "resourceReference", "urlProcessTrackingKey", "urlTrackingProcessKey")
 # What people write between the digits of a number, and before them.
+_ABROAD = ("00", "011")
+# A number without its separators; and the 0 that is dialled at home only: with or without it, who would it be?
+_ADDRESS = re.compile(r"\+?[0-9]{1,18}", re.ASCII)
+_TRUNK = re.compile(r"\(\s*0\s*\)")
 SPELLING = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]")
 
 
@@ -120,15 +126,22 @@ class Messages(InfobipTarget):
             for one in (infos if isinstance(infos, list) else [])
             if isinstance(one, dict) and isinstance(one.get("deliveryStatus"), str)
         ]
-        if not results:
-            return Outcome("in_doubt", "the vendor knows the request, but tells of no delivery yet")
+        found = _by_address({"sendMessageResults": results}, _asked(row, earlier))
+        if silent := [one for one in _asked(row, earlier) if one not in found]:
+            return Outcome(
+                "in_doubt", f"the vendor tells of no delivery to {len(silent)} of its addresses (yet)"
+            )
         return self.told({"clientCorrelator": reference, "sendMessageResults": results}, row, earlier)
 
     def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
         """Sent if no address failed. An address without a result (they are optional) counts as taken."""
         _, addresses = _addresses(row)
-        asked = _left(addresses, earlier)
+        asked = _asked(row, earlier)
         found = _by_address(body, asked)
+        if not found and not any(body.get(name) for name in _NAMES):
+            raise UntrustedAnswerError(
+                "Infobip took the request, but its answer has no key of what was made.", status=200
+            )
         results = [_result(address, found.get(address)) for address in asked]
         of_request = _of_request(body)
         kept = [one for one in earlier.get("results", ()) if one.get("address") not in asked]
@@ -144,8 +157,29 @@ def reached(earlier: Mapping[str, Any]) -> set[str]:
 
 def number_of(address: str) -> str:
     """One number in one spelling, digits where it is one: `tel:+49 171 5`, `0049 171-5` and `491715` are the same."""
-    bare = SPELLING.sub("", address.strip().lower().removeprefix("tel:"))
-    return bare.removeprefix("+") if bare.startswith("+") else bare.removeprefix("00")
+    bare = _bare(address)
+    if bare.startswith("+"):
+        return bare.removeprefix("+")
+    return next((bare.removeprefix(prefix) for prefix in _ABROAD if bare.startswith(prefix)), bare)
+
+
+def _bare(address: str) -> str:
+    return SPELLING.sub("", address.strip().lower().removeprefix("tel:"))
+
+
+def _check_address(address: str) -> None:
+    """RowRefusedError for what is not plainly one number: each text that the vendor gets is one person's."""
+    identifier({"address": address.strip()}, "address")
+    if not _ADDRESS.fullmatch(_bare(address)) or _TRUNK.search(address):
+        raise RowRefusedError(
+            f"address is {address!r:.60}, and not one number: write +49171..., 0049171... or 49171..., the digits as "
+            "they are dialled from abroad; several numbers are a JSON list."
+        )
+
+
+def _asked(row: Row, earlier: Mapping[str, Any]) -> list[str]:
+    """The addresses that the row's last request went to."""
+    return _left(_addresses(row)[1], earlier)
 
 
 def _left(addresses: Sequence[str], earlier: Mapping[str, Any]) -> list[str]:
@@ -179,7 +213,7 @@ def _addresses(row: Row) -> tuple[bool, list[str]]:
     if not addresses:
         raise RowRefusedError("address is missing.")
     for one in addresses:
-        identifier({"address": one.strip()}, "address")
+        _check_address(one)
     if len({number_of(one) for one in addresses}) < len(addresses):
         raise RowRefusedError(
             "address holds one number twice, in one spelling or in two: it would get the message twice."
@@ -202,7 +236,9 @@ def _by_address(body: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Mapp
             nameless.append(one)
         else:
             found[address] = one
-    if len(nameless) == len(results) == len(asked):
+    if len(nameless) == len(results) == len(asked) and not any(
+        one.get("destinationAddress") for one in results
+    ):
         return dict(zip(asked, results, strict=True))
     return found
 

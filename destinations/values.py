@@ -16,13 +16,47 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _MOST_DECIMALS = 6
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 # What a program writes where it had no id ...
-_NOTHING = frozenset({"null", "(null)", "undefined", "nan", "none", "nil", "n/a", "[object object]"})
-# ... and a placeholder that nobody filled in: {clickid} ${x} {{x}} [SUB1] %%x%% <x> anywhere, %x% __X__ #x# as a whole.
+_NOTHING = frozenset(
+    {
+        "null",
+        "(null)",
+        "undefined",
+        "(undefined)",
+        "nan",
+        "none",
+        "(none)",
+        "nil",
+        "n/a",
+        "na",
+        "#n/a",
+        "[object object]",
+    }
+    | {
+        "-",
+        "--",
+        "\\n",
+        "inf",
+        "-inf",
+        "infinity",
+        "-infinity",
+        "<na>",
+        "<null>",
+        "nat",
+        "#null!",
+        "#ref!",
+        "#value!",
+    }
+)
+# ... and a placeholder that nobody filled in: {clickid} ${x} {{x}} [SUB1] %%x%% <x> anywhere, and as a whole %x% __X__
+# #x# $x @x@ :x {?x} {{x|f}} [[x]] <%= x %>.
 # A UUID in braces is none.
 _MACRO = re.compile(
     r"\{\{?\s*\$?[A-Za-z_][\w.: ]*\}?\}|\[[A-Za-z_]\w*\]|%%\w+%%|<[A-Za-z_]\w*>"
-    r"|^(%[A-Za-z_]\w*%|__\w+__|#[A-Za-z_]\w*#)$"
+    r"|^(%[A-Za-z_]\w*%|__\w+__|#[A-Za-z_]\w*#|\$[A-Za-z_]\w*\$?|@@?[A-Za-z_]\w*@@?|:[A-Za-z_]\w*|\{[^\w{}]+\w+\}"
+    r"|\{\{[^{}]*\}\}|\[\[[^\[\]]*\]\]|<%.*%>|\{%.*%\})$"
 )
+# Three letters that are no currency: words for nothing, and the codes of the standard for none and for tests.
+_NO_CURRENCY = frozenset({"nan", "nul", "nil", "non", "xxx", "xts"})
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
 
@@ -79,7 +113,7 @@ def need_identifier(row: Row, name: str) -> str:
 def currency(row: Row, name: str) -> str | None:
     """Three letters, as ISO 4217 has them; null, absent and blank are None."""
     value = text(row, name)
-    if value is not None and not _CURRENCY.fullmatch(value):
+    if value is not None and (not _CURRENCY.fullmatch(value) or value.casefold() in _NO_CURRENCY):
         raise RowRefusedError(f"{name} is {value!r:.60}, but must be three letters, such as USD.")
     return value
 

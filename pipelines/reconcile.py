@@ -134,6 +134,7 @@ def _record(row: Mapping[str, Any]) -> Record:
         first_sent_at="",
         sent_at=moment(row["sent_at"]),
         identities=_text(row.get("identities")),
+        outbox=row.get("outbox"),
     )
 
 
@@ -185,10 +186,20 @@ def _claims(sent: Sequence[Record], target: Conversions) -> dict[str, _Claim]:
     for record in sent:
         identities = Identities.of(record, target)
         for standing in identities:
+            claim = _Claim(record, standing, standing.identity == identities.last)
             before = claims.get(standing.identity)
-            if standing.state != "passed on" and (before is None or before.standing.at <= standing.at):
-                claims[standing.identity] = _Claim(record, standing, standing.identity == identities.last)
+            if before is None or _is_later(claim, before):
+                claims[standing.identity] = claim
     return claims
+
+
+def _is_later(claim: _Claim, before: _Claim) -> bool:
+    """Of two rows that had one identity: who stands on it, before who took it back for another outbox; else by time."""
+    if claim.record.outbox != before.record.outbox:
+        holds, held = (one.is_last and one.standing.state == "stands" for one in (claim, before))
+        if holds != held:
+            return holds
+    return before.standing.at <= claim.standing.at
 
 
 def _pair(identity: str) -> tuple[str, str]:

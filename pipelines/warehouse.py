@@ -95,12 +95,17 @@ def acquire(handle: IO[str], wait: float, held: str) -> None:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Where tables are kept: a DuckDB file, or another dlt destination by its name."""
+    """Where tables are kept: a DuckDB file, or another dlt destination by its name.
+
+    A link is resolved here, once: the file has one lock, one journal and one log of DuckDB's, whatever it is called.
+    """
 
     path: Path
     destination: str = "duckdb"
 
     def __post_init__(self) -> None:
+        if self.destination == "duckdb":
+            object.__setattr__(self, "path", _resolved(self.path))
         if self.destination == "duckdb" and self.path.is_dir():
             raise SettingsError(
                 f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb."
@@ -279,6 +284,17 @@ class Warehouse:
             "preserve_insertion_order": False,
         }
         return dlt.destinations.duckdb(credentials, supports_transactions=True)
+
+
+def _resolved(path: Path) -> Path:
+    """The file itself; the path as it was given where it is that already. SettingsError for links in a circle."""
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):
+        raise SettingsError(
+            f"The path of the warehouse ({path}) leads nowhere: its links go in a circle."
+        ) from None
+    return path if real == path.absolute() else real
 
 
 def settle_dlt(log_level: str) -> None:

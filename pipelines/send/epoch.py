@@ -3,8 +3,9 @@
 Journal and ledger may be restored from a backup, each alone (the other one heals it) or both at once, which nothing in
 them tells; then what was sent since would go again. So the number of a send stands in the journal before its first
 request, on every outcome in the ledger, and in a small file beside the journal, which no backup of the two brings back:
-books that know of fewer sends than the file are older than the last send. A folder that is restored as a whole, the
-file with it, is not noticed.
+books that know of fewer sends than the file are older than the last send. A warehouse that has a ledger, and neither
+journal nor file, came from elsewhere or got another name: then the files of other names in the folder are asked. A
+folder that is restored as a whole, the file with it, is not noticed.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ def last_epoch(path: Path) -> int | None:
     return int(text)
 
 
+def epoch_of_others(path: Path, target: str) -> int | None:
+    """The highest number of the target's sends from files that are called otherwise, beside it; None without one."""
+    others = (one for one in path.parent.glob(f"epoch-*-{target}") if one != path)
+    return max((number for one in others if (number := last_epoch(one)) is not None), default=None)
+
+
 def write_epoch(path: Path, number: int) -> None:
     """On the disk, at once and whole, when it returns; ConversyncError where it cannot be."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
@@ -54,6 +61,19 @@ def write_epoch(path: Path, number: int) -> None:
             f"{path}, which counts the sends, cannot be written ({error.strerror}), so nothing was sent. Make room, or "
             "give this user the right to."
         ) from error
+
+
+def known_elsewhere(target: str, others: int | None, ledger: int | None) -> str | None:
+    """Why a warehouse without journal and epoch, but with a ledger, may be one that got another name; else None."""
+    if others is None or ledger is None or ledger >= others:
+        return None
+    return (
+        f"Send number {others:,} of {target} was made from this folder, under another name of the warehouse, and the "
+        f"last one that the ledger knows of is number {ledger:,}. It seems to be the same warehouse, moved, linked or "
+        "copied, and what was sent since would be sent again. Nothing was sent. Give the file its old name back; or, "
+        "if it is another warehouse, or it is known what the vendor has (`conversync reconcile keitaro`, or its own "
+        "pages), go on with --after-restore."
+    )
 
 
 def restored(target: str, file: int | None, journal: int | None, ledger: int | None) -> str | None:

@@ -2,7 +2,8 @@
 
 In journal and ledger it is the JSON list `identities`: `identity` (see `Target.identity`), `state`, `content` (what was
 sent under it) and `at`. `stands`: the vendor has it, or may have it. `withdrawn`: it was taken back, or says itself
-that it counts no more. `passed on`: another row of the outbox has it now.
+that it counts no more. One that another row has since stays `stands` here, and that row's word on it is the later one
+(see holders.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from destinations.target import RowRefusedError, Target
 from pipelines.send.records import Record
 from wire.strictjson import dumps
 
-State = Literal["stands", "withdrawn", "passed on"]
+State = Literal["stands", "withdrawn"]
+# What an earlier version wrote where another row was to take an identity over, whether it did or not.
+_PASSED_ON = "passed on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Identities:
     def read(cls, text: str) -> Self:
         """From the JSON of journal or ledger."""
         listed = json.loads(text, parse_float=Decimal)
+        for one in listed:
+            one["state"] = "stands" if one["state"] == _PASSED_ON else one["state"]
         return cls({one["identity"]: Standing(**one) for one in listed})
 
     def __iter__(self) -> Any:
@@ -92,11 +97,6 @@ class Identities:
         self._entries.pop(identity, None)
         state: State = "withdrawn" if withdraws else "stands"
         self._entries[identity] = Standing(identity, state, json.loads(content, parse_float=Decimal), at)
-
-    def pass_on(self, identity: str) -> None:
-        """Another row has it now."""
-        one = self._entries[identity]
-        self._entries[identity] = Standing(one.identity, "passed on", one.content, one.at)
 
     def copy(self) -> Identities:
         """One that may change by itself."""

@@ -49,6 +49,8 @@ _INTEND = (
 )
 _FORGET = "delete from intents where target = ? and send_key = ?"
 _BEGIN = "insert or replace into epochs values (?, ?)"
+# Lines read at once.
+_PART = 5_000
 # Seconds in which another process may finish its commit.
 BUSY = 30.0
 
@@ -161,6 +163,15 @@ class Journal:
         query = f"select {columns} from outcomes where target = ? and send_key = ?"  # noqa: S608 - our own names
         rows = self._read(query, send_key)
         return Record(*rows[0]) if rows else None
+
+    def records(self) -> Iterator[Record]:
+        """Every line, by its key, a part at a time."""
+        columns = self._pick("outcomes", _COLUMNS)
+        query = f"select {columns} from outcomes where target = ? and send_key > ? order by send_key limit {_PART}"  # noqa: S608
+        last = ""
+        while rows := self._read(query, last):
+            yield from (Record(*row) for row in rows)
+            last = rows[-1][0]
 
     def in_doubt(self) -> list[Record]:
         """Every row in doubt, the oldest first."""

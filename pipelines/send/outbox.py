@@ -26,7 +26,7 @@ from wire.errors import SettingsError
 from wire.strictjson import dumps
 
 KEY = "send_key"
-# The columns that may date a row, the first one that is there does.
+# The columns that may date a row; the first one does that a day can be read of.
 DATES = ("occurred_on", "occurred_at", "date", "day", "date_time", "created_at")
 _NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
 _BATCH = 5_000
@@ -45,7 +45,8 @@ CONVERSION_ID = "besitos"
 class Entry(NamedTuple):
     """One row of the outbox, its key among its values; `content` is JSON without key and nulls, and `hash` tells it.
 
-    `identity`: what the vendor knows it by, or None; `day`: when it happened, as an ISO date, or None.
+    `identity`: what the vendor knows it by, or None; `day`: when it happened, as an ISO date, or None; `undatable`:
+    the column that should tell, with its value, where none of them can be read.
     """
 
     send_key: str
@@ -54,6 +55,7 @@ class Entry(NamedTuple):
     hash: str
     identity: str | None = None
     day: str | None = None
+    undatable: str | None = None
 
 
 def ready_made(vendor: str) -> dict[str, Path]:
@@ -134,11 +136,11 @@ def _check_columns(names: Sequence[str], target: Target) -> None:
 
 
 def _entries(cursor: Any, names: Sequence[str], target: Target) -> Iterator[Entry]:
-    dated = next((name for name in DATES if name in names), None)
+    dates = [name for name in DATES if name in names]
     seen, identities = set[str](), dict[str, str]()
     while batch := cursor.fetchmany(_BATCH):
         for values in batch:
-            entry = _entry(dict(zip(names, values, strict=True)), dated, target)
+            entry = _entry(dict(zip(names, values, strict=True)), dates, target)
             if entry.send_key in seen:
                 raise SettingsError(
                     f'The outbox of {target.name} has the {KEY} "{entry.send_key}" more than once. Nothing was sent.'
@@ -156,14 +158,16 @@ def _entries(cursor: Any, names: Sequence[str], target: Target) -> Iterator[Entr
             yield entry
 
 
-def _entry(values: dict[str, Any], dated: str | None, target: Target) -> Entry:
+def _entry(values: dict[str, Any], dates: Sequence[str], target: Target) -> Entry:
     key = _key(values[KEY], target)
     row = {name: value for name, value in values.items() if name != KEY and name not in DATES}
     content = content_of(row)
     fingerprint = hashlib.sha256(content.encode()).hexdigest()[:32]
-    return Entry(
-        key, {**row, KEY: key}, content, fingerprint, identity_of(row, target), _day(values.get(dated or ""))
-    )
+    identity = identity_of(row, target)
+    told = {name: values[name] for name in dates if str(values[name] or "").strip()}
+    day = next((found for value in told.values() if (found := _day(value))), None)
+    undatable = None if day else next((f"{name} is {str(value)!r:.40}" for name, value in told.items()), None)
+    return Entry(key, {**row, KEY: key}, content, fingerprint, identity, day, undatable)
 
 
 def identity_of(row: Row, target: Target) -> str | None:
@@ -181,6 +185,15 @@ def _day(value: Any) -> str | None:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         return None
+
+
+def undated(target: str, found: Sequence[Entry]) -> str:
+    """Of new rows whose day cannot be read nobody knows whether they are old history."""
+    return (
+        f"The outbox of {target} has {len(found):,} new rows whose day cannot be read: of {found[0].send_key}, "
+        f"{found[0].undatable}. They may be old history. Nothing was sent. Cast it to a date, write it as 2026-10-27, "
+        "or leave the column out."
+    )
 
 
 def _key(value: Any, target: Target) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -72,6 +72,10 @@ class Plan:
     """Keys that stay in doubt, also those that the outbox no longer has."""
     left: list[str] = field(default_factory=list)
     """Keys of rows that were sent, left the outbox, still count at the vendor, and nobody said what that means."""
+    doubled: list[str] = field(default_factory=list)
+    """Keys of rows whose old identity still counts at the vendor, because the row that has it now does not go."""
+    returned: list[str] = field(default_factory=list)
+    """Keys of rows that go as what they were once, and was taken back since."""
     gone: int = 0
     """All that were sent and are not in the outbox any more, those included."""
     elsewhere: int = 0
@@ -122,6 +126,10 @@ class Plan:
             f"in doubt: the vendor may have it or not; {doubt}, --adopt takes it for sent": self.in_doubt,
             "changed since the send in a way that the vendor cannot take: nothing of it goes, and what was sent stands "
             "there; --adopt takes note of it": self.unsupported,
+            "taken back once, and gone again as the same: the vendor may not take it any more; see whether it counts "
+            f"there (`conversync reconcile {self.target.partition('.')[0]}`, or its own pages)": self.returned,
+            "counting twice: it still counts there as what it was before, too, until the row that is called so now "
+            "goes; mend that row (--retry-rejected sends it again), or take it out of the outbox": self.doubled,
             'left the outbox after the send, and what was sent still counts there; send_missing = "take_back" takes '
             'back what came from this same outbox, "ignore" is for an outbox that rows leave': self.left,
         }
@@ -145,6 +153,7 @@ class Plan:
             "unsupported_change": len(self.unsupported),
             "gone": self.gone,
             "left_and_counting": len(self.left),
+            "counting_twice": len(self.doubled),
             "left_out": self.left_out,
             "adopted": self.adopted,
             "oldest_day": history and history.oldest,
@@ -163,6 +172,8 @@ class Books:
 
     known: Mapping[str, Known]
     record: Callable[[str], Record | None]
+    records: Callable[[], Iterable[Record]] = tuple
+    """All of them, for a target that knows its rows by an identity."""
 
 
 def _some(keys: list[str]) -> str:

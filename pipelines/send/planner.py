@@ -10,13 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from destinations.target import Row, RowRefusedError, Target
-from destinations.values import amount
 from pipelines.send.history import History
+from pipelines.send.holders import Holders
 from pipelines.send.identities import Identities, Standing
 from pipelines.send.options import FEW_CHANGES, MAX_CHANGE_PCT, QUERIES, Options
-from pipelines.send.outbox import KEY, Entry, content_of
-from pipelines.send.plan import Books, Kind, Mark, Pending, Plan
+from pipelines.send.outbox import KEY, Entry, content_of, undated
+from pipelines.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
 from pipelines.send.records import Known
+from pipelines.send.settled import says_the_same, settled
 from wire.errors import SettingsError
 
 BEFORE_SINCE = "left out: it is older than --since"
@@ -36,6 +37,11 @@ class Planner:
         self._history = History.of(books.known.values(), options)
         self._met = set[str]()
         self._owners = dict[str, str]()
+        self._named = list[tuple[str, str]]()
+        self._left_out = set[str]()
+        self._undatable = list[Entry]()
+        known_by_identity = type(target).identity is not Target.identity
+        self._holders = Holders(books.records() if known_by_identity else (), target, books.record)
         self._told = set[str]()
         self._changed = 0
         resolves = type(target).lookup is not Target.lookup
@@ -57,18 +63,22 @@ class Planner:
                 continue
             self._changed += kind == "changed"
             plan.pending[kind] += 1
+            self._names(entry)
             if len(plan.rows) < most:
                 plan.rows.append(self._pending(entry, kind))
                 if plan.rows[-1].request is not None:
                     plan.warnings.update(self._target.warnings(entry.row, tables))
-        going = {one.entry.send_key for one in plan.rows if one.request}
-        plan.rows = [one for row in plan.rows if (one := self._with_undo(row, going)) is not None]
+        self._refuse_what_is_anothers()
+        plan.rows = [one for row in plan.rows if (one := self._with_undo(row)) is not None]
         self._look_for_those_that_left(most)
+        self._look_for_what_was_left_behind(most)
         goes = {one.entry.send_key for one in plan.rows}
         for key, known in self._books.known.items():
             if known.status == "in_doubt" and key not in goes and key not in self._told:
                 self._stays_in_doubt(key)
         self._check_caps()
+        if self._undatable:
+            plan.refusals.append(undated(plan.target, self._undatable))
         if self._history.is_first and (asked := self._history.question(plan.target)):
             plan.refusals.append(asked)
         return plan
@@ -81,7 +91,15 @@ class Planner:
         self._met.add(entry.send_key)
         if known.outbox not in (None, self._label):
             self.plan.renamed.append(entry.send_key)
-        return self._known(entry, known, known.content_hash == entry.hash)
+        return self._known(entry, known, known.content_hash == entry.hash or self._says_the_same(entry))
+
+    def _says_the_same(self, entry: Entry) -> bool:
+        """Whether the row makes the very request that was sent, though its columns differ."""
+        record = self._books.record(entry.send_key)
+        if record is None or record.status != "sent":
+            return False
+        before: Row = {**json.loads(record.content, parse_float=Decimal), KEY: entry.send_key}
+        return says_the_same(before, entry.row, self._target, self._settings)
 
     def _known(self, entry: Entry, known: Known, same: bool) -> Kind | None:
         plan, options = self.plan, self._options
@@ -89,6 +107,7 @@ class Planner:
             if self._history.goes_after_all(entry.day):
                 return "new"
             plan.left_out += 1
+            self._left_out.add(entry.send_key)
             return None
         if known.status == "in_doubt":
             goes = options.resend_in_doubt or self._safe(self._target.repeatable, entry.row)
@@ -105,15 +124,47 @@ class Planner:
         return None
 
     def _new(self, entry: Entry) -> Kind | None:
+        if entry.undatable is not None:
+            self._undatable.append(entry)
         fate = self._history.fate(entry.day)
         if fate == "goes":
             return "new"
         if fate == "left out":
             self.plan.left_out += 1
+            self._left_out.add(entry.send_key)
             self.plan.marks.append(Mark("left_out", BEFORE_SINCE, entry, None))
         if fate == "adopted":
             self.plan.marks.append(Mark("sent", ADOPTED, entry, None))
+            self._names(entry)
         return None
+
+    def _names(self, entry: Entry) -> None:
+        """The row is about to say what an identity is; of those that others have, too, it is noted."""
+        if entry.identity is not None and self._holders.stand_on(entry.identity, entry.send_key):
+            self._named.append((entry.send_key, entry.identity))
+
+    def _refuse_what_is_anothers(self) -> None:
+        """Two outboxes that name one thing would each overwrite what the other said of it, and take it back."""
+        found = [
+            f'"{key}" (which "{others[0]}" of {self._books.known[others[0]].outbox or "somewhere"} has: {identity})'
+            for key, identity in self._named
+            if (others := self._elsewhere_on(identity, key))
+        ]
+        if found:
+            more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+            self.plan.refusals.append(
+                f"The outbox of {self.plan.target} has rows for what was sent under another {KEY}: "
+                f"{', '.join(found[:NAMED])}{more}. Each would undo what the other says. Nothing was sent. Leave them "
+                f"out of one outbox, or give them the same {KEY} in both."
+            )
+
+    def _elsewhere_on(self, identity: str, key: str) -> list[str]:
+        """The rows of other outboxes that stand on it. One of this outbox left it, or is called something else now."""
+        return [
+            other
+            for other in self._holders.stand_on(identity, key)
+            if other not in self._met and self._books.known[other].outbox != self._label
+        ]
 
     def _unsupported(self, entry: Entry) -> None:
         self._told.add(entry.send_key)
@@ -159,34 +210,79 @@ class Planner:
         attempts = known.attempts if known and known.content_hash == entry.hash else 0
         first = known.first_sent_at if known else None
         if request and not withdraws and entry.identity and identities.was_withdrawn(entry.identity):
-            self.plan.warnings.update(
-                ["it was taken back, and goes again: the vendor may not take it any more"]
-            )
+            self.plan.returned.append(entry.send_key)
         return Pending(
             entry, kind, earlier, request, refusal, attempts, first, identities, content, withdraws
         )
 
-    def _with_undo(self, one: Pending, going: set[str]) -> Pending | None:
+    def _with_undo(self, one: Pending) -> Pending | None:
         """With what takes back the identities that it had; None, and counted, where the vendor can take none back.
 
-        One that is another row's now is that row's to put right: if it does not go, the books say that it still stands.
+        One that another row of the outbox has now is that row's to put right, and stands until that row went.
         """
         if one.request is None or one.entry.identity is None:
             return one
         undo = []
-        for standing in one.identities.standing(but=one.entry.identity):
-            if (owner := self._owners.get(standing.identity)) is not None:
-                known = self._books.known.get(owner)
-                if owner in going or (known is not None and known.status == "sent"):
-                    one.identities.pass_on(standing.identity)
-            elif (back := self._taken_back(one, standing)) is not None:
-                undo.append(back)
-            else:
+        for standing in self._to_take_back(one.entry.send_key, one.entry.identity):
+            if (back := self._taken_back(one, standing)) is None:
                 self.plan.pending[one.kind] -= 1
                 self._changed -= one.kind == "changed"
                 self._unsupported(one.entry)
                 return None
+            undo.append(back)
         return replace(one, undo=tuple(undo))
+
+    def _to_take_back(self, key: str, but: str | None) -> list[Standing]:
+        """What of the row's older identities nobody else has: no row that stands on it, none that is to go as it."""
+        behind = self._holders.left_behind(key, but)
+        return [
+            one
+            for one in behind
+            if not self._elsewhere_on(one.identity, key)
+            and not self._is_to_go(self._owners.get(one.identity))
+        ]
+
+    def _is_to_go(self, owner: str | None) -> bool:
+        """Whether a row of the outbox goes now, or may some day; one that was left out never does."""
+        return owner is not None and owner not in self._left_out
+
+    def _look_for_what_was_left_behind(self, most: int) -> None:
+        """Rows that still count as what they were before: taken back once nobody is to go as that, and else told."""
+        rows = {one.entry.send_key: one for one in self.plan.rows}
+        going = {key for key, one in rows.items() if one.request}
+        going |= {one.entry.send_key for one in self.plan.marks if one.entry and one.status == "sent"}
+        moved = [key for key in self._holders.moved if key not in rows]
+        moved += [key for key, one in rows.items() if one.kind != "withdrawn" and key in self._books.known]
+        for key in dict.fromkeys(moved):
+            own = rows[key].entry.identity if key in rows else self._last(key)
+            behind = [
+                one
+                for one in self._holders.left_behind(key, own)
+                if not self._elsewhere_on(one.identity, key)
+            ]
+            owners = [self._owners.get(one.identity) for one in behind]
+            if any(owner not in going for owner in owners if self._is_to_go(owner) and owner != key):
+                self.plan.doubled.append(key)
+            elif key not in rows and key in self._met and not all(map(self._is_to_go, owners)):
+                self._again(key, most)
+
+    def _last(self, key: str) -> str | None:
+        return Identities.of(self._books.record(key), self._target).last
+
+    def _again(self, key: str, most: int) -> None:
+        """A row that went already goes once more, so that what it was before is taken back."""
+        record = self._books.record(key)
+        if record is None or record.status != "sent":
+            return
+        row: Row = {**json.loads(record.content, parse_float=Decimal), KEY: key}
+        entry = Entry(key, row, record.content, record.content_hash, self._last(key), record.occurred_on)
+        one = self._with_undo(self._pending(entry, "again"))
+        if one is None or not one.undo:
+            return
+        self.plan.already -= 1
+        self.plan.pending["again"] += 1
+        if len(self.plan.rows) < most:
+            self.plan.rows.append(one)
 
     def _taken_back(self, one: Pending, standing: Standing) -> Pending | None:
         """What takes back one identity of the row; None where that cannot be."""
@@ -232,7 +328,7 @@ class Planner:
         record = self._books.record(key)
         identities = Identities.of(record, self._target)
         named = any(True for _ in identities)
-        standing = [one for one in identities.standing() if one.identity not in self._owners]
+        standing = self._to_take_back(key, None)
         if not standing and (named or known.status != "sent"):
             return
         back: list[Pending] = []
@@ -285,34 +381,6 @@ class Planner:
                 f"before, which is more than {pct:g} %. Nothing was sent. If the outbox is right, allow it with "
                 "--max-change-pct."
             )
-
-
-def settled(row: Row, before: Mapping[str, Any], target: Target, options: Options) -> Row:
-    """The row with what must be said so that the vendor does not keep what it was told before.
-
-    RowRefusedError where a value was sent, is null now, and cannot be cleared: left out, it would stay as it was.
-    """
-    cleared = [name for name in target.keeps if _is_set(before, name, target) and _is_blank(row.get(name))]
-    if cleared and options.cleared == "zero" and set(cleared) <= set(target.amounts):
-        return {**row, **dict.fromkeys(cleared, Decimal(0))}
-    for name in cleared:
-        money = name in target.amounts
-        way_out = 'write 0, or set send_cleared_amounts = "zero"' if money else "give it a value"
-        raise RowRefusedError(
-            f"{name} was {before[name]} when it was sent and is null now. Left out, the vendor would keep it: "
-            f"{way_out}."
-        )
-    return row
-
-
-def _is_set(before: Mapping[str, Any], name: str, target: Target) -> bool:
-    if _is_blank(before.get(name)):
-        return False
-    return name not in target.amounts or amount(before, name) != 0
-
-
-def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _keyless(row: Row) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,14 +17,23 @@ from pipelines.send.records import Record, as_json, moment
 from wire.client import Answer, Client
 
 
-def resolve(target: Target, settings: Any, journal: Journal) -> list[str]:
-    """Settles what can be settled, in the journal; what was found, as sentences without their full stop.
+@dataclass
+class Resolved:
+    """`notes` are sentences without their full stop; `rejected` the reasons of rows that came to nothing, by key."""
+
+    notes: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+
+
+def resolve(target: Target, settings: Any, journal: Journal) -> Resolved:
+    """Settles what can be settled, in the journal.
 
     Raises what the client raises: nothing else was done then.
     """
     doubts = journal.in_doubt()
     if not doubts:
-        return []
+        return Resolved()
+    rejected = dict[str, str]()
     found = Counter[str]()
     with target.client(settings) as client:
         for record in doubts:
@@ -32,8 +41,10 @@ def resolve(target: Target, settings: Any, journal: Journal) -> list[str]:
                 found["cannot be asked for: the vendor knows them by no name"] += 1
                 continue
             found[_WORDS[outcome.status].format(reason=outcome.reason)] += 1
+            if outcome.status == "rejected":
+                rejected[record.send_key] = outcome.reason or "it came to nothing"
             journal.conclude(_after(record, outcome))
-    return [f"in doubt, and asked for: {count:,} {what}" for what, count in found.items()]
+    return Resolved([f"in doubt, and asked for: {count:,} {what}" for what, count in found.items()], rejected)
 
 
 _WORDS = {

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,21 @@ from pipelines import comments
 from pipelines import settings as configured
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.send import ledger, outbox
-from pipelines.send.epoch import epoch_path, last_epoch, restored, write_epoch
+from pipelines.send.epoch import (
+    epoch_of_others,
+    epoch_path,
+    known_elsewhere,
+    last_epoch,
+    restored,
+    write_epoch,
+)
 from pipelines.send.journal import Journal, journal_path
 from pipelines.send.marks import marked
 from pipelines.send.options import Options
 from pipelines.send.plan import Books, Plan
 from pipelines.send.planner import Planner
 from pipelines.send.records import Known, Record, newer
-from pipelines.send.resolve import resolve
+from pipelines.send.resolve import Resolved, resolve
 from pipelines.send.sender import Sender, Sent
 from pipelines.sentences import understood
 from pipelines.warehouse import Waiting, Warehouse, acquire
@@ -47,13 +55,17 @@ class SendReport:
     sent: Sent = field(default_factory=Sent)
     error: BaseException | None = None
     seconds: float = 0.0
+    resolved: dict[str, str] = field(default_factory=dict)
+    """Rows that were in doubt and came to nothing, as the vendor told when it was asked: the reasons, by key."""
 
     @property
     def exit_code(self) -> int:
         """What the command ends with."""
         if self.error is not None:
             return getattr(self.error, "exit_code", 1)
-        return PARTIAL if self.sent.rejected or self.sent.in_doubt or self.plan.looks() else 0
+        return (
+            PARTIAL if self.sent.rejected or self.resolved or self.sent.in_doubt or self.plan.looks() else 0
+        )
 
 
 @dataclass(frozen=True)
@@ -88,16 +100,19 @@ def send(
     settings, query = _asked(warehouse, target, options)
     started = time.monotonic()
     with understood(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
-        resolved = _resolved(warehouse, target, settings, journal, wait) if options.resolve_in_doubt else []
+        resolved = (
+            _resolved(warehouse, target, settings, journal, wait) if options.resolve_in_doubt else Resolved()
+        )
         with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
             books = _mend(client, target, journal)
             plan = _plan(client, query, warehouse, target, settings, books, journal, options)
-        plan.notes += resolved
+        plan.notes += resolved.notes
         _load(warehouse, target, journal, wait)
         show(plan)
         if plan.refusals:
             raise SettingsError(" ".join(plan.refusals))
         report = SendReport(target.name, plan)
+        report.resolved = resolved.rejected
         try:
             _begin(warehouse, target, journal, books, plan, options)
             _send(target, settings, journal, options, report, tell)
@@ -107,10 +122,8 @@ def send(
     return report
 
 
-def _resolved(
-    warehouse: Warehouse, target: Target, settings: Any, journal: Journal, wait: float
-) -> list[str]:
-    """Asks the vendor about every row in doubt that it can be asked about; sentences for the plan."""
+def _resolved(warehouse: Warehouse, target: Target, settings: Any, journal: Journal, wait: float) -> Resolved:
+    """Asks the vendor about every row in doubt that it can be asked about."""
     with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
         _mend(client, target, journal)
     return resolve(target, settings, journal)
@@ -251,28 +264,36 @@ def _plan(
     options: Options,
 ) -> Plan:
     tables = ledger.known_rows(client, target.reads)
-    books = Books(mending.known, _records(client, target, mending, journal))
+    found = _not_in_journal(client, target, mending, journal)
+    books = Books(
+        mending.known,
+        lambda key: found.get(key) or journal.record(key),
+        lambda: chain(found.values(), (one for one in journal.records() if one.send_key not in found)),
+    )
     planner = Planner(target, settings, books, options)
     with outbox.entries(client, query, target) as rows:
         plan = planner.read(rows, tables)
     plan.notes += list(_notes(target, mending, journal))
-    last = last_epoch(epoch_path(warehouse, target.name))
-    if not options.after_restore and (
-        why := restored(target.name, last, journal.epoch, mending.ledgers_epoch)
-    ):
+    if not options.after_restore and (why := _doubted(warehouse, target, journal, mending)):
         plan.refusals.insert(0, why)
     return plan
 
 
-def _records(
-    client: Any, target: Target, mending: _Mending, journal: Journal
-) -> Callable[[str], Record | None]:
-    """What the journal has; for a dry run also what a send would have filled in first."""
-    found: dict[str, Record] = {}
-    if journal.read_only:
-        found = {one.send_key: one for one in ledger.records(client, target, mending.to_journal)}
-        found |= {one.send_key: one for one in mending.doubts}
-    return lambda key: found.get(key) or journal.record(key)
+def _doubted(warehouse: Warehouse, target: Target, journal: Journal, mending: _Mending) -> str | None:
+    """Why the books cannot be trusted, if so."""
+    path = epoch_path(warehouse, target.name)
+    last = last_epoch(path)
+    if last is None and journal.epoch is None:
+        return known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
+    return restored(target.name, last, journal.epoch, mending.ledgers_epoch)
+
+
+def _not_in_journal(client: Any, target: Target, mending: _Mending, journal: Journal) -> dict[str, Record]:
+    """For a dry run, what a send would have filled into the journal first."""
+    if not journal.read_only:
+        return {}
+    found = {one.send_key: one for one in ledger.records(client, target, mending.to_journal)}
+    return found | {one.send_key: one for one in mending.doubts}
 
 
 def _notes(target: Target, mending: _Mending, journal: Journal) -> Iterator[str]:

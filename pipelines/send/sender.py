@@ -25,7 +25,7 @@ from pipelines.send.pace import Pace, Patience, StoppingError, Turn, in_doubt
 from pipelines.send.plan import Pending
 from pipelines.send.records import Record, as_json, moment
 from wire.client import Answer, Client
-from wire.errors import CredentialsError, RefusedError, VendorError
+from wire.errors import CredentialsError, RefusedError, UntrustedAnswerError, VendorError
 
 # Every refusal that is about the row and not about us or the moment.
 ACCEPTED = frozenset(range(400, 500)) - {401, 403, 408, 425, 429}
@@ -112,6 +112,7 @@ class Sender:
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._doubts = 0
+        self._untrusted: list[UntrustedAnswerError] = []
         self.result = Sent()
 
     def run(self, rows: Sequence[Pending], tell: Callable[[int], None]) -> None:
@@ -138,6 +139,10 @@ class Sender:
             raise
         if self._error is not None:
             raise self._error
+        if 1 < len(self._untrusted) == sum(one.request is not None for one in rows):
+            raise self._untrusted[
+                -1
+            ]  # not one word of it can be believed: that is the vendor, or the address
 
     def _drain(self, threads: Sequence[threading.Thread]) -> None:
         deadline = time.monotonic() + DRAIN
@@ -257,6 +262,8 @@ class Sender:
         with self._lock:
             self.result.in_doubt[row.entry.send_key] = reason
             self._doubts += 1
+            if isinstance(error, UntrustedAnswerError):
+                self._untrusted.append(error)
             many = self._doubts >= DOUBTS_IN_A_ROW
         if many:
             raise error

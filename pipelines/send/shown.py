@@ -119,7 +119,7 @@ def fields(report: SendReport) -> dict[str, Any]:
         "sent": sent.sent,
         "requests": sent.requests,
         "already_sent": plan.already,
-        "rejected_new": len(sent.rejected),
+        "rejected_new": len(sent.rejected.keys() | report.resolved.keys()),
         "rejected_known": plan.rejected,
         "in_doubt_new": len(sent.in_doubt),
         "in_doubt_known": len(plan.in_doubt),

@@ -31,6 +31,21 @@ UNUSABLE = [
     "None",
     "n/a",
     "[object Object]",
+    "NA",
+    "#N/A",
+    "(none)",
+    "-",
+    "\\N",
+    "inf",
+    "-Infinity",
+    "NaT",
+    "$clickid",
+    "@clickid@",
+    ":clickid",
+    "{?clickid}",
+    "{{ clickid | upper }}",
+    "[[clickid]]",
+    "<%= clickid %>",
     " x",
     "x ",
     "x\n",
@@ -51,6 +66,12 @@ USABLE = [
     "\u00e9",
     "[1]",
     "0",
+    "-1",
+    "na-1",
+    "info",
+    "$5",
+    "a@b",
+    "a:b",
 ]
 IDS = {
     "keitaro.conversions": ["subid", "tid"],
@@ -87,7 +108,10 @@ def test_x23_every_target_has_the_same_rule(post: Post, name: str, column: str, 
     assert set(IDS) | {"infobip.processes"} == set(targets())
 
 
-@pytest.mark.parametrize("value", ["$", "Dollars", "US", "U5D", "\u20ac", "USD ", "\uff35\uff33\uff24"])
+@pytest.mark.parametrize(
+    "value",
+    ["$", "Dollars", "US", "U5D", "\u20ac", "USD ", "NaN", "nan", "nul", "XXX", "xts", "\uff35\uff33\uff24"],
+)
 def test_x23_a_currency_is_three_letters(post: Post, value: str) -> None:
     with pytest.raises(RowRefusedError, match="three letters, such as USD"):
         post.send("keitaro.conversions", subid="c", tid="1", currency=value)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from destinations import targets
-from destinations.target import RowRefusedError
+from destinations.target import Outcome, RowRefusedError
 from sandbox import Fault
 from sandbox.infobip import Variants
 from tests.destinations.sending import Post, settings_of, told
-from wire.errors import UnavailableError
+from wire.client import Answer
+from wire.errors import UnavailableError, UntrustedAnswerError
 
 TARGET = "infobip.messages"
 TABLE = "sent.infobip_message_results"
@@ -265,6 +266,23 @@ def test_an_error_id_tells_that_it_did_not_go() -> None:
         pytest.param({"address": ["49171555", "49 171-555"]}, "one number twice", id="x29-blanks"),
         pytest.param({"address": ["49171555", "(49)171.555 "]}, "one number twice", id="x29-brackets"),
         pytest.param({"address": ["49171555", "{phone}"]}, "address is '{phone}'", id="x23-address"),
+        pytest.param({"address": ["49171555", "01149171555"]}, "one number twice", id="x29-abroad"),
+        *(
+            pytest.param({"address": one}, "and not one number", id=f"address-{one!a}")
+            for one in [
+                "49171555,49171556",
+                "49171555;49171556",
+                '""',
+                '{"a":1}',
+                "sip:49171555@x",
+                ["49171555", "49171555;phone-context=x"],
+                ["49171555", "\uff14\uff19171555"],
+                ["49171555", "+49(0)171555"],
+                ["49171555", "+49 171 555 ext 7"],
+                "49+171555",
+                "+",
+            ]
+        ),
         pytest.param({"process_key": "null"}, "process_key is 'null'", id="x23-process"),
         ({"url_track_info": "[]"}, "url_track_info is no JSON object"),
     ],
@@ -284,3 +302,42 @@ def test_a_message_is_never_repeated_on_our_own_account(post: Post) -> None:
         post.send(TARGET, **message(post, GOOD))
     assert caught.value.in_doubt
     assert len(post.sandbox.infobip.received) == 1
+
+
+def looked_up(addresses: list[str], *told: tuple[str, str]) -> Outcome:
+    """What the vendor's word on a request in doubt means for its row."""
+    infos = [{"address": address, "deliveryStatus": status} for address, status in told]
+    body = json.dumps({"deliveryInfoList": {"deliveryInfo": infos}}).encode()
+    answer = Answer(200, {"Content-Type": "application/json"}, body, "Infobip")
+    return targets()[TARGET].looked_up(
+        answer, "c", {**SAMPLE_ROW, "address": addresses}, settings_of(TARGET), {}
+    )
+
+
+@pytest.mark.usefixtures("post")
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ([], "in_doubt"),
+        ([(GOOD, "DeliveredToTerminal")], "in_doubt"),
+        ([(OTHER, "DeliveredToTerminal")], "in_doubt"),
+        ([(OTHER, "DeliveredToTerminal"), ("49", "DeliveredToTerminal")], "in_doubt"),
+        ([(GOOD, "DeliveryImpossible")], "in_doubt"),
+        ([(GOOD, "DeliveredToTerminal"), (f"tel:+{BAD}", "DeliveredToTerminal")], "sent"),
+        ([(GOOD, "DeliveredToTerminal"), (BAD, "DeliveryImpossible")], "rejected"),
+    ],
+)
+def test_a_delivery_settles_a_row_once_it_names_each_address(
+    told: list[tuple[str, str]], status: str
+) -> None:
+    """Of what the vendor does not name, or names otherwise, nothing is known: the doubt stays."""
+    assert looked_up([GOOD, BAD], *told).status == status
+
+
+@pytest.mark.usefixtures("post")
+def test_an_answer_that_names_nothing_of_what_was_made_is_in_doubt() -> None:
+    """No correlator, no reference, no result: nobody knows whether a message goes."""
+    with pytest.raises(UntrustedAnswerError, match="no key of what was made") as caught:
+        told(TARGET, {**SAMPLE_ROW, "address": GOOD}, "{}")
+    assert caught.value.in_doubt
+    assert told(TARGET, {**SAMPLE_ROW, "address": GOOD}, '{"clientCorrelator": "c"}').status == "sent"

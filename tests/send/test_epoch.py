@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, House, users
 from wire.errors import ConversyncError, SettingsError
+
+# isort: split
+import duckdb
 
 
 def backup(house: House, *patterns: str) -> list[tuple[Path, Path]]:
@@ -108,3 +112,57 @@ def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: House) -> None:
         house.send(OPTIBASE)
     path.unlink()
     assert house.send(OPTIBASE).sent.sent == 1
+
+
+def test_a_link_to_the_warehouse_is_the_same_warehouse(house: House) -> None:
+    """One lock, one journal, one count, from whichever folder it is linked."""
+    two_sends(house)
+    for name in ("link.duckdb", "other/link.duckdb"):
+        link = house.folder / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(house.path)
+        assert Warehouse(link) == Warehouse(house.path)
+        done = house.command("send", OPTIBASE, "--from", "main.optibase", "--warehouse", str(link))
+        assert (done.code, len(house.receiver.taken)) == (0, 10)
+    assert [path.name for path in house.folder.glob("**/.conversync/journal-*.sqlite")] == [
+        "journal-warehouse.duckdb.sqlite"
+    ]
+    circle = house.folder / "circle.duckdb"
+    circle.symlink_to(circle)
+    with pytest.raises(SettingsError, match="in a circle"):
+        Warehouse(circle)
+
+
+def test_an_old_ledger_under_another_name_is_asked_about(house: House) -> None:
+    """A backup of the warehouse, put beside it: the folder knows of a later send of that target."""
+    [copy] = [copy for copy, path in two_sends(house) if path.suffix == ".duckdb"]
+    shutil.copy(copy, house.folder / "again.duckdb")
+    arguments = [
+        "send",
+        OPTIBASE,
+        "--from",
+        "main.optibase",
+        "--warehouse",
+        str(house.folder / "again.duckdb"),
+    ]
+    done = house.command(*arguments)
+    assert (done.code, len(house.receiver.taken)) == (2, 10)
+    assert "under another name of the warehouse" in done.err
+    assert house.command(*arguments, "--after-restore", "--limit", "1").code == 0
+    assert house.command(*arguments, "--limit", "1").code == 0
+    assert len(house.receiver.taken) == 12
+
+
+def test_two_warehouses_in_one_folder_have_counts_of_their_own(house: House) -> None:
+    """A new one is not asked, though its neighbour has sent: it has no ledger yet."""
+    two_sends(house)
+    shutil.copy(house.path, house.folder / "new.duckdb")
+    with duckdb.connect(str(house.folder / "new.duckdb")) as connection:
+        connection.execute("drop schema sent cascade")
+    place = str(house.folder / "new.duckdb")
+    for _ in range(2):
+        done = house.command(
+            "send", OPTIBASE, "--from", "main.optibase", "--limit", "1", "--warehouse", place
+        )
+        assert done.code == 0
+    assert len(house.receiver.taken) == 12

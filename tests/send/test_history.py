@@ -135,3 +135,35 @@ def test_x25_where_no_column_dates_the_rows_that_is_said(house: House) -> None:
 def test_x25_a_row_without_a_day_is_counted(house: House) -> None:
     outbox(house, [1, None])
     assert "; 1 row without a day" in house.command("send", KEITARO, "--from", "main.keitaro").out
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "strftime(current_date - 30, '%d.%m.%Y') as occurred_on",
+        "strftime(current_date - 30, '%m/%d/%Y') as date",
+        "epoch(current_date - 30)::bigint as created_at",
+        "'soon' as day, null as created_at",
+    ],
+)
+def test_a_day_that_cannot_be_read_is_no_young_day(house: House, expression: str) -> None:
+    """Nobody knows whether such a new row is old history: exit 2 with the row and its value, also in a dry run."""
+    house.outbox(KEITARO, sales(2))
+    house.change(f"create table main.dated as select *, {expression} from main.keitaro")
+    for arguments in (["--dry-run"], [], ["--since", day(3)]):
+        done = house.command("send", KEITARO, "--from", "main.dated", *arguments)
+        assert (done.code, house.asked()) == (2, [])
+        assert "2 new rows whose day cannot be read: of k0" in done.err
+
+
+@pytest.mark.parametrize("first", ["null::date", "''", "'27.10.2026'"])
+def test_the_next_column_dates_a_row_whose_first_does_not(house: House, first: str) -> None:
+    """An empty day beside a good one: the good one counts, and old history asks."""
+    house.outbox(KEITARO, sales(2))
+    house.change(
+        f"create table main.dated as select *, {first} as occurred_on, current_date - 30 as created_at "
+        "from main.keitaro"
+    )
+    with pytest.raises(SettingsError, match="2 of the rows that would go are more than 7 days old"):
+        house.send(KEITARO, source="main.dated")
+    assert house.send(KEITARO, source="main.dated", since=day(30)).sent.sent == 2

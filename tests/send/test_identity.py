@@ -340,3 +340,44 @@ def test_x20_what_another_row_has_now_stands_until_that_row_goes(house: House) -
     assert [(difference.send_key, difference.what) for difference in found.differences] == [
         ("a", "still counts")
     ]
+
+
+def test_what_goes_back_to_an_identity_that_was_taken_back_wants_a_look(house: House) -> None:
+    """t1, t2, and t1 again: after `rejected` a tracker may hear no sale, so that night ends with 3."""
+    for tid in ("t1", "t2", "t1"):
+        house.outbox(KEITARO, [row("a", "c1", tid)])
+        report = house.send(KEITARO)
+    assert (report.exit_code, report.plan.returned) == (3, ["a"])
+    assert "the vendor may not take it any more" in report.plan.looks()[0]
+    assert {key: status for key, (status, _) in stands(house).items()} == {
+        ("c1", "t1"): "sale",
+        ("c1", "t2"): "rejected",
+    }
+    assert house.send(KEITARO).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "before", "after"),
+    [
+        (OPTIBASE, "'7' as tested_user_external_id", "7 as tested_user_external_id"),
+        (
+            KEITARO,
+            "'c' as subid, 1 as tid, '1.50' as payout",
+            "'c' as subid, '1' as tid, 1.5::double as payout",
+        ),
+        (KEITARO, "'c' as subid, 't' as tid, 'x' as comment", "'c' as subid, 't' as tid, 'y' as comment"),
+    ],
+)
+def test_another_type_that_says_the_same_is_no_change(
+    house: House, target: str, before: str, after: str
+) -> None:
+    """The request would be the same to the byte: nothing goes, nothing wants a look."""
+    house.change("create table main.any as select 1 as one")
+    begin = "select 'a' as send_key, " + ("'x' as conversion_id, " if target == OPTIBASE else "")
+    assert house.send(target, source=begin + before).sent.sent == 1
+    report = house.send(target, source=begin + after)
+    assert (report.exit_code, report.plan.already, report.sent.requests) == (0, 1, 0)
+    assert (
+        house.send(target, source=begin + after.replace("'c'", "'d'").replace("7 as", "8 as")).plan.already
+        == 0
+    )

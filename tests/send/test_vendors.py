@@ -145,6 +145,21 @@ def test_x28_an_address_that_cannot_be_reached_is_a_rejection(sandbox: Sandbox, 
     assert "1 of 1 addresses failed" in reason
 
 
+def test_x28_what_came_to_nothing_wants_a_look(sandbox: Sandbox, house: House) -> None:
+    """The one row in doubt turns out to be rejected: newly so, and exit 3, as wherever a row is."""
+    sandbox.infobip.variants = dataclasses.replace(
+        sandbox.infobip.variants, refused=frozenset({"385981234567"})
+    )
+    messages(house, ("m-1", "385981234567"))
+    lost = sandbox.faults.add(Fault(taken=True, close_before_answer=True, times=1))
+    assert house.send("infobip.messages").exit_code == 3
+    assert lost.delivered == 1
+    report = house.send("infobip.messages", resolve_in_doubt=True)
+    assert (report.exit_code, list(report.resolved)) == (3, ["m-1"])
+    assert house.statuses("infobip.messages") == {"m-1": "rejected"}
+    assert house.send("infobip.messages").exit_code == 0
+
+
 def test_x28_a_repeat_of_a_request_has_its_name_again(sandbox: Sandbox, house: House) -> None:
     """A vendor that folds repeats then sends no second message; one that makes its own names leaves the doubt."""
     sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, correlators="folded")
