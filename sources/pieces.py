@@ -137,6 +137,12 @@ class Pieces:
         """What of a window is left after one of its pieces."""
         return Window(piece.window.end + timedelta(days=0 if self.shared else 1), window.end)
 
+    def told(self, piece: Piece, window: Window) -> Window:
+        """The days of a piece as evidence has them: the last one is known of the next piece, wherever that begins."""
+        if piece.window.end >= window.end:
+            return piece.window
+        return Window(piece.window.start, self.after(piece, window).start)
+
     def _cut(self, window: Window) -> list[Window]:
         if self.shared:
             return list(cut(window, self.bounds.days))
