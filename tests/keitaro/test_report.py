@@ -82,7 +82,9 @@ def test_a_day_on_which_a_piece_ends_was_read(house: VendorHouse) -> None:
     assert states == [("conversions", "whole", 7), ("report", "whole", 7)]
     tracker.report_rows = [group("2026-01-02"), group("2026-01-03")]
     house.load()
-    assert house.query("select stream, resolved_at is not null from keitaro.rejected_rows") == [("report", True)]
+    assert house.query("select stream, resolved_at is not null from keitaro.rejected_rows") == [
+        ("report", True)
+    ]
 
 
 def test_a_group_that_vanishes_while_it_is_read_is_gone(house: VendorHouse) -> None:
