@@ -38,7 +38,8 @@ KEPT = 1_000
 class Compared:
     """A table that is compared: by its key, on the days of a column. `where` leaves rows out, on both sides.
 
-    A table with a statement_hash is compared by that and on what stands now; any other by all its columns.
+    A table with a statement_hash is compared by that and on what stands now; any other by all its columns. Sums are
+    of groups `by` these columns, as far as the table has them; one that is empty counts as `untold`.
     """
 
     table: str
@@ -47,6 +48,7 @@ class Compared:
     where: str = "true"
     sums: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    untold: str = ""
 
 
 _PAIR = ("process_key", "start_tag", "end_tag")
@@ -60,12 +62,19 @@ TABLES: dict[str, tuple[Compared, ...]] = {
             ("event_key",),
             "occurred_on",
             sums=("payout", "reward"),
-            by=("is_reversal",),
+            by=("is_reversal", "currency"),
+            untold="USD",
         ),
     ),
     "keitaro": (
         Compared("conversion_events", ("conversion_id",), "occurred_on", sums=("revenue",), by=("currency",)),
-        Compared("report_daily", ("day",), "day", sums=("clicks", "conversions", "revenue", "cost")),
+        Compared(
+            "report_daily",
+            ("day",),
+            "day",
+            sums=("clicks", "conversions", "revenue", "cost"),
+            by=("currency",),
+        ),
     ),
     "infobip": (
         Compared("conversion_rates", (*_PAIR, "day"), "day", sums=("start_count", "end_count")),
@@ -362,8 +371,11 @@ def _columns(connection: Any, side: str) -> list[str]:
 
 def _side(connection: Any, compared: Compared, side: str, columns: Sequence[str]) -> Side:
     sums = [name for name in compared.sums if name in columns]
-    by = [name for name in compared.by if name in columns]
-    group = " || ' ' || ".join(f"coalesce(cast({name} as varchar), '')" for name in by) or "''"
+    untold = f"'{compared.untold}'"
+    by = [
+        f"coalesce(cast({name} as varchar), {untold})" if name in columns else untold for name in compared.by
+    ]
+    group = f"trim(concat_ws(' ', {', '.join(by)}))" if by else "''"
     figures = "".join(f', cast(coalesce(sum("{name}"), 0) as varchar)' for name in sums)
     query = f"select {group}, count(*){figures} from {side} group by 1 order by 1"  # noqa: S608 - our own names
     rows = connection.execute(query).fetchall()

@@ -155,6 +155,12 @@ class Pieces:
             first, *others = self._halves(part)
             todo[:0] = [(first, piece), *((half, list[Walk]()) for half in others)]
 
+    def told(self, piece: Piece, window: Window) -> Window:
+        """The days of a piece as evidence has them: the last one is known of the next piece, wherever that begins."""
+        if piece.window.end >= window.end:
+            return piece.window
+        return Window(piece.window.start, self.after(piece, window).start)
+
     def after(self, piece: Piece, window: Window) -> Window:
         """What of a window is left after one of its pieces."""
         return Window(piece.window.end + timedelta(days=0 if self.shared else 1), window.end)

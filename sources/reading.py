@@ -74,7 +74,11 @@ class Read:
     @property
     def whole(self) -> list[Window]:
         """The pieces that are known to be whole."""
-        return [piece.window for piece in self.pieces if not piece.missing]
+        return [self.told(piece) for piece in self.pieces if not piece.missing]
+
+    def told(self, piece: Piece) -> Window:
+        """The days of a piece, as its evidence has them."""
+        return self.reading.pieces.told(piece, self.reading.window)
 
     @property
     def short(self) -> date | None:
@@ -172,7 +176,7 @@ def evidence(
     for one in done:
         note = ". ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
         for piece in one.pieces:
-            aside = Aside(known, one.reading.stream, piece.window, one.at, note, one.reading.traces)
+            aside = Aside(known, one.reading.stream, one.told(piece), one.at, note, one.reading.traces)
             lost = aside.add_all(piece.walks, spools, columns)
             if one.reading.is_fixed and piece is one.pieces[-1]:
                 last = [other.walks[-1].spool for other in one.pieces]

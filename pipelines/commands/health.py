@@ -34,7 +34,10 @@ def status(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 3 if something is stale, incomplete, short or in doubt.")
+        bool,
+        typer.Option(
+            "--strict", help="Exit 3 if something is stale, incomplete, short, set aside or in doubt."
+        ),
     ] = False,
     as_json: AsJson = False,
     destination: Destination = "duckdb",

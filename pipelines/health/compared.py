@@ -62,7 +62,7 @@ def _lines(found: Verified) -> Iterator[tuple[str, ...]]:
         yield name, "rows", f"{table.vendor.rows:,}", f"{table.here.rows:,}", verdict
         for group, figure in table.figures:
             there, here = (side.sum(group, figure) for side in (table.vendor, table.here))
-            label = " ".join(part for part in (figure, _GROUPS.get(group, group)) if part)
+            label = " ".join([figure, *(_GROUPS.get(word, word) for word in group.split())])
             yield "", label, _figure(there), _figure(here), "=" if there == here else "NOT EQUAL"
 
 

@@ -13,13 +13,13 @@ from pipelines.health.look import Health
 from pipelines.health.source import SourceHealth, StreamHealth
 
 # `status --strict` ends with 3 for these; what an alert is sent for stands in pipelines/alert.py.
-STRICT = frozenset({"stale", "incomplete", "short", "in_doubt"})
+STRICT = frozenset({"stale", "incomplete", "short", "rejected", "set_aside", "in_doubt"})
 NAMED = 3
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`kind` is one of failure, stale, incomplete, short, volume_drop, new_fields, rejected, in_doubt."""
+    """`kind` is one of failure, stale, incomplete, short, volume_drop, new_fields, rejected, set_aside, in_doubt."""
 
     kind: str
     source: str
@@ -68,10 +68,7 @@ def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[
         names = ", ".join(source.new_fields)
         text = f"{source.source}: fields that are new to us: {names}; they are kept in the column extra."
         yield Problem("new_fields", source.source, text, {"fields": list(source.new_fields)})
-    if source.rejects.new:
-        query = f"select reason, raw from {source.source}.rejected_rows order by first_seen desc"  # noqa: S608
-        text = f"{source.source}: {_rows(source.rejects.new)} newly set aside. See: {query}"
-        yield Problem("rejected", source.source, text, {"rows": source.rejects.new})
+    yield from _set_aside(source)
 
 
 def _incomplete(source: SourceHealth) -> Iterator[Problem]:
@@ -99,6 +96,18 @@ def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Prob
     )
     figures = {"stream": stream.stream, "rows": rows, "days": [str(day) for day in days]}
     return Problem("short", source.source, text, figures)
+
+
+def _set_aside(source: SourceHealth) -> Iterator[Problem]:
+    """Rows that are not in the tables: those that are new, which an alert tells once, and those that still are open."""
+    query = f"select reason, raw from {source.source}.rejected_rows where resolved_at is null order by first_seen desc"  # noqa: S608
+    new, known = source.rejects.new, source.rejects.rows - source.rejects.new
+    if new:
+        text = f"{source.source}: {_rows(new)} newly set aside. See: {query}"
+        yield Problem("rejected", source.source, text, {"rows": new})
+    if known:
+        text = f"{source.source}: {_rows(known)} still set aside, and in no sum. See: {query}"
+        yield Problem("set_aside", source.source, text, {"rows": known})
 
 
 def _spans(days: Sequence[date]) -> str:

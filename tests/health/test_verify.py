@@ -42,7 +42,7 @@ def test_what_the_vendor_says_is_what_the_warehouse_says(loaded: House) -> None:
     [table] = json.loads(ended.out)["sources"][0]["tables"]
     assert table["vendor"] == table["here"]
     assert table["here"]["rows"] == 4
-    assert table["here"]["sums"]["false"] == {"payout": "22.200000", "reward": "120.000000"}
+    assert table["here"]["sums"]["false USD"] == {"payout": "22.200000", "reward": "120.000000"}
     assert "the warehouse says what the vendor says" in run(loaded, "verify", "besitos", *DAYS).out
     assert loaded.path.read_bytes() == before
     assert sorted(path.name for path in loaded.folder.iterdir()) == [
@@ -59,7 +59,7 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: House) -> 
     assert ended.code == 3
     assert differences(ended.out) == [
         ("2:original", "different", ["payout"]),
-        ("3:reversal", "not at the vendor", []),
+        ("3:reversal:2024-12-06 09:00:00", "not at the vendor", []),
         ("6:original", "not here", []),
     ]
     shown = run(loaded, "verify", "besitos", *DAYS)
@@ -68,8 +68,26 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: House) -> 
     assert "NOT EQUAL" in shown.out
     loaded.load("2024-12-01", "2024-12-08")
     assert differences(run(loaded, "verify", "besitos", *DAYS, "--json").out) == [
-        ("3:reversal", "not at the vendor", [])
+        ("3:reversal:2024-12-06 09:00:00", "not at the vendor", [])
     ]
+
+
+def test_s22_sums_are_of_one_currency_each(loaded: House) -> None:
+    """A row that tells no currency is of USD, as is one that says so, and one from before there was the column."""
+    told = loaded.sandbox.besitos.rows
+    loaded.sandbox.besitos.rows = [*told, row(6, currency="EUR"), row(7, currency="USD", payout=1)]
+    loaded.load("2024-12-01", "2024-12-08")
+    change(loaded, "update besitos.conversion_events set currency = null where transaction_id = 1")
+    ended = run(loaded, "verify", "besitos", *DAYS, "--json")
+    [table] = json.loads(ended.out)["sources"][0]["tables"]
+    payouts = {group: sums["payout"] for group, sums in table["here"]["sums"].items()}
+    assert payouts == {"false EUR": "11.050000", "false USD": "23.200000", "true USD": "11.050000"}
+    assert (ended.code, table["here"]) == (0, table["vendor"])
+    shown = run(loaded, "verify", "besitos", *DAYS).out
+    assert "payout of conversions EUR" in shown
+    assert "payout of conversions USD" in shown
+    change(loaded, "update besitos.conversion_events set currency = 'USD' where transaction_id = 6")
+    assert run(loaded, "verify", "besitos", *DAYS).code == 3
 
 
 def test_the_last_day_is_compared_whole_whatever_the_vendor_takes_it_for(loaded: House) -> None:

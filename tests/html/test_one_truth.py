@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def troubled(built: Built, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
             reading("keitaro", at(-1), at(10)),
             reading("keitaro", at(12), at(15), missing=2),
             reading("keitaro", at(15), at(39)),
-            f"""update besitos.windows set read_at = read_at - interval 10 day, window_end = window_end - 10
-            where {CONVERSIONS}""",
+            f"delete from besitos.windows where {CONVERSIONS}",
+            reading("besitos", at(-1), at(DAYS - 11), read_at=MADE - timedelta(days=10)),
             f"""update infobip.windows set read_at = read_at - interval 20 day, window_end = window_end - 20
             where stream like '%{left}'""",
         ):

@@ -69,6 +69,24 @@ def test_days_outside_the_window_stay(house: VendorHouse) -> None:
     ]
 
 
+def test_a_day_on_which_a_piece_ends_was_read(house: VendorHouse) -> None:
+    """Pieces of the report share no day, and leave none out: nothing is called never read, and what was mended is open
+    no more, on the last day of a piece as on any other."""
+    house.settings["KEITARO_RANGE_DAYS"] = "3"
+    tracker = house.sandbox.keitaro
+    tracker.report_rows = [group("2026-01-02"), group("2026-01-03", clicks="many")]
+    assert house.run().total("rejected_new") == 1
+    asked = [one["range"]["from"] for one in map(body, house.asked(REPORT)) if one["limit"] > 1]
+    assert asked == ["2026-01-01", "2026-01-04", "2026-01-07"]
+    states = house.query("select stream, state, count(*) from keitaro.days group by all order by all")
+    assert states == [("conversions", "whole", 7), ("report", "whole", 7)]
+    tracker.report_rows = [group("2026-01-02"), group("2026-01-03")]
+    house.load()
+    assert house.query("select stream, resolved_at is not null from keitaro.rejected_rows") == [
+        ("report", True)
+    ]
+
+
 def test_a_group_that_vanishes_while_it_is_read_is_gone(house: VendorHouse) -> None:
     """Only the walk that stands counts: what an earlier one saw, and the later one did not, is no group."""
     house.settings |= {"KEITARO_PAGE_SIZE": "2", "KEITARO_CONCURRENCY": "1"}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
 
 from pipelines.nightly import sources_of
 from sandbox import Fault
+from tests.besitos.rows import row
 from tests.health.support import program, webhook
 from tests.nightly.support import OUTBOX, Project
 
@@ -20,6 +22,11 @@ def sending(project: Project, query: str = OUTBOX) -> None:
     text = " ".join(query.split())
     config.write_text(config.read_text() + f'\n[send.keitaro.conversions]\nquery = "{text}"\n')
     project.settings["KEITARO_POSTBACK_KEY"] = project.sandbox.keitaro.postback_key
+
+
+def good_row() -> dict[str, object]:
+    """One of the day before yesterday: a feed of bad rows alone would be no feed."""
+    return row(1, date_time=f"{datetime.now(UTC).date() - timedelta(days=2)} 06:25:36")
 
 
 def outcomes(steps: dict[str, dict[str, object]]) -> dict[str, object]:
@@ -118,7 +125,7 @@ def test_x25_a_night_sends_old_history_only_by_a_setting_and_tells_of_rows_that_
 def test_rows_newly_set_aside_end_with_3_and_are_told(project: Project) -> None:
     """The night is done all the same."""
     project.init("--source", "besitos")
-    project.sandbox.besitos.rows = [{"transaction_id": "none"}]
+    project.sandbox.besitos.rows = [good_row(), {"transaction_id": "none"}]
     with webhook() as hook:
         project.settings["CONVERSYNC_ALERT_WEBHOOK"] = f"{hook.url}/hush"
         ended, steps = project.night()
@@ -131,7 +138,7 @@ def test_rows_newly_set_aside_end_with_3_and_are_told(project: Project) -> None:
 def test_an_alert_that_fails_hides_nothing(project: Project) -> None:
     """The run's own exit code stays, the data is there and published, and standard error says that nobody was told."""
     project.init("--source", "besitos")
-    project.sandbox.besitos.rows = [{"transaction_id": "none"}]
+    project.sandbox.besitos.rows = [good_row(), {"transaction_id": "none"}]
     with webhook(status=404) as hook:
         project.settings["CONVERSYNC_ALERT_WEBHOOK"] = f"{hook.url}/hush"
         ended = project.run("nightly", "--no-build", "--no-report")
