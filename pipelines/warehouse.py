@@ -120,7 +120,7 @@ class Warehouse:
             )
 
     def check_destination(self) -> None:
-        """SettingsError, with the nearest name, for a destination that is neither dlt's nor set up by that name."""
+        """SettingsError for a destination that dlt does not know, or that keeps no statements."""
         if self.destination == "duckdb":
             return
         import dlt.destinations  # noqa: F401 - makes them known
@@ -129,7 +129,7 @@ class Warehouse:
         from dlt.common.destination.reference import DestinationReference
 
         try:
-            Destination.from_reference(self.destination)
+            found = Destination.from_reference(self.destination)
         except UnknownDestinationModule:
             known = sorted({ref.rpartition(".")[2] for ref in DestinationReference.DESTINATIONS} - NO_PLACES)
             near = nearest(self.destination, known)
@@ -138,6 +138,11 @@ class Warehouse:
                 f'There is no destination "{self.destination}": {meant} A name of your own needs a destination_type in '
                 f"[destination.{self.destination}]."
             ) from None
+        if "scd2" not in (found.capabilities().supported_merge_strategies or ()):
+            raise SettingsError(
+                f'The destination "{self.destination}" cannot close a statement and open another (scd2), so what is '
+                "read twice would stand there twice: name one that can, such as duckdb or postgres."
+            )
 
     def __str__(self) -> str:
         return str(self.path) if self.destination == "duckdb" else self.destination

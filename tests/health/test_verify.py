@@ -75,7 +75,7 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: House) -> 
 def test_s22_sums_are_of_one_currency_each(loaded: House) -> None:
     """A row that tells no currency is of USD, as is one that says so, and one from before there was the column."""
     told = loaded.sandbox.besitos.rows
-    loaded.sandbox.besitos.rows = [*told, row(6, currency="EUR"), row(7, currency="USD", payout=1)]
+    loaded.sandbox.besitos.rows = [*(told or ()), row(6, currency="EUR"), row(7, currency="USD", payout=1)]
     loaded.load("2024-12-01", "2024-12-08")
     change(loaded, "update besitos.conversion_events set currency = null where transaction_id = 1")
     ended = run(loaded, "verify", "besitos", *DAYS, "--json")

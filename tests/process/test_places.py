@@ -153,3 +153,11 @@ def run(place: Place, command: list[str]) -> Done:
         check=False,
     )
     return Done(ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_d03_a_destination_that_keeps_no_statements_is_refused(place: Place) -> None:
+    """Exit 2 before any request, by what its own client says it can do."""
+    place.env["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder / "bucket")
+    done = place.run("load", "--destination", "filesystem")
+    done.refused(2, 'The destination "filesystem" cannot close a statement')
+    assert place.sandbox.requests == []
