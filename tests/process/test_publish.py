@@ -132,4 +132,4 @@ def test_every_table_view_and_column_says_what_it_is(loaded: Place) -> None:
         "select comment from duckdb_columns() where schema_name = 'besitos' and table_name = 'conversions' "
         "and column_name = 'net_payout'",
     )
-    assert "USD" in str(said)
+    assert "in `currency`" in str(said)

@@ -93,7 +93,7 @@ def kept(place: Place) -> Iterator[str]:
 
 def test_k03_no_traceback_of_an_unexpected_error_tells_the_token(canary: Place) -> None:
     """An error of nobody's in the middle of the load, its traceback shown by --debug."""
-    done = canary.load("--debug", at=250, number=0)
+    done = canary.load("--debug", at=200, number=0)
     assert done.code == 1
     assert "RuntimeError: an error that nobody expects" in done.err
     nothing_tells(canary, done.out, done.err)
