@@ -138,7 +138,7 @@ class Warehouse:
                 f'There is no destination "{self.destination}": {meant} A name of your own needs a destination_type in '
                 f"[destination.{self.destination}]."
             ) from None
-        if "scd2" not in (found.capabilities().supported_merge_strategies or ()):
+        if found is None or "scd2" not in (found.capabilities().supported_merge_strategies or ()):
             raise SettingsError(
                 f'The destination "{self.destination}" cannot close a statement and open another (scd2), so what is '
                 "read twice would stand there twice: name one that can, such as duckdb or postgres."
