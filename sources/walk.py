@@ -129,12 +129,13 @@ class Listing:
         full = first.size or self.size
         planned = -(-(first.total or 0) // size) if size else 1
         received = empty = 0
+        is_full = False
         for number, page in enumerate(self._chain(first, planned, walk), start=1):
             rows = page.decoded.received
             empty = 0 if rows else empty + 1
             if number > max(planned, 1) and (not rows or _same_rows(page, previous)):
-                # The same rows again are no end: they may be the last page's, or those of a server deaf to `page`.
-                walk.is_ended = not rows
+                # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
+                walk.is_ended = not rows or not is_full
                 return
             if empty > MOST_EMPTY_PAGES:
                 return

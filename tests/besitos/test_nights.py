@@ -211,7 +211,7 @@ def test_nights_by_the_machines_own_clock(today: House) -> None:
 def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: House) -> None:
     """One of 2099, asked for as such, is there and flagged; the next night still begins a week ago."""
     day = datetime.now(EST).date()
-    house.settings["BESITOS_START_DATE"] = str(day)
+    house.settings |= {"BESITOS_START_DATE": str(day), "BESITOS_RANGE_DAYS": "3650"}
     house.sandbox.besitos.rows = [
         row(1, date_time="2099-01-01 00:00:00"),
         row(2, date_time=f"{day} 00:00:00"),

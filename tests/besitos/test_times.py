@@ -28,7 +28,7 @@ TIMES = {
 @pytest.mark.parametrize(("zone", "column"), [("EST", 1), ("America/New_York", 2)])
 def test_s12_times_are_read_in_the_zone_that_is_set(house: House, zone: str, column: int) -> None:
     """EST is -05:00 in summer too. An hour that comes twice is its first; one that is skipped is counted on."""
-    house.settings["BESITOS_ZONE"] = zone
+    house.settings |= {"BESITOS_ZONE": zone, "BESITOS_RANGE_DAYS": "3650"}
     house.sandbox.besitos.rows = [
         row(number, date_time=times[0]) for number, times in enumerate(TIMES.values())
     ]
