@@ -128,6 +128,8 @@ class Pieces:
     day: str = "occurred_on"
     shared: bool = True
     is_throttled: Callable[[], bool] = lambda: False
+    unread: date = date.min
+    """The first day that no earlier run has read: what lies before it was looked at then."""
     _last: date = date.min
     _alone_read: dict[date, Piece] = field(default_factory=dict)
 
@@ -178,8 +180,11 @@ class Pieces:
         if first is None or last is None or (last - first).days + 1 < ENOUGH_DAYS:
             return False
         rate = rows / ((last - first).days + 1)
-        end = min(window.end, self.today)
-        empty = [Window(window.start, first - DAY), Window(last + DAY, end)]
+        end = min(window.end, self.today - DAY)
+        empty = [
+            Window(max(window.start, self.unread), first - DAY),
+            Window(max(last + DAY, self.unread), end),
+        ]
         return any(
             days.start <= days.end
             and rate * ((days.end - days.start).days + 1) >= EXPECTED_ROWS

@@ -72,6 +72,11 @@ def move(progress: MutableMapping[str, Any], first: date, window: Window, today:
         progress["through"] = str(reached)
 
 
+def unread(progress: Mapping[str, Any]) -> date:
+    """The first day that the cursor in `progress` has not passed."""
+    return date.fromisoformat(progress["through"]) if progress.get("through") else date.min
+
+
 def hold(progress: MutableMapping[str, Any], day: date) -> None:
     """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
     through = progress.get("through")

@@ -15,7 +15,7 @@ from sources.pieces import DAY, LEAST_DAYS, Bounds, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
-from sources.windows import Window, first_day
+from sources.windows import Window, first_day, unread
 from wire.client import Client
 from wire.errors import RefusedError, UntrustedAnswerError
 
@@ -103,6 +103,7 @@ class Feed:
             self.bounds,
             self._settings.today(),
             is_throttled=lambda: self._client.throttled,
+            unread=unread(self._state.get(stream, {})),
         )
 
     def announced(self, window: Window) -> int | None:

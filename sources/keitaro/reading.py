@@ -15,7 +15,7 @@ from sources.pieces import PASSES, Bounds, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
-from sources.windows import Window
+from sources.windows import Window, unread
 
 if TYPE_CHECKING:
     from sources.keitaro import KeitaroSettings
@@ -93,6 +93,7 @@ class Asking:
             day="occurred_on" if stream == CONVERSIONS else report.DAY_COLUMN,
             shared=stream == CONVERSIONS,
             is_throttled=lambda: self.tracker.throttled,
+            unread=unread(self.state.get(stream, {})),
         )
         asked = {"columns": ", ".join(columns)}
         [done] = read([Reading(stream, self.window, pieces, asked, note, _TRACES, False, self.on_rest)])
