@@ -64,8 +64,8 @@ def absent(
 
 
 def refuse_most(read: Read, gone: int, known: int) -> None:
-    """A vendor that suddenly serves less than half of what it served is not believed; UntrustedAnswerError."""
-    if gone >= MANY and 2 * gone > known:
+    """A vendor that suddenly serves less than a fifth of what it served is not believed; UntrustedAnswerError."""
+    if gone >= MANY and 5 * gone > 4 * known:
         raise UntrustedAnswerError(
             f"Besitos serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, though each day was "
             "asked for alone; nothing was changed. If they are really gone, say so with --accept-empty."
