@@ -93,10 +93,14 @@ def kept(place: Place) -> Iterator[str]:
 
 def test_k03_no_traceback_of_an_unexpected_error_tells_the_token(canary: Place) -> None:
     """An error of nobody's in the middle of the load, its traceback shown by --debug."""
-    done = canary.load("--debug", at=200, number=0)
+    for point in range(200, 210):  # a library may swallow one
+        done = canary.load("--debug", at=point, number=0)
+        nothing_tells(canary, done.out, done.err)
+        if done.code == 1:
+            break
+        shutil.rmtree(canary.folder / ".conversync")
     assert done.code == 1
     assert "RuntimeError: an error that nobody expects" in done.err
-    nothing_tells(canary, done.out, done.err)
 
 
 def test_k03_no_file_of_a_run_tells_the_token(canary: Place) -> None:
