@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from destinations import targets
 from pipelines import registry
 from pipelines.registry import FILE, Strangers
+from pipelines.send import options
 from pipelines.settings import project_dir
+from pipelines.standing import FROM_FILES
 from wire.errors import SettingsError
 
 FILES = ("secrets.toml", "config.toml")
+_MOST_LINES = 2_000
 _AT = re.compile(r"line (\d+)")
 
 
@@ -36,6 +40,7 @@ def settle() -> Strangers:
     if strangers.wrong:
         raise SettingsError(" ".join(strangers.wrong))
     take_files(os.environ)
+    options.check(targets())
     return strangers
 
 
@@ -62,10 +67,66 @@ def document_of(path: Path) -> Any:
         return tomlkit.parse(text)
     except (ValueError, RecursionError) as error:
         line = _AT.search(str(error))
+        if twice := _twice(text, int(line[1]) if line else None):
+            raise SettingsError(f"{path} has {twice}: keep one of them.") from None
         place = f"line {line[1]}" if line else "its end"
         raise SettingsError(
             f'{path} is not TOML: look at {place}. A setting is a line such as besitos_zone = "EST".'
         ) from None
+
+
+def _twice(text: str, line: int | None) -> str | None:
+    """Which key or section a file repeats in this line (None: its last), and where it stood first.
+
+    None where it is another mistake: where what is stated there does not stand in the lines before.
+    """
+    lines = text.splitlines(keepends=True)
+    if len(lines) > _MOST_LINES:  # they are read again and again
+        return None
+    before = [_read("".join(lines[:count])) for count in range(line or len(lines))]
+    begins = max(count for count, found in enumerate(before) if found is not None)
+    section: list[str] = next((path for one in lines[begins - 1 :: -1] if (path := _header(one))), [])
+    header, (name, is_setting, _) = _header(lines[begins]), lines[begins].partition("=")
+    key = _path(f"{name} = 0") if is_setting else []
+    path = header or [*section, *key]
+    first = next((count for count, found in enumerate(before) if _holds(found, path)), None)
+    if first is None or not (header or key):
+        return None
+    within = f" of [{'.'.join(path[:-1])}]" if path[:-1] and not header else ""
+    what = f"[{'.'.join(path)}]" if header else path[-1]
+    return f"{what}{within} twice, in the lines {first} and {begins + 1}"
+
+
+def _header(line: str) -> list[str]:
+    """The path of a section's line, else nothing."""
+    return _path(line) if line.lstrip().startswith("[") else []
+
+
+def _path(text: str) -> list[str]:
+    """The names, one within the other, that a line states."""
+    found, path = _read(text), list[str]()
+    while found:
+        [name] = found
+        path.append(name)
+        found = found[name] if isinstance(found[name], dict) else None
+    return path
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _holds(found: Any, path: Sequence[str]) -> bool:
+    for name in path:
+        if not isinstance(found, dict) or name not in found:
+            return False
+        found = found[name]
+    return bool(path)
 
 
 def _text(raw: bytes, path: Path) -> str:
@@ -105,6 +166,7 @@ def take_files(environment: MutableMapping[str, str]) -> None:
         if environment.get(name):
             raise SettingsError(f"{name} and {variable} are both set: unset one of them.")
         environment[name] = _content(variable, Path(place))
+        FROM_FILES[name] = variable
         del environment[variable]
 
 

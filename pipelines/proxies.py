@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from pipelines import settings
+from pipelines.registry import guess
 from wire.errors import SettingsError
-from wire.proxy import VARIABLE, use
+from wire.proxy import FROM_ENVIRONMENT, NONE, VARIABLE, use
+
+WORDS = (FROM_ENVIRONMENT, NONE)
 
 
 def settle() -> None:
@@ -17,4 +23,16 @@ def settle() -> None:
             "proxy holds a user name or a password, for which .dlt/config.toml is no place: "
             f"write it into .dlt/secrets.toml, or set {VARIABLE}."
         )
+    for given in (os.environ.get(VARIABLE), address):
+        _check_word(given or "")
     use(address)
+
+
+def _check_word(given: str) -> None:
+    """SettingsError for a single word that is none of ours: an address has its http:// or its port, or a point."""
+    word = given.strip().lower()
+    if word and word not in WORDS and not re.search(r"[.:/\[\]]", word):
+        raise SettingsError(
+            f'proxy is "{given:.60}", but must be an address such as http://proxy:3128, or {" or ".join(WORDS)}.'
+            f"{guess(word, WORDS)}"
+        )

@@ -40,7 +40,11 @@ def published_path(warehouse: Warehouse) -> Path | None:
     given = settings.preference("published", "CONVERSYNC_PUBLISHED")
     if given == OFF:
         return None
-    path = settings.in_project(given) if given else warehouse.path.parent / FOLDER / warehouse.path.name
+    path = (
+        settings.in_project(given, "published")
+        if given
+        else warehouse.path.parent / FOLDER / warehouse.path.name
+    )
     if path == warehouse.path:
         raise SettingsError(
             f"The published copy may not be the warehouse itself ({path}): name another file."

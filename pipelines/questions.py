@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import typer
 
-from pipelines.registry import nearest
+from pipelines.registry import unknown
 from pipelines.vendors import NAMES
 from wire.errors import SettingsError
 from wire.origin import parse_origin
@@ -68,9 +68,7 @@ class Questions:
 def known_source(name: str) -> None:
     """SettingsError, with the nearest name, for a source that does not exist."""
     if name not in NAMES:
-        near = nearest(name, NAMES)
-        meant = f" Did you mean {near}?" if near else ""
-        raise SettingsError(f'There is no source "{name}"; the sources are {", ".join(NAMES)}.{meant}')
+        raise unknown("source", name, NAMES)
 
 
 def _sources(text: str) -> list[str]:

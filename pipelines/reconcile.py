@@ -22,6 +22,7 @@ from typing import Any
 from destinations.keitaro import Conversions
 from destinations.target import RowRefusedError
 from pipelines.load import PARTIAL, pipeline_for
+from pipelines.registry import guess
 from pipelines.report import console
 from pipelines.send import ledger
 from pipelines.send.identities import Identities, Standing
@@ -74,7 +75,9 @@ def reconcile(warehouse: Warehouse, vendor: str) -> Comparison:
     """Compares; SettingsError for a vendor that shows nothing to compare with, and where nothing was sent or loaded."""
     ways = {"keitaro": _keitaro, "infobip": _infobip}
     if vendor not in ways:
-        raise SettingsError(f'"{vendor}" cannot be compared; those that can are {", ".join(ways)}.')
+        raise SettingsError(
+            f'"{vendor}" cannot be compared; those that can are {", ".join(ways)}.{guess(vendor, list(ways))}'
+        )
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     with understood(), tempfile.TemporaryDirectory() as folder:

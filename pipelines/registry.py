@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from wire.errors import SettingsError
+
 Path = tuple[str, ...]
 
 # The project's own, at the top of config.toml, and as CONVERSYNC_<NAME> in the environment.
@@ -45,6 +47,8 @@ VARIABLES = ("CONVERSYNC_BUILD_MEMORY",)
 # What other programs' sections hold under the same name (a destination's credentials know a warehouse, too).
 COMMON = frozenset({"warehouse", "published", "proxy", *SEND_OWN})
 FILE = "_FILE"
+# What people write at the end of a name for the file that holds the setting.
+_FILES = ("FILE", "PATH", "FILENAME")
 # From so much alike on (difflib's ratio), a name is taken for another one with a typing error in it.
 NEAR = 0.76
 NEAR_WHOLE = 0.9
@@ -109,6 +113,19 @@ def nearest(name: str, candidates: Sequence[str], cutoff: float = 0.6) -> str | 
     """The candidate that was probably meant; None where none is alike."""
     close = difflib.get_close_matches(name.lower(), [one.lower() for one in candidates], 1, cutoff)
     return next((one for one in candidates if close and one.lower() == close[0]), None)
+
+
+def guess(word: str, known: Sequence[str]) -> str:
+    """`" Did you mean keitaro?"`: one more sentence, or nothing where none is alike."""
+    near = nearest(word, known)
+    return f" Did you mean {near}?" if near else ""
+
+
+def unknown(kind: str, name: str, known: Sequence[str]) -> SettingsError:
+    """What is said of a word of a command that names nothing: those there are, and the one that was probably meant."""
+    return SettingsError(
+        f'There is no {kind} "{name}"; the {kind}s are {", ".join(known)}.{guess(name, known)}'
+    )
 
 
 @dataclass
@@ -230,12 +247,27 @@ def in_environment(environment: Mapping[str, str], found: Strangers) -> None:
     for name in environment:
         if name in ours:
             continue
-        if near := _near(name.removesuffix(FILE).upper()):
+        if near := _near_file(name.upper()) or _near(name.upper()):
+            file = f", or {near}{FILE} for a file that holds it" if _bare(name.upper()) else ""
             found.wrong.append(
-                f"{name} in the environment is not a setting: {near} is. Rename it, or unset it."
+                f"{name} in the environment is not a setting: {near} is{file}. Rename it, or unset it."
             )
         elif name.startswith(_beginnings()):
             found.foreign.append(f"{name} in the environment")
+
+
+def _bare(name: str) -> str:
+    """BESITOS_TOKEN, of a name that ends like the form that names a file: _FILE, _FIEL, _PATH; else nothing."""
+    bare, _, last = name.rpartition("_")
+    return bare if nearest(last, _FILES) else ""
+
+
+def _near_file(name: str) -> str | None:
+    """The variable whose file was probably meant: one of ours with an ending that is none, or nearly one in _FILE."""
+    bare = _bare(name)
+    if bare in _variables():
+        return bare
+    return _near(bare) if name.endswith(FILE) else None
 
 
 def _near(name: str) -> str | None:

@@ -14,6 +14,8 @@ from wire.errors import SettingsError
 
 DEFAULT_WAREHOUSE = "warehouse.duckdb"
 _DURATION = re.compile(r"(\d+)([smhd])")
+# What other programs, DuckDB among them, take for an address or no file at all: s3://..., md:..., :memory:.
+_ADDRESS = re.compile(r"\s*[A-Za-z0-9+.-]*:")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ def resolve(settings: type[T], vendor: str) -> T:
         ConfigFieldMissingException,
         ConfigurationException,
         ConfigValueCannotBeCoercedException,
+        ValueNotSecretException,
     )
     from dlt.common.configuration.resolve import resolve_configuration
 
@@ -40,7 +43,12 @@ def resolve(settings: type[T], vendor: str) -> T:
         raise SettingsError(f"{name} is not set: {where(name)}.") from None
     except ConfigValueCannotBeCoercedException as wrong:
         raise SettingsError(
-            f"{wrong.field_name} cannot be read as {_name(wrong.hint)}: {where(wrong.field_name)}."
+            f"{wrong.field_name} cannot be read as {_name(wrong.hint)}: mend it in {_place(wrong.field_name, vendor)}."
+        ) from None
+    except ValueNotSecretException as open_:
+        name = open_.key.rpartition(".")[2]
+        raise SettingsError(
+            f"{name} is a secret: move it from .dlt/config.toml to .dlt/secrets.toml."
         ) from None
     except ConfigurationException as other:
         raise SettingsError(
@@ -70,7 +78,18 @@ def where(name: str) -> str:
     return f"write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment"
 
 
+def _place(name: str, vendor: str) -> str:
+    """Where a vendor's setting stands that is set."""
+    from pipelines.standing import of_vendor
+
+    given = of_vendor(name, vendor)
+    return given.place if given else f"the settings of {vendor}"
+
+
 def _name(hint: Any) -> str:
+    from dlt.common.configuration.specs.base_configuration import extract_inner_hint
+
+    hint = extract_inner_hint(hint)
     return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
 
 
@@ -91,9 +110,13 @@ def is_configured(settings: type[Any], vendor: str) -> bool:
 
 def warehouse_path(given: str | None) -> Path:
     """The warehouse file: `--warehouse`, CONVERSYNC_WAREHOUSE, `warehouse` in config.toml, or the default."""
-    if given or (given := os.environ.get("CONVERSYNC_WAREHOUSE")):
-        return _at_home(given).absolute()
-    return in_project(preference("warehouse") or DEFAULT_WAREHOUSE)
+    variable = "CONVERSYNC_WAREHOUSE"
+    if given is not None:
+        return _path(given, "--warehouse").absolute()
+    if (given := os.environ.get(variable)) is not None:
+        return _path(given, variable).absolute()
+    written = preference("warehouse")
+    return in_project(DEFAULT_WAREHOUSE if written is None else written, "warehouse")
 
 
 def preference(name: str, variable: str | None = None) -> str | None:
@@ -105,21 +128,34 @@ def preference(name: str, variable: str | None = None) -> str | None:
     return dlt.config.get(name, str)
 
 
-def in_project(path: str) -> Path:
-    """A path from config.toml: from the project's folder, unless it is absolute."""
-    return (project_dir() / _at_home(path)).absolute()
+def in_project(path: str, name: str) -> Path:
+    """A path from config.toml, as the setting `name`: from the project's folder, unless it is absolute."""
+    return (project_dir() / _path(path, name)).absolute()
 
 
-def _at_home(path: str) -> Path:
-    """The path with its `~` replaced; SettingsError where nobody knows a home, or the path cannot be one."""
+def _path(path: str, name: str) -> Path:
+    """A path of a file, its `~` replaced; SettingsError, naming the setting, where it can be none."""
+    if not path.strip():
+        raise SettingsError(f"{name} is blank: name a file, such as {DEFAULT_WAREHOUSE}, or leave it out.")
     if "\0" in path:
-        raise SettingsError("A path holds a null character: write it anew.")
+        raise SettingsError(f"{name} holds a null character: write it anew.")
+    if _ADDRESS.match(path):
+        raise SettingsError(
+            f'{name} is "{_scheme(path)}", which is no file of this machine: name one, such as '
+            f"{DEFAULT_WAREHOUSE} (--destination names other places; ./ goes before a file name with a colon)."
+        )
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise SettingsError(
             f"{path} begins with a home directory that is not known: write it in full."
         ) from None
+
+
+def _scheme(path: str) -> str:
+    """The beginning of an address: what follows may be a secret."""
+    scheme, _, rest = path.strip().partition(":")
+    return f"{scheme}:..." if scheme else f":{rest:.20}"
 
 
 def duration(text: str, option: str) -> int:

@@ -18,7 +18,7 @@ from sandbox.control import VENDORS, instant
 from sandbox.infobip import variants as infobip
 from sandbox.keitaro import variants as keitaro
 from sandbox.optibase import variants as optibase
-from sandbox.readings import listed, parse
+from sandbox.readings import listed, meant, parse
 from sandbox.stage import Sandbox
 from sandbox.world import World
 
@@ -70,7 +70,7 @@ def set_variants(sandbox: Sandbox, variants: Sequence[str]) -> None:
         before, dot, rest = pair.partition(".")
         name, text = (before, rest) if dot and "=" not in before else ("besitos", pair)
         if name not in VENDORS:
-            raise ValueError(f"no vendor {name!r}; there are {', '.join(VENDORS)}")
+            raise ValueError(f"no vendor {name!r}{meant(name, VENDORS)}; there are {', '.join(VENDORS)}")
         vendor: Any = getattr(sandbox, name)
         vendor.variants = parse([text], vendor.variants)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 AnyVariants = TypeVar("AnyVariants")
@@ -17,9 +18,15 @@ def parse(pairs: Iterable[str], base: AnyVariants) -> AnyVariants:
         name, _, text = pair.partition("=")
         if name not in hints:
             names = ", ".join(field.name for field in fields(base))  # type: ignore[arg-type]
-            raise ValueError(f"no variant {name!r}; there are {names}")
+            raise ValueError(f"no variant {name!r}{meant(name, hints)}; there are {names}")
         changes[name] = _value(name, text, hints[name])
     return replace(base, **changes)  # type: ignore[type-var]
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`" (did you mean order?)"`, or nothing where none of them is alike."""
+    near = get_close_matches(word, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def listed(base: object) -> list[str]:
@@ -41,7 +48,9 @@ def _values(value: object, kind: Any) -> str:
 def _value(name: str, text: str, kind: Any) -> object:
     if get_origin(kind) is Literal:
         if text not in get_args(kind):
-            raise ValueError(f"variant {name} is one of {', '.join(get_args(kind))}, not {text!r}")
+            raise ValueError(
+                f"variant {name} is one of {', '.join(get_args(kind))}, not {text!r}{meant(text, get_args(kind))}"
+            )
         return text
     if kind is bool:
         if text not in ("true", "false"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,8 +59,10 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
     Out come the names that merely begin like settings of ours: they are not read. `files_are_read`: not by a command
     that is about to write them.
     """
-    if project:
-        os.environ["DLT_PROJECT_DIR"] = project
+    folder = os.environ.get("DLT_PROJECT_DIR") or None if project is None else project
+    if folder is not None:
+        _check_project(folder, must_exist=files_are_read)
+        os.environ["DLT_PROJECT_DIR"] = folder
     from pipelines.warehouse import settle_dlt, settle_temporary_files
 
     settle_dlt("INFO" if debug else "CRITICAL")
@@ -77,15 +80,27 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
     return foreign
 
 
+def _check_project(folder: str, *, must_exist: bool) -> None:
+    """SettingsError for a project's folder that is none; `init` makes one that is not there yet."""
+    if folder and Path(folder).is_dir():
+        return
+    if must_exist or not folder.strip() or os.path.lexists(folder):
+        raise SettingsError(
+            f'There is no folder "{folder}": --project (DLT_PROJECT_DIR) names one that is there, and whose .dlt/ '
+            "holds the settings."
+        )
+
+
 def choose(names: list[str]) -> list[vendors.Vendor]:
     """The vendors of these names, or all that are configured; SettingsError where that is none."""
     from pipelines import settings
+    from pipelines.registry import unknown
     from pipelines.vendors import vendors
 
     known = vendors()
     for name in names:
         if name not in known:
-            raise SettingsError(f'There is no source "{name}"; the sources are {", ".join(known)}.')
+            raise unknown("source", name, list(known))
     chosen = [known[name] for name in dict.fromkeys(names)]
     chosen = chosen or [
         vendor for vendor in known.values() if settings.is_configured(vendor.settings, vendor.name)

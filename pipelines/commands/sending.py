@@ -170,8 +170,9 @@ def reconcile(
 def target_named(name: str) -> Target:
     """The target; SettingsError, with those there are, for any other name."""
     from destinations import targets
+    from pipelines.registry import unknown
 
     known = targets()
     if name not in known:
-        raise SettingsError(f'There is no target "{name}"; the targets are {", ".join(known)}.')
+        raise unknown("target", name, list(known))
     return known[name]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines import settings
 from pipelines.health.views import STALE_HOURS
-from wire.errors import SettingsError
+from pipelines.standing import number, of_project
 
 DROP_PCT = 50.0
 
@@ -27,13 +26,5 @@ def limits() -> Limits:
 
 
 def _number(name: str, default: float, most: float) -> float:
-    text = settings.preference(name, f"CONVERSYNC_{name.upper()}")
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number <= most:
-        raise SettingsError(f'{name} is "{text}", but must be a number above 0, at most {most:g}.')
-    return number
+    given = of_project(name)
+    return default if given is None else number(given, 0, most, above=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pipelines.standing import Given, choice, number, standing
+from sources.ranges import BUDGET
 from wire.errors import SettingsError
 
 MAX_ROWS = 10_000
@@ -21,18 +23,23 @@ MAX_ROWS = 10_000
 MAX_CHANGE_PCT = 50.0
 # ... but so few changes flood nobody. A share that somebody sets holds from the first row on.
 FEW_CHANGES = 100
-CONCURRENCY = 8
+CONCURRENCY, MOST_AT_ONCE = 8, 64
 HTTP_BUDGET = 600
 # What becomes of rows that were sent and are in the outbox no more: told (exit 3), not told, or taken back.
 MISSING = ("tell", "ignore", "take_back")
 # What becomes of a row whose amount is null once more: refused, or sent as 0.
 CLEARED = ("refuse", "zero")
+# A table or view, with up to two names of where it is.
+NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
 # What begins so is a query, and no name.
 QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
 # What a query is called in the books: whichever the settings have, or a fingerprint.
 QUERIES = "query"
 _RATE = re.compile(r"(\d+)/(s|m|h)")
 _PER = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_SWITCH = {"true": True, "1": True, "yes": True, "on": True} | dict.fromkeys(
+    ("false", "0", "no", "off"), False
+)
 # Requests leave a little slower than the rate, so that a network's jitter does not push one more into a second.
 _MARGIN = 1.05
 
@@ -82,23 +89,35 @@ def options(
     if limit is not None and limit < 1:
         raise SettingsError(f"--limit is {limit}, but must be at least 1.")
     configured = _own(target, "query") or _own(target, "from")
-    given_rate = rate or setting(target, "send_rate")
-    pct = max_change_pct if max_change_pct is not None else _number(target, "send_max_change_pct", None)
+    found = {name: read(target, name) for name in RULES}
     return Options(
-        enabled=_switch(target),
+        enabled=found["send_enabled"],
         limit=limit,
-        interval=_interval(given_rate, "--rate" if rate else "send_rate") if given_rate else 0.0,
-        max_rows=max_rows if max_rows is not None else int(_number(target, "send_max_rows", MAX_ROWS) or 0),
-        max_change_pct=pct,
-        concurrency=max(1, int(_number(target, "send_concurrency", CONCURRENCY) or 1)),
-        http_budget=_number(target, "http_budget", HTTP_BUDGET) or 0.0,
+        interval=_interval(rate, "--rate") if rate else found["send_rate"],
+        max_rows=max_rows if max_rows is not None else found["send_max_rows"],
+        max_change_pct=max_change_pct if max_change_pct is not None else found["send_max_change_pct"],
+        concurrency=found["send_concurrency"],
+        http_budget=found["http_budget"],
         outbox=outbox or configured,
         label=_label(outbox or configured or "", configured),
-        since=_day(since, "--since") or _day(setting(target, "send_since"), "send_since"),
-        missing=_choice(target, "send_missing", MISSING),
-        cleared=_choice(target, "send_cleared_amounts", CLEARED) or CLEARED[0],
+        since=_day(since, "--since") if since is not None else found["send_since"],
+        missing=found["send_missing"],
+        cleared=found["send_cleared_amounts"],
         **said,
     )
+
+
+def check(targets: Iterable[str]) -> None:
+    """SettingsError for all that is set for these targets and cannot be meant: each sentence once."""
+    wrong: dict[str, None] = {}
+    for target in targets:
+        for name in RULES:
+            try:
+                read(target, name)
+            except SettingsError as error:
+                wrong.setdefault(str(error))
+    if wrong:
+        raise SettingsError(" ".join(wrong))
 
 
 def _label(outbox: str, configured: str | None) -> str:
@@ -110,20 +129,11 @@ def _label(outbox: str, configured: str | None) -> str:
     return f"{QUERIES} {hashlib.sha256(outbox.encode()).hexdigest()[:12]}"
 
 
-def _day(text: str | None, name: str) -> date | None:
-    if text is None:
-        return None
+def _day(text: str, name: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
         raise SettingsError(f'{name} is "{text}", which is no day: write it like 2024-12-31.') from None
-
-
-def _choice(target: str, name: str, choices: Sequence[str]) -> str | None:
-    text = setting(target, name)
-    if text is not None and text not in choices:
-        raise SettingsError(f'{name} is "{text}", but must be {", ".join(choices[:-1])} or {choices[-1]}.')
-    return text
 
 
 def _interval(text: str, name: str) -> float:
@@ -133,47 +143,51 @@ def _interval(text: str, name: str) -> float:
     return _PER[match[2]] / int(match[1]) * _MARGIN
 
 
-def _switch(target: str) -> bool:
+def _switch(given: Given) -> bool:
     """The kill switch. What is neither yes nor no stops as well: nothing goes out by a typing error."""
-    text = (setting(target, "send_enabled") or "true").lower()
-    if text not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
-        raise SettingsError(f'send_enabled is "{text}", but must be true or false. Nothing was sent.')
-    return text in {"true", "1", "yes", "on"}
+    if given.text.lower() not in _SWITCH:
+        raise given.wrong("true or false", " Nothing was sent.")
+    return _SWITCH[given.text.lower()]
 
 
-def _number(target: str, name: str, default: float | None) -> float | None:
-    text = setting(target, name)
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise SettingsError(f'{name} is "{text}", but must be a number, 0 or more.')
-    return number
+def _text(given: Given) -> str:
+    if not given.text.strip():
+        raise given.wrong("a text")
+    return given.text
 
 
-def setting(target: str, name: str) -> str | None:
-    """The nearest value of a setting, as text; None where it is set nowhere."""
+def _players(given: Given) -> str:
+    if not NAME.fullmatch(given.text):
+        raise given.wrong("a table (dataset.table), or user_id")
+    return given.text
+
+
+# What each setting of every send is without a value, and how its value is read; SettingsError for what cannot be meant.
+RULES: dict[str, tuple[Any, Callable[[Given], Any]]] = {
+    "send_enabled": (True, _switch),
+    "send_rate": (0.0, lambda given: _interval(given.text, f"{given.name} in {given.place}")),
+    "send_max_rows": (MAX_ROWS, lambda given: int(number(given, 0, float("inf"), whole=True))),
+    "send_max_change_pct": (None, lambda given: number(given, 0, float("inf"))),
+    "send_concurrency": (CONCURRENCY, lambda given: int(number(given, 1, MOST_AT_ONCE, whole=True))),
+    "send_player_ids": (None, _players),
+    "send_conversion_id": (None, _text),
+    "send_since": (None, lambda given: _day(given.text, f"{given.name} in {given.place}")),
+    "send_missing": (None, lambda given: choice(given, MISSING)),
+    "send_cleared_amounts": (CLEARED[0], lambda given: choice(given, CLEARED)),
+    "http_budget": (HTTP_BUDGET, lambda given: number(given, *BUDGET)),
+}
+
+
+def read(target: str, name: str) -> Any:
+    """The nearest value of a setting, as what it is; SettingsError where it cannot be meant."""
+    default, rule = RULES[name]
     vendor, _, what = target.partition(".")
-    return _first(name, ("send", vendor, what), ("send", target), ("send", vendor), ("send",), ())
+    given = standing(name, ("send", vendor, what), ("send", target), ("send", vendor), ("send",), ())
+    return default if given is None else rule(given)
 
 
 def _own(target: str, name: str) -> str | None:
     """Of this target alone: a bare QUERY in the environment may be anybody's."""
     vendor, _, what = target.partition(".")
-    return _first(name, ("send", vendor, what), ("send", target))
-
-
-def _first(name: str, *places: tuple[str, ...]) -> str | None:
-    """The first value that dlt's providers have, the environment before the files, the nearer place first."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-
-    for provider in Container()[PluggableRunContext].providers.providers:
-        for sections in places:
-            value: Any = provider.get_value(name, str, None, *sections)[0]
-            if value is not None and not isinstance(value, dict):
-                return str(value)
-    return None
+    given = standing(name, ("send", vendor, what), ("send", target))
+    return None if given is None else given.text

@@ -10,8 +10,7 @@ key a row could never be known as sent, so one such row refuses the whole outbox
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -20,7 +19,8 @@ from string import Template
 from typing import Any, NamedTuple
 
 from destinations.target import Row, RowRefusedError, Target
-from pipelines.send.options import QUERY, setting
+from pipelines.registry import nearest
+from pipelines.send.options import NAME, QUERY, read
 from pipelines.send.records import plain
 from wire.errors import SettingsError
 from wire.strictjson import dumps
@@ -28,7 +28,6 @@ from wire.strictjson import dumps
 KEY = "send_key"
 # The columns that may date a row; the first one does that a day can be read of.
 DATES = ("occurred_on", "occurred_at", "date", "day", "date_time", "created_at")
-_NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
 _BATCH = 5_000
 # For the ready-made queries: the table that knows the players (user_key, subid, tested_user_external_id), or
 # `user_id` ...
@@ -78,20 +77,18 @@ def query_for(outbox: str | None, target: Target) -> str:
         return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name))
     if QUERY.match(outbox):
         return outbox.strip().rstrip(";")
-    if not _NAME.fullmatch(outbox):
+    if not NAME.fullmatch(outbox):
         raise SettingsError(f'"{outbox}" is neither a table (dataset.table) nor a query (select ...).')
     return "select * from " + ".".join(f'"{part}"' for part in outbox.split("."))  # noqa: S608 - what was asked for
 
 
 def _mapping(target: str) -> dict[str, str]:
     """What the ready-made queries leave open: who a player is to the vendor, and Optibase's id of the conversion."""
-    table = setting(target, "send_player_ids") or PLAYER_IDS
-    conversion = setting(target, "send_conversion_id") or CONVERSION_ID
+    table = read(target, "send_player_ids") or PLAYER_IDS
+    conversion = read(target, "send_conversion_id") or CONVERSION_ID
     names = {"conversion_id": conversion.replace("'", "''")}
     if table == "user_id":
         return names | {"player_ids": "", "subid": "wall.user_id", "external_id": "wall.user_id"}
-    if not _NAME.fullmatch(table):
-        raise SettingsError(f'send_player_ids is "{table}", but must be a table, or user_id.')
     join = f"inner join {table}{JOIN}"
     names |= {"subid": "player.subid", "external_id": "player.tested_user_external_id"}
     return names | {"player_ids": join}
@@ -119,7 +116,7 @@ def entries(client: Any, query: str, target: Target) -> Iterator[Iterator[Entry]
 def _check_columns(names: Sequence[str], target: Target) -> None:
     known = {column.name for column in target.columns} | {KEY, *DATES}
     twice = sorted({name for name in names if names.count(name) > 1})
-    unknown = [name for name in names if name not in known]
+    unknown = [f"{name}{_guess(name, known)}" for name in names if name not in known]
     required = [KEY, *(column.name for column in target.columns if column.required)]
     missing = [name for name in required if name not in names]
     complaints = (
@@ -133,6 +130,11 @@ def _check_columns(names: Sequence[str], target: Target) -> None:
             f"The outbox of {target.name} has {'; '.join(wrong)}. Nothing was sent. "
             f"It takes {', '.join([KEY, *(column.name for column in target.columns)])}."
         )
+
+
+def _guess(name: str, known: Collection[str]) -> str:
+    near = nearest(name, sorted(known))
+    return f" (did you mean {near}?)" if near else ""
 
 
 def _entries(cursor: Any, names: Sequence[str], target: Target) -> Iterator[Entry]:

@@ -67,6 +67,51 @@ def test_k25_a_home_that_nobody_knows(place: Place) -> None:
     place.load("--warehouse", "~nobody-of-that-name/warehouse.duckdb").refused(2, "~nobody-of-that-name")
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("s3://key:hunter2@bucket/x.duckdb", '"s3:..."'),
+        ("md:conversions", '"md:..."'),
+        (":memory:", '":memory:"'),
+        ("", "is blank"),
+        ("  ", "is blank"),
+    ],
+)
+@pytest.mark.parametrize("how", ["--warehouse", "CONVERSYNC_WAREHOUSE", "warehouse"])
+def test_k25_what_is_no_file_of_this_machine(place: Place, how: str, given: str, words: str) -> None:
+    """An address, a memory, nothing at all as the warehouse's path: exit 2, what names it, and nothing is made."""
+    del place.env["CONVERSYNC_WAREHOUSE"]
+    options = (how, given) if how.startswith("--") else ()
+    if how == "warehouse":
+        (place.folder / ".dlt").mkdir()
+        (place.folder / ".dlt" / "config.toml").write_text(f'warehouse = "{given}"\n')
+    elif not options:
+        place.env[how] = given
+    before = sorted(place.folder.rglob("*"))
+    done = place.load(*options)
+    done.refused(2, f"{how} is", words, "warehouse.duckdb")
+    assert "hunter2" not in done.told
+    assert place.sandbox.requests == []
+    assert sorted(place.folder.rglob("*")) == before
+
+
+def test_k25_a_file_name_with_a_colon_is_a_file(place: Place) -> None:
+    """With a folder before it, as the sentence says."""
+    place.load("--warehouse", "./a:b.duckdb", "--dry-run").refused(0, "would read")
+    place.load("--warehouse", "a:b.duckdb", "--dry-run").refused(2, "./ goes before a file name with a colon")
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "", "tmp/file"])
+def test_k25_a_project_that_there_is_not(place: Place, folder: str) -> None:
+    """Exit 2 and the folder, by the option and by the environment; nothing is read elsewhere, or made."""
+    (place.folder / "tmp" / "file").touch()
+    place.load("--project", folder).refused(2, f'There is no folder "{folder}"')
+    place.env["DLT_PROJECT_DIR"] = folder or "  "
+    place.load().refused(2, f'There is no folder "{folder or "  "}"')
+    assert place.sandbox.requests == []
+    assert place.leftovers() == ["tmp/file"]
+
+
 # Makes everything read-only but the warehouse's folder, in name spaces of its own.
 READ_ONLY = """
 mount --bind "$1" "$1" && mount --bind /tmp /tmp && mount --rbind "$1" "$1" && mount -o remount,ro,bind /tmp

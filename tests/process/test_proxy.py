@@ -53,3 +53,18 @@ def test_k26_the_setting_is_read_from_the_files(place: Place, file: str, value: 
     done = place.load()
     done.refused(2, sentence)
     assert "canary" not in done.told
+
+
+@pytest.mark.parametrize(("word", "meant"), [("enw", "env"), ("nnoe", "none"), ("off", ""), ("proxy", "")])
+@pytest.mark.parametrize("how", ["CONVERSYNC_PROXY", "config.toml"])
+def test_k26_a_word_that_is_no_proxy(place: Place, how: str, word: str, meant: str) -> None:
+    """`enw` for `env`: exit 2 and the nearest word, before a host of that name is looked for."""
+    if how == "CONVERSYNC_PROXY":
+        place.env[how] = word
+    else:
+        (place.folder / ".dlt").mkdir()
+        (place.folder / ".dlt" / how).write_text(f'proxy = "{word}"\n')
+    done = place.load()
+    done.refused(2, f'proxy is "{word}"', "http://proxy:3128, or env or none")
+    assert ("Did you mean" in done.told, f"Did you mean {meant}?" in done.told) == (bool(meant), bool(meant))
+    assert place.sandbox.requests == []

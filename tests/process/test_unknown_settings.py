@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import registry
+from pipelines.send import options
 from tests.process.support import ROOT, Place
 
 IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -94,6 +95,11 @@ IN_THE_ENVIRONMENT = {
     "BESITSO_ZONE": "BESITOS_ZONE",
     "besitos_zone": "BESITOS_ZONE",
     "BESITOS_TOKN_FILE": "BESITOS_TOKEN",
+    "BESITOS_TOKEN_FIEL": "BESITOS_TOKEN is, or BESITOS_TOKEN_FILE",
+    "BESITOS_TOKEN_PATH": "BESITOS_TOKEN is, or BESITOS_TOKEN_FILE",
+    "CONVERSYNC_WAREHOUSE_FILENAME": "CONVERSYNC_WAREHOUSE is, or CONVERSYNC_WAREHOUSE_FILE",
+    "KEITARO_CONVERSION_PATH": "KEITARO_CONVERSIONS_PATH",
+    "SOURCES__BESITOS__BESITOS_TOKEN_FLIE": "SOURCES__BESITOS__BESITOS_TOKEN is",
     "HTTP_BUDGT": "HTTP_BUDGET",
     "SEND_ENABLE": "SEND_ENABLED",
     "CONVERSYNC_WAREHOSE": "CONVERSYNC_WAREHOUSE",
@@ -108,13 +114,113 @@ IN_THE_ENVIRONMENT = {
 def test_k20_a_variable_that_is_nearly_one_of_ours(place: Place, name: str, meant: str) -> None:
     """Exit 2 before any request, with the name that was meant."""
     place.env[name] = "3"
-    place.load().refused(2, f"{name} in the environment is not a setting: {meant} is")
+    place.load().refused(2, f"{name} in the environment is not a setting: {meant}")
+    assert place.sandbox.requests == []
+
+
+OF_SENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "no-number": ("send_max_rows", "'many'", ("a whole number of 0 or more",)),
+    "half-a-row": ("send_max_rows", "1.5", ("a whole number of 0 or more",)),
+    "none-at-once": ("send_concurrency", "0", ("of 1 or more, at most 64",)),
+    "below-nothing": ("send_max_change_pct", "-1", ("a number of 0 or more",)),
+    "longer-than-a-day": ("http_budget", "90000", ("at most 86,400",)),
+    "a-word-misspelt": (
+        "send_missing",
+        "'takeback'",
+        ("tell, ignore or take_back", "Did you mean take_back?"),
+    ),
+    "a-switch": ("send_enabled", "'maybe'", ("true or false",)),
+    "no-rate": ("send_rate", "5", ("write it like 5/s",)),
+    "no-day": ("send_since", "'soon'", ("write it like 2024-12-31",)),
+    "no-table": ("send_player_ids", "'a b'", ("a table (dataset.table)",)),
+}
+
+
+@pytest.mark.parametrize("case", OF_SENDS)
+def test_k02_what_is_wrong_with_a_send_is_told_before_the_first_request(place: Place, case: str) -> None:
+    """By a load, which sends nothing, too: once for all targets, with its place; nothing is asked or made."""
+    name, value, words = OF_SENDS[case]
+    written(place, "config.toml", f"[send]\n{name} = {value}\n")
+    done = place.load()
+    done.refused(2, *words, name, "in [send] of .dlt/config.toml")
+    assert (done.told.count(name), done.told.count("\n")) == (1, 1)
+    assert place.sandbox.requests == []
+    assert not place.warehouse.exists()
+
+
+@pytest.mark.parametrize("command", ["load", "nightly", "check"])
+def test_k02_every_wrong_setting_of_a_send_is_told_once(place: Place, command: str) -> None:
+    """Two mistakes, in two places: both in one answer, the same by each command."""
+    text = "[send]\nsend_max_rows = -1\n[send.keitaro]\nsend_missing = 'forget'\n"
+    written(place, "config.toml", text)
+    done = place.run(command)
+    done.refused(2, "in [send] of .dlt/config.toml", "in [send.keitaro] of .dlt/config.toml")
+    assert (done.told.count("send_max_rows"), done.told.count("send_missing")) == (1, 1)
+    assert place.sandbox.requests == []
+
+
+def test_k02_every_setting_of_a_send_has_a_rule() -> None:
+    """The registry names what may be set, and the options how it is read: of the same settings."""
+    assert set(options.RULES) == set(registry.SEND)
+
+
+def test_k02_what_cannot_be_read_is_told_where_it_stands(place: Place) -> None:
+    """config.toml, secrets.toml, the environment, or a file that the environment names: the one that has it."""
+    config = written(place, "config.toml", "[sources.besitos]\nbesitos_lookback_days = 'seven'\n")
+    place.load().refused(
+        2, "cannot be read as a whole number: mend it in [sources.besitos] of .dlt/config.toml."
+    )
+    config.unlink()
+    secrets = written(place, "secrets.toml", "[sources]\nbesitos_lookback_days = 'seven'\n")
+    place.load().refused(2, "mend it in [sources] of .dlt/secrets.toml.")
+    secrets.unlink()
+    variable = place.folder / "tmp" / "days"
+    variable.write_text("seven")
+    place.env["BESITOS_LOOKBACK_DAYS_FILE"] = str(variable)
+    place.load().refused(2, "mend it in the file that BESITOS_LOOKBACK_DAYS_FILE names.")
+    del place.env["BESITOS_LOOKBACK_DAYS_FILE"]
+    place.env["BESITOS_LOOKBACK_DAYS"] = "seven"
+    place.load().refused(2, "mend it in the environment (BESITOS_LOOKBACK_DAYS).")
+    assert place.sandbox.requests == []
+
+
+def test_k02_a_secret_in_config_toml_is_sent_to_the_other_file(place: Place) -> None:
+    """Exit 2, the setting and both files, never the value."""
+    written(place, "config.toml", f"[sources.besitos]\nbesitos_token = '{place.env.pop('BESITOS_TOKEN')}'\n")
+    done = place.load()
+    done.refused(2, "besitos_token is a secret: move it from .dlt/config.toml to .dlt/secrets.toml")
+    assert place.sandbox.token not in done.told
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("load besitso", 'no source "besitso"'),
+        ("nightly besitso", 'no source "besitso"'),
+        ("verify besitso", 'no source "besitso"'),
+        ("send keitaro.conversion", 'no target "keitaro.conversion"'),
+        ("reconcile keitaor", '"keitaor" cannot be compared'),
+        ("sandbox --variant ordr=newest", "no variant 'ordr' (did you mean order?)"),
+        ("sandbox --variant order=newst", "not 'newst' (did you mean newest?)"),
+        ("sandbox --variant ketiaro.page_cap=3", "no vendor 'ketiaro' (did you mean keitaro?)"),
+    ],
+)
+def test_k20_a_word_of_a_command_that_names_nothing(place: Place, command: str, words: str) -> None:
+    """Exit 2 with the word and the one that was meant, before any request."""
+    done = place.run(*command.split())
+    done.refused(2, words, "id you mean")
     assert place.sandbox.requests == []
 
 
 OTHERS = (
     *("BESITOS_SOMETHING_ELSE", "KEITARO_HOME", "KEITARO_SERVICE_HOST", "KEITARO_PORT_80_TCP"),
-    *("KEITARO_POSTBACK_URL", "CONVERSYNC_IMAGE"),
+    *(
+        "KEITARO_POSTBACK_URL",
+        "CONVERSYNC_IMAGE",
+        "BESITOS_PROFILE",
+        "KEITARO_CERT_PATH",
+        "BESITOS_TOKEN_OLD",
+    ),
 )
 
 
@@ -158,14 +264,17 @@ def test_k20_what_the_code_reads_by_name_is_registered() -> None:
     asked: set[str] = set()
     for path in Path(ROOT / "pipelines").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in READERS:
-                texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
-                asked |= {text for text in texts[:1] if isinstance(text, str) and not text.startswith("--")}
-    assert {"published", "send_rate", "query", "alert_drop_pct"} <= asked
+            place = (
+                READERS.get(ast.unparse(call.func).rpartition(".")[2]) if isinstance(call, ast.Call) else None
+            )
+            if isinstance(call, ast.Call) and place is not None:
+                texts = [one.value for one in call.args[: place + 1] if isinstance(one, ast.Constant)]
+                asked |= {text for text in texts[-1:] if isinstance(text, str) and not text.startswith("--")}
+    assert {"published", "send_player_ids", "query", "alert_drop_pct"} <= asked
     assert asked - registry.known().names.keys() == set()
 
 
-READERS = {"preference", "setting", "_number", "_own", "_first", "_choice", "_day"}
+READERS = {"preference": 0, "standing": 0, "of_project": 0, "_number": 0, "_own": 1, "read": 1}
 
 
 def half(place: Place) -> None:
