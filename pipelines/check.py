@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines import settings
+from pipelines.toml import toml_value
 from pipelines.vendors import Vendor
 from sources.findings import Finding
 from wire.errors import ConversyncError, SettingsError
@@ -25,8 +26,17 @@ def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
         return
     found = {trace.key: trace.provider_name for trace in get_resolved_traces().resolved_traces}
     for name, hint in chosen.get_resolvable_fields().items():
-        value = "****" if is_secret_hint(hint) else str(chosen[name])
+        value = "****" if is_secret_hint(hint) and chosen[name] is not None else shown(chosen[name])
         yield name, value, found.get(name, "default")
+
+
+def shown(value: Any) -> str:
+    """A setting's value as a person would write it into a file."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool | list | tuple | dict):
+        return toml_value(value)
+    return str(value)
 
 
 def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, Finding, int]]:

@@ -242,11 +242,13 @@ def _commit(
 
 
 def _rows(pipeline: Any, vendor: Vendor) -> int:
-    """How many rows the tables hold that are not logs of statements or of evidence."""
+    """How many rows the tables hold that are read, and not logs of statements or of evidence."""
     if not pipeline.default_schema_name:
         return 0
     tables = set(pipeline.default_schema.data_table_names(seen_data_only=True))
-    lists = sorted(tables - {"rejected_rows", "windows", "withdrawn_events"} - vendor.statements.keys())
+    lists = sorted(
+        tables - {"rejected_rows", "windows", "withdrawn_events"} - vendor.statements.keys() - vendor.own
+    )
     with pipeline.sql_client() as client:
         counts = [f"(select count(*) from {client.make_qualified_table_name(table)})" for table in lists]  # noqa: S608
         [[rows]] = client.execute_sql(f"select {' + '.join(counts) or 0}")

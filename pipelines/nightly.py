@@ -25,7 +25,7 @@ from pipelines.health.limits import Limits, limits
 from pipelines.health.look import look
 from pipelines.health.problems import Problem, problems
 from pipelines.load import GRAVITY, PARTIAL, Progress, SourceReport, load
-from pipelines.publish import publish, published_path, report_path
+from pipelines.publish import check_published, publish, report_path
 from pipelines.report import explain
 from pipelines.sentences import understood
 from pipelines.vendors import NAMES, Asked, Vendor
@@ -84,7 +84,7 @@ def nightly(
 ) -> Night:
     """Runs the night. SettingsError, before any request, where the settings of alert or copy cannot be meant."""
     channels, bounds = alert.channels(), limits()
-    published_path(warehouse)
+    check_published(warehouse)
     night = Night(str(warehouse))
     loaded: list[SourceReport] = []
     try:

@@ -52,6 +52,20 @@ def published_path(warehouse: Warehouse) -> Path | None:
     return path
 
 
+def check_published(warehouse: Warehouse) -> None:
+    """SettingsError where the setting cannot work: before anything is read, and without making anything."""
+    target = published_path(warehouse)
+    if target is None:
+        return
+    folder = next(one for one in target.parents if os.path.lexists(one))
+    if target.is_dir():
+        raise SettingsError(_unwritable(target, os.strerror(errno.EISDIR)))
+    if not folder.is_dir():
+        raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
 def report_path(warehouse: Warehouse) -> Path:
     """Where the report goes unless somebody says otherwise: beside the copy, which has the same readers."""
     return (published_path(warehouse) or warehouse.path).with_name(REPORT)
@@ -66,6 +80,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
     target = published_path(warehouse)
     if target is None:
         return None
+    check_published(warehouse)
     if not warehouse.path.exists():
         raise SettingsError(f"There is no warehouse {warehouse.path} to publish: run conversync load first.")
     with understood(), warehouse.locked(wait) as folder:
@@ -149,7 +164,11 @@ def _sync(path: Path) -> None:
 def _refusal(target: Path, error: OSError) -> ConversyncError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ConversyncError(f"The published copy {target} was left as it is. {DISK_FULL}")
-    return ConversyncError(
-        f"The published copy {target} cannot be written ({error.strerror}): give this user the right to, or name "
+    return ConversyncError(_unwritable(target, error.strerror))
+
+
+def _unwritable(target: Path, reason: str) -> str:
+    return (
+        f"The published copy {target} cannot be written ({reason}): give this user the right to, or name "
         'another place as `published` in .dlt/config.toml ("off" for none).'
     )

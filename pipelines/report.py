@@ -106,7 +106,10 @@ def progress(log_format: str) -> Iterator[Progress]:
 
 
 def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) -> None:
-    """The table at the end of a run, on standard output, with a sentence for everything that wants one."""
+    """The table at the end of a run, on standard output, with a sentence for everything that wants one.
+
+    A source that failed before it read anything has its sentence, and no line of zeros.
+    """
     with suppress(OSError, ValueError):
         if log_format == "json":
             print(
@@ -192,16 +195,19 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
     table.add_column("source")
     for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
         table.add_column(name, justify="right")
-    for report in reports:
+    read = [report for report in reports if report.steps or report.error is None]
+    for report in read:
         figures = [report.total(name) for name in ("received", "added", "reversals", "restated")]
         aside = report.total("rejected_new") + report.known_rejected
         cells = [f"{figure:,}" for figure in [*figures, aside]]
         table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
-    out.print(table)
+    if read:
+        out.print(table)
     for report in reports:
         for line in notes(report):
             out.print(line, markup=False)
-    out.print(f"Warehouse: {warehouse}", markup=False)
+    if read:
+        out.print(f"Warehouse: {warehouse}", markup=False)
     for report in reports:
         if report.error:
             print(failure(report), file=sys.stderr)

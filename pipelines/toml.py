@@ -9,14 +9,15 @@ from typing import Any
 
 def toml(values: Mapping[str, Any]) -> str:
     """A line for each setting, without those that are None: text, numbers, yes or no, and lists and tables of them."""
-    return "".join(f"{name} = {_value(value)}\n" for name, value in values.items() if value is not None)
+    return "".join(f"{name} = {toml_value(value)}\n" for name, value in values.items() if value is not None)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """One value as TOML writes it."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_value(name)} = {_value(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{toml_value(name)} = {toml_value(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
+        return "[" + ", ".join(toml_value(one) for one in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -30,6 +30,9 @@ class Limits:
     refused_budget: float = 45.0
     """Since the vendor could last be reached. With the last attempt's timeout: a minute for a dead vendor."""
 
+    restart: float = 5.0
+    """So long a vendor that cannot be reached is waited for at least: what restarts is back by then."""
+
     distrust_attempts: int = 3
     """How often an answer that cannot be trusted is asked for again, by all threads together."""
 
@@ -55,3 +58,8 @@ class Limits:
 
     once_idle: float = 1.0
     """A request that may go out once takes no connection idle for longer: the vendor may be closing it."""
+
+    @property
+    def reach_budget(self) -> float:
+        """Seconds for a vendor that cannot be reached: no more than for one that answers 5xx, but for a restart."""
+        return min(self.refused_budget, max(self.http_budget, self.restart))

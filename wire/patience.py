@@ -134,7 +134,7 @@ class Patience:
             now = time.monotonic()
             if self._refused_since is None:
                 self._refused_since = now
-            return self.limits.refused_budget - (now - self._refused_since)
+            return self.limits.reach_budget - (now - self._refused_since)
 
     def may_distrust(self) -> bool:
         """Takes one of the few times that an untrusted answer is asked for again; False if none is left."""
@@ -185,8 +185,8 @@ class Turn:
     def _tell(self, trouble: Trouble, seconds: float) -> None:
         shared, limits = self._shared, self._limits
         if trouble.kind is Kind.UNREACHABLE:
-            waited = limits.refused_budget - shared.refused_left()
-            shared.teller.held_up(trouble.error, seconds, waited, limits.refused_budget)
+            waited = limits.reach_budget - shared.refused_left()
+            shared.teller.held_up(trouble.error, seconds, waited, limits.reach_budget)
         elif trouble.kind is Kind.HELD_UP:
             shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), limits.http_budget)
 

@@ -116,7 +116,7 @@ def verify(
     from pipelines import verify as compare
     from pipelines.health import compared
     from pipelines.load import GRAVITY
-    from pipelines.publish import published_after
+    from pipelines.publish import check_published, published_after
     from pipelines.repair import repair as mend
 
     seconds = settings.duration(wait, "--wait")
@@ -124,6 +124,7 @@ def verify(
     chosen, place = choose(source or []), at(warehouse, destination)
     with report.progress(log_format) as progress:
         if repair:
+            check_published(place)
             found = mend(place, chosen, first, last, progress, seconds)
         else:
             found = compare.verify(place, chosen, first, last, progress)

@@ -68,7 +68,7 @@ def load(
     begin(project, debug)
     from pipelines import report, settings
     from pipelines.load import GRAVITY, load
-    from pipelines.publish import published_after, published_path
+    from pipelines.publish import check_published, published_after
     from pipelines.vendors import Asked
 
     asked = Asked(start, end, settings.days(window, "--window"), accept_empty, same_account)
@@ -77,7 +77,7 @@ def load(
     if dry_run:
         show_plan(chosen, asked, place)
         return
-    published_path(place)  # a setting that cannot be meant is told before any request
+    check_published(place)  # a setting that cannot be meant is told before any request
     with report.progress(log_format) as progress:
         reports = load(place, chosen, asked, report.Noted(progress), seconds)
     report.summary(reports, str(place), log_format)

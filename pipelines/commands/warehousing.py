@@ -55,10 +55,11 @@ def build(
     begin(project, debug)
     from pipelines import settings
     from pipelines.build import build as run
-    from pipelines.publish import published_after
+    from pipelines.publish import check_published, published_after
     from pipelines.report import built, published
 
     place, seconds = at(warehouse, "duckdb"), settings.duration(wait, "--wait")
+    check_published(place)
     report = run(place.path, full_refresh=full_refresh, select=select, run_tests=run_tests, wait=seconds)
     built(report)
     published(published_after(place, seconds))

@@ -91,7 +91,7 @@ class Patience:
         with self._lock:
             now = time.monotonic()
             self._refused_since = self._refused_since or now
-            return self.limits.refused_budget - (now - self._refused_since)
+            return self.limits.reach_budget - (now - self._refused_since)
 
     def turn(self) -> Turn:
         """The waiting of one row."""
@@ -168,7 +168,7 @@ class Turn:
         seconds = asked + random.uniform(0.05, limits.backoff) if asked else random.uniform(0, ceiling)  # noqa: S311
         if asked:
             self._shared.pace.shut(seconds)
-        budget = limits.http_budget if error.sent else limits.refused_budget
+        budget = limits.http_budget if error.sent else limits.reach_budget
         self._shared.teller.held_up(error, seconds, budget - left, budget)
         if self._shared.stopping.wait(min(seconds, asked + left)):
             raise StoppingError("the send is ending")

@@ -154,7 +154,10 @@ def _table(report: SendReport, warehouse: str) -> None:
         table.add_column(name, justify="right")
     cells = [f"{figure:,}" for figure in figures.values()]
     table.add_row(report.target, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
-    out.print(table)
+    if (
+        sent.requests or report.error is None
+    ):  # a send that failed at once has its sentence, and no table of zeros
+        out.print(table)
     for line in _sentences(report):
         out.print(line, markup=False)
     out.print(f"Warehouse: {warehouse}", markup=False)

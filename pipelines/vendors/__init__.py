@@ -57,6 +57,7 @@ class Vendor:
     reversal (None: it has none). `days` names the column that dates a row, for the tables that are read by day.
     `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where the tables are there.
     `account` names the settings that tell one account at the vendor from another, besides `<vendor>_url`; no secrets.
+    `own` names the tables whose rows come of the settings: they were not read, and none of them counts as new.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Vendor:
     statements: Mapping[str, str | None]
     days: Mapping[str, str]
     account: Sequence[str] = ()
+    own: frozenset[str] = frozenset()
     upgrade: Callable[[Any, str], None] | None = None
 
 

@@ -46,4 +46,5 @@ VENDOR = Vendor(
     statements={},
     days={"conversion_rates": "day"},
     account=("infobip_username",),
+    own=frozenset({"processes", "tags"}),
 )

@@ -217,3 +217,16 @@ def test_a_range_is_read_in_windows_and_a_day_once(house: VendorHouse) -> None:
     assert held[1] == times_expected(house, days(date(2026, 1, 1), date(2026, 1, 5)), None)
     [[commits]] = house.query("select count(distinct _dlt_load_id) from infobip.windows")
     assert commits == 2
+
+
+def test_what_is_new_was_read(make_house: MakeHouse) -> None:
+    """The figures of a load count rows of the vendor: what the settings alone say of processes and tags is none."""
+    house = make_house(World(days=2, conversions_a_day=5))
+    done = house.load()
+    [[rows]] = house.query(
+        "select (select count(*) from infobip.conversion_rates) + (select count(*) from infobip.conversion_times)"
+    )
+    assert house.query("select count(*) from infobip.processes") != [(0,)]
+    assert done.total("added") == rows
+    assert done.total("added") <= done.total("received")
+    assert house.load().total("added") == 0

@@ -68,16 +68,44 @@ def test_a_kill_while_publishing_leaves_the_copy_before_or_the_new_one(nights: N
 
 
 def test_a_copy_that_cannot_be_written_costs_no_row(nights: Nights) -> None:
-    """What was loaded stays; exit 1 and a sentence that names the place and the setting."""
+    """The place closes while the load reads: what is loaded stays; exit 1 and a sentence with place and setting."""
     place = nights.place()
-    place.env["CONVERSYNC_PUBLISHED"] = str(place.folder / "closed" / "copy.duckdb")
-    (place.folder / "closed").mkdir(mode=0o555)
-    done = place.load(privileged=False)
-    (place.folder / "closed").chmod(0o755)
+    closed = place.folder / "closed"
+    place.env["CONVERSYNC_PUBLISHED"] = str(closed / "copy.duckdb")
+    closed.mkdir()
+    asked_before = len(place.sandbox.requests)
+    run = place.begin(privileged=False)
+    while len(place.sandbox.requests) == asked_before and not run.ended(0.005):
+        pass
+    closed.chmod(0o555)
+    done = run.wait()
+    closed.chmod(0o755)
     assert done.code == 1
     assert "closed/copy.duckdb cannot be written (Permission denied)" in done.err
     assert "`published`" in done.err
     assert place.held() == nights.alone
+
+
+@pytest.mark.parametrize(
+    ("command", "published", "reason"),
+    [
+        ("load", "closed/new/copy.duckdb", "Permission denied"),
+        ("nightly", "file/copy.duckdb", "Not a directory"),
+        ("publish", "closed", "Is a directory"),
+    ],
+)
+def test_k25_a_place_for_the_copy_that_cannot_work_is_told_first(
+    place: Place, command: str, published: str, reason: str
+) -> None:
+    """Exit 2 before any request, with the place and the setting; no warehouse, and nothing in its way is touched."""
+    (place.folder / "closed").mkdir(mode=0o555)
+    (place.folder / "file").write_text("mine")
+    place.env["CONVERSYNC_PUBLISHED"] = str(place.folder / published)
+    done = place.run(command, privileged=False)
+    done.refused(2, f"{published} cannot be written ({reason})", "`published`")
+    assert place.sandbox.requests == []
+    assert place.leftovers() == ["closed", "file"]
+    assert (place.folder / "file").read_text() == "mine"
 
 
 @pytest.mark.parametrize("how", ["off", "the warehouse"])

@@ -178,6 +178,22 @@ def test_h01_a_vendor_that_comes_back_in_time_is_answered(make_client: MakeClien
             assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(("restart", "budget", "least"), [(0.0, 0.3, 0.3), (0.6, 0.0, 0.6)])
+def test_h01_the_budget_holds_for_a_vendor_that_cannot_be_reached(
+    make_client: MakeClient, restart: float, budget: float, least: float
+) -> None:
+    """A small `http_budget` ends the wait for a dead vendor, too; a restart is waited for all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    client = make_client(
+        f"http://127.0.0.1:{port}", refused_budget=20, http_budget=budget, restart=restart, backoff_cap=0.05
+    )
+    began = time.monotonic()
+    with pytest.raises(UnavailableError, match="connection refused"):
+        get(client)
+    assert least <= time.monotonic() - began < 10
+
+
 @pytest.mark.parametrize(
     "answer",
     [
