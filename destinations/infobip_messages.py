@@ -49,9 +49,15 @@ FAILED = re.compile(
 _NAMES = ("clientCorrelator", "resourceReference", "urlProcessTrackingKey", "urlTrackingProcessKey")
 # What people write between the digits of a number, and before them.
 _ABROAD = ("00", "011")
+# So many digits have whole numbers of small countries, and numbers without their country of large ones.
+SHORT = 10
 # A number without its separators; and the 0 that is dialled at home only: with or without it, who would it be?
 _ADDRESS = re.compile(r"\+?[0-9]{1,18}", re.ASCII)
 _TRUNK = re.compile(r"\(\s*0\s*\)")
+_SHORT_ADDRESS = (
+    f"an address has {SHORT} digits or fewer, and no + or 00 before them: it goes as it is, and reaches somebody else "
+    "if its country is missing; written with + it is surely meant"
+)
 SPELLING = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]")
 
 
@@ -94,6 +100,14 @@ class Messages(InfobipTarget):
         return Request(
             "POST", _requests(sender), json={**asked, "clientCorrelator": correlator}, identity=correlator
         )
+
+    def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
+        """What the vendor would dial as it is, though its country may be missing."""
+        try:
+            short = any(_may_lack_its_country(one) for one in _addresses(row)[1])
+        except RowRefusedError:
+            return ()
+        return [_SHORT_ADDRESS] if short else ()
 
     def lookup(self, reference: str, row: Row, settings: InfobipSendSettings) -> Request | None:
         """What the vendor knows of the delivery of the request with that correlator."""
@@ -175,6 +189,17 @@ def _check_address(address: str) -> None:
             f"address is {address!r:.60}, and not one number: write +49171..., 0049171... or 49171..., the digits as "
             "they are dialled from abroad; several numbers are a JSON list."
         )
+    if number_of(address).startswith("0"):
+        raise RowRefusedError(
+            f"address is {address!r:.60}, as it is dialled at home: no country's number begins with 0. Write it as it "
+            "is dialled from abroad, such as +49171... for 0171..."
+        )
+
+
+def _may_lack_its_country(address: str) -> bool:
+    """A number that is short, and says by neither + nor 00 that its country stands first."""
+    bare = _bare(address)
+    return bare.isdigit() and not bare.startswith("0") and len(bare) <= SHORT
 
 
 def _asked(row: Row, earlier: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from pipelines.vendors import Vendor
 from wire.errors import SettingsError
 from wire.origin import DEFAULT_PORTS, is_loopback, parse_origin
 
-KEY = "account"
+KEY, PORT = "account", "account_port"
 THIS_MACHINE = "this machine"
 
 
@@ -32,7 +32,7 @@ def account(vendor: Vendor, settings: Any) -> dict[str, str]:
 def address(url: str, setting: str) -> str:
     """Host, port and path of a vendor's address: http or https, a last slash and capitals make no other address.
 
-    All ports of this machine are one: what listens there (a sandbox, a tunnel) changes its port.
+    All ports of this machine are one: what listens there (a sandbox, a tunnel) changes its port. `moved` tells of it.
     """
     origin = parse_origin(url, setting)
     if is_loopback(origin.host):
@@ -55,6 +55,27 @@ def check(vendor: Vendor, settings: Any, state: Mapping[str, Any]) -> None:
         )
 
 
+def moved(vendor: Vendor, settings: Any, state: Mapping[str, Any]) -> str | None:
+    """A sentence without its full stop where the dataset was read from another port of this machine; else None.
+
+    Nothing that answers there says whose it is, so it is taken for the same account, and told.
+    """
+    before, now = state.get(PORT), _port(vendor, settings)
+    if None in (before, now) or before == now:
+        return None
+    return (
+        f"{vendor.name}_url is port {now} of this machine, and was port {before} at the last load: it is taken for the "
+        "same account; another one needs a warehouse of its own (--warehouse)"
+    )
+
+
+def _port(vendor: Vendor, settings: Any) -> int | None:
+    """The port, where the vendor is on this machine."""
+    setting = f"{vendor.name}_url"
+    origin = parse_origin(settings[setting], setting)
+    return origin.port if is_loopback(origin.host) else None
+
+
 def note(pipeline: Any, vendor: Vendor, settings: Any) -> None:
     """Puts the account into the source's state, to be committed with the next rows."""
     now = account(vendor, settings)
@@ -62,3 +83,5 @@ def note(pipeline: Any, vendor: Vendor, settings: Any) -> None:
         source = state.setdefault("sources", {}).setdefault(vendor.name, {})
         if {**source.get(KEY, {}), **now} != source.get(KEY):
             source[KEY] = {**source.get(KEY, {}), **now}
+        if (port := _port(vendor, settings)) is not None:
+            source[PORT] = port

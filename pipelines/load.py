@@ -199,6 +199,7 @@ def _load_steps(
     state, wanted = restored(pipeline, vendor.name), dict(vendor.views(chosen))
     if not asked.same_account:
         account.check(vendor, chosen, state)
+    report.said += filter(None, [account.moved(vendor, chosen, state)])
     intact.check(pipeline, vendor.name, wanted)
     sound.refuse_what_is_in_doubt(pipeline, vendor)
     _upgrade(pipeline, vendor)

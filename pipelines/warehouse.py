@@ -144,6 +144,18 @@ class Warehouse:
                 "read twice would stand there twice: name one that can, such as duckdb or postgres."
             )
 
+    def check_name(self) -> None:
+        """SettingsError for a file with a second name (a hard link): each would have a lock and books of its own.
+
+        Of a link by name the file is known (see above); of this one nobody can tell the other name.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            if self.destination == "duckdb" and self.path.stat().st_nlink > 1:
+                raise SettingsError(
+                    f"The file {self.path} has another name, too (a hard link), under which a second run could write "
+                    "to it: remove that name (find -samefile tells it), or make a symbolic link of it."
+                )
+
     def __str__(self) -> str:
         return str(self.path) if self.destination == "duckdb" else self.destination
 
@@ -167,6 +179,7 @@ class Warehouse:
         The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
         the working directories is removed.
         """
+        self.check_name()
         with self._writable():
             self.lock_path.parent.mkdir(parents=True, exist_ok=True)
             handle = self.lock_path.open("a+")

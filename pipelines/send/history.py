@@ -30,7 +30,7 @@ class History:
     adopt: bool
     fresh: str
     oldest: str | None = None
-    """Of the new rows, and so is the `newest`."""
+    """Of the new rows that go or wait for a word, and so is the `newest`."""
     newest: str | None = None
     undated: int = 0
     counts: dict[Fate, int] = field(default_factory=dict)
@@ -52,7 +52,8 @@ class History:
         """What becomes of a new row of that day."""
         found = self._fate(day)
         self.counts[found] = self.counts.get(found, 0) + 1
-        self._note(day)
+        if found in ("goes", "asks"):
+            self._note(day)
         return found
 
     def goes_after_all(self, day: str | None) -> bool:

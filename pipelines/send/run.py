@@ -162,6 +162,7 @@ def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
 
 def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any, str]:
     """The target's settings and the query; SettingsError for whatever is missing."""
+    warehouse.check_name()
     settings = configured.resolve(target.settings, target.name.partition(".")[0])
     query = outbox.query_for(options.outbox, target)
     if not warehouse.exists():

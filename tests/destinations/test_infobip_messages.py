@@ -283,6 +283,10 @@ def test_an_error_id_tells_that_it_did_not_go() -> None:
                 "+",
             ]
         ),
+        *(
+            pytest.param({"address": one}, "as it is dialled at home", id=f"x29-national-{one!a}")
+            for one in ["0171 5551234", "+0171 5551234", ["49171555", "tel:0171-5551234"], "000171555"]
+        ),
         pytest.param({"process_key": "null"}, "process_key is 'null'", id="x23-process"),
         ({"url_track_info": "[]"}, "url_track_info is no JSON object"),
     ],
@@ -292,6 +296,23 @@ def test_what_cannot_be_meant_is_refused_here(post: Post, row: dict[str, Any], w
     with pytest.raises(RowRefusedError, match=why):
         post.send(TARGET, **{**SAMPLE_ROW, **row})
     assert post.sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("address", "doubted"),
+    [
+        ("2125551234", True),
+        (["385981234567", "171 5551234"], True),
+        ("+4520123456", False),
+        ("004520123456", False),
+        ("385981234567", False),
+        ("{phone}", False),
+    ],
+)
+def test_x29_a_number_that_may_lack_its_country_is_told_in_the_plan(address: object, doubted: bool) -> None:
+    """It goes, for small countries have such numbers; with a + or 00 before it, nothing is said."""
+    told = targets()[TARGET].warnings({**SAMPLE_ROW, "address": address}, {})
+    assert ["its country is missing" in one for one in told] == [True] * doubted
 
 
 def test_a_message_is_never_repeated_on_our_own_account(post: Post) -> None:

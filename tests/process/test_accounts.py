@@ -55,8 +55,12 @@ def test_d07_a_renewed_token_and_a_first_name_are_the_same_account(place: Place)
     assert place.sandbox.requests[-1].headers["authorization"].endswith("second-year")
     with Sandbox(two_nights()) as another:
         place.env |= {"BESITOS_URL": another.url, "BESITOS_TOKEN": another.token}
-        place.loaded()
+        done = place.load()
+        assert done.code == 0
         assert another.requests != []
+        ports = f"is port {another.port} of this machine, and was port {place.sandbox.port} at the last load"
+        assert done.out.count(ports) == 1
+        assert "at the last load" not in place.load().out
 
 
 def test_d07_the_others_still_load(place: Place) -> None:

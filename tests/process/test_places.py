@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.process.support import CONVERSYNC, PATIENCE, ROOT, Done, Place
@@ -99,6 +100,24 @@ def test_k25_a_file_name_with_a_colon_is_a_file(place: Place) -> None:
     """With a folder before it, as the sentence says."""
     place.load("--warehouse", "./a:b.duckdb", "--dry-run").refused(0, "would read")
     place.load("--warehouse", "a:b.duckdb", "--dry-run").refused(2, "./ goes before a file name with a colon")
+
+
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "other.duckdb"])
+def test_k25_a_file_with_two_names_is_refused(place: Place, name: str) -> None:
+    """A hard link has a lock, a journal and a write-ahead log of its own: exit 2 under both names; nothing is made."""
+    with duckdb.connect(str(place.warehouse)) as connection:
+        connection.execute("create table outbox as select 'k' as send_key, 'c' as subid")
+    (place.folder / "other.duckdb").hardlink_to(place.warehouse)
+    place.env["CONVERSYNC_WAREHOUSE"] = str(place.folder / name)
+    place.env |= {"KEITARO_URL": place.sandbox.url, "KEITARO_POSTBACK_KEY": "abc-123"}
+    place.load().refused(2, f"{name} has another name, too (a hard link)", "find -samefile")
+    place.run("send", "keitaro.conversions", "--from", "main.outbox").refused(2, "has another name, too")
+    assert place.sandbox.requests == []
+    assert place.leftovers() == ["other.duckdb"]
+    assert not (place.folder / ".conversync").exists()
+    (place.folder / "other.duckdb").unlink()
+    place.env["CONVERSYNC_WAREHOUSE"] = str(place.warehouse)
+    place.loaded()
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "", "tmp/file"])

@@ -202,6 +202,7 @@ def test_x13_the_kill_switch(house: House, place: str, word: str) -> None:
     ("query", "words"),
     [
         ("select send_key, subid, 1 as colour from main.keitaro", "does not know: colour"),
+        ("select send_key, subid, 1 as payuot from main.keitaro", "payuot (did you mean payout?)"),
         ("select send_key, tid from main.keitaro", "needs: subid"),
         ("select subid, tid from main.keitaro", "needs: send_key"),
         ("select 'x' as send_key, subid from main.keitaro", '"x" more than once'),

@@ -45,6 +45,20 @@ def test_x25_a_first_send_of_old_rows_asks(house: House) -> None:
     assert house.query("select count(*) from duckdb_tables() where schema_name = 'sent'") == [(0,)]
 
 
+def test_x25_the_plan_tells_the_days_of_what_goes(house: House) -> None:
+    """Rows that --since leaves out, or --adopt marks, are no part of them; they are told as what they are."""
+    outbox(house, [90, 40, 8, 7, 0])
+    plan = house.plan(KEITARO, since=day(8))
+    assert plan.history is not None
+    assert (plan.history.oldest, plan.history.newest, plan.left_out) == (day(8), day(0), 2)
+    plan = house.plan(KEITARO, adopt=True)
+    assert plan.history is not None
+    assert (plan.history.oldest, plan.history.newest, plan.adopted) == (day(7), day(0), 3)
+    plan = house.plan(KEITARO, since="2999-01-01")
+    assert plan.history is not None
+    assert (plan.history.oldest, plan.left_out) == (None, 5)
+
+
 def test_x25_since_sends_what_is_younger_and_leaves_out_the_rest_for_good(house: House) -> None:
     """Tonight, and every night after; until a person names an earlier day."""
     outbox(house, [90, 40, 8, 7, 0])
