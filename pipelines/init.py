@@ -8,13 +8,14 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pipelines.merging import PLACEHOLDER, held, ignored, merged
+from pipelines.given import Given, Sections, given
+from pipelines.merging import PLACEHOLDER, filled, held, ignored, merged, names
 from pipelines.questions import Questions, known_source
-from pipelines.toml import toml
+from pipelines.registry import Path as Section
 from pipelines.vendors import Vendor, vendors
 from wire.errors import ConversyncError, SettingsError
 
@@ -52,15 +53,6 @@ class Plan:
     says: tuple[str, ...]
 
 
-@dataclass
-class _Settings:
-    """The settings of one source: those known, by name, and those that are still missing."""
-
-    secrets: dict[str, Any] = field(default_factory=dict)
-    plain: dict[str, Any] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-
-
 def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) -> Plan:
     """What would be written. SettingsError for a source that does not exist, or where none is named or set."""
     if not _TIME.fullmatch(wanted.time):
@@ -70,43 +62,65 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
             f"{wanted.folder} holds a percent sign, and dlt cannot work there: take another folder."
         )
     known = vendors()
-    names = list(sources) or (questions.sources() if questions else _set_up(known))
-    for name in names:
+    chosen = list(sources) or (questions.sources() if questions else _set_up(known))
+    for name in chosen:
         known_source(name)
-    if not names:
+    if not chosen:
         raise SettingsError(
             "No source is named, and none has its settings in the environment: name one, such as --source besitos."
         )
+    chosen = list(dict.fromkeys(chosen))
     places = [wanted.folder / ".dlt" / name for name in ("secrets.toml", "config.toml")]
-    found = {
-        name: _settings(known[name], questions, _held(wanted, places, name)) for name in dict.fromkeys(names)
+    found = given(os.environ, chosen)
+    missing = {
+        name: _completed(known[name], found, questions, _held(wanted, places, *sections_of(name)))
+        for name in chosen
     }
+    if not wanted.force:
+        _move_where_there_is_a_place(found, places[0])
+    warehouse = found.plain.get((), {}).get("warehouse", WAREHOUSE)
+    config = _CONFIG_HEAD.format(warehouse=WAREHOUSE) + _sections(chosen, found, missing)
     files = [
-        _settings_file(
-            wanted, places[0], {name: one.secrets for name, one in found.items()}, _secrets(found)
-        ),
-        _settings_file(wanted, places[1], {name: one.plain for name, one in found.items()}, _config(found)),
+        _settings_file(wanted, places[0], found.secrets, places, _SECRETS_HEAD),
+        _settings_file(wanted, places[1], found.plain, places, config),
     ]
     if wanted.systemd:
         files += [File(wanted.folder / "systemd" / name, text) for name, text in _units(wanted).items()]
     if wanted.dbt:
-        files.append(File(wanted.folder / "profiles.yml", _profile(wanted.folder)))
+        files.append(File(wanted.folder / "profiles.yml", _profile(wanted.folder / warehouse)))
     if (text := ignored(wanted.folder)) is not None:
         files.append(File(wanted.folder / ".gitignore", text, is_merged=True))
-    return Plan(tuple(files), wanted.force, tuple(_says(wanted, found)))
+    return Plan(tuple(files), wanted.force, tuple(_says(wanted, missing, found.left)))
 
 
-def _held(wanted: Wanted, places: Sequence[Path], source: str) -> dict[str, Any]:
-    """What the files that are there say of a source, and are to keep."""
-    return {} if wanted.force else {k: v for path in places for k, v in held(path, source).items()}
+def _move_where_there_is_a_place(found: Given, secrets: Path) -> None:
+    """What has a place in secrets.toml goes there, though it is no secret: that file is read before config.toml."""
+    for section, values in found.plain.items():
+        for name in names(secrets, section) & values.keys():
+            found.secrets.setdefault(section, {})[name] = values.pop(name)
 
 
-def _settings_file(wanted: Wanted, path: Path, values: Mapping[str, Mapping[str, Any]], fresh: str) -> File:
-    """A file of its own; or where there is one, that with what is new in it."""
+def sections_of(source: str) -> tuple[Section, ...]:
+    """Where the settings of a source are read, the nearest last."""
+    return (), ("sources",), ("sources", source)
+
+
+def _held(wanted: Wanted, places: Sequence[Path], *sections: Section) -> dict[str, Any]:
+    """What the files that are there say in these sections, and are to keep."""
+    return {} if wanted.force else {k: v for path in places for k, v in held(path, *sections).items()}
+
+
+def _settings_file(wanted: Wanted, path: Path, values: Sections, places: Sequence[Path], fresh: str) -> File:
+    """A file of its own; or where there is one, that with what is new in it: what stands in a file stays."""
     private = path.name == "secrets.toml"
     if wanted.force or not path.exists() or path.is_symlink():
-        return File(path, fresh, private)
-    return File(path, merged(path, values), private, is_merged=True)
+        return File(path, filled(fresh, values), private)
+    new: Sections = {}
+    for section, added in values.items():
+        read = sections_of(section[1]) if section[:1] == ("sources",) else (section,)
+        kept = _held(wanted, places, *read)
+        new[section] = {name: value for name, value in added.items() if name not in kept}
+    return File(path, merged(path, new), private, is_merged=True)
 
 
 def write(made: Plan) -> Iterator[str]:
@@ -172,25 +186,30 @@ def _required(spec: type[Any]) -> list[str]:
     return [name for name in empty if not is_optional_type(hints[name])]
 
 
-def _settings(vendor: Vendor, questions: Questions | None, kept: Mapping[str, Any]) -> _Settings:
-    """What the environment holds and the files do not; on a terminal, the rest of what is required is asked for."""
+def _completed(
+    vendor: Vendor, found: Given, questions: Questions | None, kept: Mapping[str, Any]
+) -> list[str]:
+    """On a terminal, what is required and neither given nor kept is asked for; what is missing then comes out."""
     from dlt.common.configuration.specs.base_configuration import is_secret_hint
 
-    found, required = _Settings(), _required(vendor.settings)
+    section, missing, required = ("sources", vendor.name), list[str](), _required(vendor.settings)
     for name, hint in vendor.settings.get_resolvable_fields().items():
-        if name in kept:
+        is_secret = is_secret_hint(hint)
+        place = (found.secrets if is_secret else found.plain).setdefault(section, {})
+        if name in kept or name in place:
             continue
-        secret = is_secret_hint(hint)
-        value: Any = _typed(name, os.environ.get(name.upper()), hint)
-        if value is None and questions is not None:
-            value = _asked(questions, vendor, name, secret=secret, required=name in required)
+        value = (
+            _asked(questions, vendor, name, secret=is_secret, required=name in required)
+            if questions
+            else None
+        )
         if value is not None:
-            (found.secrets if secret else found.plain)[name] = value
+            place[name] = value
         elif name in required:
-            found.missing.append(name)
-            if secret:
-                found.secrets[name] = PLACEHOLDER
-    return found
+            missing.append(name)
+            if is_secret:
+                place[name] = PLACEHOLDER
+    return missing
 
 
 def _asked(questions: Questions, vendor: Vendor, name: str, *, secret: bool, required: bool) -> Any:
@@ -202,48 +221,21 @@ def _asked(questions: Questions, vendor: Vendor, name: str, *, secret: bool, req
     return (questions.pairs() if name == "infobip_pairs" else questions.value(name, secret=secret)) or None
 
 
-def _typed(name: str, text: str | None, hint: Any) -> Any:
-    """A setting of the environment as its own kind, for a file has kinds; SettingsError where it is not of it."""
-    if not text:
-        return None
-    from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
-    from dlt.common.configuration.specs.base_configuration import extract_inner_hint, is_secret_hint
-    from dlt.common.configuration.utils import deserialize_value
-
-    if is_secret_hint(hint):
-        return text
-    try:
-        return deserialize_value(name, text, extract_inner_hint(hint))
-    except (ConfigValueCannotBeCoercedException, ValueError):
-        raise SettingsError(
-            f"{name.upper()} in the environment cannot be read; nothing was written."
-        ) from None
+def _sections(names: Sequence[str], found: Given, missing: Mapping[str, Sequence[str]]) -> str:
+    """The sections of a new config.toml, each with its header; what a source still lacks stands there as a comment."""
+    text = ""
+    for name in names:
+        lacks = [one for one in missing[name] if one not in found.secrets.get(("sources", name), {})]
+        text += f"\n[sources.{name}]\n" + "".join(f"# {one} =   (is required)\n" for one in lacks)
+    return text + ("\n[send]\n" if found.plain.get(("send",)) else "") + _CONFIG_FOOT
 
 
-def _secrets(found: dict[str, _Settings]) -> str:
-    head = (
-        "# Keep this file to yourself; git must not know it. In the environment the same names work in capitals.\n"
-        '# alert_webhook = "https://..."   # nightly and alert post JSON there\n'
-    )
-    return head + "".join(
-        f"\n[sources.{name}]\n{toml(one.secrets)}" for name, one in found.items() if one.secrets
-    )
-
-
-def _config(found: dict[str, _Settings]) -> str:
-    text = _CONFIG_HEAD
-    for name, one in found.items():
-        missing = "".join(
-            f"# {setting} =   (is required)\n" for setting in one.missing if setting not in one.secrets
-        )
-        text += f"\n[sources.{name}]\n{toml(one.plain)}{missing}"
-    return text + _CONFIG_FOOT
-
-
-def _says(wanted: Wanted, found: dict[str, _Settings]) -> Iterator[str]:
-    for name, one in found.items():
-        if one.missing:
-            yield f"{name} still lacks {', '.join(one.missing)}: write it into the files, or set it in the environment."
+def _says(wanted: Wanted, missing: Mapping[str, Sequence[str]], left: Sequence[str]) -> Iterator[str]:
+    for name, lacks in missing.items():
+        if lacks:
+            yield f"{name} still lacks {', '.join(lacks)}: write it into the files, or set it in the environment."
+    for name in left:
+        yield f"Of {name} the environment holds settings, too; --source {name} writes them."
     place = "" if wanted.folder == Path.cwd() else f" --project {shlex.quote(str(wanted.folder))}"
     yield f"Next: conversync check{place}"
     yield "Every night, in your crontab (crontab -e):"
@@ -283,21 +275,29 @@ def _unit_text(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _profile(folder: Path) -> str:
+def _profile(warehouse: Path) -> str:
     import json
 
-    return _PROFILE.format(path=json.dumps(str(folder / WAREHOUSE)))
+    return _PROFILE.format(path=json.dumps(str(warehouse)))
 
 
-_CONFIG_HEAD = f"""\
+_SECRETS_HEAD = """\
+# Keep this file to yourself; git must not know it. In the environment the same names work in capitals.
+# alert_webhook = "https://..."   # nightly and alert post JSON there
+"""
+_CONFIG_HEAD = """\
 # Preferences; secrets stand in secrets.toml. Every name works in the environment, too, which wins.
-warehouse = "{WAREHOUSE}"
+warehouse = "{warehouse}"
 # published = "published/warehouse.duckdb"   # the copy for readers; "off" for none
 
 # `conversync nightly` and `conversync alert` tell this program, as JSON on its standard input, what is wrong.
 # alert_command = "/usr/local/bin/tell-us --urgent"
 # alert_stale_hours = 26
 # alert_drop_pct = 50
+
+# How long a vendor that answers 429 or 5xx is waited for, in seconds; and the way to it through a proxy.
+# http_budget = 600
+# proxy = "http://proxy:3128"
 """
 _CONFIG_FOOT = """
 # What `conversync nightly` sends: a table, a view, a query, or a ready-made one (see conversync send --help).

@@ -36,12 +36,18 @@ def settle() -> Strangers:
         path = project_dir() / ".dlt" / name
         if (document := document_of(path)) is not None:
             registry.in_file(document.unwrap(), str(path), strangers)
+    settle_environment(strangers)
+    options.check(targets())
+    return strangers
+
+
+def settle_environment(strangers: Strangers | None = None) -> None:
+    """As `settle`, the environment alone; `strangers` are those of the files."""
+    strangers = strangers or Strangers()
     registry.in_environment(os.environ, strangers)
     if strangers.wrong:
         raise SettingsError(" ".join(strangers.wrong))
     take_files(os.environ)
-    options.check(targets())
-    return strangers
 
 
 def document_of(path: Path) -> Any:
@@ -53,15 +59,9 @@ def document_of(path: Path) -> Any:
 
     import tomlkit
 
-    try:
-        raw = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    text = text_of(path)
+    if text is None:
         return None
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read ({error.strerror}): give this user the right to."
-        ) from None
-    text = _text(raw, path)
     try:
         tomllib.loads(text)  # names the line of every mistake
         return tomlkit.parse(text)
@@ -75,6 +75,18 @@ def document_of(path: Path) -> Any:
         ) from None
 
 
+def text_of(path: Path) -> str | None:
+    """The text of a settings file; None where there is none, SettingsError for one that cannot be read."""
+    try:
+        return _text(path.read_bytes(), path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}): give this user the right to."
+        ) from None
+
+
 def _twice(text: str, line: int | None) -> str | None:
     """Which key or section a file repeats in this line (None: its last), and where it stood first.
 
@@ -85,8 +97,8 @@ def _twice(text: str, line: int | None) -> str | None:
         return None
     before = [_read("".join(lines[:count])) for count in range(line or len(lines))]
     begins = max(count for count, found in enumerate(before) if found is not None)
-    section: list[str] = next((path for one in lines[begins - 1 :: -1] if (path := _header(one))), [])
-    header, (name, is_setting, _) = _header(lines[begins]), lines[begins].partition("=")
+    section: list[str] = next((path for one in lines[begins - 1 :: -1] if (path := names_in(one))), [])
+    header, (name, is_setting, _) = names_in(lines[begins]), lines[begins].partition("=")
     key = _path(f"{name} = 0") if is_setting else []
     path = header or [*section, *key]
     first = next((count for count, found in enumerate(before) if _holds(found, path)), None)
@@ -97,8 +109,8 @@ def _twice(text: str, line: int | None) -> str | None:
     return f"{what}{within} twice, in the lines {first} and {begins + 1}"
 
 
-def _header(line: str) -> list[str]:
-    """The path of a section's line, else nothing."""
+def names_in(line: str) -> list[str]:
+    """The names, one within the other, of the section that begins in a line; none where it is another line."""
     return _path(line) if line.lstrip().startswith("[") else []
 
 

@@ -110,8 +110,10 @@ def known() -> Known:
 
 
 def nearest(name: str, candidates: Sequence[str], cutoff: float = 0.6) -> str | None:
-    """The candidate that was probably meant; None where none is alike."""
-    close = difflib.get_close_matches(name.lower(), [one.lower() for one in candidates], 1, cutoff)
+    """The candidate that was probably meant, letters that changed places first; None where none is alike."""
+    word = name.lower()
+    shuffled = [one.lower() for one in candidates if sorted(one.lower()) == sorted(word)]
+    close = shuffled or difflib.get_close_matches(word, [one.lower() for one in candidates], 1, cutoff)
     return next((one for one in candidates if close and one.lower() == close[0]), None)
 
 

@@ -70,7 +70,7 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
     from pipelines import provided, proxies, settings
 
     if not files_are_read:
-        provided.take_files(os.environ)
+        provided.settle_environment()
         return ()
     foreign = provided.settle().foreign
     proxies.settle()

@@ -82,10 +82,11 @@ def init(
 ) -> None:
     """Write a project: .dlt/secrets.toml, which only you can read, .dlt/config.toml, and a line for cron.
 
-    On a terminal it asks for what a source needs, secrets hidden. With `--yes`, or without a terminal, it takes what
-    the environment holds (BESITOS_TOKEN=... and so on) and leaves places for the rest. Where settings files are there
-    already, it adds what is new to them, and changes nothing else; no other file is overwritten without `--force`. A
-    secret is never an argument, and never printed; git is told to ignore the file.
+    What the environment holds (BESITOS_TOKEN=..., SEND_RATE=... and so on) goes where it belongs, but for sources that
+    are not set up. On a terminal it asks for what else a source needs, secrets hidden; with `--yes`, or without a
+    terminal, it leaves places for that. Where settings files are there already, it adds what is new to them, and
+    changes nothing else; no other file is overwritten without `--force`. A secret is never an argument, and never
+    printed; git is told to ignore the file.
 
     Exit codes: 0 done · 1 a file cannot be written · 2 a file is there already, or no such source.
 

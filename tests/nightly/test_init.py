@@ -33,8 +33,8 @@ def test_an_empty_folder_becomes_a_project_that_check_can_read(project: Project)
     assert (mode(secrets), mode(config)) == (0o600, 0o644)
     told = tomllib.loads(secrets.read_text())["sources"]
     assert told["besitos"] == {"besitos_token": project.sandbox.token}
+    assert tomllib.loads(config.read_text())["http_budget"] == 0
     plain = tomllib.loads(config.read_text())["sources"]
-    assert plain["besitos"]["http_budget"] == 0
     assert plain["infobip"]["infobip_pairs"] == project.sandbox.infobip.pairs
     written = [path for path in project.folder.rglob("*") if path.is_file() and path != secrets]
     everything = "".join(path.read_text() for path in written) + ended.out + ended.err
@@ -47,6 +47,119 @@ def test_an_empty_folder_becomes_a_project_that_check_can_read(project: Project)
         assert f"ok   {source}: " in checked.out
     assert "secrets.toml" in checked.out
     assert checked.err == ""
+
+
+OF_EVERY_KIND = {
+    "BESITOS_TOKEN": "abc-123",
+    "SOURCES__BESITOS__BESITOS_START_DATE": "2024-01-01",
+    "BESITOS_PARTNER_ID": "me",
+    "INFOBIP_USERNAME": "aladdin",
+    "INFOBIP_PASSWORD": "sesame",
+    "INFOBIP_PAIRS": '[{"process_key": "p"}]',
+    "KEITARO_URL": "https://tracker.example.com",
+    "KEITARO_POSTBACK_KEY": "post-456",
+    "KEITARO_API_KEY": "key-789",
+    "OPTIBASE_PUBLIC_API_KEY": "opt-123",
+    "OPTIBASE_URL": "https://optibase.example.com/x",
+    "HTTP_BUDGET": "60",
+    "SEND_RATE": "5/s",
+    "SEND_MAX_ROWS": "7",
+    "SEND__KEITARO__SEND_MISSING": "ignore",
+    "SEND__KEITARO__CONVERSIONS__FROM": "besitos",
+    "CONVERSYNC_ALERT_STALE_HOURS": "30",
+    "CONVERSYNC_ALERT_WEBHOOK": "https://hooks.example.com/x",
+    "CONVERSYNC_PROXY": "http://jane:secret@proxy:3128",
+    "CONVERSYNC_PUBLISHED": "off",
+}
+SECRET = {
+    "alert_webhook": "https://hooks.example.com/x",
+    "proxy": "http://jane:secret@proxy:3128",
+    "sources": {
+        "besitos": {"besitos_token": "abc-123"},
+        "infobip": {"infobip_password": "sesame"},
+        "keitaro": {"keitaro_postback_key": "post-456", "keitaro_api_key": "key-789"},
+        "optibase": {"optibase_public_api_key": "opt-123"},
+    },
+}
+PLAIN = {
+    "published": "off",
+    "alert_stale_hours": 30,
+    "http_budget": 60,
+    "sources": {
+        "besitos": {"besitos_start_date": "2024-01-01", "besitos_partner_id": "me"},
+        "infobip": {"infobip_username": "aladdin", "infobip_pairs": [{"process_key": "p"}]},
+        "keitaro": {"keitaro_url": "https://tracker.example.com"},
+        "optibase": {"optibase_url": "https://optibase.example.com/x"},
+    },
+    "send": {
+        "send_rate": "5/s",
+        "send_max_rows": 7,
+        "keitaro": {"send_missing": "ignore", "conversions": {"from": "besitos"}},
+    },
+}
+
+
+def test_a06_all_that_the_environment_gives_goes_where_it_belongs(tmp_path: Path, nursery: Nursery) -> None:
+    """Of sources, targets, sends and the project: each in its section, as its own kind, the secrets in their file."""
+    ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes")
+    assert (ended.code, "still lacks" in ended.out) == (0, False), ended.err
+    secrets, config = (tmp_path / ".dlt" / name for name in ("secrets.toml", "config.toml"))
+    assert tomllib.loads(secrets.read_text()) == SECRET
+    assert tomllib.loads(config.read_text()) == {"warehouse": "warehouse.duckdb", **PLAIN}
+    assert forked(nursery, tmp_path, {}, "load", "--dry-run").code == 0
+    again = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes")
+    assert (again.code, again.out.count("has all of it already")) == (0, 2), again.out
+
+
+def test_a06_in_our_own_files_each_stands_below_its_example(tmp_path: Path, nursery: Nursery) -> None:
+    """Line by line: below the comment that shows it, or at the end of its own section, never below another's header."""
+    folder = tmp_path / ".dlt"
+    folder.mkdir()
+    shutil.copy(ROOT / ".dlt" / "config.toml", folder)
+    shutil.copy(ROOT / ".dlt" / "example.secrets.toml", folder / "secrets.toml")
+    before = (folder / "config.toml").read_text().splitlines()
+    ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes")
+    assert ended.code == 0, ended.err
+    after = (folder / "config.toml").read_text().splitlines()
+    assert [line for line in after if line and line in before] == [line for line in before if line]
+    new = [place for place, line in enumerate(after) if line not in before and "=" in line]
+    shown = {after[place].partition(" ")[0]: after[place - 1] for place in new}
+    for name in ("published", "alert_stale_hours", "besitos_start_date", "besitos_partner_id", "keitaro_url"):
+        assert shown[name].startswith(f"# {name} = "), shown[name]
+    for name in ("optibase_url", "send_rate"):
+        assert shown[name].startswith(f"# {name} = "), shown[name]
+    assert shown["infobip_pairs"].startswith("infobip_lookback_days = 30")
+    told = tomllib.loads((folder / "config.toml").read_text())
+    assert told["sources"]["optibase"] == PLAIN["sources"]["optibase"]  # type: ignore[index]
+    assert told["send"] == {**PLAIN["send"], "send_max_rows": 7}  # type: ignore[dict-item]
+    assert told["http_budget"] == 600, "what a file says stays"
+    secrets = sections(tmp_path, "secrets")
+    assert secrets["infobip"] == {"infobip_username": "aladdin", "infobip_password": "sesame"}
+    for name in ("besitos", "keitaro", "optibase"):
+        assert secrets[name] == SECRET["sources"][name]  # type: ignore[index]
+
+
+def test_a06_what_is_written_oddly_is_merged_all_the_same(tmp_path: Path, nursery: Nursery) -> None:
+    """Dotted names, tables in a line, lists over lines, no line break at the end: the same values, nothing lost."""
+    folder = tmp_path / ".dlt"
+    folder.mkdir()
+    odd = 'alert_command = """\n[sources.besitos]\n"""\nsources.keitaro.keitaro_zone = "UTC"\n'
+    odd += "send = {send_max_rows = 3}"
+    (folder / "config.toml").write_text(odd)
+    ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes")
+    assert ended.code == 0, ended.err
+    told = tomllib.loads((folder / "config.toml").read_text())
+    assert told["alert_command"] == "[sources.besitos]\n"
+    assert told["sources"]["keitaro"] == {"keitaro_zone": "UTC", "keitaro_url": "https://tracker.example.com"}
+    assert told["sources"]["besitos"] == PLAIN["sources"]["besitos"]  # type: ignore[index]
+    assert (told["send"]["send_max_rows"], told["send"]["send_rate"]) == (3, "5/s")
+
+
+def test_a06_a_source_that_is_not_named_is_not_set_up(tmp_path: Path, nursery: Nursery) -> None:
+    """Its settings would make every night load it: they are left out, and told; a target's are written."""
+    ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes", "--source", "besitos")
+    assert set(sections(tmp_path, "config")) | set(sections(tmp_path, "secrets")) == {"besitos", "optibase"}
+    assert "--source keitaro writes them" in ended.out
 
 
 def test_the_cron_line_and_the_units_name_folder_command_and_time(tmp_path: Path, nursery: Nursery) -> None:
@@ -86,13 +199,17 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path, nursery: Nursery) 
         (("--source", "nobody"), 'no source "nobody"'),
         ((), "No source is named"),
         (("--source", "besitos", "--at", "25:00"), "--at"),
+        (("--source", "besitos", "BESITOS_ZNOE=UTC"), "BESITOS_ZONE is"),
+        (("--source", "besitos", "SEND_MAX_ROWS=many"), "SEND_MAX_ROWS in the environment cannot be read"),
     ],
 )
 def test_what_cannot_be_meant_is_told(
     tmp_path: Path, nursery: Nursery, arguments: tuple[str, ...], words: str
 ) -> None:
     """Exit 2, and nothing is written."""
-    ended = forked(nursery, tmp_path, {}, "init", "--yes", *arguments)
+    given = dict(one.split("=") for one in arguments if "=" in one)
+    arguments = tuple(one for one in arguments if "=" not in one)
+    ended = forked(nursery, tmp_path, given, "init", "--yes", *arguments)
     assert (ended.code, words in ended.err) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
