@@ -74,7 +74,10 @@ def text(row: Row, name: str) -> str | None:
 
 def need(row: Row, name: str) -> str:
     """`text`, which must be there."""
-    value = text(row, name)
+    return _there(text(row, name), name)
+
+
+def _there(value: str | None, name: str) -> str:
     if value is None:
         raise RowRefusedError(f"{name} is missing.")
     return value
@@ -104,10 +107,7 @@ def identifier(row: Row, name: str) -> str | None:
 
 def need_identifier(row: Row, name: str) -> str:
     """`identifier`, which must be there."""
-    value = identifier(row, name)
-    if value is None:
-        raise RowRefusedError(f"{name} is missing.")
-    return value
+    return _there(identifier(row, name), name)
 
 
 def currency(row: Row, name: str) -> str | None:

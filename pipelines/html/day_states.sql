@@ -1,15 +1,5 @@
 known as (
-    select
-        vendor,
-        stream,
-        day,
-        $judged as state,
-        missing,
-        window_start,
-        window_end,
-        read_at,
-        last_read,
-        is_current
+    select * replace ($judged as state)
     from (
 $days
     ) as days

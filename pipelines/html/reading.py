@@ -156,7 +156,7 @@ class Reader:
                 f"    select {_text(schema)} as vendor, * from {_name(schema)}.days"  # noqa: S608 - as above
                 for schema in known
             )
-            or "    select vendor, * from marts.days where false"
+            or "    select * exclude (day_key) from marts.days where false"
         )
 
     def _ledgers(self) -> str:
