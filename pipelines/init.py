@@ -171,11 +171,12 @@ def _put(file: File) -> None:
 
 def _set_up(known: dict[str, Vendor]) -> list[str]:
     """The sources of which the environment holds something that they require."""
-    return [
-        name
-        for name, vendor in known.items()
-        if any(os.environ.get(one.upper()) for one in _required(vendor.settings))
-    ]
+    found = given(os.environ, known)
+    held_of = {
+        name: {*found.secrets.get(("sources", name), {}), *found.plain.get(("sources", name), {})}
+        for name in known
+    }
+    return [name for name, vendor in known.items() if held_of[name] & set(_required(vendor.settings))]
 
 
 def _required(spec: type[Any]) -> list[str]:

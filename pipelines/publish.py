@@ -164,7 +164,7 @@ def _sync(path: Path) -> None:
 def _refusal(target: Path, error: OSError) -> ConversyncError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return ConversyncError(f"The published copy {target} was left as it is. {DISK_FULL}")
-    return ConversyncError(_unwritable(target, error.strerror))
+    return ConversyncError(_unwritable(target, error.strerror or "no reason is told"))
 
 
 def _unwritable(target: Path, reason: str) -> str:

@@ -50,7 +50,7 @@ def test_an_empty_folder_becomes_a_project_that_check_can_read(project: Project)
 
 
 OF_EVERY_KIND = {
-    "BESITOS_TOKEN": "abc-123",
+    "SOURCES__BESITOS__BESITOS_TOKEN": "abc-123",
     "SOURCES__BESITOS__BESITOS_START_DATE": "2024-01-01",
     "BESITOS_PARTNER_ID": "me",
     "INFOBIP_USERNAME": "aladdin",
