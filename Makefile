@@ -21,7 +21,7 @@ install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
 demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb
 	@$(BIN)/conversync demo
 
-test: install ## The tests, in about five minutes on two cores
+test: install ## The tests, all but the long ones: some minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-more: install ## Of the long suites, what CI runs too: kills, senders at once, generated feeds
