@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-long lint types bench lock clean
+.PHONY: help install demo test test-more test-long lint types bench lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +21,11 @@ install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
 demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb
 	@$(BIN)/conversync demo
 
-test: install ## The tests, in about five minutes on two cores
+test: install ## The tests, all but the long ones: some minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-more: install ## Of the long suites, what CI runs too: kills, senders at once, generated feeds
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m more
 
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long

@@ -6,8 +6,9 @@ dbt writes. Comments are lost when a view is created anew, so they are looked ov
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,43 +67,56 @@ class Described:
     columns: Mapping[str, str]
 
 
-def descriptions() -> dict[tuple[str, str], Described]:
-    """By (dataset, table), from the dbt project."""
-    return dict(_read(project() / "models" / "staging"))
+def descriptions(datasets: Collection[str]) -> dict[tuple[str, str], Described]:
+    """By (dataset, table), from the dbt project, where each dataset has a file of its name."""
+    files = sorted((project() / "models" / "staging").glob("*.yml"))
+    return {name: told for file in files if file.stem in datasets for name, told in _read(file).items()}
 
 
-def _read(folder: Path) -> Iterator[tuple[tuple[str, str], Described]]:
+@cache
+def _read(file: Path) -> dict[tuple[str, str], Described]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for file in sorted(folder.glob("*.yml")):
-        for source in yaml.load(file.read_bytes(), loader).get("sources", ()):  # noqa: S506 - both are the safe ones
-            for table in source["tables"]:
-                columns = {column["name"]: column["description"] for column in table.get("columns", ())}
-                yield (source["name"], table["name"]), Described(table["description"], columns)
+    found = {}
+    for source in yaml.load(file.read_bytes(), loader).get("sources", ()):  # noqa: S506 - both are the safe ones
+        for table in source["tables"]:
+            columns = {column["name"]: column["description"] for column in table.get("columns", ())}
+            found[source["name"], table["name"]] = Described(table["description"], columns)
+    return found
 
 
 def refresh(connection: Any) -> int:
-    """Writes the comments that are missing or not as they should be; how many these were.
+    """Writes the comments that are missing or not as they should be, all at once; how many these were.
 
     `connection` is DuckDB's, to the warehouse. Tables that nobody describes, such as a person's own, are left alone.
     """
-    known = descriptions()
-    changed = 0
-    for schema, name, kind, comment in connection.execute(_RELATIONS).fetchall():
+    relations = connection.execute(_RELATIONS).fetchall()
+    known = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations})
+    columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for schema, name, column, comment in connection.execute(_COLUMNS).fetchall():
+        columns.setdefault((schema, name), []).append((column, comment))
+    wanted = []
+    for schema, name, kind, comment in relations:
         described = _described(known, schema, name)
         if described is None:
             continue
         place = f'"{schema}"."{name}"'
         if comment != described.text:
-            connection.execute(f"comment on {kind} {place} is {_literal(described.text)}")
-            changed += 1
-        for column, said in connection.execute(_COLUMNS, [schema, name]).fetchall():
+            wanted.append(f"comment on {kind} {place} is {_literal(described.text)}")
+        for column, said in columns.get((schema, name), ()):
             text = described.columns.get(column) or DLT_COLUMNS.get(column)
             if text and said != text:
-                connection.execute(f'comment on column {place}."{column}" is {_literal(text)}')
-                changed += 1
-    return changed
+                wanted.append(f'comment on column {place}."{column}" is {_literal(text)}')
+    if wanted:
+        connection.begin()
+        try:
+            connection.execute("; ".join(wanted))
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
+    return len(wanted)
 
 
 def _described(known: Mapping[tuple[str, str], Described], schema: str, name: str) -> Described | None:
@@ -126,4 +140,7 @@ _RELATIONS = """
     select schema_name, view_name, 'view', comment from duckdb_views() where not internal and not temporary
     order by all
 """
-_COLUMNS = "select column_name, comment from duckdb_columns() where schema_name = ? and table_name = ?"
+_COLUMNS = """
+    select schema_name, table_name, column_name, comment from duckdb_columns() where not internal
+    order by schema_name, table_name, column_index
+"""

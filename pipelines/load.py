@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import account, comments, foreign, intact, sequence, settings, sound, views
+from pipelines import account, comments, foreign, intact, resolved, sequence, settings, sound, views
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
@@ -136,6 +136,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
     import dlt
 
     foreign.shut_out()
+    resolved.keep()
     return dlt.pipeline(
         f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
     )
@@ -168,7 +169,7 @@ def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progre
         return report
     clock.forget()
     try:
-        with understood():
+        with understood(), resolved.kept_open(pipeline):
             _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pipelines import resolved
 from pipelines.registry import nearest
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -301,7 +302,7 @@ class Warehouse:
             "threads": DUCKDB_THREADS,
             "preserve_insertion_order": False,
         }
-        return dlt.destinations.duckdb(credentials, supports_transactions=True)
+        return resolved.once(dlt.destinations.duckdb(credentials, supports_transactions=True))
 
 
 def _resolved(path: Path) -> Path:

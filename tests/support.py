@@ -147,6 +147,11 @@ def sometimes(*values: Any, quick: int, ids: Callable[[Any], str] | None = None)
     ]
 
 
+def parts(count: int, *, more: int) -> list[Any]:
+    """Numbers of the parts of a long test; CI runs the first few of them, too."""
+    return [pytest.param(part, marks=pytest.mark.more if part < more else ()) for part in range(count)]
+
+
 def at_once() -> Vendor:
     """Besitos with both streams in one commit, as the source does it in anybody's own script: half the time."""
 

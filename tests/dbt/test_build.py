@@ -17,20 +17,23 @@ from pipelines.build import build
 from pipelines.warehouse import Warehouse
 from sandbox import Sandbox
 from tests.dbt.nights import Story, ask, marts, small_world
-from tests.houses import environment
+from tests.houses import environment, made_once
 from wire.errors import LockedError, SettingsError
 
 
 @pytest.fixture(scope="session")
 def offerwall(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse with nothing but Besitos, built with all tests."""
-    path = tmp_path_factory.mktemp("offerwall") / "warehouse.duckdb"
-    with environment({"HOME": str(path.parent)}), Sandbox(small_world()) as sandbox:
-        Story(sandbox, path).night(20, ("besitos",))
-        report = build(path, unit_tests=True)
-    assert report.failures == []
-    assert report.skipped == 0
-    return path
+
+    def make(folder: Path) -> None:
+        path = folder / "warehouse.duckdb"
+        with environment({"HOME": str(folder)}), Sandbox(small_world()) as sandbox:
+            Story(sandbox, path).night(20, ("besitos",))
+            report = build(path, unit_tests=True)
+        assert report.failures == []
+        assert report.skipped == 0
+
+    return made_once(tmp_path_factory, "offerwall", make) / "warehouse.duckdb"
 
 
 def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> None:
@@ -65,14 +68,16 @@ def test_k27_every_view_works_under_any_name(offerwall: Path, tmp_path: Path) ->
                 assert found == ask(offerwall, f"select count(*) from {name}"), name
 
 
-def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path) -> None:
+def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path, tmp_path: Path) -> None:
     """A report says in words which promise is broken, and costs exit 1."""
-    with duckdb.connect(str(offerwall)) as connection:
+    broken = tmp_path / "warehouse.duckdb"
+    shutil.copy(offerwall, broken)
+    with duckdb.connect(str(broken)) as connection:
         connection.execute(
             "update marts.conversions set net_revenue = net_revenue + 1 "
             "where conversion_id = (select min(conversion_id) from marts.conversions)"
         )
-    report = build(offerwall, select="assert_gross_less_reversed_is_net")
+    report = build(broken, select="assert_gross_less_reversed_is_net")
     assert (report.tests_failed, report.exit_code) == (1, 1)
     [sentence] = report.failures
     assert sentence == (
@@ -81,8 +86,9 @@ def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path) -> None:
     )
 
 
-def test_build_waits_for_nobody_it_was_not_told_to(offerwall: Path) -> None:
+def test_build_waits_for_nobody_it_was_not_told_to(offerwall: Path, tmp_path: Path) -> None:
     """Another run, or a reader of the file, makes it stop with the sentence of a locked warehouse."""
+    offerwall = Path(shutil.copy(offerwall, tmp_path / "warehouse.duckdb"))
     with Warehouse(offerwall).locked(), pytest.raises(LockedError, match="Another run holds"):
         build(offerwall)
     reads = (

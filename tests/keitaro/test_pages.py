@@ -101,7 +101,7 @@ def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: Ve
         Variants(short_page=True),
         Variants(total_behind=7),
         Variants(repeats="first", total="page"),
-        quick=5,
+        quick=3,
         ids=_told,
     ),
 )
@@ -167,7 +167,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", sometimes(*FAULTS, quick=2))
+@pytest.mark.parametrize("name", sometimes(*FAULTS, quick=1))
 def test_a_passing_fault_costs_nothing(make_house: MakeHouse, name: str) -> None:
     """Asked again, and every row is there once."""
     fault = FAULTS[name]

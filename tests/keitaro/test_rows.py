@@ -107,6 +107,7 @@ def test_both_ways_of_decoding_agree(body: bytes) -> None:
     assert seen(FAST.decode(body)) == seen(SLOW.decode(body))
 
 
+@pytest.mark.more
 @pytest.mark.long
 @settings(max_examples=5_000, deadline=None)
 @given(page())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
@@ -66,16 +66,26 @@ TEXTS = some.one_of(
     some.floats().map(str),
     some.text(some.characters(exclude_characters="\0", exclude_categories=["Cs"])),
 )
-OFTEN = hypothesis_settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = hypothesis_settings(max_examples=4, deadline=None)
 
 
 @pytest.mark.parametrize(("spec", "name"), FIELDS, ids=lambda value: str(value))
-@OFTEN
+@FEW
 @given(text=TEXTS)
 def test_k02_any_text_is_understood_or_refused_by_name(spec: str, name: str, text: str) -> None:
     """No other error, and none that names another setting; what is understood can be planned with."""
+    understood_or_refused(spec, name, text)
+
+
+@pytest.mark.long
+@hypothesis_settings(max_examples=3_000, deadline=None)
+@given(field=some.sampled_from(FIELDS), text=TEXTS)
+def test_k02_long_any_text_is_understood_or_refused_by_name(field: tuple[str, str], text: str) -> None:
+    """As above, for more texts than anybody thinks of."""
+    understood_or_refused(*field, text)
+
+
+def understood_or_refused(spec: str, name: str, text: str) -> None:
     with environment({**RIGHT, name.upper(): text}):
         try:
             resolved, refused = settings.resolve(*SPECS[spec]), None
@@ -87,7 +97,7 @@ def test_k02_any_text_is_understood_or_refused_by_name(spec: str, name: str, tex
 
 
 @pytest.mark.parametrize(("spec", "name"), NUMBERS, ids=lambda value: str(value))
-@OFTEN
+@FEW
 @given(number=some.one_of(some.integers(max_value=-1), some.integers(min_value=100_001)))
 def test_k02_a_number_that_cannot_be_meant_is_refused_with_what_can(
     spec: str, name: str, number: int
