@@ -21,6 +21,9 @@ MAX_ROWS = 10_000
 MAX_CHANGE_PCT = 50.0
 # ... but so few changes flood nobody. A share that somebody sets holds from the first row on.
 FEW_CHANGES = 100
+# An outbox is read whole, and each row of it remembered.
+MAX_OUTBOX = 5_000_000
+QUERY_SECONDS = 600.0
 CONCURRENCY = 8
 HTTP_BUDGET = 600
 # What becomes of rows that were sent and are in the outbox no more: told (exit 3), not told, or taken back.
@@ -50,6 +53,8 @@ class Options:
     interval: float = 0.0
     max_rows: int = MAX_ROWS
     max_change_pct: float | None = None
+    max_outbox: int = MAX_OUTBOX
+    query_seconds: float = QUERY_SECONDS
     concurrency: int = CONCURRENCY
     http_budget: float = HTTP_BUDGET
     resend_in_doubt: bool = False
@@ -90,6 +95,8 @@ def options(
         interval=_interval(given_rate, "--rate" if rate else "send_rate") if given_rate else 0.0,
         max_rows=max_rows if max_rows is not None else int(_number(target, "send_max_rows", MAX_ROWS) or 0),
         max_change_pct=pct,
+        max_outbox=int(_number(target, "send_max_outbox", MAX_OUTBOX) or MAX_OUTBOX),
+        query_seconds=_number(target, "send_query_seconds", QUERY_SECONDS) or QUERY_SECONDS,
         concurrency=max(1, int(_number(target, "send_concurrency", CONCURRENCY) or 1)),
         http_budget=_number(target, "http_budget", HTTP_BUDGET) or 0.0,
         outbox=outbox or configured,
