@@ -80,6 +80,7 @@ def test_repair_on_postgres_mends_what_verify_finds(remote: Remote, database: Cl
     assert database.ask("select count(*) from besitos.conversions") == [(3,)]
 
 
+@pytest.mark.long
 def test_repair_on_postgres_that_fails_is_told_and_made_up_for_by_the_next(
     remote: Remote, database: Cluster
 ) -> None:

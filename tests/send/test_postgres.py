@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,21 @@ from pathlib import Path
 import pytest
 
 from tests.dbt.cluster import Cluster, binary, cluster
-from tests.houses import forget_settings
+from tests.houses import environment, forget_settings
 from tests.send.receiver import Receiver, serve
 from tests.send.support import KEITARO, House
+from tests.support import Quiet
 
 # isort: split
 from destinations import targets
+from pipelines.load import load
+from pipelines.reconcile import reconcile
 from pipelines.send.options import options
 from pipelines.send.plan import Plan
 from pipelines.send.run import SendReport, dry_run, send
+from pipelines.vendors import Asked, vendors
 from pipelines.warehouse import Warehouse
+from sandbox import Sandbox, World
 from wire.errors import SettingsError
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
@@ -96,6 +102,41 @@ def test_a_send_out_of_postgres_sends_each_row_once(remote: Remote) -> None:
     assert remote.receiver.conversions["c1", "t1"]["payout"] == "9"
     rows = remote.database.ask("select send_key, status, attempts from sent.keitaro_conversions order by 1")
     assert rows == [("k0", "sent", 1), ("k1", "sent", 1)]
+
+
+def test_a_lost_journal_is_filled_from_the_ledger_on_postgres(remote: Remote) -> None:
+    """Another machine, which has no journal: nothing goes again, and what changes is known as a change."""
+    assert remote.go(KEITARO, "public.sales").sent.sent == 2
+    shutil.rmtree(remote.folder / ".conversync")
+    plan = remote.look(KEITARO, "public.sales")
+    assert (plan.already, plan.rows) == (2, [])
+    again = remote.go(KEITARO, "public.sales")
+    assert (again.exit_code, again.sent.sent, again.plan.already) == (0, 0, 2), again.error
+    assert any("there was no journal" in note for note in again.plan.notes)
+    remote.database.ask("update public.sales set subid = 'c9' where send_key = 'k1'; select 1")
+    moved = remote.go(KEITARO, "public.sales")
+    assert moved.error is None
+    assert remote.receiver.conversions["c1", "t1"]["status"] == "rejected"
+    assert remote.receiver.conversions["c9", "t1"]["payout"] == "2"
+
+
+def test_a_row_that_is_refused_stands_in_the_ledger_on_postgres(remote: Remote) -> None:
+    """With its reason; it goes again when somebody says so."""
+    remote.receiver.poisoned = lambda row: row["subid"] == "c1"
+    report = remote.go(KEITARO, "public.sales")
+    assert (report.exit_code, list(report.sent.rejected)) == (3, ["k1"]), report.error
+    [(status, code, reason)] = remote.database.ask(
+        "select status, response_code, reason from sent.keitaro_conversions where send_key = 'k1'"
+    )
+    assert (status, code) == ("rejected", 422)
+    assert "unknown user" in reason
+    remote.receiver.poisoned = lambda _: False
+    with remote.set():
+        asked = options(KEITARO, outbox="public.sales", retry_rejected=True)
+        retried = send(remote.warehouse, targets()[KEITARO], asked, lambda _: None, lambda _: None)
+    assert (retried.exit_code, retried.sent.sent) == (0, 1), retried.error
+    rows = remote.database.ask("select send_key, status, attempts from sent.keitaro_conversions order by 1")
+    assert rows == [("k0", "sent", 1), ("k1", "sent", 2)]
 
 
 ROWS = "send_key, subid, tid from public.sales"
@@ -187,3 +228,54 @@ def test_l02_a_session_that_reads_writes_nothing_even_after_an_error(remote: Rem
             with pytest.raises(DatabaseException):
                 client.execute_sql(query)
     assert remote.database.ask("select count(*) from public.sales") == [(2,)]
+
+
+@pytest.mark.long
+def test_what_answers_leave_stands_on_postgres_too(
+    database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys of processes that were made, beside what the loads keep there, whichever came first."""
+    forget_settings(monkeypatch)
+    with Sandbox(World(days=10, players=20, conversions_a_day=5)) as sandbox:
+        settings = {"DESTINATION__POSTGRES__CREDENTIALS": database.url, **sandbox.settings()}
+        warehouse = Warehouse(tmp_path / "warehouse.duckdb", "postgres")
+        days = Asked(str(sandbox.world.day(5).date()), str(sandbox.world.day(6).date()))
+        query = "select 'p1' as send_key, 'Checkout' as name, 'from the test' as description"
+        with environment(settings):
+            asked = options("infobip.processes", outbox=query)
+            report = send(warehouse, targets()["infobip.processes"], asked, lambda _: None, lambda _: None)
+            assert (report.exit_code, report.sent.sent) == (0, 1), report.error
+            [loaded] = load(warehouse, [vendors()["infobip"]], days, Quiet())
+            assert loaded.exit_code == 0, loaded.error
+        [(key,)] = database.ask("select key from infobip.processes where name = 'Checkout'")
+        assert database.ask("select answer ->> 'key' from sent.infobip_processes") == [(key,)]
+        assert database.ask(
+            "select count(*) from infobip.processes where name is distinct from 'Checkout'"
+        ) > [(0,)]
+    database.ask("drop schema infobip cascade; drop schema sent cascade; select 1")
+
+
+@pytest.mark.long
+def test_reconcile_reads_a_postgres(
+    database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent to a tracker, and loaded from it, is there as it was sent."""
+    forget_settings(monkeypatch)
+    with Sandbox(World(days=10, players=20, conversions_a_day=5)) as sandbox:
+        settings = {"DESTINATION__POSTGRES__CREDENTIALS": database.url, **sandbox.settings()}
+        warehouse = Warehouse(tmp_path / "warehouse.duckdb", "postgres")
+        days = Asked(str(sandbox.world.day(0).date()), window_days=400)
+        with environment(settings):
+            [loaded] = load(warehouse, [vendors()["keitaro"]], days, Quiet())
+            assert loaded.exit_code in (0, 3), loaded.error
+            [(click,)] = database.ask("select sub_id from keitaro.conversions order by 1 limit 1")
+            query = f"select 's1' as send_key, '{click}' as subid, 'sale' as status, 1.5 as payout, 'ours1' as tid"
+            asked = options(KEITARO, outbox=query)
+            report = send(warehouse, targets()[KEITARO], asked, lambda _: None, lambda _: None)
+            assert (report.exit_code, report.sent.sent) == (0, 1), report.error
+            [loaded] = load(warehouse, [vendors()["keitaro"]], days, Quiet())
+            assert loaded.exit_code in (0, 3), loaded.error
+            found = reconcile(warehouse, "keitaro")
+        assert (found.sent, found.unread) == (1, False), found
+        assert found.agree + found.too_early >= 1
+    database.ask("drop schema keitaro cascade; drop schema sent cascade; select 1")
