@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipelines import settings
+from pipelines import confined, settings
 from pipelines.sentences import understood
 from pipelines.warehouse import DISK_FULL, Warehouse
 from wire.errors import ConversyncError, LockedError, SettingsError
@@ -150,6 +150,7 @@ def _compacted(source: Path, new: Path) -> None:
         for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name}{how}")
+        confined.close(connection)
         connection.execute("copy from database old to new")
 
 

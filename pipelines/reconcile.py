@@ -21,6 +21,7 @@ from typing import Any
 
 from destinations.keitaro import Conversions
 from destinations.target import RowRefusedError
+from pipelines import confined
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.registry import guess
 from pipelines.report import console
@@ -82,7 +83,7 @@ def reconcile(warehouse: Warehouse, vendor: str) -> Comparison:
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     with understood(), tempfile.TemporaryDirectory() as folder:
         destination = warehouse.dlt_destination(["sent"], read_only=True)
-        with pipeline_for("sent", destination, Path(folder)).sql_client() as client:
+        with confined.reading(pipeline_for("sent", destination, Path(folder))) as client:
             ask = _asker(client)
             found = ways[vendor](ask, client)
             unread = list(_unread(ask, vendor))

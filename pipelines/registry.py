@@ -32,6 +32,8 @@ SEND: dict[str, type] = {
     "send_rate": str,
     "send_max_rows": int,
     "send_max_change_pct": float,
+    "send_max_outbox": int,
+    "send_query_seconds": float,
     "send_concurrency": int,
     "send_player_ids": str,
     "send_conversion_id": str,

@@ -62,16 +62,8 @@ def _repair(
     if before.error is not None:
         raise before.error
     pipeline = pipeline_for(vendor.name, place.dlt_destination([vendor.name]), folder / "mending")
-    restored(pipeline, vendor.name)
-    mended = list(_singled(pipeline, vendor))
-    mended += [f"the view {name} was made" for name in views.mend(pipeline, vendor.views(chosen))]
-    if before.count(NOT_HERE, DIFFERENT):
-        report = load_source(pipeline, vendor, chosen, Asked(str(start - DAY), str(end + DAY)), progress)
-        if report.error is not None:
-            raise report.error
-        rows = before.count(NOT_HERE, DIFFERENT)
-        mended.append(f"{start} .. {end} were read again, for {rows:,} rows that were missing or different")
-    sound.refuse_what_is_in_doubt(pipeline, vendor)
+    with place.held(0, folder):
+        mended = _mend(pipeline, vendor, chosen, before, progress)
     after = compare(place, vendor, chosen, start, end, progress, folder / "after")
     after.mended = mended
     if after.error is not None:
@@ -82,6 +74,22 @@ def _repair(
             f"altered the tables. See what differs with conversync verify {vendor.name}."
         )
     return after
+
+
+def _mend(pipeline: Any, vendor: Vendor, chosen: Any, before: Verified, progress: Progress) -> list[str]:
+    """What was done, a sentence each."""
+    start, end = before.start, before.end
+    restored(pipeline, vendor.name)
+    mended = list(_singled(pipeline, vendor))
+    mended += [f"the view {name} was made" for name in views.mend(pipeline, vendor.views(chosen))]
+    if before.count(NOT_HERE, DIFFERENT):
+        report = load_source(pipeline, vendor, chosen, Asked(str(start - DAY), str(end + DAY)), progress)
+        if report.error is not None:
+            raise report.error
+        rows = before.count(NOT_HERE, DIFFERENT)
+        mended.append(f"{start} .. {end} were read again, for {rows:,} rows that were missing or different")
+    sound.refuse_what_is_in_doubt(pipeline, vendor)
+    return mended
 
 
 def _singled(pipeline: Any, vendor: Vendor) -> Iterator[str]:

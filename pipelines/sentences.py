@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pipelines import confined
 from pipelines.warehouse import DISK_FULL, NO_SPACE
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -40,6 +41,17 @@ def sentence(error: BaseException) -> ConversyncError | None:
             return ConversyncError(
                 "There is not enough memory; what was committed before is safe. "
                 "Run it with more, or with smaller windows, such as --window 7d."
+            )
+        if confined.REFUSED in text:
+            return ConversyncError(
+                f"A view of the warehouse reaches for what is no table ({text.strip().splitlines()[0]}), which none "
+                "of ours does, and it was not let. See who made it, and drop it; conversync load makes ours anew."
+            )
+        if confined.ONLY_READS in text:
+            return ConversyncError(
+                f"The destination only lets it read ({text.strip().splitlines()[0]}): a view there writes when it "
+                "is read, which none of ours does, or the server takes no changes, as a standby. See who made the view "
+                "and drop it, or name another server."
             )
         if (of_destination := _destination(seen)) is not None:
             return of_destination

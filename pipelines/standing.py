@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from pipelines.registry import guess
@@ -86,7 +87,7 @@ def number(found: Given, least: float, most: float, *, whole: bool = False, abov
     except ValueError:
         value = float("nan")
     fits = (least < value if above else least <= value) and value <= most
-    if not fits or (whole and value != int(value)):
+    if not fits or not isfinite(value) or (whole and value != int(value)):
         kind = "a whole number" if whole else "a number"
         from_ = f"above {least:g}" if above else f"of {least:g} or more"
         up_to = f", at most {most:,g}" if most < float("inf") else ""

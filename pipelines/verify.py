@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines import settings, views
+from pipelines import confined, settings, views
 from pipelines.health.look import dataset_of, opened
 from pipelines.load import PARTIAL, Progress, pipeline_for
 from pipelines.sentences import understood
@@ -264,9 +264,11 @@ def _read(
     today = datetime.now(UTC).date()
     last = min(end + DAY, max(end, today))
     pipeline = pipeline_for(vendor.name, scratch.dlt_destination([vendor.name]), folder)
-    for step in vendor.steps({}, chosen, Asked(str(start - DAY), str(last))):
-        progress.step(vendor.name, step.label)
-        pipeline.run(step.source(progress.page))
+    folder.mkdir(parents=True, exist_ok=True)
+    with scratch.held(0, folder):
+        for step in vendor.steps({}, chosen, Asked(str(start - DAY), str(last))):
+            progress.step(vendor.name, step.label)
+            pipeline.run(step.source(progress.page))
 
 
 def _tables(warehouse: Warehouse, vendor: Vendor, start: date, end: date, folder: Path) -> dict[str, Any]:
@@ -276,7 +278,7 @@ def _tables(warehouse: Warehouse, vendor: Vendor, start: date, end: date, folder
         return {}
     known = set(pipeline.default_schema.data_table_names(seen_data_only=True))
     found = {}
-    with pipeline.sql_client() as client:
+    with confined.reading(pipeline) as client:
         for compared in TABLES[vendor.name]:
             if compared.table not in known:
                 continue
@@ -298,7 +300,7 @@ def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Pa
     pipeline, _ = dataset_of(warehouse, vendor.name, folder)
     if not pipeline.default_schema_name:
         return []
-    with pipeline.sql_client() as client:
+    with confined.reading(pipeline) as client:
         return list(views.missing(client, vendor.views(chosen)))
 
 

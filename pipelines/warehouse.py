@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines import resolved
+from pipelines import confined, resolved
 from pipelines.registry import nearest
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -223,12 +223,13 @@ class Warehouse:
         return self.destination != "duckdb" or self.path.exists()
 
     @contextmanager
-    def held(self, wait: float, spill: Path) -> Iterator[Any]:
+    def held(self, wait: float, folder: Path) -> Iterator[Any]:
         """Keeps the DuckDB file open for the whole run, so that no reader can come between two windows.
 
         The connection is what comes out; None for other destinations.
 
-        What does not fit into memory goes to the folder `spill`: beside the file, a killed run would leave it.
+        What does not fit into memory goes to the run's `folder`: beside the file, a killed run would leave it. No other
+        file is within reach of what runs meanwhile (see pipelines/confined.py): who writes, holds.
         LockedError if a reader has it open for longer than `wait` seconds.
         """
         if self.destination != "duckdb":
@@ -247,8 +248,8 @@ class Warehouse:
                     raise self._refusal(str(error)) from error
                 waiting.go_on("close that session, or wait for it with --wait 30m")
         with connection:
-            # Once, here: dlt sets its own settings for each connection, and this one cannot be set again.
-            connection.execute("set global temp_directory = ?", [str(spill / "spill")])
+            # Once, here: dlt sets its own settings for each connection, and these cannot be set again.
+            confined.close(connection, folder)
             yield connection
 
     def reader(self) -> Any:
@@ -257,13 +258,15 @@ class Warehouse:
 
         self._refuse_what_is_no_duckdb()
         try:
-            return duckdb.connect(str(self.path), read_only=True)
+            connection = duckdb.connect(str(self.path), read_only=True)
         except duckdb.Error as error:
             if "Could not set lock on file" in str(error):
                 raise LockedError(
                     f"A run, or somebody who writes, holds {self.path}; try again later."
                 ) from None
             raise self._refusal(str(error)) from error
+        confined.close(connection)
+        return connection
 
     def _refuse_what_is_no_duckdb(self) -> None:
         """DuckDB would fetch an extension from the network for some files that are not its own."""
@@ -283,8 +286,14 @@ class Warehouse:
             "restore it from a copy, or name another place with --warehouse."
         )
 
-    def dlt_destination(self, datasets: Sequence[str] = (), *, read_only: bool = False) -> Any:
-        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset."""
+    def dlt_destination(
+        self, datasets: Sequence[str] = (), *, read_only: bool = False, spill: Path | None = None
+    ) -> Any:
+        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset.
+
+        What only reads reaches no other file, but `spill`, where what does not fit into memory goes, instead of
+        beside the file; what writes is to be `held`.
+        """
         import dlt
 
         if self.destination != "duckdb":
@@ -301,6 +310,8 @@ class Warehouse:
             "memory_limit": DUCKDB_MEMORY,
             "threads": DUCKDB_THREADS,
             "preserve_insertion_order": False,
+            **({"temp_directory": str(spill)} if spill else {}),
+            **(confined.CLOSED if read_only else {}),
         }
         return resolved.once(dlt.destinations.duckdb(credentials, supports_transactions=True))
 

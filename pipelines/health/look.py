@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import settings
+from pipelines import confined, settings
 from pipelines.health.limits import Limits, limits
 from pipelines.health.source import SourceHealth, Tables
 from pipelines.health.source import look as look_at
@@ -128,7 +128,7 @@ def _source(
     if not pipeline.default_schema_name:
         return None
     names = pipeline.default_schema.data_table_names(seen_data_only=True)
-    with pipeline.sql_client() as client:
+    with confined.reading(pipeline) as client:
         return look_at(Tables(client, names), vendor, state, first, today, hours)
 
 
@@ -139,7 +139,7 @@ def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
         return
     schema = pipeline.default_schema
     names = schema.data_table_names(seen_data_only=True)
-    with pipeline.sql_client() as client:
+    with confined.reading(pipeline) as client:
         tables = Tables(client, names)
         for name in tables.names:
             if {"send_key", "status"} <= schema.tables[name]["columns"].keys():

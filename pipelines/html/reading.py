@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from pipelines import confined
 from pipelines.health.views import STALE_HOURS, judged
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -189,6 +190,7 @@ def opened(warehouse: Path, zones: Mapping[str, str], stale_hours: float = STALE
         reason = str(error).splitlines()[0]
         raise SettingsError(f"{warehouse} cannot be opened as a DuckDB file ({reason}).") from None
     with connection:
+        confined.close(connection)
         connection.execute("set timezone = 'UTC'")
         connection.execute(
             "set threads = 1"

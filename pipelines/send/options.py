@@ -23,6 +23,9 @@ MAX_ROWS = 10_000
 MAX_CHANGE_PCT = 50.0
 # ... but so few changes flood nobody. A share that somebody sets holds from the first row on.
 FEW_CHANGES = 100
+# An outbox is read whole, and each row of it remembered.
+MAX_OUTBOX = 5_000_000
+QUERY_SECONDS = 600.0
 CONCURRENCY, MOST_AT_ONCE = 8, 64
 HTTP_BUDGET = 600
 # What becomes of rows that were sent and are in the outbox no more: told (exit 3), not told, or taken back.
@@ -57,6 +60,8 @@ class Options:
     interval: float = 0.0
     max_rows: int = MAX_ROWS
     max_change_pct: float | None = None
+    max_outbox: int = MAX_OUTBOX
+    query_seconds: float = QUERY_SECONDS
     concurrency: int = CONCURRENCY
     http_budget: float = HTTP_BUDGET
     resend_in_doubt: bool = False
@@ -96,6 +101,8 @@ def options(
         interval=_interval(rate, "--rate") if rate else found["send_rate"],
         max_rows=max_rows if max_rows is not None else found["send_max_rows"],
         max_change_pct=max_change_pct if max_change_pct is not None else found["send_max_change_pct"],
+        max_outbox=found["send_max_outbox"],
+        query_seconds=found["send_query_seconds"],
         concurrency=found["send_concurrency"],
         http_budget=found["http_budget"],
         outbox=outbox or configured,
@@ -168,6 +175,8 @@ RULES: dict[str, tuple[Any, Callable[[Given], Any]]] = {
     "send_rate": (0.0, lambda given: _interval(given.text, f"{given.name} in {given.place}")),
     "send_max_rows": (MAX_ROWS, lambda given: int(number(given, 0, float("inf"), whole=True))),
     "send_max_change_pct": (None, lambda given: number(given, 0, float("inf"))),
+    "send_max_outbox": (MAX_OUTBOX, lambda given: int(number(given, 1, float("inf"), whole=True))),
+    "send_query_seconds": (QUERY_SECONDS, lambda given: number(given, 0, float("inf"), above=True)),
     "send_concurrency": (CONCURRENCY, lambda given: int(number(given, 1, MOST_AT_ONCE, whole=True))),
     "send_player_ids": (None, _players),
     "send_conversion_id": (None, _text),

@@ -19,8 +19,9 @@ from string import Template
 from typing import Any, NamedTuple
 
 from destinations.target import Row, RowRefusedError, Target
+from pipelines import confined
 from pipelines.registry import nearest
-from pipelines.send.options import NAME, QUERY, read
+from pipelines.send.options import NAME, QUERY, Options, read
 from pipelines.send.records import plain
 from wire.errors import SettingsError
 from wire.strictjson import dumps
@@ -39,6 +40,10 @@ PLAYERS = (
 )
 # ... and what the conversion is called in Optibase.
 CONVERSION_ID = "besitos"
+# What is said to a query that asks for more.
+TABLES_ONLY = (
+    " It reads tables and views of the warehouse, no file and no address: load what those hold into a table."
+)
 
 
 class Entry(NamedTuple):
@@ -95,21 +100,21 @@ def _mapping(target: str) -> dict[str, str]:
 
 
 @contextmanager
-def entries(client: Any, query: str, target: Target) -> Iterator[Iterator[Entry]]:
+def entries(client: Any, query: str, target: Target, options: Options) -> Iterator[Iterator[Entry]]:
     """The rows, in the query's order, read as they are taken; SettingsError for anything wrong with the outbox.
 
-    `client` is an open sql_client of dlt's. The session may write nothing: a query is only ever read.
+    `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (pipelines/confined.py).
     """
     from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
     try:
-        with client.execute_query(query) as cursor:
+        with confined.asked(client, query, options.query_seconds) as cursor:
             names = [str(column[0]).lower() for column in cursor.description]
             _check_columns(names, target)
-            yield _entries(cursor, names, target)
-    except (DatabaseException, DatabaseUndefinedRelation) as error:
+            yield _entries(cursor, names, target, options.max_outbox)
+    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".!")
-        hint = PLAYERS if JOIN in query else ""
+        hint = PLAYERS if JOIN in query else TABLES_ONLY if confined.REFUSED in reason else ""
         raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error
 
 
@@ -137,10 +142,16 @@ def _guess(name: str, known: Collection[str]) -> str:
     return f" (did you mean {near}?)" if near else ""
 
 
-def _entries(cursor: Any, names: Sequence[str], target: Target) -> Iterator[Entry]:
+def _entries(cursor: Any, names: Sequence[str], target: Target, most: int) -> Iterator[Entry]:
+    """No more than `most`: each is remembered, and a join that lacks its condition has no end."""
     dates = [name for name in DATES if name in names]
     seen, identities = set[str](), dict[str, str]()
     while batch := cursor.fetchmany(_BATCH):
+        if len(seen) + len(batch) > most:
+            raise SettingsError(
+                f"The outbox of {target.name} has more than {most:,} rows. Nothing was sent. See whether a join in it "
+                "lacks its condition, or allow more with send_max_outbox."
+            )
         for values in batch:
             entry = _entry(dict(zip(names, values, strict=True)), dates, target)
             if entry.send_key in seen:

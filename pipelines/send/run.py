@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations.target import Target
-from pipelines import comments
+from pipelines import comments, confined
 from pipelines import settings as configured
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.send import ledger, outbox
@@ -198,8 +198,8 @@ def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
     """An open sql_client that may only read; it waits for somebody who has the file open."""
     # Of DuckDB's dataset main, so that a table without a dataset is found there.
     dataset = "main" if warehouse.destination == "duckdb" else ledger.DATASET
-    destination = warehouse.dlt_destination([ledger.DATASET], read_only=True)
-    client = pipeline_for(dataset, destination, folder).sql_client()
+    destination = warehouse.dlt_destination([ledger.DATASET], read_only=True, spill=folder / "spill")
+    client = confined.reader(pipeline_for(dataset, destination, folder))
     waiting = Waiting(wait, f"Somebody has {warehouse} open")
     while True:
         try:
@@ -272,9 +272,14 @@ def _plan(
         lambda: chain(found.values(), (one for one in journal.records() if one.send_key not in found)),
     )
     planner = Planner(target, settings, books, options)
-    with outbox.entries(client, query, target) as rows:
+    with outbox.entries(client, query, target, options) as rows:
         plan = planner.read(rows, tables)
     plan.notes += list(_notes(target, mending, journal))
+    if role := confined.trusted_role(client):
+        plan.notes.append(
+            f"PostgreSQL lets the role {role} read the server's own files, write them or start programs, and with it "
+            "the query of an outbox: give Conversync a role that may do no more than it needs"
+        )
     if not options.after_restore and (why := _doubted(warehouse, target, journal, mending)):
         plan.refusals.insert(0, why)
     return plan

@@ -1,0 +1,115 @@
+"""`verify` and `verify --repair` of tables on a PostgreSQL: what a file's would say and mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import Fault, Sandbox, World
+from tests.besitos.rows import reversal, row
+from tests.dbt.cluster import Cluster, binary, cluster
+from tests.process.support import Done, Nursery, Place, Wish
+
+pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
+DAYS = ("--from", "2024-12-03", "--to", "2024-12-06")
+TWICE = (
+    "insert into besitos.conversion_events "
+    "select * from besitos.conversion_events where valid_to is null and transaction_id in (1, 3)"
+)
+STANDING = (
+    "select event_key, payout::float from besitos.conversion_events where valid_to is null order by 1, 2"
+)
+EVENTS = "select * from besitos.conversion_events order by event_key, valid_from, _dlt_load_id"
+SAID = [
+    ("1:original", 11.05),
+    ("2:original", 0.1),
+    ("3:original", 11.05),
+    ("3:reversal:2024-12-06 09:00:00", 11.05),
+]
+
+
+class Remote(Place):
+    """A place whose tables are on a server."""
+
+    def do(self, *argv: str, **settings: str) -> Done:
+        """A command, as it ended."""
+        wish = Wish([*argv, "--destination", "postgres"], {**self.env, **settings}, str(self.folder))
+        return self.nursery.start(wish).wait()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Cluster]:
+    """A cluster of its own."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def remote(database: Cluster, tmp_path: Path, nursery: Nursery) -> Iterator[Remote]:
+    """Three conversions and a reversal, loaded."""
+    with Sandbox(World(days=1)) as sandbox:
+        place = Remote(tmp_path, sandbox, nursery)
+        place.env["DESTINATION__POSTGRES__CREDENTIALS"] = database.url
+        sandbox.besitos.rows = [row(1), row(2, payout=0.1), row(3), reversal(3)]
+        done = place.do("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08", "--window", "400d")
+        assert done.code == 0, done.told
+        yield place
+        database.ask("drop schema besitos cascade; drop schema besitos_staging cascade; select 1")
+
+
+def test_repair_on_postgres_mends_what_verify_finds(remote: Remote, database: Cluster) -> None:
+    """Doubled and missing statements, a view that is gone; then both say the same, and so does the next load."""
+    assert remote.do("verify", "besitos", *DAYS).code == 0
+    database.ask(
+        f"{TWICE}; delete from besitos.conversion_events where transaction_id = 2; "
+        "drop view besitos.conversions cascade; select 1"
+    )
+    found = remote.do("verify", "besitos", *DAYS)
+    assert found.code == 3
+    assert "several times here" in found.out
+    mended = remote.do("verify", "besitos", *DAYS, "--repair")
+    assert mended.code == 0, mended.told
+    assert "had several open rows" in mended.out
+    assert "for 1 rows that were missing" in mended.out
+    assert database.ask(STANDING) == SAID
+    assert remote.do("verify", "besitos", *DAYS).code == 0
+    assert remote.do("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08").code == 0
+    assert database.ask(STANDING) == SAID
+    assert database.ask("select count(*) from besitos.conversions") == [(3,)]
+
+
+@pytest.mark.long
+def test_repair_on_postgres_that_fails_is_told_and_made_up_for_by_the_next(
+    remote: Remote, database: Cluster
+) -> None:
+    """The vendor fails meanwhile: exit 6 and a sentence; the tables are readable, and the next repair ends well."""
+    database.ask(f"{TWICE}; delete from besitos.conversion_events where transaction_id = 2; select 1")
+    asked = len(remote.sandbox.requests)
+    remote.do("verify", "besitos", *DAYS)
+    once = len(remote.sandbox.requests) - asked
+    fault = remote.sandbox.faults.add(
+        Fault(status=500, where=lambda _: len(remote.sandbox.requests) > asked + 2 * once)
+    )
+    remote.do("verify", "besitos", *DAYS, "--repair", HTTP_BUDGET="0").refused(6, "besitos: Besitos")
+    assert fault.delivered
+    remote.sandbox.faults.clear()
+    assert remote.do("verify", "besitos", *DAYS, "--repair").code == 0
+    assert database.ask(STANDING) == SAID
+
+
+def test_l02_status_only_reads_a_postgres(remote: Remote, database: Cluster) -> None:
+    """A view of somebody's that would write when it is read is refused, and told."""
+    database.ask(
+        "create table if not exists public.noted (x int); truncate public.noted; "
+        "create or replace function public.note() returns boolean volatile language plpgsql as "
+        "$$ begin insert into public.noted values (1); return true; end $$; "
+        "create table besitos.kept_days as select * from besitos.days; drop view besitos.days cascade; "
+        "create view besitos.days as select * from besitos.kept_days where public.note(); select 1"
+    )
+    database.ask("select count(*) from besitos.days")
+    [[before]] = database.ask("select count(*) from public.noted")
+    assert before > 0
+    remote.do("status").refused(1, "The destination only lets it read", "drop it")
+    assert database.ask("select count(*) from public.noted") == [(before,)]
