@@ -86,6 +86,8 @@ class Plan:
     warnings: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     history: History | None = None
+    forgets: bool = False
+    """Whether the books hold what is older than retain_sent_days."""
     refusals: list[str] = field(default_factory=list)
     """Why nothing goes, if so."""
     resolves: bool = False

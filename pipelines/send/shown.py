@@ -129,7 +129,7 @@ def fields(report: SendReport) -> dict[str, Any]:
         "left_out": plan.left_out,
         "left_and_counting": len(plan.left),
         "looks": plan.looks(),
-        "notes": plan.notes,
+        "notes": [*plan.notes, *report.said],
         "seconds": round(report.seconds, 2),
     }
 
@@ -176,6 +176,7 @@ def _sentences(report: SendReport) -> Iterator[str]:
         )
         yield from _named(sent.in_doubt)
     yield from (f"{report.target}: {look}." for look in report.plan.looks())
+    yield from (f"{said}." for said in report.said)
 
 
 def _named(reasons: Mapping[str, str]) -> Iterator[str]:
