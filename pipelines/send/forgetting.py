@@ -8,22 +8,28 @@ fingerprints, amounts, identities and times stay, and with them all that decides
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from destinations.target import Target
+from destinations.target import Row, Target
 from pipelines import retention
 from pipelines.load import pipeline_for
 from pipelines.report import rows
 from pipelines.send import ledger
 from pipelines.send.journal import Journal
 from pipelines.send.records import Record, as_json, moment
+from wire.redact import redact
 
 # What stands for the vendor's words that are kept no more.
 REMOVED = "removed, as retain_sent_days says"
+# Shorter ones would mask half of every sentence.
+SHORTEST = 6
+_NO_DIGIT = re.compile(r"\D")
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,22 @@ def forgotten(record: Record, target: Target) -> Record:
         reason=record.reason and REMOVED,
         tables="{}",
     )
+
+
+def impersonal(words: str, row: Row, target: Target) -> str:
+    """Somebody's words about a row, such as a vendor's that quotes it, without what it tells of a person."""
+    values = [text for name in target.personal for text in _texts(row.get(name))]
+    digits = [_NO_DIGIT.sub("", text) for text in values]
+    return redact(words, *(text for text in (*values, *digits) if len(text) >= SHORTEST))
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a cell: itself, or those of a list, also one that is written as JSON."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    listed = value if isinstance(value, list | tuple) else [value]
+    return [str(one).strip() for one in listed if one is not None]
 
 
 def _without(content: str, names: Sequence[str]) -> str:

@@ -95,7 +95,7 @@ class Plan:
 
     @property
     def sample(self) -> list[str]:
-        """The first requests, secrets masked."""
+        """The first requests, secrets masked; they may tell of a person."""
         steps = (step for one in self.rows for step in (*one.undo, one))
         return [one.request.shown() for one in steps if one.request][:SAMPLE]
 
