@@ -58,7 +58,7 @@ def documented(section: str) -> list[tuple[str, list[str]]]:
 
 @cache
 def cells(file: Path) -> list[tuple[str, str, str]]:
-    """Every text of every table and view that holds a canary: (schema.table, column, value). The file may not change."""
+    """Every text of every table and view that holds a canary: (schema.table, column, value)."""
     words = [*PERSON.values(), *RAW_SIGNS, *(form.decode() for form in secret_forms())]
     found = []
     for schema, table, columns in rows_of(file, TABLES):
