@@ -45,6 +45,8 @@ MONEY = Decimal("0.000001")
 FAILED = re.compile(
     r"not?sent|notdelivered|notaccepted|undeliver|reject|impossible|fail|invalid|error|notenough"
 )
+# How the fingerprint of a number begins that is kept no more.
+FORGOTTEN = "forgotten:"
 # What names a request that was made, where no address is told of.
 _NAMES = ("clientCorrelator", "resourceReference", "urlProcessTrackingKey", "urlTrackingProcessKey")
 # What people write between the digits of a number, and before them.
@@ -76,12 +78,14 @@ class Messages(InfobipTarget):
         ),
     )
     keys: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: ("send_key", "address")})
+    personal: Sequence[str] = ("address", "message", "url_track_info")
+    personal_tables: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: ("address",)})
 
     def request(self, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]) -> Request:
         """To all addresses; where an earlier request of this row reached some, to the others."""
         sender = _sender(row)
         listed, addresses = _addresses(row)
-        left = _left(addresses, earlier)
+        left = _left(row, addresses, earlier)
         if not left:
             raise RowRefusedError("every address has the message already.")
         track = {
@@ -147,6 +151,14 @@ class Messages(InfobipTarget):
             )
         return self.told({"clientCorrelator": reference, "sendMessageResults": results}, row, earlier)
 
+    def forgotten(self, answer: Mapping[str, Any], send_key: str, *, may_go_again: bool) -> Mapping[str, Any]:
+        """No number stands in it. A row that may go again keeps fingerprints: who has the message gets no other one."""
+        results = [
+            {**one, "address": fingerprint(str(one.get("address")), send_key) if may_go_again else None}
+            for one in answer.get("results", ())
+        ]
+        return {**answer, "results": results} if results else answer
+
     def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
         """Sent if no address failed. An address without a result (they are optional) counts as taken."""
         _, addresses = _addresses(row)
@@ -158,10 +170,19 @@ class Messages(InfobipTarget):
             )
         results = [_result(address, found.get(address)) for address in asked]
         of_request = _of_request(body)
-        kept = [one for one in earlier.get("results", ()) if one.get("address") not in asked]
+        own = {*asked, *(fingerprint(one, str(row.get("send_key"))) for one in asked)}
+        kept = [one for one in earlier.get("results", ()) if one.get("address") not in own]
         answer = {**of_request, "results": [*kept, *results]}
         rows = [_table_row(row, one, of_request) for one in results]
         return Outcome(*_status(results, len(addresses)), answer=answer, tables={RESULTS: rows})
+
+
+def fingerprint(address: str, send_key: str) -> str:
+    """What a forgotten number of a row is known by. Who has all numbers could find it: it is no secret."""
+    if address.startswith(FORGOTTEN):
+        return address
+    told = dumps([send_key, number_of(address)])
+    return FORGOTTEN + hashlib.sha256(told).hexdigest()[:32]
 
 
 def reached(earlier: Mapping[str, Any]) -> set[str]:
@@ -204,12 +225,12 @@ def _may_lack_its_country(address: str) -> bool:
 
 def _asked(row: Row, earlier: Mapping[str, Any]) -> list[str]:
     """The addresses that the row's last request went to."""
-    return _left(_addresses(row)[1], earlier)
+    return _left(row, _addresses(row)[1], earlier)
 
 
-def _left(addresses: Sequence[str], earlier: Mapping[str, Any]) -> list[str]:
-    done = reached(earlier)
-    return [one for one in addresses if number_of(one) not in done]
+def _left(row: Row, addresses: Sequence[str], earlier: Mapping[str, Any]) -> list[str]:
+    done, key = reached(earlier), str(row.get("send_key"))
+    return [one for one in addresses if not {number_of(one), fingerprint(one, key)} & done]
 
 
 def _requests(sender: str) -> str:

@@ -152,6 +152,7 @@ class Conversions(Target):
     )
     keeps: Sequence[str] = ("payout", "currency", "cost", *SUB_IDS)
     amounts: Sequence[str] = ("payout", "cost")
+    personal: Sequence[str] = ("comment",)
     retractable: bool = True
 
     def client(self, settings: KeitaroSendSettings) -> Client:

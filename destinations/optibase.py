@@ -96,6 +96,7 @@ class Conversions(Target):
         Column("tested_user_id", "window.optibaseTestedUserId, or ..."),
         Column("tested_user_external_id", "... the id given to optibaseSetTestedUserExternalId; not both"),
     )
+    personal: Sequence[str] = ("tested_user_id", "tested_user_external_id")
 
     def client(self, settings: OptibaseSettings) -> Client:
         """No credential stands in a header: the public key travels in the body."""

@@ -91,6 +91,11 @@ class Target(Protocol):
     """Columns of which the vendor keeps the value that it has where a later request leaves them out."""
     amounts: Sequence[str] = ()
     """Those of `keeps` that hold money, and can be cleared by a 0."""
+    personal: Sequence[str] = ()
+    """Columns that tell of a person (texts, numbers, ids of users), and that no identity, amount or taking back needs:
+    what was sent of them goes after `retain_sent_days`, and is not published."""
+    personal_tables: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """The like of the tables of `Outcome.tables`; they have a `send_key`."""
     retractable: bool = False
     """Whether what was sent counts until it is undone, and can be: a row that leaves the outbox then wants a look."""
 
@@ -139,6 +144,13 @@ class Target(Protocol):
     ) -> Outcome:
         """What the answer to `lookup` says of the row; `in_doubt` where it still cannot be told. Else as `outcome`."""
         return Outcome("in_doubt", "it cannot be asked for")
+
+    def forgotten(self, answer: Mapping[str, Any], send_key: str, *, may_go_again: bool) -> Mapping[str, Any]:
+        """The ledger's `answer` without what tells of a person.
+
+        `may_go_again`: what keeps a later request from going to somebody twice must still be told by it.
+        """
+        return answer
 
     def group(self, row: Row) -> str | None:
         """Rows of one group go out one after the other, in the outbox's order; None: in any order. Never raises."""

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines import account, comments, foreign, intact, resolved, sequence, settings, sound, views
+from pipelines import (
+    account,
+    comments,
+    foreign,
+    intact,
+    resolved,
+    retention,
+    sequence,
+    settings,
+    sound,
+    views,
+)
 from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
@@ -178,6 +189,7 @@ def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progre
         try:
             with understood():
                 report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
+                report.said += filter(None, [retention.forget_rejected(pipeline)])
         except Exception as error:  # noqa: BLE001 - as above
             report.error = report.error or error
     report.seconds = time.monotonic() - started

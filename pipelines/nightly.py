@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipelines import alert, report
+from pipelines import alert, report, retention
 from pipelines.health.limits import Limits, limits
 from pipelines.health.look import look
 from pipelines.health.problems import Problem, problems
@@ -85,6 +85,7 @@ def nightly(
     """Runs the night. SettingsError, before any request, where the settings of alert or copy cannot be meant."""
     channels, bounds = alert.channels(), limits()
     check_published(warehouse)
+    retention.check()
     night = Night(str(warehouse))
     loaded: list[SourceReport] = []
     try:
@@ -95,6 +96,7 @@ def nightly(
                 night.steps += [_loaded(one) for one in loaded]
                 _build(night, warehouse, wanted)
                 _send_all(night, warehouse, wanted, log_format)
+                _forget(night, warehouse, wanted)
                 _publish(night, warehouse, wanted)
                 _report(night, warehouse, wanted)
     except (LockedError, SettingsError) as refused:
@@ -240,6 +242,14 @@ def _send(step: Step, warehouse: Warehouse, target: Any, asked: Any, wait: float
     step.exit_code = done.exit_code
     if done.error is not None:
         step.outcome, step.text = FAILED, f"{step.text}; {explain(done.error)}"
+
+
+def _forget(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
+    """Of what was sent long ago, also by targets that send no more; it is told only if there was something."""
+    with _step(night, "forget") as step, suppress(LockedError):
+        from pipelines.send.run import forget_old
+
+        step.text = ". ".join(forget_old(warehouse, wanted.wait))
 
 
 def _publish(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:

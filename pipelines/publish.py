@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipelines import confined, settings
+from pipelines import confined, retention, settings, withheld
 from pipelines.sentences import understood
 from pipelines.warehouse import DISK_FULL, Warehouse
 from wire.errors import ConversyncError, LockedError, SettingsError
@@ -80,7 +80,6 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
     target = published_path(warehouse)
     if target is None:
         return None
-    check_published(warehouse)
     if not warehouse.path.exists():
         raise SettingsError(f"There is no warehouse {warehouse.path} to publish: run conversync load first.")
     with understood(), warehouse.locked(wait) as folder:
@@ -89,7 +88,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _replacing(target) as new:
-                (_compacted if compact else copy_file)(warehouse.path, new)
+                _copy(warehouse.path, new, folder, compact=compact)
                 shutil.copymode(warehouse.path, new)
         except OSError as error:
             raise _refusal(target, error) from error
@@ -139,6 +138,16 @@ def copy_file(source: Path, new: Path) -> None:
             fcntl.ioctl(copy, FICLONE, old.fileno())
             return
         shutil.copyfileobj(old, copy, 1 << 24)
+
+
+def _copy(source: Path, new: Path, spill: Path, *, compact: bool) -> None:
+    """The file as it stands, or without what is withheld from readers (see withheld.py)."""
+    columns = {} if retention.publishes_all() else withheld.withheld(source)
+    if columns:
+        new.unlink()
+        withheld.copy_without(source, new, columns, spill)
+    else:
+        (_compacted if compact else copy_file)(source, new)
 
 
 def _compacted(source: Path, new: Path) -> None:

@@ -25,6 +25,9 @@ PROJECT: dict[str, type] = {
     "alert_drop_pct": float,
     "alert_webhook": str,
     "proxy": str,
+    "retain_sent_days": str,
+    "retain_rejected_days": str,
+    "publish_personal": bool,
 }
 # Of every send: in [send], [send.<vendor>], [send.<vendor>.<what>], or at the top.
 SEND: dict[str, type] = {

@@ -142,6 +142,14 @@ def published(path: Path | None, log_format: str = "text") -> None:
             print(event if log_format == "json" else f"Published for readers: {path}")
 
 
+def forgot(told: Iterable[str], log_format: str = "text") -> None:
+    """What was removed because it is old."""
+    for sentence in told:
+        with suppress(OSError, ValueError):
+            event = json.dumps({"event": "forgotten", "text": sentence})
+            print(event if log_format == "json" else f"{sentence}.")
+
+
 def show_settings(dataset: str, settings: Iterable[tuple[str, str, str]]) -> None:
     """A table of settings: name, value (secrets are masked before they come here), origin."""
     _print_table(dataset, ("setting", "value", "from"), settings)

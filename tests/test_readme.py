@@ -17,7 +17,14 @@ from tests.houses import forget_settings
 from tests.support import command
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/analysts.md", "dbt/README.md", "destinations/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/analysts.md",
+    "docs/privacy.md",
+    "dbt/README.md",
+    "destinations/README.md",
+)
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # typer's command is a group
 
 

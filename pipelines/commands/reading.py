@@ -20,6 +20,7 @@ from pipelines.commands.common import (
     begin,
     choose,
 )
+from wire.errors import ConversyncError, LockedError
 
 if TYPE_CHECKING:
     from pipelines import vendors, warehouse
@@ -66,7 +67,7 @@ def load(
     Examples: `conversync load` · `conversync load besitos --from 2024-12-01 --to 2024-12-20`
     """
     begin(project, debug)
-    from pipelines import report, settings
+    from pipelines import report, retention, settings
     from pipelines.load import GRAVITY, load
     from pipelines.publish import check_published, published_after
     from pipelines.vendors import Asked
@@ -78,15 +79,32 @@ def load(
         show_plan(chosen, asked, place)
         return
     check_published(place)  # a setting that cannot be meant is told before any request
+    retention.check()
     with report.progress(log_format) as progress:
         reports = load(place, chosen, asked, report.Noted(progress), seconds)
     report.summary(reports, str(place), log_format)
+    codes = [one.exit_code for one in reports] + [_forget(place, seconds, log_format)]
     if any(one.steps for one in reports):
         report.published(published_after(place, seconds), log_format)
     if debug:
         for failed in (r.error for r in reports if r.error):
             logging.getLogger("conversync").error("traceback", exc_info=failed)
-    raise typer.Exit(max((r.exit_code for r in reports), key=GRAVITY.index))
+    raise typer.Exit(max(codes, key=GRAVITY.index))
+
+
+def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
+    """What was sent long ago; the exit code. Where somebody holds the books by now, the next run does it."""
+    from pipelines import report
+    from pipelines.send.run import forget_old
+
+    try:
+        report.forgot(forget_old(place, wait), log_format)
+    except LockedError:
+        return 0
+    except ConversyncError as error:
+        typer.echo(f"conversync: {error}", err=True)
+        return error.exit_code
+    return 0
 
 
 def check(source: Source = None, project: Project = None, debug: Debug = False) -> None:

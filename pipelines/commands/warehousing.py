@@ -25,9 +25,11 @@ def publish(
     """
     begin(project, debug=False)
     from pipelines import settings
-    from pipelines.publish import publish
+    from pipelines.publish import check_published, publish
 
-    path = publish(at(warehouse, "duckdb"), compact=compact, wait=settings.duration(wait, "--wait"))
+    place = at(warehouse, "duckdb")
+    check_published(place)
+    path = publish(place, compact=compact, wait=settings.duration(wait, "--wait"))
     typer.echo(f"Published: {path}" if path else 'Nothing is published: `published` is "off".')
 
 

@@ -86,6 +86,8 @@ class Journal:
             if not read_only or self.is_new:
                 self._db.execute("pragma journal_mode = wal")
                 self._db.execute("pragma synchronous = full")
+                # What is written over is not to be found in the file's unused parts.
+                self._db.execute("pragma secure_delete = on")
                 self._db.executescript(_SCHEMA)
                 self._add_columns()
             self._present = {table: self._names(table) for table in ("intents", "outcomes")}
@@ -172,6 +174,21 @@ class Journal:
         while rows := self._read(query, last):
             yield from (Record(*row) for row in rows)
             last = rows[-1][0]
+
+    def older(self, before: str, holding: Sequence[str]) -> list[str]:
+        """The keys whose settled line, which the ledger has, is from before that moment, with a content like these."""
+        like = " or ".join(["content like ?"] * len(holding))
+        query = (
+            "select send_key from outcomes where target = ? and sent_at < ? and loaded = 1 and status <> 'in_doubt' "  # noqa: S608
+            f"and ({like}) and send_key not in (select send_key from intents where intents.target = outcomes.target)"
+        )
+        return [key for (key,) in self._read(query, before, *holding)]
+
+    def forget(self, records: Iterable[Record]) -> None:
+        """These lines in place of what stood there, which leaves the file, too."""
+        self.fill(records)
+        with self._lock, self._understood():
+            self._db.execute("pragma wal_checkpoint(truncate)")
 
     def in_doubt(self) -> list[Record]:
         """Every row in doubt, the oldest first."""

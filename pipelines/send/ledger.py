@@ -42,7 +42,7 @@ _JSON = ("content", "answer", "identities")
 _TIMES = ("first_sent_at", "sent_at")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 # Keys asked for at once.
-_BATCH = 1_000
+BATCH = 1_000
 
 
 def table_of(target: Target) -> str:
@@ -53,7 +53,7 @@ def table_of(target: Target) -> str:
 def states(client: Any, target: Target) -> dict[str, Known]:
     """By send_key, what the ledger knows; empty before the first load. `client` is an open sql_client."""
     columns = _pick(client, target, Known._fields)
-    rows = _ask(client, f"select send_key, {columns} from {_place(client, target)}")  # noqa: S608 - our own names
+    rows = ask(client, f"select send_key, {columns} from {place_of(client, target)}")  # noqa: S608 - our own names
     return {
         key: Known.of(status, h, moment(at), moment(first), int(n), _day(day), outbox)
         for key, status, h, at, first, n, day, outbox in rows
@@ -62,18 +62,18 @@ def states(client: Any, target: Target) -> dict[str, Known]:
 
 def epoch(client: Any, target: Target) -> int | None:
     """The number of the last send whose outcomes it has; None for none, or a ledger of an older version."""
-    rows = _ask(client, f"select max({_pick(client, target, ['epoch'])}) from {_place(client, target)}")  # noqa: S608
+    rows = ask(client, f"select max({_pick(client, target, ['epoch'])}) from {place_of(client, target)}")  # noqa: S608
     return int(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
 def records(client: Any, target: Target, keys: Sequence[str]) -> Iterator[Record]:
     """The whole rows of these keys, or of all if there are as many."""
     columns = _pick(client, target, _COLUMNS) if keys else ""
-    for start in range(0, len(keys), _BATCH):
-        part = keys[start : start + _BATCH]
+    for start in range(0, len(keys), BATCH):
+        part = keys[start : start + BATCH]
         marks = ", ".join(["%s"] * len(part))
-        query = f"select {columns} from {_place(client, target)} where send_key in ({marks})"  # noqa: S608
-        for row in _ask(client, query, *part):
+        query = f"select {columns} from {place_of(client, target)} where send_key in ({marks})"  # noqa: S608
+        for row in ask(client, query, *part):
             values = dict(zip(_COLUMNS, row, strict=True))
             values |= {name: _text(values[name]) for name in _JSON}
             values |= {name: moment(values[name]) for name in _TIMES}
@@ -82,7 +82,7 @@ def records(client: Any, target: Target, keys: Sequence[str]) -> Iterator[Record
 
 def _pick(client: Any, target: Target, names: Iterable[str]) -> str:
     """The columns for a select; null for those that a ledger of an older version lacks."""
-    present = columns_of(client, _place(client, target))
+    present = columns_of(client, place_of(client, target))
     return ", ".join(name if name in present else "null" for name in names)
 
 
@@ -217,12 +217,13 @@ def _times(column: list[Any]) -> list[Any]:
     return [None if value is None else datetime.fromisoformat(value) for value in column]
 
 
-def _place(client: Any, target: Target) -> str:
+def place_of(client: Any, target: Target) -> str:
     """With its dataset: the session may stand in another one."""
     return ".".join(client.escape_column_name(name) for name in (DATASET, table_of(target)))
 
 
-def _ask(client: Any, query: str, *values: str) -> list[Any]:
+def ask(client: Any, query: str, *values: Any) -> list[Any]:
+    """The rows; none where the table does not exist yet. `%s` stands for a value."""
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
     try:

@@ -86,6 +86,8 @@ class Plan:
     warnings: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     history: History | None = None
+    forgets: bool = False
+    """Whether the books hold what is older than retain_sent_days."""
     refusals: list[str] = field(default_factory=list)
     """Why nothing goes, if so."""
     resolves: bool = False
@@ -93,7 +95,7 @@ class Plan:
 
     @property
     def sample(self) -> list[str]:
-        """The first requests, secrets masked."""
+        """The first requests, secrets masked; they may tell of a person."""
         steps = (step for one in self.rows for step in (*one.undo, one))
         return [one.request.shown() for one in steps if one.request][:SAMPLE]
 

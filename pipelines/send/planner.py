@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from destinations.target import Row, RowRefusedError, Target
+from pipelines.send.forgetting import impersonal
 from pipelines.send.history import History
 from pipelines.send.holders import Holders
 from pipelines.send.identities import Identities, Standing
@@ -205,7 +206,7 @@ class Planner:
             request = self._target.request(row, self._settings, earlier)
             request.shown()  # what cannot be written as JSON is told now
         except (ValueError, TypeError, OverflowError) as error:
-            request, refusal = None, str(error)
+            request, refusal = None, impersonal(str(error), entry.row, self._target)
         content = entry.content if row is entry.row else content_of(_keyless(row))
         attempts = known.attempts if known and known.content_hash == entry.hash else 0
         first = known.first_sent_at if known else None

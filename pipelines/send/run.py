@@ -11,17 +11,18 @@ import errno
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from destinations import targets
 from destinations.target import Target
 from pipelines import comments, confined
 from pipelines import settings as configured
 from pipelines.load import PARTIAL, pipeline_for
-from pipelines.send import ledger, outbox
+from pipelines.send import forgetting, ledger, outbox
 from pipelines.send.epoch import (
     epoch_of_others,
     epoch_path,
@@ -57,6 +58,8 @@ class SendReport:
     seconds: float = 0.0
     resolved: dict[str, str] = field(default_factory=dict)
     """Rows that were in doubt and came to nothing, as the vendor told when it was asked: the reasons, by key."""
+    said: list[str] = field(default_factory=list)
+    """What the send itself has to say, as sentences without their full stop; none of it wants a look."""
 
     @property
     def exit_code(self) -> int:
@@ -280,6 +283,7 @@ def _plan(
             f"PostgreSQL lets the role {role} read the server's own files, write them or start programs, and with it "
             "the query of an outbox: give Conversync a role that may do no more than it needs"
         )
+    plan.forgets = bool(forgetting.look(client, target, journal))
     if not options.after_restore and (why := _doubted(warehouse, target, journal, mending)):
         plan.refusals.insert(0, why)
     return plan
@@ -345,12 +349,40 @@ def _finish(warehouse: Warehouse, target: Target, journal: Journal, wait: float,
                 journal.conclude(doubt)
                 report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
             _load(warehouse, target, journal, wait)
+            if report.plan.forgets:
+                report.said += _forget(warehouse, target, journal, wait)
     except LockedError as error:
         report.error = report.error or LockedError(
             f"{error} All is in the journal; the next send loads it into {ledger.DATASET}.{ledger.table_of(target)}."
         )
     except Exception as error:  # noqa: BLE001 - what ended the send is graver; the journal has it all
         report.error = report.error or error
+
+
+def forget_old(warehouse: Warehouse, wait: float) -> Iterator[str]:
+    """Has the books of every target forget what is old (see forgetting.py); a sentence for each that had any.
+
+    Only where this machine has sent: the journal tells. A target whose send is at work sees to its own. LockedError
+    where somebody holds the warehouse for longer than `wait` seconds.
+    """
+    path = journal_path(warehouse)
+    for target in targets().values() if path.exists() and warehouse.exists() else ():
+        with ExitStack() as held, Journal(path, target.name, read_only=True) as journal:
+            if not forgetting.old_lines(target, journal):
+                continue
+            try:
+                held.enter_context(_locked(warehouse, target, 0))
+            except LockedError:
+                continue
+            with understood(), _journal(warehouse, target) as own:
+                yield from _forget(warehouse, target, own, wait)
+
+
+def _forget(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -> Iterator[str]:
+    with warehouse.locked(wait) as folder, warehouse.held(wait, folder):
+        told = forgetting.forget(warehouse.dlt_destination([ledger.DATASET]), folder, target, journal)
+    if told is not None:
+        yield told
 
 
 def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -> None:

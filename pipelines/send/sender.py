@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from destinations.target import Outcome, Target
+from pipelines.send.forgetting import impersonal
 from pipelines.send.identities import Identities
 from pipelines.send.journal import Journal
 from pipelines.send.options import Options
@@ -257,7 +258,7 @@ class Sender:
             self._doubt(row, attempts, error)
 
     def _doubt(self, row: Pending, attempts: int, error: VendorError) -> None:
-        reason = str(error)
+        reason = impersonal(str(error), row.entry.row, self._target)
         self._journal.conclude(self._record(row, attempts, "in_doubt", reason, error.status))
         with self._lock:
             self.result.in_doubt[row.entry.send_key] = reason
@@ -272,6 +273,8 @@ class Sender:
         self, row: Pending, attempts: int, status: int | None, outcome: Outcome, *, counts: bool = True
     ) -> None:
         """Into the journal; `counts` false for what only clears the way."""
+        if outcome.reason is not None:
+            outcome = replace(outcome, reason=impersonal(outcome.reason, row.entry.row, self._target))
         record = self._record(row, attempts, outcome.status, outcome.reason, status)
         answer = dict(outcome.answer) or dict(row.earlier)
         record = replace(record, answer=as_json(answer), tables=as_json(outcome.tables))

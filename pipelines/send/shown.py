@@ -22,10 +22,11 @@ EVERY = 10.0
 
 
 def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
-    """What would go, or is about to; with a sample of the exact requests, secrets masked."""
+    """What would go, or is about to. A dry run, which a person asks for, shows a sample of the exact requests."""
     with suppress(OSError, ValueError):
         if log_format == "json":
-            print(json.dumps({"event": "plan", "dry_run": dry, **plan.fields()}))  # noqa: T201 - for a log
+            sample = plan.sample if dry else []
+            print(json.dumps({"event": "plan", "dry_run": dry, **plan.fields(), "sample": sample}))  # noqa: T201 - for a log
             return
         out = console()
         for line in _plan_lines(plan, dry=dry):
@@ -61,7 +62,7 @@ def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
         f"  LOOK: {warning}" + (f" ({rows(count)})" if count > 1 else "")
         for warning, count in plan.warnings.most_common(WARNINGS)
     )
-    yield from (f"  {request}" for request in plan.sample)
+    yield from (f"  {request}" for request in (plan.sample if dry else ()))
 
 
 def _days(plan: Plan) -> Iterator[str]:
@@ -129,7 +130,7 @@ def fields(report: SendReport) -> dict[str, Any]:
         "left_out": plan.left_out,
         "left_and_counting": len(plan.left),
         "looks": plan.looks(),
-        "notes": plan.notes,
+        "notes": [*plan.notes, *report.said],
         "seconds": round(report.seconds, 2),
     }
 
@@ -179,6 +180,7 @@ def _sentences(report: SendReport) -> Iterator[str]:
         )
         yield from _named(sent.in_doubt)
     yield from (f"{report.target}: {look}." for look in report.plan.looks())
+    yield from (f"{said}." for said in report.said)
 
 
 def _named(reasons: Mapping[str, str]) -> Iterator[str]:

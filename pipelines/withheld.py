@@ -1,0 +1,90 @@
+"""What of the warehouse is not published: texts, numbers and rows as they came, unless publish_personal says so.
+
+Tables, columns and types of the copy are the warehouse's; what is withheld is null there. It was never in the file: a
+copy of the file's bytes would keep, in its unused parts, what was nulled afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from destinations import targets
+from pipelines import confined
+from pipelines.send.forgetting import REMOVED, holds
+from pipelines.warehouse import DUCKDB_MEMORY, DUCKDB_THREADS
+
+RAW = "raw"
+REJECTED = "rejected_rows"
+KEY = "send_key"
+# Of a ledger, beside the columns of an outbox.
+LEDGER = ("content", "identities", "answer", "reason")
+
+Tables = dict[tuple[str, str], dict[str, str]]
+
+
+def withheld(source: Path) -> Tables:
+    """By (schema, table), what stands for each column that is withheld, as SQL; without those that never held any."""
+    import duckdb
+
+    with duckdb.connect(str(source), read_only=True) as connection:
+        found = dict(_withheld(connection))
+        return {place: columns for place, columns in found.items() if _ever_held(connection, place, columns)}
+
+
+def _withheld(connection: Any) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
+    personal = {name for target in targets().values() for name in target.personal}
+    rows = connection.execute(
+        "select schema_name, table_name, list(column_name) from duckdb_columns() where not internal and "
+        "(schema_name, table_name) in (select (schema_name, table_name) from duckdb_tables()) group by all order by all"
+    )
+    for schema, table, names in rows.fetchall():
+        own = sorted(personal & set(names))
+        if table == REJECTED and RAW in names:
+            yield (schema, table), {RAW: "null"}
+        elif {KEY, "content_hash", *LEDGER} <= set(names):
+            told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
+            yield (schema, table), {name: f"case when {told} then null else {name} end" for name in LEDGER}
+        elif KEY in names and own:
+            yield (schema, table), dict.fromkeys(own, "null")
+
+
+def _ever_held(connection: Any, place: tuple[str, str], columns: dict[str, str]) -> bool:
+    """Whether anything that is withheld stands there, or stood there until it was too old."""
+    told = " or ".join(f"({name} is not null and ({said}) is null)" for name, said in columns.items())
+    if "reason" in columns:
+        told += f" or reason = '{REMOVED}'"
+    elif RAW in columns:
+        told = "true"
+    query = f"select 1 from {_quoted(*place)} where {told} limit 1"  # noqa: S608 - names from the catalogue
+    return bool(connection.execute(query).fetchall())
+
+
+def copy_without(source: Path, new: Path, columns: Tables, spill: Path) -> None:
+    """Writes every table, view and comment anew, without what is withheld. The new file must not exist."""
+    import duckdb
+
+    limits: dict[str, Any] = {"memory_limit": DUCKDB_MEMORY, "threads": DUCKDB_THREADS}
+    limits["preserve_insertion_order"] = False
+    with duckdb.connect(config=limits) as connection:
+        for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name}{how}")
+        confined.close(connection, spill)
+        connection.execute("copy from database old to new (schema)")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'old' order by table_oid"
+        )
+        for schema, table in tables.fetchall():
+            place, own = _quoted(schema, table), columns.get((schema, table), {})
+            replaced = ", ".join(f"{said} as {_quoted(name)}" for name, said in own.items())
+            for name, said in own.items():
+                if said == "null":
+                    connection.execute(f"alter table new.{place} alter column {_quoted(name)} drop not null")
+            what = f"* replace ({replaced})" if replaced else "*"
+            connection.execute(f"insert into new.{place} select {what} from old.{place}")  # noqa: S608 - as above
+
+
+def _quoted(*names: str) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
