@@ -45,8 +45,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     with Sandbox(small_world()) as sandbox:
 
         def make(folder: Path) -> None:
-            story, before = Story(sandbox, folder / "warehouse.duckdb"), set(project().rglob("*"))
-            with environment({"HOME": str(folder)}):
+            home, before = folder / "home", set(project().rglob("*"))
+            home.mkdir()
+            story = Story(sandbox, home / "warehouse.duckdb")
+            with environment({"HOME": str(home)}):
                 story.night(25)
                 first = build(story.path)
                 story.night(30)
@@ -56,7 +58,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         folder = made_once(tmp_path_factory, "marts", make)
         stand_at(sandbox, 38)
         first, last, before = pickle.loads((folder / "reports").read_bytes())  # noqa: S301 - our own
-        yield Built(Story(sandbox, folder / "warehouse.duckdb"), first, last, before)
+        yield Built(Story(sandbox, folder / "home" / "warehouse.duckdb"), first, last, before)
 
 
 def test_build_is_green_from_empty_and_after_three_nights(built: Built) -> None:
