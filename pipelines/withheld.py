@@ -6,6 +6,7 @@ copy of the file's bytes would keep, in its unused parts, what was nulled afterw
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from pipelines import confined
 from pipelines.send.forgetting import REMOVED, holds
 from pipelines.warehouse import DUCKDB_MEMORY, DUCKDB_THREADS
 
+log = logging.getLogger("conversync")
+
 RAW = "raw"
 REJECTED = "rejected_rows"
 KEY = "send_key"
+NOTHING = "null"
 # Of a ledger, beside the columns of an outbox.
 LEDGER = ("content", "identities", "answer", "reason")
 
@@ -42,12 +46,12 @@ def _withheld(connection: Any) -> Iterator[tuple[tuple[str, str], dict[str, str]
     for schema, table, names in rows.fetchall():
         own = sorted(personal & set(names))
         if table == REJECTED and RAW in names:
-            yield (schema, table), {RAW: "null"}
+            yield (schema, table), {RAW: NOTHING}
         elif {KEY, "content_hash", *LEDGER} <= set(names):
             told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
             yield (schema, table), {name: f"case when {told} then null else {name} end" for name in LEDGER}
         elif KEY in names and own:
-            yield (schema, table), dict.fromkeys(own, "null")
+            yield (schema, table), dict.fromkeys(own, NOTHING)
 
 
 def _ever_held(connection: Any, place: tuple[str, str], columns: dict[str, str]) -> bool:
@@ -73,17 +77,38 @@ def copy_without(source: Path, new: Path, columns: Tables, spill: Path) -> None:
             connection.execute(f"attach '{quoted}' as {name}{how}")
         confined.close(connection, spill)
         connection.execute("copy from database old to new (schema)")
-        tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where database_name = 'old' order by table_oid"
-        )
-        for schema, table in tables.fetchall():
-            place, own = _quoted(schema, table), columns.get((schema, table), {})
-            replaced = ", ".join(f"{said} as {_quoted(name)}" for name, said in own.items())
-            for name, said in own.items():
-                if said == "null":
-                    connection.execute(f"alter table new.{place} alter column {_quoted(name)} drop not null")
-            what = f"* replace ({replaced})" if replaced else "*"
-            connection.execute(f"insert into new.{place} select {what} from old.{place}")  # noqa: S608 - as above
+        for schema, table, definition in connection.execute(_TABLES).fetchall():
+            own = columns.get((schema, table), {})
+            try:
+                _copy_table(connection, (schema, table), definition, own)
+            except (duckdb.ConstraintException, duckdb.DependencyException):
+                if not own:
+                    raise
+                log.warning("The copy has no rows of %s.%s: its own key may not be published.", schema, table)
+
+
+# In the order in which they were made: what others refer to comes first.
+_TABLES = (
+    "select schema_name, table_name, sql from duckdb_tables() where database_name = 'old' order by table_oid"
+)
+_COLUMNS = """
+    select column_name, data_type, is_nullable from duckdb_columns()
+    where database_name = 'old' and schema_name = ? and table_name = ? order by column_index
+"""
+
+
+def _copy_table(connection: Any, place: tuple[str, str], definition: str, own: dict[str, str]) -> None:
+    """The rows of one table. Raises what DuckDB does where a column that is withheld is part of a person's own key."""
+    target, names, values = _quoted("new", *place), [], []
+    for name, kind, is_nullable in connection.execute(_COLUMNS, place).fetchall():
+        if any(f"{one} {kind} GENERATED ALWAYS" in definition for one in (name, _quoted(name))):
+            continue
+        if own.get(name) == NOTHING and not is_nullable:
+            connection.execute(f"alter table {target} alter column {_quoted(name)} drop not null")
+        names.append(_quoted(name))
+        values.append(own.get(name, _quoted(name)))
+    listed, said = ", ".join(names), ", ".join(values)
+    connection.execute(f"insert into {target} ({listed}) select {said} from {_quoted('old', *place)}")  # noqa: S608 - names from the catalogue
 
 
 def _quoted(*names: str) -> str:

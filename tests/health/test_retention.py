@@ -147,6 +147,27 @@ def test_l11_texts_and_numbers_are_not_published(writing: House) -> None:
         assert told_ not in copy_of(writing).read_bytes()
 
 
+def test_l11_tables_of_anybodys_are_published_whatever_they_are(writing: House) -> None:
+    """Generated columns, keys, indexes, broken views; a table whose very key is withheld comes without its rows."""
+    change(
+        writing,
+        """
+        create table main.made (x integer primary key, y integer generated always as (x + 1) virtual);
+        insert into main.made values (1);
+        create table main.told (send_key varchar, address varchar primary key);
+        insert into main.told values ('k', '491715550006');
+        create table main.gone (x integer); create view main.broken as select * from main.gone; drop table main.gone;
+        """,
+    )
+    done = load(writing)
+    assert "no rows of main.told" in done.err
+    with duckdb.connect(str(copy_of(writing)), read_only=True) as copy:
+        assert copy.execute("from main.made").fetchall() == [(1, 2)]
+        assert copy.execute("from main.told").fetchall() == []
+        assert copy.execute("select count(*) from besitos.conversions").fetchone() == (2,)
+    assert b"4917155500" not in copy_of(writing).read_bytes()
+
+
 def test_l11_one_setting_publishes_them(writing: House) -> None:
     """Then the copy is the file, to the byte; what is neither yes nor no is refused before any request."""
     load(writing, CONVERSYNC_PUBLISH_PERSONAL="true")
