@@ -213,6 +213,10 @@ class _Telling:
         """All of it, as a process of its own; another row is bad, so that a program and an address are told."""
         self.serve(1, 2)
         command, _ = program(self.folder)
+        script = self.folder / "tell us.sh"
+        # However busy the machine: it goes on once somebody has seen it in /proc.
+        waits = f'for n in $(seq 200); do [ -e "{self.place}/seen" ] && break; sleep 0.1; done\nexit'
+        script.write_text(script.read_text().replace("exit", waits))
         with webhook() as hook:
             settings = {
                 "CONVERSYNC_ALERT_COMMAND": command,
@@ -264,7 +268,8 @@ class _Telling:
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            watch = _Watch(process.pid)
+            (self.place / "seen").unlink(missing_ok=True)
+            watch = _Watch(process.pid, self.place / "seen")
             watch.start()
             out, _ = process.communicate(timeout=300)
             watch.ended.set()
@@ -277,8 +282,9 @@ class _Telling:
 class _Watch(threading.Thread):
     """Looks at /proc: the command lines of a process and of all that come from it, and those others' environments."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, seen: Path) -> None:
         super().__init__(daemon=True)
+        self._seen = seen
         self.ended = threading.Event()
         self.children: dict[str, str] = {}
         self.arguments: set[str] = set()
@@ -286,7 +292,7 @@ class _Watch(threading.Thread):
         self._own = ""
 
     def run(self) -> None:
-        while not self.ended.wait(0.01):
+        while not self.ended.wait(0.02):
             parents = self._parents()
             for pid in parents:
                 if self._is_ours(pid, parents) and (self._own or pid == self._root):
@@ -318,6 +324,8 @@ class _Watch(threading.Thread):
         # Between fork and exec a child is still its parent.
         if pid != self._root and line and line != self._own:
             self.children[line] = environment
+            if "tell us.sh" in line:
+                self._seen.touch()
         elif pid == self._root:
             self._own = line
 
