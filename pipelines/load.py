@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,7 +72,7 @@ class SourceReport:
     steps: list[StepReport] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    """A sentence for each part of a step that could not be had; the rest of it is committed."""
+    """A sentence for each part that could not be had, such as a list, or days; the rest is committed."""
     said: list[str] = field(default_factory=list)
     """What the run itself has to say, beside the notes of its steps."""
     known_rejected: int = 0
@@ -184,7 +185,8 @@ def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progre
             _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
-    report.said += filter(None, [sequence.apart(clock.apart())])
+    told = report.said if clock.apart() >= timedelta(0) else report.skipped
+    told += filter(None, [sequence.apart(clock.apart())])
     if report.steps:
         try:
             with understood():

@@ -81,6 +81,7 @@ def _mend(pipeline: Any, vendor: Vendor, chosen: Any, before: Verified, progress
     start, end = before.start, before.end
     restored(pipeline, vendor.name)
     mended = list(_singled(pipeline, vendor))
+    mended += _reopened(pipeline, vendor, before)
     mended += [f"the view {name} was made" for name in views.mend(pipeline, vendor.views(chosen))]
     if before.count(NOT_HERE, DIFFERENT):
         report = load_source(pipeline, vendor, chosen, Asked(str(start - DAY), str(end + DAY)), progress)
@@ -101,6 +102,35 @@ def _singled(pipeline: Any, vendor: Vendor) -> Iterator[str]:
             if events := sound.doubled(client, table, sound.key_of(tables[table])):
                 _single(client, table, tables[table])
                 yield f"{events:,} events of {table} had several open rows, and have one each now"
+
+
+def _reopened(pipeline: Any, vendor: Vendor, before: Verified) -> Iterator[str]:
+    """Rows that somebody changed in place lose the hash of what they said: so the reading after it states them anew."""
+    with pipeline.destination_client() as destination:
+        tables = intact.noted(destination, vendor.name)
+        client = destination.sql_client
+        for found in (one for one in before.tables if one.altered):
+            columns = tables[found.table]
+            place, key = client.make_qualified_table_name(found.table), sound.key_of(columns)
+            with client.begin_transaction():
+                for number in range(0, len(found.altered), AT_ONCE):
+                    keys = found.altered[number : number + AT_ONCE]
+                    client.execute_sql(
+                        _REOPENED.format(
+                            table=place,
+                            hash=sound.hash_of(columns),
+                            key=key,
+                            keys=", ".join(["%s"] * len(keys)),
+                        ),
+                        *keys,
+                    )
+            yield f"{len(found.altered):,} rows of {found.table} had been changed in place, and are history now"
+
+
+AT_ONCE = 500
+_REOPENED = """
+    update {table} set {hash} = concat({hash}, ' altered') where valid_to is null and {key} in ({keys})
+"""
 
 
 def _single(client: Any, table: str, columns: Any) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from pipelines import confined, settings, views
 from pipelines.health.look import dataset_of, opened
+from pipelines.histories import with_plain_history
 from pipelines.load import PARTIAL, Progress, pipeline_for
 from pipelines.sentences import understood
 from pipelines.vendors import Asked, Vendor
@@ -38,8 +39,9 @@ KEPT = 1_000
 class Compared:
     """A table that is compared: by its key, on the days of a column. `where` leaves rows out, on both sides.
 
-    A table with a statement_hash is compared by that and on what stands now; any other by all its columns. Sums are
-    of groups `by` these columns, as far as the table has them; one that is empty counts as `untold`.
+    A table with a statement_hash is compared on what stands now, without the columns that may be written otherwise and
+    state the same; any other by all its columns. Sums are of groups `by` these columns, as far as the table has them;
+    one that is empty counts as `untold`.
     """
 
     table: str
@@ -93,17 +95,10 @@ TABLES: dict[str, tuple[Compared, ...]] = {
     ),
 }
 # What says when a row was read, not what it says; `extra` is no part of a statement.
-OF_THE_RUN = {
-    "_dlt_load_id",
-    "_dlt_id",
-    "valid_from",
-    "valid_to",
-    "extra",
-    "last_seen_at",
-    "first_seen_at",
-    "read_at",
-}
-
+OF_THE_RUN = {"_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "last_seen_at", "first_seen_at", "read_at"}
+OF_THE_RUN |= {"extra"}
+# Of a statement, what stands beside a column that says the same: user_key, occurred_at.
+AS_WRITTEN = {"user_id", "date_time"}
 
 # What can be wrong with a row.
 NOT_HERE, NOT_THERE, DIFFERENT, SEVERAL = "not here", "not at the vendor", "different", "several times here"
@@ -142,6 +137,8 @@ class TableVerified:
     differences: list[Difference] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     """How many of each kind."""
+    altered: list[str] = field(default_factory=list)
+    """The keys of rows that differ although their statement_hash is the vendor's: somebody changed them in place."""
 
     @property
     def figures(self) -> list[tuple[str, str]]:
@@ -321,7 +318,9 @@ def _compare(compared: Compared, there: Any, here: Any) -> TableVerified:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set timezone = 'UTC'")
         for name, rows in (("there", there), ("here", here)):
-            connection.register(f"{name}_rows", rows if rows is not None else some.slice(0, 0))
+            connection.register(
+                f"{name}_rows", with_plain_history(rows if rows is not None else some.slice(0, 0))
+            )
             connection.execute(
                 f"create view {name} as select * from {name}_rows where {compared.where}"  # noqa: S608
             )
@@ -333,7 +332,8 @@ def _compared(connection: Any, compared: Compared) -> TableVerified:
     both = [name for name in columns["there"] if name in columns["here"]]
     key = [name for name in both if name in compared.key]
     content = [name for name in both if name not in OF_THE_RUN and name not in key]
-    judged = ["statement_hash"] if "statement_hash" in both else content
+    is_log = "statement_hash" in both
+    judged = [name for name in content if not (is_log and name in AS_WRITTEN)]
     found = TableVerified(
         compared.table,
         _side(connection, compared, "there", columns["there"]),
@@ -345,26 +345,35 @@ def _compared(connection: Any, compared: Compared) -> TableVerified:
         for name in content
         if name != "statement_hash"
     )
-    differ = " or ".join(f't."{name}" is distinct from h."{name}"' for name in judged) or "false"
+    differ = " or ".join(_differ(name, compared) for name in judged) or "false"
+    altered = "t.statement_hash = h.statement_hash" if is_log else "false"
     query = f"""
         select distinct coalesce(t.key, h.key) as key,
             case when t.key is null then '{NOT_THERE}' when h.key is null then '{NOT_HERE}' else '{DIFFERENT}' end,
-            concat_ws(',', {apart or "null"})
+            concat_ws(',', {apart or "null"}), coalesce({altered}, false)
         from (select *, {text} as key from there) as t full join (select *, {text} as key from here) as h
             on t.key = h.key
         where t.key is null or h.key is null or {differ}
         union all
-        select {text} as key, '{SEVERAL}', '' from here group by 1 having count(*) > 1
+        select {text} as key, '{SEVERAL}', '', false from here group by 1 having count(*) > 1
         order by 1, 2
     """  # noqa: S608 - our own names
     connection.execute(query)
-    for place, what, names in iter(connection.fetchone, None):
+    for place, what, names, is_altered in iter(connection.fetchone, None):
+        found.altered += [place] if is_altered else []
         found.count += 1
         found.kinds[what] = found.kinds.get(what, 0) + 1
         if found.count <= KEPT:
             changed = tuple(names.split(",")) if what == DIFFERENT and names else ()
             found.differences.append(Difference(compared.table, place, what, changed))
     return found
+
+
+def _differ(name: str, compared: Compared) -> str:
+    """Whether the sides state something else in a column; a currency that goes without saying is as good as said."""
+    if name == "currency" and compared.untold:
+        return " is distinct from ".join(f"coalesce({side}.\"{name}\", '{compared.untold}')" for side in "th")
+    return f't."{name}" is distinct from h."{name}"'
 
 
 def _columns(connection: Any, side: str) -> list[str]:

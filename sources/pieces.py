@@ -14,15 +14,16 @@ down to one, then in larger and smaller pages. A day that still does not add up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any
 
+from sources.bounds import Bounds
+from sources.failing import DAYS, PAGE_SIZE, RANGE, Pace, fails, make_sure, too_large
 from sources.spool import Spools
-from sources.walk import Listing, Walk
+from sources.walk import Listing, Page, Walk
 from sources.windows import Window, cut
-from wire.errors import RefusedError
+from wire.errors import RefusedError, VendorError
 
 COUNT, PAGE, PASSES = "count", "page", "passes"
 DAY = timedelta(days=1)
@@ -31,64 +32,26 @@ LEAST_DAYS = 2
 
 # Passes over a single day that does not add up; and how many in a row may bring nothing new before it is left at that.
 MOST_WALKS, MOST_IDLE = 8, 3
+# On so many days other pages are tried in vain; then the days after them are left at what one reading brings.
+MOST_IN_VAIN = 3
+# So often two parts of a range are asked for what they announce: totals that agree so often are counts.
+MOST_CHECKS = 3
 # A vendor that throttles us is asked for pieces of so many pages at most: each is committed before more is read.
 MOST_PAGES_THROTTLED = 50
 # How often a larger page is tried, where all that came filled one.
 LARGER_PAGES = 4
 # As many rows may be asked for on one page to have a whole day on it.
 LARGEST_PAGE = 50_000
-# How long what was found of a vendor is believed.
-REMEMBERED = timedelta(days=7)
 # So many rows would have come, at the rate of the days around, in days without any: then these are asked for alone.
 EXPECTED_ROWS = 10
 # A rate is told by the rows of so many days at least.
 ENOUGH_DAYS = 3
 # What a refusal speaks of, in the vendors' words, where the size of a page is what it does not take.
-OF_PAGE_SIZE = frozenset({"per_page", "perpage", "page_size", "limit"})
+OF_PAGE_SIZE = frozenset({"per_page", "perpage", PAGE_SIZE, "limit"})
 # ... and where it is the days, or how deep the pages go. A refusal of any other field is no matter of size.
-OF_RANGE = frozenset({"from_date", "to_date", "from", "to", "range", "page", "offset"})
-# Refusals that smaller questions may mend; a 404 or 405 is another matter.
-OF_SIZE = frozenset({400, 406, 413, 416, 422})
-
-
-@dataclass
-class Bounds:
-    """What a vendor was found to take: days a question, rows a page, rows until the deepest page. None: no bound.
-
-    Of days both ends count. `days` and `page_size` begin as the settings have them. What is found is kept in the
-    source's state.
-    """
-
-    days: int
-    page_size: int
-    depth: int | None = None
-    found: list[str] = field(default_factory=list)
-
-    @staticmethod
-    def remembered(state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> Bounds:
-        """As the settings have them, less what earlier runs found; a setting that is lower wins.
-
-        After some days it is tried again without: a bad night is no property of a vendor.
-        """
-        known = state.get("bounds", {})
-        if known.get("until", "") < str(today):
-            known = {}
-        least = known.get("days", days), known.get("page_size", page_size)
-        return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"))
-
-    def told(self, vendor: str) -> str | None:
-        """What was found in this run, as a sentence; None where it was nothing."""
-        found = "; ".join(dict.fromkeys(self.found))
-        return f"{vendor}: {found}; it is asked accordingly from now on" if found else None
-
-    def remember(self, state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> None:
-        """Notes in the state what is lower than the settings have it."""
-        until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
-        known = {"days": self.days if self.days < days else None, "depth": self.depth}
-        known["page_size"] = self.page_size if self.page_size < page_size else None
-        state.pop("bounds", None)
-        if found := {name: value for name, value in known.items() if value is not None}:
-            state["bounds"] = {**found, "until": until}
+OF_RANGE = frozenset({"from_date", "to_date", "from", "to", RANGE, "page", "offset"})
+# Refusals that smaller questions may mend; a 404 or 405 is another matter. None: failed at, where others were answered.
+OF_SIZE = frozenset({400, 406, 413, 416, 422, None})
 
 
 @dataclass(frozen=True)
@@ -123,14 +86,19 @@ class Pieces:
 
     listing: Callable[[Window, int], Listing]
     spools: Spools
+    pace: Pace
     bounds: Bounds
     today: date
     day: str = "occurred_on"
     shared: bool = True
-    is_throttled: Callable[[], bool] = lambda: False
     unread: date = date.min
     """The first day that no earlier run has read: what lies before it was looked at then."""
     _last: date = date.min
+    _counts: bool = True
+    """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
+    _in_vain: int = 0
+    """On how many days in all nothing helped."""
+    _checks: int = 0
     _alone_read: dict[date, Piece] = field(default_factory=dict)
 
     def read(self, window: Window) -> Iterator[Piece]:
@@ -188,9 +156,19 @@ class Pieces:
         return any(
             days.start <= days.end
             and rate * ((days.end - days.start).days + 1) >= EXPECTED_ROWS
-            and self.listing(days, self.bounds.page_size).fetch(1, True).decoded.received > 0
+            and (page := self._first(days)) is not None
+            and page.decoded.received > 0
             for days in empty
         )
+
+    def _first(self, days: Window) -> Page | None:
+        """The first page of these days; None where it is not given."""
+        try:
+            return self.listing(days, self.bounds.page_size).fetch(1, True)
+        except VendorError as error:
+            if isinstance(error, RefusedError) or fails(error):
+                return None
+            raise
 
     def _cut(self, window: Window) -> list[Window]:
         if self.shared:
@@ -214,7 +192,8 @@ class Pieces:
     def _piece(self, window: Window, earlier: list[Walk]) -> Piece | list[Walk]:
         """The piece; or the passes over it, where it is to be read in halves."""
         walks = [self._walk(window)]
-        if not (proof := self._proof(walks)) and _may_stand_still(walks[0]):
+        proof = self._proof(walks)
+        if not proof and (self._may_stand_still(walks[0]) or self._contradicts_itself(window, walks[0])):
             walks.append(self._walk(window))
             proof = self._proof(walks)
         if proof:
@@ -224,19 +203,34 @@ class Pieces:
         return self._one_day(window, earlier, walks)
 
     def _walk(self, window: Window, page_size: int | None = None) -> Walk:
-        listing = self.listing(window, page_size or self.bounds.page_size)
-        can_halve = self._days(window) > 1
-        walk = listing.walk(self.spools.new(), lambda *rows: can_halve and self._is_too_long(*rows))
-        if walk.refused is not None and walk.refused.status in OF_SIZE and self.bounds.depth is None:
+        """One pass, without the pages that the vendor fails at; RefusedError where smaller questions may mend it."""
+        size, can_halve = page_size or self.bounds.page_size, self._days(window) > 1
+        was_hurried = self.pace.hurried
+        listing = replace(self.listing(window, size), on_failure=self._hurry)
+        try:
+            walk = listing.walk(self.spools.new(), lambda *rows: can_halve and self._is_too_long(*rows))
+        except VendorError as error:
+            if not fails(error):
+                raise
+            what = too_large(error, self.listing, window, size, self.pace)
+            if what != DAYS:
+                raise RefusedError(str(error), fields=[what], said=error.said) from None
+            return Walk(listing.what, self.spools.new(), refused=error)
+        if walk.refused is not None and fails(walk.refused):
+            make_sure(listing, walk.refused, self.pace, patient=was_hurried)
+        if walk.is_cut and self.bounds.depth is None:
             self.bounds.depth = walk.received
             self.bounds.found.append(f"pages beyond row {walk.received:,} are refused")
         return walk
+
+    def _hurry(self) -> None:
+        self.pace.hurried = True
 
     def _is_too_long(self, announced: int, received: int) -> bool:
         """Whether a piece is better read in halves: its last pages are out of reach, or long in coming."""
         too_deep = self.bounds.depth is not None and announced > self.bounds.depth
         left = announced - received
-        return too_deep or (self.is_throttled() and left > MOST_PAGES_THROTTLED * self.bounds.page_size)
+        return too_deep or (self.pace.throttled and left > MOST_PAGES_THROTTLED * self.bounds.page_size)
 
     def _proof(self, walks: Sequence[Walk]) -> str | None:
         """Why the last pass, or all of them together, is believed; None if it is not."""
@@ -249,6 +243,32 @@ class Pieces:
             return COUNT
         return PASSES if self._agree(walks) else None
 
+    def _may_stand_still(self, walk: Walk) -> bool:
+        """Whether another pass may prove what this one did not: its total moved, or there is none that counts rows."""
+        return walk.is_ended and (len(walk.totals) > 1 or walk.announced is None or not self._counts)
+
+    def _contradicts_itself(self, window: Window, walk: Walk) -> bool:
+        """Whether two parts of days that are over announce more than the days together, which no count of rows does.
+
+        Asked is where more rows are announced than come. The parts have no day in common. Rows that come meanwhile
+        would do the same, so the days are asked for again.
+        """
+        is_over = window.start < window.end < self.today and self._checks < MOST_CHECKS
+        if not is_over or not walk.is_ended or self._together([walk]) >= (walk.total or 0):
+            return False
+        self._checks += 1
+        middle = window.start + (window.end - window.start) // 2
+        parts = (Window(window.start, middle), Window(middle + DAY, window.end), window)
+        first, second, again = ((page and page.total) or 0 for page in map(self._first, parts))
+        if first + second <= max(walk.announced or 0, again):
+            return False
+        self._counts = False
+        self.bounds.found.append(
+            f"its totals are no counts of rows ({walk.total} for {window}, {first} and {second} for two parts of "
+            "it), so days are believed where two readings are alike"
+        )
+        return True
+
     def _agree(self, walks: Sequence[Walk]) -> bool:
         """Whether passes that alone prove nothing do so together."""
         ended = [walk for walk in walks if walk.is_ended and len(walk.totals) == 1]
@@ -256,7 +276,8 @@ class Pieces:
             return False
         before, last = walks[-2:]
         alike = self.spools.same(before.spool, last.spool) and before.bad_hashes == last.bad_hashes
-        if last.total is None:  # nothing is announced: two passes without a repeat that are the same
+        if last.total is None or not self._counts:
+            # Nothing is announced that counts: two passes without a repeat that are the same.
             return alike and self.spools.events(last.spool) + len(last.bad_hashes) == last.received
         # Two contents of one event, both of which are there again: the vendor lists them both.
         if alike and self.spools.contents(last.spool) + len(last.bad_hashes) == last.total:
@@ -270,10 +291,12 @@ class Pieces:
 
     def _one_day(self, window: Window, earlier: list[Walk], walks: list[Walk]) -> Piece:
         """One day that did not prove itself: alone, if that is possible; in other pages; else short."""
-        if window.end > window.start and self.shared and (piece := self._alone(window, walks)):
-            return replace(piece, walks=[*earlier, *walks, *piece.walks])
+        is_blind = not walks[-1].pages
+        if not is_blind and (piece := self._alone(window, earlier, walks)):
+            return piece
         known, idle = self._together(walks), 0
-        for size in self._sizes(walks):
+        before_all = known
+        for size in self._sizes(walks) if self._in_vain < MOST_IN_VAIN else ():
             try:
                 walks.append(self._walk(window, size))
             except RefusedError:
@@ -284,21 +307,28 @@ class Pieces:
             idle = idle + 1 if known == before else 0
             if idle == MOST_IDLE:
                 break
-        return self._short(window, earlier, walks)
+        self._in_vain += known == before_all
+        piece = self._alone(window, earlier, walks) if is_blind else None
+        return piece or self._short(window, earlier, walks)
 
-    def _alone(self, window: Window, walks: Sequence[Walk]) -> Piece | None:
-        """Both days of a question asked for alone; None where the days alone are not all of it.
+    def _alone(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece | None:
+        """Both days of a question asked for alone; None where there is one, or the days alone are not all of it.
 
-        What the second one lacks is the next piece's matter, or counts here where there is none.
+        What the second one lacks is the next piece's matter, or counts here where there is none. Where no page of both
+        came, nobody knows what the days alone leave out.
         """
+        if window.end <= window.start or not self.shared:
+            return None
         first, second = (self._day(day) for day in window)
-        announced = (first.announced or 0) + (second.announced or 0)
-        if announced < max(walk.announced or 0 for walk in walks):
+        announced = sum(one.statements if one.announced is None else one.announced for one in (first, second))
+        if announced < max(walk.announced or self.spools.events(walk.spool) for walk in walks):
             return None
         missing = first.missing + (second.missing if window.end == self._last else 0)
+        if not any(walk.pages for walk in walks):
+            missing = max(missing, 1)
         return Piece(
             window,
-            [*first.walks, *second.walks],
+            [*earlier, *walks, *first.walks, *second.walks],
             None if missing else first.proof,
             missing,
             first.statements + second.statements,
@@ -332,11 +362,11 @@ class Pieces:
         return Piece(window, walks, proof, 0, statements, last.announced, last.received)
 
     def _short(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece:
-        """As far as it came. A day that is not over may move for ever: nothing of it is missing for that."""
+        """As far as it came. A day that is not over may move for ever: nothing of it is missing for that alone."""
         together = self._together(walks)
         announced = max((walk.announced or 0 for walk in walks), default=0)
         missing = max(announced - together, 0)
-        if window.start < self.today:
+        if window.start < self.today or any(fails(walk.refused) for walk in walks):
             missing = max(missing, 1)
         last = walks[-1]
         statements = self.spools.events(*(walk.spool for walk in walks))
@@ -346,10 +376,9 @@ class Pieces:
 
     def _smaller(self, window: Window, refusal: RefusedError) -> list[Window]:
         """What to ask for where a question was refused: fewer days, or the same in smaller pages."""
-        fields = {name.casefold() for name in refusal.fields}
-        if refusal.status not in OF_SIZE or (fields and not fields & (OF_PAGE_SIZE | OF_RANGE)):
+        if not is_of_size(refusal):
             raise refusal
-        is_of_page = bool(fields & OF_PAGE_SIZE)
+        is_of_page = bool({name.casefold() for name in refusal.fields} & OF_PAGE_SIZE)
         if self._days(window) > 1 and not is_of_page:
             halves = self._halves(window)
             self.bounds.days = max((half.end - half.start).days + 1 for half in halves)
@@ -362,6 +391,9 @@ class Pieces:
         return [window]
 
 
-def _may_stand_still(walk: Walk) -> bool:
-    """Whether another pass may prove what this one did not: its total moved, or there is none and passes must agree."""
-    return walk.is_ended and (len(walk.totals) > 1 or walk.announced is None)
+def is_of_size(error: VendorError) -> bool:
+    """Whether a smaller question may be taken: it was refused for its size, or nobody knows for what."""
+    if not isinstance(error, RefusedError) or error.status not in OF_SIZE:
+        return False
+    fields = {name.casefold() for name in error.fields}
+    return not fields or bool(fields & (OF_PAGE_SIZE | OF_RANGE))

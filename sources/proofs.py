@@ -25,6 +25,8 @@ def proved(done: Read, what: str) -> Iterator[Finding]:
         why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in {p.proof for p in done.pieces}]
         moving = ["still moving today"] if None in {piece.proof for piece in done.pieces} else []
         yield Finding(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")
+    for doubt in {walk.doubt: None for walk in done.walks if walk.doubt}:
+        yield Finding(False, f"{what}: its next links cannot be right: {doubt}; none is followed")
     for found in dict.fromkeys(done.reading.pieces.bounds.found):
         yield Finding(True, f"{what}: {found}; a night asks accordingly")
     bad = [rejected for walk in done.walks for rejected, _ in walk.bad]

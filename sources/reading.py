@@ -18,6 +18,7 @@ from sources.evidence import (
     resolved_rows,
     window_row,
 )
+from sources.failing import fails
 from sources.pieces import Piece, Pieces
 from sources.spool import Spools
 from sources.walk import Walk
@@ -112,7 +113,7 @@ def _read(reading: Reading, at: datetime) -> Read:
     try:
         for piece in reading.pieces.read(reading.window):
             pieces.append(piece)
-            if reading.on_rest and reading.pieces.is_throttled() and piece.window.end < reading.window.end:
+            if reading.on_rest and reading.pieces.pace.throttled and piece.window.end < reading.window.end:
                 reading.on_rest(reading.pieces.after(piece, reading.window))
                 break
     except VendorError:
@@ -220,8 +221,17 @@ def _short(one: Read) -> str | None:
     announced = sum(piece.announced or 0 for piece in short)
     missing = sum(piece.missing for piece in short)
     told = f"{announced:,} rows were announced, and" if announced else "No number of rows was announced, and"
+    lack = f"{'' if announced else 'at least '}{missing:,} {'row' if missing == 1 else 'rows'}"
     return (
-        f"{one.reading.stream} is short by {missing:,} {'row' if missing == 1 else 'rows'} on {days}: {told} "
+        f"{one.reading.stream} is short by {lack} on {days}: {told} "
         f"{sum(piece.statements for piece in short):,} distinct ones came, however they were asked for. What came is "
-        "loaded, and the days are read again next time; if it stays so, ask the vendor in which order rows are listed"
+        f"loaded, and the days are read again next time; if it stays so, ask the vendor {_what_to_ask(short)}"
     )
+
+
+def _what_to_ask(short: Sequence[Piece]) -> str:
+    """In which order rows are listed; or, where a part of the days was failed at each time, why."""
+    failure = next((walk.refused for piece in short for walk in piece.walks if fails(walk.refused)), None)
+    if failure is None:
+        return "in which order rows are listed"
+    return f"what is wrong with them: {str(failure).rpartition(': ')[0]}, while it answered for other days or pages"

@@ -14,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from sources.failing import fails
+from sources.meaning import nothing_of
 from sources.records import Decoded, Rejected
 from sources.side_by_side import side_by_side
 from sources.spool import Spool
@@ -32,13 +34,14 @@ class Page:
     """One page as its source understood it: what the page itself says of the listing.
 
     `total`: the rows that it announces, None where the vendor tells none that counts. `more`: it names a next page.
-    `size`: how many rows a full page has, where that is told.
+    `size`: how many rows a full page has, where that is told. `doubt`: what is wrong with the page, and costs no row.
     """
 
     decoded: Decoded
     total: int | None
     more: bool
     size: int | None = None
+    doubt: str | None = None
 
 
 @dataclass
@@ -50,11 +53,14 @@ class Walk:
     bad: list[tuple[Rejected, int]] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     totals: set[int | None] = field(default_factory=set)
+    doubt: str | None = None
     pages: int = 0
     is_ended: bool = False
     """Whether the listing came to its own end: a page that was not full and named no other, or none any more."""
     refused: VendorError | None = None
     """Why a page that the total tells of was not given, such as one beyond the deepest offset."""
+    is_cut: bool = False
+    """Whether that goes for all pages after it, as far as is known."""
 
     @property
     def announced(self) -> int | None:
@@ -81,28 +87,37 @@ class Walk:
 class Listing:
     """How one listing is read.
 
-    `fetch(n, retry)` asks for page n, counted from 1, of `size` rows; without `retry` only once, for one that may not
+    `ask(n, retry)` asks for page n, counted from 1, of `size` rows; without `retry` only once, for one that may not
     be there. `derive` turns decoded rows into statements, with a key and a `statement_hash`. `what` names the listing
     in an error. `on_page` is told rows received and announced.
     """
 
     what: str
-    fetch: Callable[[int, bool], Page]
+    ask: Callable[[int, bool], Page]
     derive: Callable[[pa.Table], pa.Table]
     size: int
     concurrency: int
     on_page: Callable[[int, int], None] = lambda _received, _announced: None
+    on_failure: Callable[[], None] = lambda: None
+    """Is told of a page that the vendor fails at for good, before others are asked for."""
+
+    def fetch(self, number: int, retry: bool) -> Page:
+        """Page `number` (see `ask`). What cannot be trusted of it says what that means for the tables."""
+        with nothing_of(self.what):
+            return self.ask(number, retry)
 
     def walk(self, spool: Spool, is_too_long: Callable[[int, int], bool] = lambda _a, _r: False) -> Walk:
         """One pass. What is refused after the first page ends it, short; a refusal of the first page is raised.
 
+        A page that the vendor fails at for good is left out, the second one in a row ends the pass.
         `is_too_long(announced, received)` is asked after each page; where it says so, the pass ends there.
         """
         walk = Walk(self.what, spool)
         batch: list[pa.Table] = []
-        for number, page in enumerate(self._pages(walk, is_too_long), start=1):
+        for number, page in self._pages(walk, is_too_long):
             walk.bad += [(rejected, number) for rejected in page.decoded.rejected]
             walk.unknown += page.decoded.unknown
+            walk.doubt = walk.doubt or page.doubt
             batch.append(page.decoded.table)
             if sum(table.num_rows for table in batch) >= BATCH_ROWS:
                 spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
@@ -114,8 +129,8 @@ class Listing:
         spool.close()
         return walk
 
-    def _pages(self, walk: Walk, is_too_long: Callable[[int, int], bool]) -> Iterator[Page]:
-        """Every page: as many as the first one's rows make of its total, then on while there may be more.
+    def _pages(self, walk: Walk, is_too_long: Callable[[int, int], bool]) -> Iterator[tuple[int, Page]]:
+        """Every page with its number: as many as the first one's rows make of its total, then while there may be more.
 
         A page as full as the first one may have a successor, whatever the total says.
         """
@@ -124,13 +139,13 @@ class Listing:
         if not size and (first.total or first.more):
             walk.pages = 1
             walk.totals.add(first.total)
-            yield first
+            yield 1, first
             return
         full = first.size or self.size
         planned = -(-(first.total or 0) // size) if size else 1
         received = empty = 0
         is_full = False
-        for number, page in enumerate(self._chain(first, planned, walk), start=1):
+        for number, page in self._chain(first, planned, walk):
             rows = page.decoded.received
             empty = 0 if rows else empty + 1
             if number > max(planned, 1) and (not rows or _same_rows(page, previous)):
@@ -139,9 +154,9 @@ class Listing:
                 return
             if empty > MOST_EMPTY_PAGES:
                 return
-            walk.pages, received, previous = number, received + rows, page
+            walk.pages, received, previous = walk.pages + 1, received + rows, page
             walk.totals.add(page.total)
-            yield page
+            yield number, page
             if is_too_long(walk.announced or 0, received):
                 return
             is_full = rows >= (full if number == 1 else size)
@@ -150,33 +165,51 @@ class Listing:
                 walk.is_ended = True
                 return
         if walk.pages >= planned + MOST_EXTRA_PAGES:
-            raise UntrustedAnswerError(
-                f"{self.what}: after {walk.pages} pages there is no end of it; nothing was loaded."
-            )
+            with nothing_of(self.what):
+                raise UntrustedAnswerError(f"{self.what}: after {walk.pages} pages there is no end of it.")
 
-    def _chain(self, first: Page, planned: int, walk: Walk) -> Iterator[Page]:
-        """The pages in their order, until one is refused, or not known (404).
+    def _chain(self, first: Page, planned: int, walk: Walk) -> Iterator[tuple[int, Page]]:
+        """The pages in their order, until one is refused, or not known (404), or two in a row are failed at.
 
         What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
         """
-        yield first
+        yield 1, first
         begin = max(planned, 1) + 1
         beyond = range(begin, begin + MOST_EXTRA_PAGES)
-        try:
-            yield from side_by_side(self._fetch, range(2, planned + 1), self.concurrency)
-            if walk.announced is None:
-                yield from map(self._fetch, beyond)
-        except VendorError as error:
-            if not isinstance(error, RefusedError) and error.status != 404:
-                raise
-            walk.refused = error
+        yield from self._unfailing(side_by_side(self._fetch, range(2, planned + 1), self.concurrency), walk)
+        if walk.refused is not None:
             return
-        if walk.announced is not None:
-            with suppress(VendorError):
-                yield from (self.fetch(number, False) for number in beyond)
+        if walk.announced is None:
+            yield from self._unfailing(map(self._fetch, beyond), walk)
+            return
+        with suppress(VendorError):
+            yield from ((number, self.fetch(number, False)) for number in beyond)
 
-    def _fetch(self, number: int) -> Page:
-        return self.fetch(number, True)
+    def _unfailing(
+        self, replies: Iterator[tuple[int, Page | VendorError]], walk: Walk
+    ) -> Iterator[tuple[int, Page]]:
+        """The pages among these replies; what was not given is noted in the walk."""
+        is_after_gap = False
+        for number, page in replies:
+            if isinstance(page, Page):
+                is_after_gap = False
+                yield number, page
+                continue
+            walk.refused = page
+            walk.is_cut = is_after_gap or isinstance(page, RefusedError)
+            if walk.is_cut or walk.announced is None or not fails(page):
+                return
+            is_after_gap = True
+            self.on_failure()
+
+    def _fetch(self, number: int) -> tuple[int, Page | VendorError]:
+        """A page; or why it was not given, where that may be the page's own matter."""
+        try:
+            return number, self.fetch(number, True)
+        except VendorError as error:
+            if isinstance(error, RefusedError) or error.status == 404 or fails(error):
+                return number, error
+            raise
 
 
 def _same_rows(page: Page, previous: Page) -> bool:

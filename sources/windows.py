@@ -63,6 +63,14 @@ def planned(
     return chosen
 
 
+def with_its_last_day(window: Window, today: date) -> Window:
+    """The window, and the day after it where that has begun: a question may not cover its last day.
+
+    For days that a person asked for. What is due ends today, and is read again by the next night.
+    """
+    return Window(window.start, max(window.end, min(window.end + timedelta(days=1), today)))
+
+
 def move(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
     """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
     through = progress.get("through")

@@ -155,6 +155,15 @@ class Client:
         """Whether the vendor told us to go slower, until now: a 429, or a told limit that made us wait."""
         return self._patience.throttled
 
+    @property
+    def hurried(self) -> bool:
+        """Whether requests that are held up get the short budget (see `Limits`), until that is set otherwise."""
+        return self._patience.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self._patience.hurried = hurried
+
     def pause(self, seconds: float) -> None:
         """Waits; UnavailableError as soon as the client is closed. For senders that wait on their own."""
         self._patience.pause(seconds, sent=False)

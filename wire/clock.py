@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Clocks that are apart by less agree.
+# Clocks that are apart by less agree: a Date may be a proxy's or a cache's, and minutes move no day that a night reads
+# again anyway.
 TOLERANCE = timedelta(minutes=10)
 # No clock that shows an earlier time can be right: this program did not exist.
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)

@@ -73,7 +73,8 @@ class HeldClock:
 class Patience:
     """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
 
-    `throttled`: whether the vendor ever told us to go slower, by a 429 or by a limit that made us wait.
+    `throttled`: whether the vendor ever told us to go slower, by a 429 or by a limit that made us wait. `hurried`: a
+    request that is held up gets the short budget, for as long as it is set.
     """
 
     def __init__(self, limits: Limits, voice: Voice) -> None:
@@ -84,10 +85,17 @@ class Patience:
         self.quota = Quota(limits.retry_after_cap)
         self.teller = Teller(voice.vendor, limits.worth_a_line)
         self.throttled = False
+        self.hurried = False
         self._lock = threading.Lock()
         self._gate = 0.0
         self._refused_since: float | None = None
         self._distrusted: deque[float] = deque()
+
+    @property
+    def budget(self) -> float:
+        """Seconds in which requests may be held up."""
+        http_budget = self.limits.http_budget
+        return min(http_budget, self.limits.short_budget) if self.hurried else http_budget
 
     def turn(self) -> Turn:
         """The waiting of one request."""
@@ -188,7 +196,7 @@ class Turn:
             waited = limits.reach_budget - shared.refused_left()
             shared.teller.held_up(trouble.error, seconds, waited, limits.reach_budget)
         elif trouble.kind is Kind.HELD_UP:
-            shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), limits.http_budget)
+            shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), shared.budget)
 
     def _seconds(self, trouble: Trouble) -> float | None:
         """How long to wait, None if there is no budget for it."""
@@ -207,7 +215,7 @@ class Turn:
         if not self._holding:
             self._holding = True
             self._shared.held.enter()
-        return self._within(self._limits.http_budget - self._shared.held.seconds(), trouble)
+        return self._within(self._shared.budget - self._shared.held.seconds(), trouble)
 
     def _within(self, left: float, trouble: Trouble) -> float | None:
         asked = trouble.error.retry_after or 0.0

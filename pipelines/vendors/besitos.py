@@ -12,13 +12,15 @@ from sources import besitos
 from sources.besitos import BesitosSettings
 from sources.besitos.check import check
 from sources.besitos.upgrade import name_reversals
+from sources.windows import with_its_last_day
 
 _TABLES = ("conversion_events", "withdrawn_events", "rejected_rows", "windows")
 
 
 def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
     """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for."""
-    for stream, window in besitos.plan(state, settings, asked.start, asked.end):
+    for stream, planned in besitos.plan(state, settings, asked.start, asked.end):
+        window = with_its_last_day(planned, settings.today()) if asked.end else planned
         parts = besitos.parts(stream, window, settings, asked.window_days, due=not asked.start)
         for part, on_rest in windows(parts):
             read = partial(

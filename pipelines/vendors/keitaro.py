@@ -13,7 +13,7 @@ from sources.keitaro import KeitaroSettings, statuses
 from sources.keitaro.check import check
 from sources.keitaro.lists import NAMES as LISTS
 from sources.keitaro.reading import CONVERSIONS, REPORT
-from sources.windows import cut
+from sources.windows import cut, with_its_last_day
 
 # What each stream fills, besides `rejected_rows` and `windows`.
 TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
@@ -21,7 +21,10 @@ TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
 
 def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> Iterator[Step]:
     """Each stream's windows, oldest first; the lists where no days were asked for."""
-    for stream, window in keitaro.plan(state, settings, asked.start, asked.end):
+    for stream, planned in keitaro.plan(state, settings, asked.start, asked.end):
+        # The report's own question covers its last day.
+        is_open = asked.end and stream == CONVERSIONS
+        window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
         for part, on_rest in windows(cut(window, asked.window_days)):
             read = partial(keitaro.keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))

@@ -17,8 +17,22 @@ def invalid(name: str, text: str) -> Answer:
     return json_answer(422, {"message": text, "errors": {name: [text]}})
 
 
+def failed() -> Answer:
+    """The framework's 500, which gives no reason."""
+    return json_answer(500, {"message": "Server Error"})
+
+
 def refusal(query: Mapping[str, str], read: Read, per_page: int, variants: Variants) -> Answer | None:
     """The answer to a request that this reading does not allow. `query` holds what the server listens to."""
+    refused = _beyond(query, read, per_page, variants)
+    if refused is not None:
+        return failed() if variants.beyond_limits == "failed" else refused
+    if _flag_refused(read.is_reverse, variants):
+        return invalid("is_reverse", "The is reverse field must be true or false.")
+    return None
+
+
+def _beyond(query: Mapping[str, str], read: Read, per_page: int, variants: Variants) -> Answer | None:
     asked = query.get("per_page", "")
     limit = variants.per_page_limit
     if limit and asked.isdigit() and int(asked) > limit:
@@ -27,8 +41,6 @@ def refusal(query: Mapping[str, str], read: Read, per_page: int, variants: Varia
         return invalid("page", f"Only the first {variants.offset_limit} rows can be paged through.")
     if _over(read, variants) and variants.range_over == "refused":
         return invalid("to_date", f"The date range must not exceed {variants.range_limit} days.")
-    if _flag_refused(read.is_reverse, variants):
-        return invalid("is_reverse", "The is reverse field must be true or false.")
     return None
 
 

@@ -32,7 +32,9 @@ class Variants:
     ignores: frozenset[str] = frozenset()
     """Parameters this server does not listen to. (`page` as well: it echoes the first page.)"""
 
-    # What may be asked. 0 is no limit; what is beyond one is a 422 that names the parameter in `errors`.
+    # What may be asked. 0 is no limit; what is beyond one is refused.
+    beyond_limits: Literal["refused", "failed"] = "refused"
+    """A 422 that names the parameter in `errors`; or a 500 without a reason, each time."""
     offset_limit: int = 0
     """Pages that begin after so many rows."""
     per_page_limit: int = 0
@@ -41,6 +43,9 @@ class Variants:
     """More days from `from_date` to `to_date`, both counted."""
     range_over: Literal["refused", "first", "last"] = "refused"
     """Such a range: a 422; or its first or last days alone are answered, without a word."""
+
+    broken: int = 0
+    """A page that holds this transaction (0: none) cannot be made: a 500, each time."""
 
     # What a reversal says.
     reversal_dated: Literal["own", "original"] = "own"

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from sandbox.besitos.catalogue import deals, games
 from sandbox.besitos.gate import Throttle, error_in_envelope, stranger
-from sandbox.besitos.limits import clipped, invalid, refusal
+from sandbox.besitos.limits import clipped, failed, invalid, refusal
 from sandbox.besitos.oracle import Oracle
 from sandbox.besitos.paginator import announced, current_page, cut, paginate
 from sandbox.besitos.reading import Read, select
@@ -194,6 +194,8 @@ class Besitos:
         variants = self._variants
         begin = (page - 1) * per_page
         shown = cut(rows, page, per_page, variants)
+        if variants.broken and any(str(row.transaction_id) == str(variants.broken) for row in shown):
+            return failed()
         goes_on = variants.next_beyond and begin + per_page < len(rows)
         total = announced(len(rows), variants)
         tail = self._tail(total, page, per_page, len(shown), request, goes_on=goes_on)

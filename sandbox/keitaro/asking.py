@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -80,15 +81,20 @@ def body_of(body: bytes) -> dict[str, Any]:
 def understood(body: bytes, variants: Variants, now: datetime) -> Ask:
     """Without a range everything is asked for; a limit of 0 is no limit."""
     wish = body_of(body)
-    limit = _whole(wish, "limit", variants.default_limit) or None
-    if variants.limit_max and (limit or 0) > variants.limit_max:
-        raise Refused(406, {"limit": [f"must not be greater than {variants.limit_max}"]})
+    limit, offset = _whole(wish, "limit", variants.default_limit) or None, _whole(wish, "offset", 0)
+    _refuse_beyond("limit", limit or 0, variants.limit_max, variants)
+    _refuse_beyond("offset", offset + 1, variants.offset_limit, variants)
+    span = span_of(wish.get("range") or {"interval": "all_time"}, variants, now)
+    if span.start is not None and span.end is not None:
+        _refuse_beyond(
+            "range", ceil((span.end - span.start) / timedelta(days=1)), variants.range_limit, variants
+        )
     grouping, metrics = (_in_words(wish, pair, variants.report_words) for pair in (GROUP_WORDS, SUM_WORDS))
     heard = {"all": None, "first": 1, "none": 0}[variants.sorts]
     return Ask(
-        span=span_of(wish.get("range") or {"interval": "all_time"}, variants, now),
+        span=span,
         limit=limit if limit is None else min(limit, variants.page_cap),
-        offset=0 if variants.repeats == "first" else _whole(wish, "offset", 0),
+        offset=0 if variants.repeats == "first" else offset,
         columns=_names(wish, "columns"),
         grouping=grouping,
         metrics=metrics,
@@ -96,6 +102,18 @@ def understood(body: bytes, variants: Variants, now: datetime) -> Ask:
         sort=tuple(_sort(one) for one in _list(wish, "sort"))[:heard],
         unheard=not (grouping or metrics) and any(_names(wish, word) for word in (*GROUP_WORDS, *SUM_WORDS)),
     )
+
+
+FAILED = 500, {"error": "Internal Server Error"}
+"""The answer of a tracker that gives no reason."""
+
+
+def _refuse_beyond(name: str, asked: int, most: int, variants: Variants) -> None:
+    """`most` 0 is no limit."""
+    if most and asked > most:
+        if variants.beyond_limits == "failed":
+            raise Refused(*FAILED)
+        raise Refused(406, {name: [f"must not be greater than {most}"]})
 
 
 def _in_words(wish: Mapping[str, Any], pair: tuple[str, str], heard: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ Cell = Callable[[Event, Variants, tzinfo], Any]
 DEFAULT_COLUMNS = {"new": ("event_id", "datetime"), "old": ("conversion_id", "postback_datetime")}
 
 
+IDS = {"new": "event_id", "old": "conversion_id"}
 NEW_NAMES = {"conversion_id": "event_id", "postback_datetime": "datetime"}
 
 

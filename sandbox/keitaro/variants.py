@@ -71,6 +71,14 @@ class Variants:
     """The largest page; more may be asked for, and is silently not given."""
     limit_max: int = 0
     """A larger `limit` is a 406 (0: none is)."""
+    range_limit: int = 0
+    """A range of more days, both counted, is a 406 (0: none is)."""
+    offset_limit: int = 0
+    """An `offset` from so many rows on is a 406 (0: none is)."""
+    beyond_limits: Literal["refused", "failed"] = "refused"
+    """`failed`: a 500 without a reason instead, each time."""
+    broken: str = ""
+    """A page of the log that holds this conversion cannot be made: a 500, each time."""
     default_limit: int = 100
     total: Literal["right", "more", "less", "page", "text", "absent"] = "right"
     """`more`, `less`: wrong by one; `page`: the rows of this page alone; `text`: a numeric string."""

@@ -11,10 +11,10 @@ from random import Random
 from typing import Any, TypeVar
 
 from sandbox.faults import LOGIN_PAGE
-from sandbox.keitaro.asking import OPERATORS, Ask, Refused, body_of, understood
+from sandbox.keitaro.asking import FAILED, OPERATORS, Ask, Refused, body_of, understood
 from sandbox.keitaro.events import Event
 from sandbox.keitaro.lists import NAMES
-from sandbox.keitaro.log import DEFAULT_COLUMNS, GENERATIONS, Row, Scripted, Told, Written, scripted
+from sandbox.keitaro.log import DEFAULT_COLUMNS, GENERATIONS, IDS, Row, Scripted, Told, Written, scripted
 from sandbox.keitaro.oracle import Oracle, Read
 from sandbox.keitaro.receiving import Received, Receiver
 from sandbox.keitaro.report import GROUPS, METRICS, build
@@ -171,7 +171,12 @@ class Keitaro:
         rows: list[Row] = [*(self._rows or ()), *(Told(event) for event in self._events())]
         rows = self._mixed([row for row in rows if self._asked_for(row, ask)], ask)
         rows = _sorted(rows, ask, lambda row, name: row.cell(name, self._plain, ask.span.zone))
-        shown = [row.row(columns, variants, ask.span.zone) for row in self._page(rows, ask)]
+        page = self._page(rows, ask)
+        if variants.broken and variants.broken in {
+            row.cell(IDS[variants.generation], variants, UTC) for row in page
+        }:
+            raise Refused(*FAILED)
+        shown = [row.row(columns, variants, ask.span.zone) for row in page]
         return self._answer(shown, len(rows), [{"name": column} for column in columns])
 
     def _check(self, columns: Iterable[str]) -> None:

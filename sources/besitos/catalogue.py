@@ -15,6 +15,7 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
+from sources.meaning import nothing_of
 from sources.records import AMOUNT, MONEY, TEXT, Kind, dumps
 from sources.values import is_nothing, taken_of
 from wire.client import Answer, Client
@@ -53,9 +54,9 @@ def catalogue(settings: Any) -> list[DltResource]:
 
     def read(name: str, schema: pa.Schema) -> Iterator[pa.Table]:
         path = f"/data/partner/{name}/{quote(str(settings.besitos_partner_id), safe='')}"
-        with settings.client() as client:
-            found = confirmed(lambda: _everything(client, path))
-        yield current_list([_row(item, schema) for item in found], name, schema)
+        with settings.client() as client, nothing_of(f"Besitos' list of {name}"):
+            rows = [_row(item, schema) for item in confirmed(lambda: _everything(client, path))]
+        yield current_list(rows, name, schema)
 
     return [
         dlt.resource(

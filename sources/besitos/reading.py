@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from sources.besitos import feed, withdrawn
+from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
-from sources.pieces import DAY, LEAST_DAYS, Bounds, Piece, Pieces
+from sources.pieces import DAY, LEAST_DAYS, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
@@ -81,14 +82,14 @@ class Feed:
         asked["per_page"] = str(page_size)
         decoder, origins = feed.decoder(), (self._settings.besitos_url, feed.DOCUMENTED)
 
-        def fetch(number: int, retry: bool) -> Any:
+        def ask(number: int, retry: bool) -> Any:
             understand = partial(feed.page, asked=number, decoder=decoder, origins=origins)
             params = {**asked, "page": str(number)}
             return self._client.request("GET", feed.PATH, params=params, decode=understand, retry=retry)
 
         return Listing(
             what=f"Besitos {stream} of {window}",
-            fetch=fetch,
+            ask=ask,
             derive=partial(feed.statements, zone=zone(self._settings.besitos_zone, "besitos_zone")),
             size=page_size,
             concurrency=self._settings.besitos_concurrency,
@@ -100,9 +101,9 @@ class Feed:
         return Pieces(
             partial(self.listing, stream, yes),
             self._spools,
+            self._client,
             self.bounds,
             self._settings.today(),
-            is_throttled=lambda: self._client.throttled,
             unread=unread(self._state.get(stream, {})),
         )
 
@@ -167,7 +168,7 @@ def read_all(
         yield from statements(done, spools, "conversion_events")
         changed = withdrawn.table(gone, spools, come, done[0].at)
         yield Routed("withdrawn_events", changed)
-        told = [source.bounds.told("Besitos"), withdrawn.told(changed)]
+        told = [source.bounds.told("Besitos"), withdrawn.told(changed), _links_told(state, done)]
         found = ". ".join(sentence for sentence in told if sentence) or None
         yield from evidence(done, spools, state, feed.FIELD_NAMES, found, "transaction_id")
         source.remember()
@@ -176,6 +177,18 @@ def read_all(
         first = first_day(settings.besitos_start_date, today, "besitos_start_date")
         for one in done:
             move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
+
+
+def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | None:
+    """The sentence about next links that cannot be right, once for as long as it is the same."""
+    doubt = next((walk.doubt for one in done for walk in one.walks if walk.doubt), None)
+    known = state.pop("links", None)
+    if doubt is None:
+        return None
+    state["links"] = doubt
+    if doubt == known:
+        return None
+    return f"Besitos' next links cannot be right: {doubt}. None is followed; pages are asked for by number, and counted"
 
 
 def _gone(

@@ -26,6 +26,7 @@ from sources.columns import now
 from sources.conductrics.asking import Access, Listed
 from sources.conductrics.goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
 from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
+from sources.meaning import nothing_of
 from sources.ranges import BUDGET, check_ranges
 from sources.windows import Window
 from wire.errors import SettingsError, UntrustedAnswerError
@@ -114,7 +115,7 @@ def _read(
 ) -> Iterator[Routed]:
     """Asks for both lists, then routes: goals and agents, what was set aside, the evidence."""
     access, read_at = settings.access(), now()
-    with access.client(settings.http_budget) as client:
+    with access.client(settings.http_budget) as client, nothing_of("Conductrics' goals and agents"):
         goals = access.goals(client, on_page)
         agents = access.agents(client)
     _believe("goals", GOALS, goals, accept_empty)

@@ -28,6 +28,7 @@ from sources.infobip import pairs as named
 from sources.infobip.asking import Access, questions
 from sources.infobip.pairs import Pair
 from sources.infobip.statistics import RATES, TIMES, Frame, Rows
+from sources.meaning import nothing_of
 from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.side_by_side import side_by_side
 from sources.windows import Window, day, first_day, move, planned
@@ -161,7 +162,7 @@ def _read(
     todos = [one for pair, window in todo for one in questions(pair, window, trailing=trailing)]
     access, today, read_at = settings.access(), settings.today(), now()
     replies: dict[tuple[Pair, Window, str], list[Rows]] = {}
-    with access.client(settings.http_budget) as client:
+    with access.client(settings.http_budget) as client, nothing_of("Infobip's counts of these days"):
         asking = side_by_side(lambda question: access.ask(client, question, today), todos, CONCURRENCY)
         for number, (question, rows) in enumerate(zip(todos, asking, strict=True), start=1):
             replies.setdefault((question.pair, question.window, question.stream), []).append(rows)

@@ -18,6 +18,7 @@ from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_
 from sources.fields import Fields
 from sources.keitaro.kinds import WORD
 from sources.keitaro.tracker import Tracker
+from sources.meaning import nothing_of
 from sources.records import INTEGER, dumps
 from wire.client import Answer
 from wire.errors import RefusedError, UntrustedAnswerError, VendorError
@@ -55,7 +56,7 @@ def lists(tracker: Callable[[], Tracker], on_skip: OnSkip = warn) -> list[DltRes
 
     def read(name: str) -> Iterator[pa.Table]:
         try:
-            with tracker() as asked:
+            with tracker() as asked, nothing_of(f"Keitaro's list of {name}"):
                 found = confirmed(lambda: asked.get(f"/{name}", lambda answer: _entries(answer, name)))
         except VendorError as error:
             if not _is_withheld(error):

@@ -202,8 +202,8 @@ def _identity(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 _NO_ID_AT_ALL = (
-    f"Keitaro returns conversions with neither {IDS[0]} nor {IDS[1]}, so they cannot be told apart; nothing of them "
-    "was loaded: check the tracker's version, and that the API key may read those columns."
+    f"Keitaro returns conversions with neither {IDS[0]} nor {IDS[1]}, so they cannot be told apart: "
+    "check the tracker's version, and that the API key may read those columns."
 )
 
 
@@ -245,7 +245,7 @@ def listing(
 
     return Listing(
         what=f"Keitaro conversions of {window}",
-        fetch=Pages(ask).fetch,
+        ask=Pages(ask).fetch,
         derive=partial(statements, zone=zone),
         size=limit,
         concurrency=concurrency,

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
+from sources.failing import fails
 from sources.keitaro import log, report, statuses
 from sources.keitaro.tracker import Tracker
-from sources.pieces import PASSES, Bounds, Piece, Pieces
+from sources.meaning import nothing_of
+from sources.pieces import DAY, LEAST_DAYS, OF_RANGE, PASSES, Piece, Pieces, is_of_size
 from sources.reading import OnRest, Read, Reading, evidence, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
 from sources.windows import Window, unread
+from wire.errors import VendorError
 
 if TYPE_CHECKING:
     from sources.keitaro import KeitaroSettings
@@ -26,6 +30,7 @@ REPORT = "report"
 # `keitaro_zone`.
 STREAMS = (CONVERSIONS, REPORT)
 
+Agreed = TypeVar("Agreed")
 OnPage = Callable[[int, int], None]
 _TRACES = Traces(days=log.TIMES, ids=log.IDS)
 
@@ -73,6 +78,28 @@ class Asking:
         )
         return self._read(REPORT, listing, spools, asked.columns, note)
 
+    def agreed(self, stream: str, agree: Callable[[Window], Agreed]) -> Agreed:
+        """What the tracker agrees to, over as many of the window's last days as it answers for at once."""
+        known = Bounds.remembered(self._found(stream), *self.limits, self.settings.today(stream)).days
+        whole = (self.window.end - self.window.start).days + 1
+        days = known if known < self.settings.keitaro_range_days else whole
+        refusal: VendorError | None = None
+        while True:
+            window = Window(max(self.window.start, self.window.end - (days - 1) * DAY), self.window.end)
+            try:
+                with nothing_of(f"Keitaro's {stream} of {self.window}"):
+                    return agree(window)
+            except VendorError as error:
+                refusal = refusal or error
+                days = ((window.end - window.start).days + 1) // 2
+                if days < LEAST_DAYS or not (fails(error) or _is_of_range(error)):
+                    raise refusal from None
+                self.tracker.pace.hurried = fails(error)
+
+    def _found(self, stream: str) -> MutableMapping[str, Any]:
+        found: MutableMapping[str, Any] = self.state.setdefault("found", {}).setdefault(stream, {})
+        return found
+
     def _read(
         self,
         stream: str,
@@ -82,17 +109,16 @@ class Asking:
         note: str | None,
     ) -> Read:
         """The window of a stream. The report's question covers its last day, the log's may not."""
-        found = self.state.setdefault("found", {}).setdefault(stream, {})
-        today = self.settings.today(stream)
+        found, today = self._found(stream), self.settings.today(stream)
         bounds = Bounds.remembered(found, *self.limits, today)
         pieces = Pieces(
             listing,
             spools,
+            self.tracker.pace,
             bounds,
             today,
             day="occurred_on" if stream == CONVERSIONS else report.DAY_COLUMN,
             shared=stream == CONVERSIONS,
-            is_throttled=lambda: self.tracker.throttled,
             unread=unread(self.state.get(stream, {})),
         )
         asked = {"columns": ", ".join(columns)}
@@ -101,10 +127,16 @@ class Asking:
         return done
 
 
+def _is_of_range(error: VendorError) -> bool:
+    """Whether fewer days may be answered: they are what was refused, or nobody knows what was."""
+    return is_of_size(error) and OF_RANGE.issuperset(name.casefold() for name in error.fields)
+
+
 def conversions(asking: Asking) -> Generator[Routed, None, Read]:
     """The log of a window, as statements."""
     settings, tracker = asking.settings, asking.tracker
-    agreed = log.agree(tracker, asking.window, settings.keitaro_columns or log.COLUMNS)
+    wanted = settings.keitaro_columns or log.COLUMNS
+    agreed = asking.agreed(CONVERSIONS, lambda window: log.agree(tracker, window, wanted))
     text = "the tracker does not know the columns {}: they stay empty"
     note = _news(asking.state, "unknown_columns", agreed.unknown, text)
     with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
@@ -119,9 +151,9 @@ def conversions(asking: Asking) -> Generator[Routed, None, Read]:
 def daily_report(asking: Asking) -> Generator[Routed, None, Read]:
     """The report of a window, whole days."""
     settings, tracker = asking.settings, asking.tracker
-    asked = settings.report()
-    agreed = report.agree(
-        tracker, asking.window, asked, settings.keitaro_zone, asking.state.get("report_words")
+    asked, known = settings.report(), asking.state.get("report_words")
+    agreed = asking.agreed(
+        REPORT, lambda window: report.agree(tracker, window, asked, settings.keitaro_zone, known)
     )
     if agreed.proven:
         asking.state["report_words"] = list(agreed.words)

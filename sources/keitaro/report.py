@@ -189,7 +189,7 @@ def listing(
 
     return Listing(
         what=f"Keitaro report of {window}",
-        fetch=Pages(ask).fetch,
+        ask=Pages(ask).fetch,
         derive=partial(_groups, report=report),
         size=limit,
         concurrency=concurrency,

@@ -51,9 +51,9 @@ class Tracker:
         self._client.close()
 
     @property
-    def throttled(self) -> bool:
-        """Whether the tracker holds us up."""
-        return self._client.throttled
+    def pace(self) -> Client:
+        """Whether the tracker holds us up, and how long it is waited for."""
+        return self._client
 
     def get(self, path: str, understand: Callable[[Answer], T]) -> T:
         """What `understand` makes of a list's answer."""

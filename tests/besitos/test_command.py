@@ -10,7 +10,7 @@ import pytest
 from sandbox import Fault, Sandbox, World
 from sandbox.faults import refused_url
 from tests.besitos.conftest import MakeHouse
-from tests.besitos.rows import FROM, TO, row, text
+from tests.besitos.rows import AFTER, FROM, TO, row, text
 from tests.support import FEED, House, command, pages, sometimes
 
 LOAD = ("load", "besitos", "--from", FROM, "--to", TO)
@@ -102,7 +102,7 @@ def test_settings_stand_in_files_too_and_bare_names_mean_nothing(house: House) -
     for request in house.sandbox.requests:
         assert request.headers["authorization"] == f"Bearer {house.sandbox.token}"
         assert {**request.query, "page": "", "is_reverse": ""} == {
-            "from_date": FROM, "to_date": TO, "per_page": "2", "page": "", "is_reverse": "",
+            "from_date": FROM, "to_date": AFTER, "per_page": "2", "page": "", "is_reverse": "",
         }  # fmt: skip
     assert sorted(path.name for path in house.folder.iterdir()) == [
         ".conversync", ".dlt", "published", "warehouse.duckdb", "warehouse.duckdb.lock",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Variants
-from sources.pieces import Bounds
+from sandbox import Fault, Request, Variants
+from sources.bounds import Bounds
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
 from tests.support import House, at_once, command, pages, sometimes, tables
@@ -254,9 +254,13 @@ def test_b09_what_was_read_whole_is_committed_when_the_vendor_stops(make_house: 
     """Pieces that stand are loaded before the night ends with exit 6; the next one reads only the rest."""
     house = make_house(besitos_range_days="5", http_budget="0")
     house.sandbox.besitos.rows = many(45, days=9)
-    fault = house.sandbox.faults.add(
-        Fault(status=500, where=lambda one: one.query.get("from_date", "") > "2024-12-10")
-    )
+    stopped: list[bool] = []
+
+    def has_stopped(asked: Request) -> bool:
+        stopped.extend([True] if asked.query.get("from_date", "") > "2024-12-10" else [])
+        return bool(stopped)
+
+    fault = house.sandbox.faults.add(Fault(status=500, where=has_stopped))
     report = house.run(FROM, TO)
     assert fault.delivered
     assert report.exit_code == 6

@@ -249,3 +249,27 @@ def test_p14_a_row_on_the_windows_last_second_comes_with_the_next_run(make_house
         world.advance(hours=hour)
         house.load("2025-12-30", "2026-01-07")
     held_is_the_oracles(house)
+
+
+@pytest.mark.parametrize("inclusive", sometimes(False, True, quick=1))
+def test_s13_the_last_day_that_is_asked_for_is_whole(make_house: MakeHouse, inclusive: bool) -> None:
+    """`--to` a past day, at a vendor whose to_date ends as that day begins: its rows are there, and it is whole."""
+    house = make_house(variants=Variants(to_date_inclusive=inclusive))
+    house.sandbox.besitos.rows = [
+        row(1, date_time="2024-12-03 10:00:00"), row(2, date_time="2024-12-04 23:59:59"),
+        row(3, reverse=1, date_time="2024-12-04 12:00:00"),
+    ]  # fmt: skip
+    house.load("2024-12-01", "2024-12-04")
+    assert house.query("select transaction_id from besitos.conversions order by 1") == [(1,), (2,), (3,)]
+    whole = "select stream, max(day)::text from besitos.days where state = 'whole' group by all order by all"
+    assert house.query(whole) == [("conversions", "2024-12-04"), ("reversals", "2024-12-04")]
+    assert windows(house.sandbox.requests) == [("2024-12-01", "2024-12-05")]
+
+
+def test_s13_no_day_that_has_not_begun_is_asked_for(make_house: MakeHouse) -> None:
+    """`--to` today asks for no more than today; one that lies before `--from` is refused as before."""
+    house = make_house(besitos_zone="UTC")
+    today = datetime.now(UTC).date()
+    house.load(today - timedelta(days=1), today)
+    assert {end for _, end in windows(house.sandbox.requests)} <= {str(today), str(today + timedelta(days=1))}
+    assert house.run("2024-12-04", "2024-12-03").exit_code == 2

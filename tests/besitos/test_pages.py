@@ -47,6 +47,9 @@ def refused(house: House, sentence: str) -> None:
     report = house.run(FROM, TO)
     assert report.exit_code == 6
     assert sentence in str(report.error)
+    assert "Nothing of Besitos conversions of 2024-12-01 .. 2024-12-20 is loaded, and the next run" in str(
+        report.error
+    )
     assert (
         house.query("select table_name from information_schema.tables where table_schema = 'besitos'") == []
     )
@@ -100,26 +103,60 @@ def meta(**changes: Any) -> Callable[[dict[str, Any], Mapping[str, str]], dict[s
     ),
 )
 def test_p01_a_link_to_another_host_is_never_requested(ten: House, link_to: str, named: str) -> None:
-    """Nor believed: who writes such links is not the vendor. The sentence names the host, and no query."""
+    """It costs no row: pages are asked for by number, and counted. The word names the host alone, and comes once."""
     target = link_to.format(path="/data/partner/conversions", port=ten.sandbox.port)
-    ten.sandbox.faults.add(Fault(mutate=link(target)))
-    refused(ten, f"a next link to another host ({named}); it was not followed.")
+    fault = ten.sandbox.faults.add(Fault(mutate=link(target)))
+    told_once(
+        ten, fault, f"next links cannot be right: they lead to another host ({named}). None is followed"
+    )
 
 
 def test_p01_no_byte_goes_to_the_host_of_a_link(ten: House) -> None:
     """A second server listens where the link leads: nobody comes."""
     with Sandbox(World(days=1)) as other:
-        ten.sandbox.faults.add(Fault(mutate=link(f"{other.url}/data/partner/conversions?page=2"), page=1))
-        refused(ten, "a next link to another host")
+        target = f"{other.url.replace('127.0.0.1', 'localhost.example')}/data/partner/conversions?page=2"
+        for address in (target, f"http://user@127.0.0.1:{other.port}/data/partner/conversions?page=2"):
+            ten.sandbox.faults.clear()
+            fault = ten.sandbox.faults.add(Fault(mutate=link(address), page=1))
+            ten.load(FROM, TO)
+            assert fault.delivered
+        assert loaded(ten) == ALL
         assert other.requests == []
 
 
 @pytest.mark.parametrize(("page", "back_to"), sometimes((1, 1), (3, 1), (2, 1), (3, 2), quick=2))
-def test_p02_a_link_that_leads_back_is_a_loop(ten: House, page: int, back_to: int) -> None:
-    """To the same page, to the one before, or further back."""
+def test_p02_a_link_that_leads_back_is_no_loop(ten: House, page: int, back_to: int) -> None:
+    """To the same page, to the one before, or further back: the count shows that all came, and a word tells of it."""
     back = f"{ten.sandbox.url}/data/partner/conversions?page={back_to}"
-    ten.sandbox.faults.add(Fault(page=page, mutate=link(back)))
-    refused(ten, f"leads back to page {back_to}")
+    fault = ten.sandbox.faults.add(Fault(page=page, mutate=link(back)))
+    told_once(ten, fault, "next links cannot be right: they lead back. None is followed")
+
+
+def test_p02_wrong_links_where_the_count_is_not_met_are_short(ten: House) -> None:
+    """A link is no proof of anything: a row that is announced and never comes is told, exit 3, beside the word."""
+
+    def without_the_last(document: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+        kept = [one for one in document["data"] if one["transaction_id"] != 10]
+        return link("https://evil.example/?page=2")({**document, "data": kept}, query)
+
+    fault = ten.sandbox.faults.add(Fault(mutate=without_the_last))
+    report = ten.run(FROM, TO)
+    assert fault.delivered
+    assert (report.error, report.exit_code, report.total("missing")) == (None, 3, 1)
+    assert loaded(ten) == ALL[:-1]
+    assert any("next links cannot be right" in note for note in report.notes)
+
+
+def told_once(house: House, fault: Fault, word: str) -> None:
+    """Every row is loaded, exit 0, with this word on the first night alone, and again after it was right."""
+    report = house.load(FROM, TO)
+    assert fault.delivered
+    assert loaded(house) == ALL
+    assert [word in note for note in report.notes] == [True]
+    assert not house.load(FROM, TO).notes
+    house.sandbox.faults.clear()
+    assert not house.load(FROM, TO).notes
+    assert house.sandbox.requests
 
 
 @pytest.mark.parametrize("links", sometimes("sample", "full", quick=1))

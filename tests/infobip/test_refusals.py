@@ -125,7 +125,9 @@ def test_h12_an_error_with_200_is_no_empty_answer(small: VendorHouse) -> None:
     small.sandbox.faults.add(Fault(status=200, body=body("GENERAL_ERROR", "General error", policy=True)))
     report = small.run("2026-01-01", "2026-01-01")
     assert str(report.error) == (
-        "Infobip answered with an error instead of data (200: GENERAL_ERROR, General error): try again later."
+        "Infobip answered with an error instead of data (200: GENERAL_ERROR, General error): try again later. "
+        "Nothing of Infobip's counts of these days is loaded, and the next run asks again; if it stays so, ask the "
+        "vendor."
     )
     assert report.exit_code == 6
 

@@ -96,7 +96,8 @@ def test_an_answer_that_is_no_list_is_refused(listed: VendorHouse, answer: list[
     listed.sandbox.keitaro.lists = {"domains": answer}
     report = listed.run()
     assert isinstance(report.error, UntrustedAnswerError)
-    assert str(report.error) == sentence
+    meaning = "Nothing of Keitaro's list of domains is loaded, and the next run asks again"
+    assert str(report.error) == f"{sentence} {meaning}; if it stays so, ask the vendor."
     assert report.steps == []
 
 

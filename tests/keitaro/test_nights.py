@@ -16,6 +16,7 @@ from tests.keitaro.books import (
     LOG,
     REPORT,
     body,
+    conversion,
     expected,
     held,
     report_expected,
@@ -155,3 +156,22 @@ def test_revenue_agrees_with_the_wall_that_paid_it(make_house: MakeHouse) -> Non
     assert sum(ours.values(), Decimal(0)) == sum(
         house.sandbox.keitaro.oracle.revenue_by_tid().values(), Decimal(0)
     )
+
+
+@pytest.mark.parametrize("inclusive", sometimes(False, True, quick=1))
+def test_s13_the_last_day_that_is_asked_for_is_whole(house: VendorHouse, inclusive: bool) -> None:
+    """`--to` a past day, at a tracker whose `to` ends as that day begins: its conversions are there."""
+    house.vendor = vendor_at(house.sandbox, at_once=False)
+    house.sandbox.keitaro.variants = Variants(to_inclusive=inclusive)
+    house.sandbox.keitaro.rows = [
+        conversion(1, datetime="2026-01-03 10:00:00"), conversion(2, datetime="2026-01-04 23:59:59"),
+    ]  # fmt: skip
+    house.load("2026-01-01", "2026-01-04")
+    assert house.query("select conversion_id from keitaro.conversions order by 1") == [("c1",), ("c2",)]
+    days = "select window_start::text, window_end::text from keitaro.windows order by stream"
+    assert house.query(days) == [("2026-01-01", "2026-01-05"), ("2026-01-01", "2026-01-04")]
+    house.sandbox.world.now = house.sandbox.world.day(4)
+    since = len(house.sandbox.requests)
+    house.load("2026-01-04", "2026-01-05")
+    asked = [body(one)["range"]["to"] for one in house.asked(LOG, since)]
+    assert set(asked) == {"2026-01-05"}, "a day that has not begun is not asked for"

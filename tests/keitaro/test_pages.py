@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, World
+from sandbox import Fault, Request, World
 from sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, body, conversion, expected, held, pages
@@ -65,7 +65,7 @@ def test_a_total_of_one_page_is_not_taken_for_all(house: VendorHouse, total: Any
 
 
 def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: VendorHouse) -> None:
-    """A total that is never met: what came is in the table, exit 3, and the next night that adds up heals it."""
+    """A day whose total is never met: what came is in the table, exit 3, and the next night that adds up heals it."""
     house.settings["KEITARO_PAGE_SIZE"] = "25"
     house.sandbox.keitaro.rows = [conversion(number) for number in range(60)]
 
@@ -76,7 +76,11 @@ def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: Ve
             else document
         )
 
-    fault = house.sandbox.faults.add(Fault(path=LOG, mutate=one_more))
+    def with_the_day(asked: Request) -> bool:
+        days = body(asked)["range"]
+        return bool(days["from"] <= "2026-01-05" <= days["to"])
+
+    fault = house.sandbox.faults.add(Fault(path=LOG, where=with_the_day, mutate=one_more))
     report = house.run()
     assert fault.delivered
     assert report.error is None
@@ -180,10 +184,16 @@ def test_a_passing_fault_costs_nothing(make_house: MakeHouse, name: str) -> None
 
 @pytest.mark.long
 def test_a_fault_in_the_middle_loads_nothing_of_the_window(house: VendorHouse) -> None:
-    """One page that stays away refuses its window; the next run has it whole."""
+    """A tracker that stops answering in the middle refuses its window; the next run has it whole."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "HTTP_BUDGET": "0"}
     house.sandbox.keitaro.rows = [conversion(number) for number in range(30)]
-    house.sandbox.faults.add(Fault(path=LOG, status=500, where=lambda one: body(one)["offset"] == 20))
+    stopped: list[bool] = []
+
+    def has_stopped(asked: Request) -> bool:
+        stopped.extend([True] if body(asked)["offset"] == 20 else [])
+        return bool(stopped)
+
+    house.sandbox.faults.add(Fault(path=LOG, status=500, where=has_stopped))
     report = house.run()
     assert (report.exit_code, report.steps) == (6, [])
     house.sandbox.faults.clear()

@@ -41,14 +41,17 @@ class Machine(Place):
         self.env |= {**faked(clock), **start}
         self.changed: dict[int, dict[str, Any]] = {}
 
-    def night(self, day: int, wrong: int = 0, *more: str, told: bool = False) -> Done:
-        """`load` on the evening of a day, by a clock that is wrong by so many days; `told`: answers have their Date."""
+    def night(self, day: int, wrong: int = 0, *more: str, told: bool | timedelta = False) -> Done:
+        """`load` on the evening of a day, by a clock that is wrong by so many days.
+
+        `told`: answers have their Date, which is so much later than the truth.
+        """
         shown = self.today + (day + wrong) * DAY + timedelta(hours=6)
         self.clock.write_text(f"@{shown:%Y-%m-%d %H:%M:%S}")
         truth = self.today + day * DAY + timedelta(hours=6)
         self.sandbox.faults.clear()
-        if told:
-            date = format_datetime(truth, usegmt=True)
+        if told is not False:
+            date = format_datetime(truth + (told if isinstance(told, timedelta) else 0 * DAY), usegmt=True)
             self.sandbox.faults.add(Fault(headers={"Date": date}))
         self.sandbox.besitos.rows = [self.row(number) for number in range(day + 1)]
         return self.nursery.start(Wish(["load", "besitos", *more], self.env, str(self.folder))).wait()
@@ -161,6 +164,31 @@ def test_s14_a_night_in_the_past_costs_days_read_again_and_no_hole(machine: Mach
     machine.good(20)
     machine.good(40)
     assert machine.days == list(range(41))
+
+
+def test_s14_a_clock_behind_the_vendors_wants_a_look(machine: Machine) -> None:
+    """Days that are over at the vendor are not asked for: the rest is loaded, exit 3, in `nightly` too, and healed."""
+    machine.good(3, told=True)
+    behind = machine.night(5, -2, told=True)
+    behind.refused(3, "clock is 2 days behind the vendor's: later days were not read. Set the clock (NTP).")
+    assert machine.days == list(range(4)), "what it asked for is there"
+    alone = ["--no-build", "--no-send", "--no-report", "--no-alert"]
+    night = machine.run("nightly", "besitos", "--log-format", "json", *alone)
+    night.refused(3)
+    [summary] = [json.loads(line) for line in night.out.splitlines() if '"steps"' in line]
+    [step] = [one for one in summary["steps"] if one["step"] == "load"]
+    assert step["exit_code"] == 3
+    assert any("2 days behind the vendor's" in note for note in step["notes"])
+    machine.good(5, told=True)
+    assert machine.days == list(range(6))
+
+
+@pytest.mark.parametrize("minutes", [5, -5], ids=["ahead", "behind"])
+def test_s14_minutes_are_no_matter(machine: Machine, minutes: int) -> None:
+    """Clocks that are apart by less than ten minutes agree: exit 0, and no word."""
+    done = machine.night(2, told=timedelta(minutes=minutes))
+    assert (done.code, "vendor's" in done.out) == (0, False), done.told
+    assert machine.days == [0, 1, 2]
 
 
 def test_s14_evidence_of_a_night_in_the_future_makes_no_day_read(machine: Machine) -> None:

@@ -163,3 +163,22 @@ def test_b09_a_reset_is_read_as_seconds_moment_or_date(value: str, seconds: floa
     """By the vendor's own clock; what is junk, past or too far off holds nobody up."""
     answer = Answer(200, {"X-RateLimit-Reset": value, "Date": format_datetime(NOW, usegmt=True)}, b"")
     assert reset_after(answer.headers, cap=300) == seconds
+
+
+def test_b05_a_hurried_client_waits_for_the_short_budget_alone(make_client: MakeClient) -> None:
+    """What a vendor fails at for good is not waited for as long at every half of it; and as ever when that is over."""
+    with Server(reply(b"{}", 500)) as server:
+        client = make_client(server.origin, http_budget=600.0, short_budget=0.3, backoff=0.2, backoff_cap=2.0)
+        client.hurried = True
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="500"):
+            client.get("/", {}, lambda answer: answer.body)
+        assert 0.1 < time.monotonic() - began < 30
+        client.hurried = False
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(client.get, "/", {}, lambda answer: answer.body)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=1)
+            client.close()
+            with pytest.raises(UnavailableError, match="stopped"):
+                waiting.result(timeout=30)

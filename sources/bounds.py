@@ -1,0 +1,51 @@
+"""What a vendor was found to take, and for how long that is believed."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+# How long what was found of a vendor is believed.
+REMEMBERED = timedelta(days=7)
+
+
+@dataclass
+class Bounds:
+    """What a vendor was found to take: days a question, rows a page, rows until the deepest page. None: no bound.
+
+    Of days both ends count. `days` and `page_size` begin as the settings have them. What is found is kept in the
+    source's state.
+    """
+
+    days: int
+    page_size: int
+    depth: int | None = None
+    found: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def remembered(state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> Bounds:
+        """As the settings have them, less what earlier runs found; a setting that is lower wins.
+
+        After some days it is tried again without: a bad night is no property of a vendor.
+        """
+        known = state.get("bounds", {})
+        if known.get("until", "") < str(today):
+            known = {}
+        least = known.get("days", days), known.get("page_size", page_size)
+        return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"))
+
+    def told(self, vendor: str) -> str | None:
+        """What was found in this run, as a sentence; None where it was nothing."""
+        found = "; ".join(dict.fromkeys(self.found))
+        return f"{vendor}: {found}; it is asked accordingly from now on" if found else None
+
+    def remember(self, state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> None:
+        """Notes in the state what is lower than the settings have it."""
+        until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
+        known = {"days": self.days if self.days < days else None, "depth": self.depth}
+        known["page_size"] = self.page_size if self.page_size < page_size else None
+        state.pop("bounds", None)
+        if found := {name: value for name, value in known.items() if value is not None}:
+            state["bounds"] = {**found, "until": until}

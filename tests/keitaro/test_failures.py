@@ -1,0 +1,73 @@
+"""A tracker that fails at some questions for good and answers others: no night is stuck at them, and none is silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox import Fault
+from sandbox.keitaro import Variants
+from tests.houses import VendorHouse
+from tests.keitaro.books import LOG, body, conversion
+from tests.keitaro.conftest import MakeHouse
+from tests.support import sometimes
+
+
+@pytest.fixture
+def sixty(house: VendorHouse) -> VendorHouse:
+    """Sixty conversions on six days, 25 a page; a failure is waited for as long as it takes to ask once."""
+    house.settings |= {"KEITARO_PAGE_SIZE": "25", "HTTP_BUDGET": "0"}
+    house.sandbox.keitaro.rows = [
+        conversion(number, datetime=f"2026-01-{2 + number % 6:02} 10:00:00") for number in range(60)
+    ]
+    return house
+
+
+def loaded(house: VendorHouse) -> set[str]:
+    """The ids in the table."""
+    return {row[0] for row in house.query("select conversion_id from keitaro.conversions")}
+
+
+ALL = {f"c{number}" for number in range(60)}
+
+
+@pytest.mark.parametrize("beyond", ["failed", "refused"])
+@pytest.mark.parametrize(
+    "limits",
+    sometimes({"range_limit": 4}, {"offset_limit": 20}, {"limit_max": 20}, quick=1, ids=str),
+)
+def test_b05_a_limit_is_found_by_asking(sixty: VendorHouse, limits: dict[str, int], beyond: str) -> None:
+    """Long ranges, deep and large pages, refused with their name or each a 500 for ever: found, said, remembered."""
+    sixty.sandbox.keitaro.variants = Variants(**limits, beyond_limits=beyond)  # type: ignore[arg-type] # its values
+    report = sixty.load()
+    assert loaded(sixty) == ALL
+    assert any("are refused" in note for note in report.notes)
+    since = len(sixty.sandbox.requests)
+    assert not [note for note in sixty.load().notes if "are refused" in note]
+    assert loaded(sixty) == ALL
+    if "limit_max" in limits:
+        assert max(body(one)["limit"] for one in sixty.asked(LOG, since)) <= 20
+
+
+def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: VendorHouse) -> None:
+    """One conversion that the tracker cannot write: the other days are whole, its own is told, the next night heals."""
+    sixty.sandbox.keitaro.variants = Variants(broken="c7")
+    report = sixty.run()
+    assert report.error is None
+    assert (report.exit_code, report.total("missing") > 0) == (3, True)
+    [note] = [note for note in report.notes if "is short by" in note]
+    assert "Keitaro failed at POST /admin_api/v1/conversions/log (500: Internal Server Error)" in note
+    assert {f"c{n}" for n in range(60) if n % 6 != 7 % 6} <= loaded(sixty) <= ALL - {"c7"}
+    sixty.sandbox.keitaro.variants = Variants()
+    sixty.load()
+    assert loaded(sixty) == ALL
+
+
+def test_h20_a_tracker_that_is_down_altogether_loads_nothing(make_house: MakeHouse) -> None:
+    """500 for everything: exit 6, after a handful of questions."""
+    house = make_house(http_budget="0")
+    fault = house.sandbox.faults.add(Fault(status=500))
+    report = house.run()
+    assert (report.exit_code, report.steps) == (6, [])
+    assert 0 < fault.delivered < 12
+    house.sandbox.faults.clear()
+    house.load()
