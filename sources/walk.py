@@ -7,14 +7,15 @@ what is not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from sources.records import Decoded, Rejected
+from sources.decoded import Decoded, Rejected, note_names
 from sources.side_by_side import side_by_side
 from sources.spool import Spool
 from wire.errors import RefusedError, UntrustedAnswerError, VendorError
@@ -25,6 +26,14 @@ MOST_EXTRA_PAGES = 1_000
 MOST_EMPTY_PAGES = 20
 # Rows derived and written together: larger batches cost less CPU, smaller ones less memory.
 BATCH_ROWS = 20_000
+BATCH_BYTES = 8 * 1024 * 1024
+# A count beyond this is none.
+MOST_ROWS = 10**12
+# Pages that came and wait for their turn may take so much memory together, as the first one is; a later one that takes
+# so many times what the first did (or may at least, where that is little) is no page of the same listing.
+AHEAD_BYTES, MOST_TIMES, LEAST_BYTES = 16 * 1024 * 1024, 4, 4 * 1024 * 1024
+# What may be set aside in one pass, in bytes.
+ASIDE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,18 @@ class Walk:
     """Whether the listing came to its own end: a page that was not full and named no other, or none any more."""
     refused: VendorError | None = None
     """Why a page that the total tells of was not given, such as one beyond the deepest offset."""
+
+    bad_bytes: int = 0
+
+    def set_aside(self, rejected: Sequence[Rejected], page: int) -> None:
+        """Keeps rows that cannot be read; UntrustedAnswerError where they are too many for that."""
+        self.bad += [(one, page) for one in rejected]
+        self.bad_bytes += sum(one.size for one in rejected)
+        if self.bad_bytes > ASIDE_BYTES:
+            raise UntrustedAnswerError(
+                f"{self.what}: {len(self.bad):,} rows cannot be read ({self.bad[-1][0].reason}), more than are set "
+                "aside; nothing was loaded: ask the vendor what changed."
+            )
 
     @property
     def announced(self) -> int | None:
@@ -101,10 +122,13 @@ class Listing:
         walk = Walk(self.what, spool)
         batch: list[pa.Table] = []
         for number, page in enumerate(self._pages(walk, is_too_long), start=1):
-            walk.bad += [(rejected, number) for rejected in page.decoded.rejected]
-            walk.unknown += page.decoded.unknown
+            walk.set_aside(page.decoded.rejected, number)
+            note_names(walk.unknown, page.decoded.unknown)
             batch.append(page.decoded.table)
-            if sum(table.num_rows for table in batch) >= BATCH_ROWS:
+            if (
+                sum(table.num_rows for table in batch) >= BATCH_ROWS
+                or sum(table.nbytes for table in batch) >= BATCH_BYTES
+            ):
                 spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
                 batch.clear()
             seen = spool.rows + sum(table.num_rows for table in batch)
@@ -160,12 +184,14 @@ class Listing:
         What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
         """
         yield first
+        concurrency = max(1, min(self.concurrency, AHEAD_BYTES // max(first.decoded.size, 1)))
+        fetch = partial(self._alike, max(MOST_TIMES * first.decoded.size, LEAST_BYTES))
         begin = max(planned, 1) + 1
         beyond = range(begin, begin + MOST_EXTRA_PAGES)
         try:
-            yield from side_by_side(self._fetch, range(2, planned + 1), self.concurrency)
+            yield from side_by_side(fetch, range(2, planned + 1), concurrency)
             if walk.announced is None:
-                yield from map(self._fetch, beyond)
+                yield from map(fetch, beyond)
         except VendorError as error:
             if not isinstance(error, RefusedError) and error.status != 404:
                 raise
@@ -175,8 +201,15 @@ class Listing:
             with suppress(VendorError):
                 yield from (self.fetch(number, False) for number in beyond)
 
-    def _fetch(self, number: int) -> Page:
-        return self.fetch(number, True)
+    def _alike(self, most: int, number: int) -> Page:
+        """A page that is like the others: of `most` bytes; UntrustedAnswerError for another."""
+        page = self.fetch(number, True)
+        if page.decoded.size > most:
+            raise UntrustedAnswerError(
+                f"{self.what}: page {number} is many times as long as the first one; nothing was loaded: ask the "
+                "vendor what changed."
+            )
+        return page
 
 
 def _same_rows(page: Page, previous: Page) -> bool:
@@ -187,7 +220,9 @@ def _same_rows(page: Page, previous: Page) -> bool:
 
 
 def count(value: Any) -> int | None:
-    """A number of rows or pages, as an integer or as its digits; None for anything else."""
+    """A number of rows or pages, as an integer or as its digits; None for anything else, and for what no list has."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:19])
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_ROWS else None
+    )
