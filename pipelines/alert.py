@@ -24,6 +24,7 @@ from pipelines.warehouse import Warehouse
 from wire.client import Client, Limits
 from wire.errors import ConversyncError, SettingsError, VendorError
 from wire.origin import parse_origin
+from wire.redact import for_chat
 from wire.secret import check_secret
 from wire.strictjson import dumps
 
@@ -80,8 +81,8 @@ def channels() -> Channels:
 def document(
     warehouse: Warehouse, problems: Sequence[Problem], *, exit_code: int | None = None, test: bool = False
 ) -> dict[str, Any]:
-    """What is sent."""
-    return {
+    """What is sent. What others wrote is in its texts; a chat service that shows them obeys nothing in them."""
+    told = {
         "event": "alert",
         "version": 1,
         "test": test,
@@ -91,6 +92,15 @@ def document(
         "text": " ".join(problem.text for problem in problems),
         "problems": [problem.fields() for problem in problems],
     }
+    return {name: _clean(value) for name, value in told.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return for_chat(value)
+    if isinstance(value, dict):
+        return {for_chat(name): _clean(one) for name, one in value.items()}
+    return [_clean(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def deliver(told: dict[str, Any], chosen: Channels) -> list[str]:

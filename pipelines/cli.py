@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipelines import process
+from pipelines import process, terminal
 from pipelines.commands import health, nightly, reading, sending, showing, warehousing
 from wire.errors import ConversyncError, SettingsError
 from wire.redact import redact
@@ -87,10 +87,7 @@ def main() -> NoReturn:
 
 
 def _say(text: str) -> None:
-    import contextlib
-
-    with contextlib.suppress(OSError, ValueError):
-        typer.echo(redact(text), err=True)
+    terminal.say(redact(text), error=True)
 
 
 if __name__ == "__main__":

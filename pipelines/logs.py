@@ -8,8 +8,9 @@ import sys
 import threading
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
-from wire.redact import redact
+from wire.redact import plain, redact
 
 # What is told to everybody, and not with --debug alone.
 TOLD = ("conversync.waiting", "conversync.proxy")
@@ -38,10 +39,16 @@ def speak(log_format: str) -> None:
 
 
 class _Redacted(logging.Formatter):
-    """Tracebacks included: they quote what somebody could not read."""
+    """A record is a line, and a traceback lines that are set in: both quote what somebody could not read."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return plain(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return _set_in(super().formatException(ei))
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return redact(plain(super().format(record), lines=True))
 
 
 class _Line(logging.Handler):
@@ -53,7 +60,7 @@ class _Line(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         told = getattr(record, "told", {"text": record.getMessage()})
-        text = json.dumps(told) if self._json else f"conversync: {record.getMessage()}"
+        text = json.dumps(told) if self._json else plain(f"conversync: {record.getMessage()}")
         with suppress(OSError, ValueError):
             print(text, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -62,4 +69,10 @@ def _last_words(kind: type[BaseException], error: BaseException, trace: Tracebac
     import traceback
 
     with suppress(OSError, ValueError):
-        sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+        text = _set_in("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
+        sys.stderr.write(redact(plain(text, lines=True)) + "\n")
+
+
+def _set_in(trace: str) -> str:
+    """A traceback whose lines cannot be taken for ours: what an exception quotes may begin lines of its own."""
+    return "\n    ".join(trace.split("\n"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import suppress
 from dataclasses import asdict
+from typing import Any
 
 from pipelines.health.shown import grid, screen, write
 from pipelines.nightly import FAILED, SKIPPED, Night, Step
+from pipelines.terminal import say, styled
 
 
 def show(night: Night) -> None:
@@ -18,17 +19,14 @@ def show(night: Night) -> None:
         out.print(grid(("step", "", "outcome", "seconds"), (_line(one) for one in night.steps), right=(3,)))
         for step in night.steps:
             for note in step.notes:
-                out.print(note, markup=False)
+                out.say(note)
         for problem in night.problems:
             if problem.kind != "failure":
-                out.print(f"LOOK  {problem.text}", markup=False, style="yellow")
-        out.print(f"Warehouse: {night.warehouse}", markup=False)
+                out.say(f"LOOK  {problem.text}", style="yellow")
+        out.say(f"Warehouse: {night.warehouse}")
     for step in night.steps:
         if step.outcome == FAILED:
-            with suppress(OSError, ValueError):
-                sys.stderr.write(
-                    f"conversync: {' '.join(filter(None, (step.step, step.what)))}: {step.text}\n"
-                )
+            say(f"conversync: {' '.join(filter(None, (step.step, step.what)))}: {step.text}", error=True)
 
 
 def show_json(night: Night) -> None:
@@ -39,18 +37,11 @@ def show_json(night: Night) -> None:
     write(json.dumps({**said, "steps": steps, "problems": found}))
 
 
-def _line(step: Step) -> tuple[str, str, str, str]:
-    outcome = step.text
+def _line(step: Step) -> tuple[Any, ...]:
+    outcome: Any = step.text
     if step.outcome == FAILED:
-        outcome = f"[red]FAILED[/red] (exit code {step.exit_code})" if step.exit_code else "[red]FAILED[/red]"
+        code = f" (exit code {step.exit_code})" if step.exit_code else ""
+        outcome = styled("FAILED", "red").append(code, style="default")
     elif step.outcome == SKIPPED:
-        outcome = f"[dim]skipped: {_plain(step.text)}[/dim]"
-    elif step.step in {"publish", "report"}:
-        outcome = _plain(step.text)
-    return step.step, _plain(step.what), outcome, f"{step.seconds:.1f}"
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+        outcome = styled(f"skipped: {step.text}", "dim")
+    return step.step, step.what, outcome, f"{step.seconds:.1f}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
-from typing import IO, NoReturn, cast
+from typing import IO, Any, NoReturn, cast
+
+from wire.redact import plain
 
 # What this run committed until now, by dataset: windows, rows read, and the last window's name. None where the command
 # is none that reads vendors.
@@ -21,7 +24,7 @@ GRACE = 20.0
 
 
 def guard_streams() -> None:
-    """Standard streams that a run survives: closed ones lead nowhere, and a reader may leave.
+    """Standard streams that a run survives: closed ones lead nowhere, a reader may leave, and text is only text.
 
     Without this, the warehouse file could be opened as number 1 or 2, and what is printed would go into it.
     """
@@ -37,7 +40,7 @@ def guard_streams() -> None:
 def _guarded(stream: IO[str] | None, original: IO[str] | None, number: int) -> IO[str]:
     if stream is not None and stream is not original:
         return stream  # somebody captures what is printed
-    return io.TextIOWrapper(
+    return _Plain(
         io.BufferedWriter(cast("io.RawIOBase", _Forgiving(number, "w", closefd=False))),
         encoding=getattr(stream, "encoding", None) or "utf-8",
         errors="backslashreplace",
@@ -53,6 +56,42 @@ class _Forgiving(io.FileIO):
             if (written := super().write(data)) is not None:
                 return written
         return len(data)
+
+
+# Colours, which a terminal may show, and click writes into its help.
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+class _Plain(io.TextIOWrapper):
+    """Shows the escapes of what a terminal or a log would obey, colours on a terminal aside. Its last resort:
+
+    what others wrote is cleaned where it is printed (see `pipelines.terminal`).
+    """
+
+    def write(self, text: str) -> int:
+        parts = _COLOUR.split(text) if "\x1b" in text and self.isatty() else [text]
+        super().write(
+            "".join(part if number % 2 else plain(part, lines=True) for number, part in enumerate(parts))
+        )
+        return len(text)
+
+
+class _Styled:
+    """The same stream for who writes sequences of its own: a table in colours, a bar."""
+
+    def __init__(self, stream: _Plain) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return io.TextIOWrapper.write(self._stream, text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def styled(stream: IO[str]) -> Any:
+    """The stream as rich may write to it, which has cleaned what it shows: on a terminal with all that moves there."""
+    return _Styled(stream) if isinstance(stream, _Plain) and stream.isatty() else stream
 
 
 class Stopped(SystemExit):

@@ -24,11 +24,11 @@ from destinations.target import RowRefusedError
 from pipelines import confined
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.registry import guess
-from pipelines.report import console
 from pipelines.send import ledger
 from pipelines.send.identities import Identities, Standing
 from pipelines.send.records import Record, moment
 from pipelines.sentences import understood
+from pipelines.terminal import say
 from pipelines.warehouse import Warehouse
 from sources.keitaro import statuses
 from wire.errors import SettingsError
@@ -357,20 +357,16 @@ def show(found: Comparison, log_format: str) -> None:
             differences = [vars(one) for one in found.differences]
             print(json.dumps({"event": "reconciliation", **vars(found), "differences": differences}))  # noqa: T201
             return
-        out = console()
-        out.print(
+        say(
             f"{found.vendor}: {found.sent:,} sent, {found.agree:,} there as sent, "
-            f"{len(found.differences):,} differences",
-            markup=False,
+            f"{len(found.differences):,} differences"
         )
         for one in found.differences[:SHOWN]:
-            out.print(
-                f"  {one.send_key}: {one.what}: sent {one.sent}; there {one.there or 'nothing'}", markup=False
-            )
+            say(f"  {one.send_key}: {one.what}: sent {one.sent}; there {one.there or 'nothing'}")
         if len(found.differences) > SHOWN:
-            out.print(f"  ... and {len(found.differences) - SHOWN:,} more", markup=False)
+            say(f"  ... and {len(found.differences) - SHOWN:,} more")
         for note in found.notes[:SHOWN]:
-            out.print(f"  {note}.", markup=False)
+            say(f"  {note}.")
 
 
 def _text(value: Any) -> str | None:

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines import logs, process
+from pipelines import logs, process, terminal
 from pipelines.build import BuildReport
 from pipelines.load import Progress, SourceReport, StepReport
 from wire.errors import ConversyncError
-from wire.redact import redact
+from wire.redact import plain, redact
 
 log = logging.getLogger("conversync")
 
@@ -48,7 +48,7 @@ class Lines:
     def say(self, text: str, **fields: Any) -> None:
         """One line: the text, or the fields as JSON."""
         with suppress(OSError, ValueError):
-            print(json.dumps(fields) if self._json else text, file=self._stream, flush=True)
+            print(json.dumps(fields) if self._json else plain(text), file=self._stream, flush=True)
 
 
 class Bar:
@@ -68,7 +68,7 @@ class Bar:
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
         """A line above the bar for a committed window."""
-        self._bar.console.print(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
+        self._bar.console.say(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
 
 
 class Noted:
@@ -96,12 +96,16 @@ def progress(log_format: str) -> Iterator[Progress]:
     if log_format == "json" or not sys.stderr.isatty():
         yield Lines(sys.stderr, log_format)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
+    with RichProgress(*columns, console=terminal.screen(error=True), transient=True) as bar:
         yield Bar(bar)
 
 
@@ -125,9 +129,9 @@ def built(report: BuildReport) -> None:
     """What a build came to, in a line; before it, a sentence for everything that failed."""
     with suppress(OSError, ValueError):
         for sentence in report.failures:
-            print(sentence, file=sys.stderr)
+            terminal.say(sentence, error=True)
         for sentence in report.warnings:
-            print(sentence)
+            terminal.say(sentence)
         print(
             f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
             f"{report.skipped} skipped, {report.seconds:.0f} s"
@@ -139,7 +143,7 @@ def published(path: Path | None, log_format: str = "text") -> None:
     if path is not None:
         with suppress(OSError, ValueError):
             event = json.dumps({"event": "published", "path": str(path)})
-            print(event if log_format == "json" else f"Published for readers: {path}")
+            terminal.say(event if log_format == "json" else f"Published for readers: {path}")
 
 
 def forgot(told: Iterable[str], log_format: str = "text") -> None:
@@ -166,15 +170,13 @@ def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequen
             head, justify="right" if head == "rows" else "left", no_wrap=head != "value", overflow="fold"
         )
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(terminal.cell, line))
     console().print(table)
 
 
 def console() -> Any:
     """Standard output: as wide as the terminal, and wide enough for any table where it is none."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+    return terminal.screen(160)
 
 
 def _fields(report: SourceReport) -> dict[str, Any]:
@@ -213,12 +215,12 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
         out.print(table)
     for report in reports:
         for line in notes(report):
-            out.print(line, markup=False)
+            out.say(line)
     if read:
-        out.print(f"Warehouse: {warehouse}", markup=False)
+        out.say(f"Warehouse: {warehouse}")
     for report in reports:
         if report.error:
-            print(failure(report), file=sys.stderr)
+            terminal.say(failure(report), error=True)
 
 
 def notes(report: SourceReport) -> Iterator[str]:
@@ -255,5 +257,5 @@ def rows(count: int) -> str:
 def explain(error: BaseException) -> str:
     """The sentence of an error of ours; of any other its kind, for it may quote what must not be shown."""
     if isinstance(error, ConversyncError):
-        return redact(str(error))
+        return plain(redact(str(error)))
     return f"failed with an unexpected {type(error).__name__}; run it with --debug for the traceback, and report it."

@@ -15,8 +15,9 @@ from dlt.extract import DltResource
 
 from sources.catalogue import held
 from sources.columns import UTC_MICROSECONDS, now
+from sources.decoded import Rejected
 from sources.pieces import Piece
-from sources.records import Rejected, dumps
+from sources.records import dumps
 from sources.spool import Spools
 from sources.walk import Walk
 from sources.windows import Window

@@ -23,7 +23,7 @@ from sources.failing import DAYS, PAGE_SIZE, RANGE, Pace, fails, make_sure, too_
 from sources.spool import Spools
 from sources.walk import Listing, Page, Walk
 from sources.windows import Window, cut
-from wire.errors import RefusedError, VendorError
+from wire.errors import RefusedError, TooLongError, VendorError
 
 COUNT, PAGE, PASSES = "count", "page", "passes"
 DAY = timedelta(days=1)
@@ -109,7 +109,7 @@ class Pieces:
             part, earlier = todo.pop(0)
             try:
                 piece = self._piece(part, earlier)
-            except RefusedError as refusal:
+            except (RefusedError, TooLongError) as refusal:
                 todo[:0] = [(smaller, earlier) for smaller in self._smaller(part, refusal)]
                 continue
             if isinstance(piece, Piece) and self._is_cut_short(piece):
@@ -299,7 +299,7 @@ class Pieces:
         for size in self._sizes(walks) if self._in_vain < MOST_IN_VAIN else ():
             try:
                 walks.append(self._walk(window, size))
-            except RefusedError:
+            except (RefusedError, TooLongError):
                 continue
             if proof := self._proof(walks):
                 return self._whole(window, earlier + walks, proof)
@@ -374,8 +374,10 @@ class Pieces:
             window, [*earlier, *walks], None, missing, statements, last.announced and announced, last.received
         )
 
-    def _smaller(self, window: Window, refusal: RefusedError) -> list[Window]:
-        """What to ask for where a question was refused: fewer days, or the same in smaller pages."""
+    def _smaller(self, window: Window, refusal: RefusedError | TooLongError) -> list[Window]:
+        """What to ask for where a question was refused, or its answer too long: fewer days, or smaller pages."""
+        if isinstance(refusal, TooLongError):
+            return self._shorter(window, refusal)
         if not is_of_size(refusal):
             raise refusal
         is_of_page = bool({name.casefold() for name in refusal.fields} & OF_PAGE_SIZE)
@@ -389,6 +391,15 @@ class Pieces:
         self.bounds.found.append(f"pages of {self.bounds.page_size:,} rows are refused")
         self.bounds.page_size //= 2
         return [window]
+
+    def _shorter(self, window: Window, error: TooLongError) -> list[Window]:
+        """Fewer days where an answer is too long: whether its length follows the page's size is not known."""
+        if self._days(window) <= 1:
+            raise error
+        self.bounds.found.append(
+            f"{(window.end - window.start).days + 1} days are more than fit into one answer"
+        )
+        return self._halves(window)
 
 
 def is_of_size(error: VendorError) -> bool:

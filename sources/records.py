@@ -7,11 +7,10 @@ row and never its page. Both paths end in the same columns, and accept the same 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any, Protocol
@@ -24,9 +23,11 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
 from sources import times
+from sources.decoded import MOST_OF_NAME, Decoded, Rejected, note_names
 from sources.values import exact, is_blank, is_nothing, number, taken_of, text, trimmed, whole
 from wire.errors import UntrustedAnswerError
-from wire.strictjson import Row, is_number_key, load_rows, loads
+from wire.redact import quoted
+from wire.strictjson import Row, each_row, is_number_key, loads
 from wire.told import refuse_error, refuse_error_in
 
 MONEY = pa.decimal128(18, 6)
@@ -39,36 +40,12 @@ _CONTROL = re.compile("[\x00\x1e\x1f]")
 _CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
 
 
+# Rows of a page that are parsed the strict way and become Arrow together: as Python's values they take ten times more.
+STRICT_ROWS = 5_000
+
+
 class Doubt(Exception):  # noqa: N818 - not an error: the strict path decides
     """The fast path met something that is not plainly right."""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A row that was set aside: its JSON text as served, and why, in words a person understands."""
-
-    raw: str
-    reason: str
-
-    @property
-    def raw_hash(self) -> str:
-        """The row's identity in `rejected_rows`: 32 hexadecimal digits."""
-        return hashlib.sha256(self.raw.encode("utf-8", "backslashreplace")).hexdigest()[:32]
-
-
-@dataclass
-class Decoded:
-    """One page: the envelope without its rows, the good rows as a table, the others with their reasons."""
-
-    envelope: dict[str, Any]
-    table: pa.Table
-    rejected: list[Rejected] = field(default_factory=list)
-    unknown: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def received(self) -> int:
-        """How many rows the page held, good or bad."""
-        return int(self.table.num_rows) + len(self.rejected)
 
 
 class Kind(Protocol):
@@ -302,26 +279,36 @@ class PageDecoder:
         return Decoded({n: loads(part) for n, part in zip(self.beside, envelope, strict=True)}, table)
 
     def _strict(self, body: bytes) -> Decoded:
-        envelope, rows = self._envelope(body)
+        tables: list[pa.Table] = []
         good: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
         unknown: Counter[str] = Counter()
-        for row in rows:
+
+        def take(row: Row) -> None:
             try:
                 values = self._row(row)
             except ValueError as reason:
                 rejected.append(Rejected(row.raw, str(reason)))
-                continue
-            unknown.update(values.pop("unknown"))
+                return
+            note_names(unknown, values.pop("unknown"))
             good.append(values)
-        columns = [[values[name] for values in good] for name in self.schema.names]
-        arrays = [pa.array(c, t) for c, t in zip(columns, self.schema.types, strict=True)]
-        return Decoded(envelope, pa.table(arrays, schema=self.schema), rejected, unknown)
+            if len(good) == STRICT_ROWS:
+                tables.append(self._table(good))
+                good.clear()
 
-    def _envelope(self, body: bytes) -> tuple[dict[str, Any], list[Row]]:
-        """The parts of a page; where it has no rows, what it tells of an error comes before that."""
+        envelope = self._envelope(body, take)
+        table = pa.concat_tables([*tables, self._table(good)]).combine_chunks()
+        return Decoded(envelope, table, rejected, unknown)
+
+    def _table(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+        columns = [[values[name] for values in rows] for name in self.schema.names]
+        arrays = [pa.array(c, t) for c, t in zip(columns, self.schema.types, strict=True)]
+        return pa.table(arrays, schema=self.schema)
+
+    def _envelope(self, body: bytes, take: Callable[[Row], None]) -> dict[str, Any]:
+        """The page without its rows; where it has none, what it tells of an error comes before that."""
         try:
-            return load_rows(body, self.rows)
+            return each_row(body, self.rows, take)
         except UntrustedAnswerError:
             refuse_error_in(body)
             raise
@@ -333,7 +320,8 @@ class PageDecoder:
         folded = Counter(name.casefold() for name in served)
         for name in served:
             if folded[name.casefold()] > 1:
-                raise ValueError(f"the key {name.casefold()} stands twice, in different letters")
+                key = quoted(name.casefold(), MOST_OF_NAME)
+                raise ValueError(f"the key {key} stands twice, in different letters")
         values = {f.name: self._value(f, served.get(f.name)) for f in self.fields}
         self.check(values)
         unknown = [name for name in served if name not in values]

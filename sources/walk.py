@@ -7,16 +7,17 @@ what is not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from sources.decoded import Decoded, Rejected, note_names
 from sources.failing import fails
 from sources.meaning import nothing_of
-from sources.records import Decoded, Rejected
 from sources.side_by_side import side_by_side
 from sources.spool import Spool
 from wire.errors import RefusedError, UntrustedAnswerError, VendorError
@@ -27,6 +28,14 @@ MOST_EXTRA_PAGES = 1_000
 MOST_EMPTY_PAGES = 20
 # Rows derived and written together: larger batches cost less CPU, smaller ones less memory.
 BATCH_ROWS = 20_000
+BATCH_BYTES = 8 * 1024 * 1024
+# A count beyond this is none.
+MOST_ROWS = 10**12
+# Pages that came and wait for their turn may take so much memory together, as the first one is; a later one that takes
+# so many times what the first did (or may at least, where that is little) is no page of the same listing.
+AHEAD_BYTES, MOST_TIMES, LEAST_BYTES = 16 * 1024 * 1024, 4, 4 * 1024 * 1024
+# What may be set aside in one pass, in bytes.
+ASIDE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,18 @@ class Walk:
     """Why a page that the total tells of was not given, such as one beyond the deepest offset."""
     is_cut: bool = False
     """Whether that goes for all pages after it, as far as is known."""
+
+    bad_bytes: int = 0
+
+    def set_aside(self, rejected: Sequence[Rejected], page: int) -> None:
+        """Keeps rows that cannot be read; UntrustedAnswerError where they are too many for that."""
+        self.bad += [(one, page) for one in rejected]
+        self.bad_bytes += sum(one.size for one in rejected)
+        if self.bad_bytes > ASIDE_BYTES:
+            raise UntrustedAnswerError(
+                f"{self.what}: {len(self.bad):,} rows cannot be read ({self.bad[-1][0].reason}), more than are set "
+                "aside; nothing was loaded: ask the vendor what changed."
+            )
 
     @property
     def announced(self) -> int | None:
@@ -115,11 +136,14 @@ class Listing:
         walk = Walk(self.what, spool)
         batch: list[pa.Table] = []
         for number, page in self._pages(walk, is_too_long):
-            walk.bad += [(rejected, number) for rejected in page.decoded.rejected]
-            walk.unknown += page.decoded.unknown
+            walk.set_aside(page.decoded.rejected, number)
+            note_names(walk.unknown, page.decoded.unknown)
             walk.doubt = walk.doubt or page.doubt
             batch.append(page.decoded.table)
-            if sum(table.num_rows for table in batch) >= BATCH_ROWS:
+            if (
+                sum(table.num_rows for table in batch) >= BATCH_ROWS
+                or sum(table.nbytes for table in batch) >= BATCH_BYTES
+            ):
                 spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
                 batch.clear()
             seen = spool.rows + sum(table.num_rows for table in batch)
@@ -174,13 +198,15 @@ class Listing:
         What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
         """
         yield 1, first
+        concurrency = max(1, min(self.concurrency, AHEAD_BYTES // max(first.decoded.size, 1)))
+        fetch = partial(self._fetch, max(MOST_TIMES * first.decoded.size, LEAST_BYTES))
         begin = max(planned, 1) + 1
         beyond = range(begin, begin + MOST_EXTRA_PAGES)
-        yield from self._unfailing(side_by_side(self._fetch, range(2, planned + 1), self.concurrency), walk)
+        yield from self._unfailing(side_by_side(fetch, range(2, planned + 1), concurrency), walk)
         if walk.refused is not None:
             return
         if walk.announced is None:
-            yield from self._unfailing(map(self._fetch, beyond), walk)
+            yield from self._unfailing(map(fetch, beyond), walk)
             return
         with suppress(VendorError):
             yield from ((number, self.fetch(number, False)) for number in beyond)
@@ -202,14 +228,24 @@ class Listing:
             is_after_gap = True
             self.on_failure()
 
-    def _fetch(self, number: int) -> tuple[int, Page | VendorError]:
+    def _fetch(self, most: int, number: int) -> tuple[int, Page | VendorError]:
         """A page; or why it was not given, where that may be the page's own matter."""
         try:
-            return number, self.fetch(number, True)
+            return number, self._alike(most, number)
         except VendorError as error:
             if isinstance(error, RefusedError) or error.status == 404 or fails(error):
                 return number, error
             raise
+
+    def _alike(self, most: int, number: int) -> Page:
+        """A page that is like the others: of `most` bytes; UntrustedAnswerError for another."""
+        page = self.fetch(number, True)
+        if page.decoded.size > most:
+            raise UntrustedAnswerError(
+                f"{self.what}: page {number} is many times as long as the first one; nothing was loaded: ask the "
+                "vendor what changed."
+            )
+        return page
 
 
 def _same_rows(page: Page, previous: Page) -> bool:
@@ -220,7 +256,9 @@ def _same_rows(page: Page, previous: Page) -> bool:
 
 
 def count(value: Any) -> int | None:
-    """A number of rows or pages, as an integer or as its digits; None for anything else."""
+    """A number of rows or pages, as an integer or as its digits; None for anything else, and for what no list has."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:19])
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_ROWS else None
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,11 @@ class Answer:
         """The envelope, and the rows under `key`, each with its fault (see `strictjson.load_rows`)."""
         self.refuse_html()
         return strictjson.load_rows(self.body, key, who=self.vendor)
+
+    def each_row(self, key: str | None, take: Callable[[strictjson.Row], None]) -> dict[str, Any]:
+        """The envelope; `take` is given each row (see `strictjson.each_row`)."""
+        self.refuse_html()
+        return strictjson.each_row(self.body, key, take, who=self.vendor)
 
     def row(self) -> strictjson.Row:
         """The whole document as one row, with its fault; UntrustedAnswerError where it is no JSON at all."""

@@ -7,16 +7,18 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urljoin
 
 import requests
 
-from wire import clock, strictjson
+from wire import clock, jsontext, strictjson
 from wire.answer import Answer
 from wire.errors import UnavailableError, UntrustedAnswerError
-from wire.lane import Call, Lane
+from wire.lane import Call, Lane, Outcome
+from wire.large import Gate, Visit
 from wire.limits import Limits
 from wire.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
 from wire.patience import Patience, Turn
@@ -70,6 +72,7 @@ class Client:
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
         self._proxy = way_to(self._origin)
         self._patience = Patience(self._limits, self._voice)
+        self._large = Gate(self._patience.stopped)
         self._idle: list[Lane] = []
         self._lanes: list[Lane] = []
         self._lock = threading.Lock()
@@ -205,8 +208,15 @@ class Client:
         return prepared
 
     def _attempt(self, call: Call, decode: Callable[[Answer], T]) -> tuple[T | None, Trouble | None]:
-        lane: Lane | None = None
         start = time.monotonic()
+        with Visit(self._large) as visit, jsontext.until(start + self._limits.request_deadline):
+            answer, trouble = self._ask(replace(call, on_large=visit.enter), start)
+            if answer is None:
+                return None, trouble
+            return self._decoded(call, answer, decode)
+
+    def _ask(self, call: Call, start: float) -> Outcome:
+        lane: Lane | None = None
         try:
             lane = self._take_lane(call)
             answer, trouble = lane.ask(call)
@@ -222,16 +232,23 @@ class Client:
             self._log(call, answer, trouble, time.monotonic() - start)
         if trouble is None or trouble.error.sent:
             self._patience.reached()
-        if answer is None:
-            return None, trouble
-        clock.heard(answer.headers.get("Date"))
+        if answer is not None:
+            clock.heard(answer.headers.get("Date"))
+        return answer, trouble  # type: ignore[return-value]  # one of them is None, as it came
+
+    def _decoded(
+        self, call: Call, answer: Answer, decode: Callable[[Answer], T]
+    ) -> tuple[T | None, Trouble | None]:
         try:
-            return decode(answer), None
-        except ToldError as error:
-            words = said(answer) if says_error(document(answer)) else Said()
-            return None, self._voice.told(call.what, error.told, words)
+            try:
+                return decode(answer), None
+            except ToldError as error:
+                words = said(answer) if says_error(document(answer)) else Said()
+                return None, self._voice.told(call.what, error.told, words)
         except (UntrustedAnswerError, UnavailableError) as error:
             judged = error
+        except TimeoutError:
+            return None, self._voice.timed_out(call.what)
         judged.__cause__ = judged.__context__ = None
         judged.status = judged.status or answer.status
         return None, Trouble(

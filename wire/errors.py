@@ -96,6 +96,10 @@ class UntrustedAnswerError(VendorError):
     exit_code = 6
 
 
+class TooLongError(UntrustedAnswerError):
+    """An answer is longer than any that is read: ask for less at once."""
+
+
 class RefusedError(VendorError):
     """The vendor refused what was asked (400, 422 and their like): ask otherwise, or change the settings.
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,10 +18,36 @@ MAX_DEPTH = 64
 MAX_DIGITS = 400
 """Of a whole number. Python itself may refuse from 640 on, as the machine is set."""
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+MAX_NAMES = 1_000
+"""Of one object. Vendors' rows have fifty at most; one whose names are numbers is a list, and has as many as it may."""
+
+MAX_NAME = 4_096
+"""Characters of one name."""
+
+_SPACE = re.compile(r"[ \t\n\r]*+")
+# A text that never ends is one to the end: a search that began anew within it would look at the rest for each quote.
+_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+# What is before the first text that holds a raw control character; of sound JSON otherwise all of it.
+_SOUND = re.compile(r'[^"]*+(?:"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"[^"]*+)*+', re.DOTALL)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+_clock = threading.local()
+
+
+@contextmanager
+def until(deadline: float) -> Iterator[None]:
+    """What this thread reads inside is given up at that time of the monotonic clock, with a TimeoutError.
+
+    It is looked at before each value of a `Reader`. One value is bounded by the size of a body.
+    """
+    _clock.deadline = deadline
+    try:
+        yield
+    finally:
+        _clock.deadline = math.inf
 
 
 class SyntaxFaultError(Exception):
@@ -36,42 +66,30 @@ class Reader:
         self.text = text
         self.position = 0
         self._noted: list[str] = []
-        self._strict = self._decoder(strict=True)
-
-    def _decoder(self, *, strict: bool) -> json.JSONDecoder:
-        return json.JSONDecoder(
+        # Not strict: a raw control character is a row's fault, and json's own error for it counts the lines before it.
+        self._decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_float=self._decimal,
             parse_int=self._integer,
             parse_constant=self._constant,
-            strict=strict,
+            strict=False,
         )
+        self._deadline: float = getattr(_clock, "deadline", math.inf)
 
     def value(self) -> Any:
-        """The value that begins here; `fault_in` then tells what was wrong with it."""
+        """The value that begins here; `fault_in` then tells what was wrong with it. TimeoutError past the deadline."""
+        if time.monotonic() > self._deadline:
+            raise TimeoutError
         self._noted.clear()
         start = self.space()
         try:
-            value, self.position = self._strict.raw_decode(self.text, start)
+            value, self.position = self._decoder.raw_decode(self.text, start)
         except RecursionError:
-            value = self._too_deep(start)
+            return self._too_deep(start)
         except json.JSONDecodeError as error:
-            value = self._reread(start, error.msg, error.pos)
-        return value
-
-    def _reread(self, start: int, reason: str, position: int) -> Any:
-        """A raw control character in a text is the row's fault; any other error is one of syntax."""
-        if reason.startswith("Invalid control character"):
-            self._noted.clear()
-            try:
-                value, self.position = self._decoder(strict=False).raw_decode(self.text, start)
-            except json.JSONDecodeError as error:
-                reason, position = error.msg, error.pos
-            except RecursionError:
-                return self._too_deep(start)
-            else:
-                self._noted.append("a text holds a raw control character")
-                return value
+            reason, position = error.msg, error.pos
+        else:
+            return value
         raise SyntaxFaultError(_phrase(reason, self.text[:position]), position)
 
     def _too_deep(self, start: int) -> Any:
@@ -83,6 +101,8 @@ class Reader:
         """What is wrong with the value read last, whose text is `raw`."""
         if self._noted:
             return self._noted[0]
+        if _CONTROL.search(raw) and (sound := _SOUND.match(raw)) and sound.end() < len(raw):
+            return "a text holds a raw control character"
         if not raw.isascii() and _SURROGATE.search(raw):
             return "it holds bytes that are not UTF-8"
         if _SURROGATE_ESCAPE.search(raw) and any(_is_broken(leaf) for leaf in leaves(value)):
@@ -125,7 +145,12 @@ class Reader:
             raise SyntaxFaultError("there is more after its end", self.position)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > MAX_NAMES and not all(name.isdigit() for name, _ in pairs):
+            self._noted.append(f"an object has {len(pairs):,} fields")
+            return {}
         found = dict(pairs)
+        if any(len(name) > MAX_NAME for name in found):
+            self._noted.append(f"a field's name is longer than {MAX_NAME} characters")
         if len(found) != len(pairs):
             self._noted.append(twice(pairs))
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
@@ -13,7 +13,7 @@ import requests
 import urllib3.exceptions
 
 from wire.answer import Answer
-from wire.body import MangledError, TooLargeError, read_body
+from wire.body import MangledError, TooLargeError, read_body, weigh
 from wire.gates import guard, leads_to_login
 from wire.origin import Origin, printable_host
 from wire.patience import retry_after
@@ -43,6 +43,8 @@ class Call:
     what: str
     once: bool
     accept: Collection[int]
+    on_large: Callable[[float], bool] = lambda _deadline: True
+    """Waits until this call may take a large body; false where that was not before the deadline."""
 
     def takes(self, status: int) -> bool:
         """Whether an answer of this status goes to the decoder."""
@@ -73,8 +75,8 @@ class Lane:
             return self._receive(response, call)
         except MangledError as error:
             trouble = self._voice.mangled(call.what, str(error), response.status_code if response else None)
-        except TooLargeError:
-            trouble = self._voice.too_large(call.what)
+        except TooLargeError as error:
+            trouble = self._voice.too_large(call.what, str(error))
         except _FAILURES as error:
             trouble = self._diagnose(call, error)
         finally:
@@ -85,7 +87,9 @@ class Lane:
     def _receive(self, response: requests.Response, call: Call) -> Outcome:
         status, headers = response.status_code, response.headers
         if call.takes(status):
-            body = read_body(response.raw, headers.get("Content-Encoding", ""), self._voice.limits)
+            coding = headers.get("Content-Encoding", "")
+            body = read_body(response.raw, coding, self._voice.limits, lambda: self._enter(call))
+            weigh(body, self._voice.limits)
             return Answer(status, headers, body, self._voice.vendor), None
         if 300 <= status < 400:
             return None, self._redirected(call, status, headers.get("Location"))
@@ -99,6 +103,12 @@ class Lane:
         if wait is None and status == 429:
             wait = reset_after(headers, cap)
         return None, self._voice.turned_away(call.what, status, said(answer), wait)
+
+    def _enter(self, call: Call) -> None:
+        attempt = self.adapter.attempt
+        if not call.on_large(attempt.deadline):
+            attempt.timed_out = True
+            raise TimeoutError
 
     def _redirected(self, call: Call, status: int, location: str | None) -> Trouble:
         target = _target(call, location)

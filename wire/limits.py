@@ -18,8 +18,20 @@ class Limits:
     request_deadline: float = 120.0
     """For the whole of a request, headers and body: a byte a second must not hold up a night."""
 
-    body_bytes: int = 64 * 1024 * 1024
-    """Of one decoded body. A thousand rows are 0.3 MB; eight such bodies at once still fit in 512 MB."""
+    body_bytes: int = 32 * 1024 * 1024
+    """Of one decoded body. A thousand rows are 0.3 MB; vendors that ignore the size of a page send a month at once.
+
+    A text with one character beyond the first 65,536 takes four times its bytes while it is read; so, with what is
+    made of it, a run stays under 512 MB."""
+
+    objects: int = 200_000
+    """Objects and lists of one body, counted before any is built: an empty one takes 3 bytes on the way, 250 here."""
+
+    values: int = 1_000_000
+    """Values of one body, counted likewise: 66,000 rows of 15 fields, where a thousand rows were asked for."""
+
+    large_bytes: int = 2 * 1024 * 1024
+    """Bodies that are larger are read and decoded one at a time, however many requests are out."""
 
     ratio: int = 250
     """Decoded to sent. Rows of JSON reach 10 to 50; a bomb has 1,000."""

@@ -9,6 +9,7 @@ import base64
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
@@ -41,6 +42,25 @@ def redact(text: str, *secrets: str) -> str:
     return "".join([*pieces, text[position:]])
 
 
+def plain(text: str, *, lines: bool = False) -> str:
+    """The text with every character that cannot be printed as its escape, \\x1b or \\u202e; a tab is a blank.
+
+    What a terminal, a log or a reader's eye would obey is seen and not obeyed: escape sequences, changes of direction,
+    line breaks. With `lines` the text has lines of its own, and their breaks stay.
+    """
+    if text.isprintable() or (lines and text.replace("\n", "").isprintable()):
+        return text
+    return "".join(c if c.isprintable() or (lines and c == "\n") else _shown(c) for c in text)
+
+
+def for_chat(text: str) -> str:
+    """`plain`, in one line, for a chat service: nothing in it calls a channel or a person, or is a link in disguise.
+
+    The signs that mean something there are replaced by ones that look like them.
+    """
+    return plain(text).translate(_CHAT).replace("](", "] (")
+
+
 def one_line(text: str) -> str:
     """Printable characters and single blanks: no line break, no escape sequence, no change of direction."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -48,8 +68,20 @@ def one_line(text: str) -> str:
 
 def quoted(text: str, most: int, *secrets: str) -> str:
     """Somebody's words for a sentence of ours: redacted, in one line without its full stop, `most` characters."""
+    # What is far beyond the cut is not looked at: a vendor may say megabytes.
+    text = text[: most * 8 + 1_000]
     line = redact(one_line(redact(text, *secrets)), *secrets).rstrip(".")
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+# Slack and Discord: <!channel>, <@user>, <http://a|b>; everywhere @all, @everyone.
+_CHAT = str.maketrans({"<": "\u2039", ">": "\u203a", "@": "\uff20"})
+
+
+def _shown(character: str) -> str:
+    if character == "\t" or unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode()
 
 
 @lru_cache(maxsize=64)
@@ -94,7 +126,8 @@ def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
     """Where the form stands, or anything that begins like it."""
     least = min(len(form), max(SHORTEST_BEGINNING, min(LONGEST_BEGINNING, len(form) // 2)))
     for match in re.finditer(re.escape(form[:least]), text, re.IGNORECASE):
-        yield match.start(), match.end() + _alike(text[match.end() :], form[least:])
+        rest = text[match.end() : match.end() + len(form)]
+        yield match.start(), match.end() + _alike(rest, form[least:])
 
 
 def _alike(text: str, form: str) -> int:

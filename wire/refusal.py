@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from wire.answer import Answer
@@ -19,6 +20,8 @@ from wire.redact import quoted
 MOST_KEPT = 4_000
 # Of a refusal's body, in bytes: what is longer is no refusal's.
 MOST_BYTES = 256 * 1024
+# Of the names of what was refused: how many, and how many characters of each.
+MOST_FIELDS, MOST_OF_FIELD = 50, 60
 
 _MESSAGES = ("error", "message", "detail", "reason", "error_description", "title")
 # Names of an envelope, which are no field's.
@@ -44,8 +47,9 @@ def said(answer: Answer) -> Said:
         return Said()
     body = document(answer)
     if body is None:
-        return Said(quoted(answer.body.decode("utf-8", "replace"), MOST_KEPT))
-    return Said(quoted(words(body), MOST_KEPT), tuple(dict.fromkeys(fields(body))))
+        return Said(quoted(answer.body[:MOST_BYTES].decode("utf-8", "replace"), MOST_KEPT))
+    named = (quoted(name, MOST_OF_FIELD) for name in islice(dict.fromkeys(fields(body)), MOST_FIELDS))
+    return Said(quoted(words(body), MOST_KEPT), tuple(named))
 
 
 def is_page(answer: Answer) -> bool:

@@ -8,16 +8,16 @@ twice in an object, halves of surrogate pairs, text that is not UTF-8, and nesti
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
 
 from wire.errors import UntrustedAnswerError
-from wire.jsontext import MAX_DEPTH, Reader, SyntaxFaultError, leaves, twice
+from wire.jsontext import MAX_DEPTH, MAX_NAMES, Reader, SyntaxFaultError, leaves, twice
 
-__all__ = ["MAX_DEPTH", "Row", "dumps", "is_number_key", "load_rows", "loads"]
+__all__ = ["MAX_DEPTH", "Row", "dumps", "each_row", "is_number_key", "load_rows", "loads"]
 
 _KINDS = {"[": "a list", '"': "a text", "t": "true", "f": "false", "n": "null"}
 
@@ -51,20 +51,30 @@ def loads(body: bytes, *, who: str = "The vendor") -> Any:
 
 
 def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple[dict[str, Any], list[Row]]:
-    """The document without its rows, and each element of the array under `key` (None: the document is it).
+    """`each_row`, with the rows in a list."""
+    rows: list[Row] = []
+    return each_row(body, key, rows.append, who=who), rows
+
+
+def each_row(
+    body: bytes, key: str | None, take: Callable[[Row], None], *, who: str = "The vendor"
+) -> dict[str, Any]:
+    """The document without its rows; `take` is given each element of the array under `key` (None: the document is it).
+
+    What it was given counts for nothing where this raises: what follows the rows may be wrong.
 
     An object whose keys are numbers is an array, too: so PHP writes one that has lost some of its elements. Whatever
     is wrong inside one element is that row's fault, syntax aside. UntrustedAnswerError for syntax errors anywhere (with
     line and column), for anything wrong outside the rows, and where no array stands.
     """
     try:
-        page = _Page(_text(body), key)
-        envelope, rows = page.read()
+        page = _Page(_text(body), key, take)
+        envelope = page.read()
         fault = page.fault
     except SyntaxFaultError as error:
         fault = _place(error, body)
     if fault is None:
-        return envelope, rows
+        return envelope
     raise _refusal(who, fault)
 
 
@@ -109,25 +119,26 @@ def _place(error: SyntaxFaultError, body: bytes) -> str:
 class _Page:
     """Reads a document whose rows stand in an array under `key`, or which is that array."""
 
-    def __init__(self, text: str, key: str | None) -> None:
+    def __init__(self, text: str, key: str | None, take: Callable[[Row], None]) -> None:
         self._reader = Reader(text)
         self._key = key
-        self._rows: list[Row] | None = None
+        self._take = take
+        self._has_rows = False
         self.fault: str | None = None
 
-    def read(self) -> tuple[dict[str, Any], list[Row]]:
-        """The envelope and the rows; if `fault` is set afterwards, the page is refused."""
+    def read(self) -> dict[str, Any]:
+        """The envelope, after all rows; if `fault` is set afterwards, the page is refused."""
         envelope: dict[str, Any] = {}
         if self._key is None and self._reader.peek() == "[":
-            self._rows = list(self._elements())
+            self._has_rows = self._listed()
         elif self._key is not None and self._reader.peek() == "{":
             envelope = self._members(self._key)
         else:
             self._reader.value()
         self._reader.end()
-        if self._rows is None:
+        if not self._has_rows:
             self._note("it holds no list of rows" + (f" under {self._key!r}" if self._key else ""))
-        return envelope, self._rows or []
+        return envelope
 
     def _note(self, fault: str | None) -> None:
         self.fault = self.fault or fault
@@ -149,28 +160,32 @@ class _Page:
                 raise SyntaxFaultError("expected a key in double quotes", reader.position)
             key = self._outside()
             reader.take(":")
-            rows = self._listed() if key == rows_key and self._rows is None else None
-            self._rows = rows if rows is not None else self._rows
-            pairs.append((key, self._outside() if rows is None else None))
+            is_rows = key == rows_key and not self._has_rows and self._listed()
+            self._has_rows = self._has_rows or is_rows
+            pairs.append((key, None if is_rows else self._outside()))
+            if len(pairs) > MAX_NAMES:
+                raise SyntaxFaultError(f"it has more than {MAX_NAMES:,} fields beside its rows", -1)
             more = reader.take(",}") == ","
         envelope = dict(pairs)
         if len(envelope) != len(pairs):
             self._note(twice(pairs))
-        if self._rows is not None:
+        if self._has_rows:
             envelope.pop(rows_key, None)
         return envelope
 
-    def _listed(self) -> list[Row] | None:
-        """The elements of the array, or of the object that stands for one; None, with nothing read, for all else."""
+    def _listed(self) -> bool:
+        """Hands on the elements of the array, or of the object that stands for it; false, nothing read, if none."""
         reader, start = self._reader, self._reader.space()
         if reader.peek() == "[":
-            return list(self._elements())
-        if reader.peek() != "{":
-            return None
-        rows = self._numbered()
+            self._elements()
+            return True
+        rows = self._numbered() if reader.peek() == "{" else None
         if rows is None:
             reader.position = start
-        return rows
+            return False
+        for row in rows:
+            self._take(row)
+        return True
 
     def _numbered(self) -> list[Row] | None:
         """The values of an object whose keys are numbers, each once; None where it is none, or empty."""
@@ -187,12 +202,12 @@ class _Page:
                 return list(found.values())
         return None
 
-    def _elements(self) -> Iterator[Row]:
+    def _elements(self) -> None:
         reader = self._reader
         reader.take("[")
         more = not reader.skip("]")
         while more:
-            yield self._row()
+            self._take(self._row())
             more = reader.take(",]") == ","
 
     def _row(self) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from wire import strictjson
@@ -40,10 +41,16 @@ def refuse_error_in(text: bytes) -> None:
 
 def rows_of(answer: Answer, key: str) -> tuple[dict[str, Any], list[strictjson.Row]]:
     """`answer.rows(key)` of an answer that speaks of no error; what it says of one comes before that it has no rows."""
+    rows: list[strictjson.Row] = []
+    return envelope_of(answer, key, rows.append), rows
+
+
+def envelope_of(answer: Answer, key: str, take: Callable[[strictjson.Row], None]) -> dict[str, Any]:
+    """As `rows_of`, but each row is given to `take`, which counts for nothing where this raises."""
     try:
-        envelope, rows = answer.rows(key)
+        envelope = answer.each_row(key, take)
     except UntrustedAnswerError:
         refuse_error_in(answer.body)
         raise
     refuse_error(envelope)
-    return envelope, rows
+    return envelope

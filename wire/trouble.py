@@ -9,6 +9,7 @@ from wire.answer import web_page
 from wire.errors import (
     CredentialsError,
     RefusedError,
+    TooLongError,
     UnavailableError,
     UntrustedAnswerError,
     VendorError,
@@ -97,11 +98,10 @@ class Voice:
         """The client was closed while a request was on its way."""
         return UnavailableError(f"The run was stopped before {self.vendor} answered.", sent=sent)
 
-    def too_large(self, what: str) -> Trouble:
-        """The decoded body went past its cap."""
-        size = self.limits.body_bytes / (1024 * 1024)
-        message = f"{self.vendor} answered {what} with more than {size:g} MB: ask for smaller pages."
-        return Trouble(Kind.FINAL, UntrustedAnswerError(message))
+    def too_large(self, what: str, most: str) -> Trouble:
+        """The decoded body went past a cap: more than `most`."""
+        message = f"{self.vendor} answered {what} with more than {most}: ask for smaller pages."
+        return Trouble(Kind.FINAL, TooLongError(message))
 
     def mangled(self, what: str, reason: str, status: int | None = None) -> Trouble:
         """The answer is not sound HTTP, or not in the encoding that it claims."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines import logs
+from pipelines.terminal import say
 from wire.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
     foreign = provided.settle().foreign
     proxies.settle()
     if warning := settings.open_secrets():
-        typer.echo(f"conversync: {warning}", err=True)
+        say(f"conversync: {warning}", error=True)
     settle_temporary_files(settings.warehouse_path(None).parent)
     return foreign
 

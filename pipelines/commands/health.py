@@ -20,6 +20,7 @@ from pipelines.commands.common import (
     begin,
     choose,
 )
+from pipelines.terminal import say
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -182,7 +183,7 @@ def alert(
     typer.echo(json.dumps(document, indent=2))
     failures = [] if dry_run else alerting.deliver(document, channels)
     for failure in failures:
-        typer.echo(f"conversync: {failure}", err=True)
+        say(f"conversync: {failure}", error=True)
     if not channels:
         typer.echo(f"conversync: {alerting.NOWHERE}", err=True)
     raise typer.Exit(1 if failures else 0)

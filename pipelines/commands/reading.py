@@ -20,6 +20,7 @@ from pipelines.commands.common import (
     begin,
     choose,
 )
+from pipelines.terminal import say
 from wire.errors import ConversyncError, LockedError
 
 if TYPE_CHECKING:
@@ -124,10 +125,10 @@ def check(source: Source = None, project: Project = None, debug: Debug = False) 
         if found := list(look.origins(vendor)):
             report.show_settings(vendor.name, found)
     if foreign:
-        typer.echo(f"note {', '.join(foreign)}: read by nobody here.")
+        say(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]
     for dataset, finding, code in look.check(chosen):
-        typer.echo(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
+        say(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
         codes.append(code)
     raise typer.Exit(max(codes, key=GRAVITY.index))
 
@@ -142,4 +143,4 @@ def show_plan(chosen: list[vendors.Vendor], asked: vendors.Asked, place: warehou
     with tempfile.TemporaryDirectory() as folder:
         for vendor in chosen:
             for step in planned(place, vendor, asked, Path(folder)):
-                typer.echo(f"would read {vendor.name} {step.label}")
+                say(f"would read {vendor.name} {step.label}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 
 from pipelines.health.shown import grid, screen, write
 from pipelines.report import explain
+from pipelines.terminal import say
 from pipelines.verify import Difference, Verified
 
 # Differences that a person is shown of each table; the JSON has more.
@@ -27,11 +27,10 @@ def show(found: Sequence[Verified]) -> None:
             out.print(grid(("table", "", "vendor", "warehouse", ""), lines, right=(2, 3)))
         for one in found:
             for sentence in _sentences(one):
-                out.print(sentence, markup=False)
+                out.say(sentence)
     for one in found:
         if one.error is not None:
-            with suppress(OSError, ValueError):
-                sys.stderr.write(f"conversync: {one.source}: {explain(one.error)}\n")
+            say(f"conversync: {one.source}: {explain(one.error)}", error=True)
 
 
 def show_json(found: Sequence[Verified]) -> None:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines import terminal
 from pipelines.health.limits import Limits
 from pipelines.health.look import Health
 from pipelines.health.problems import Problem, age, problems, stale
@@ -32,9 +33,9 @@ def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
         if tables:
             out.print(grid(_TABLE_HEADS, _tables(health), right=range(1, 2)))
         for sentence in _sentences(health):
-            out.print(sentence, markup=False)
+            out.say(sentence)
         for problem in problems(health, bounds):
-            out.print(f"LOOK  {problem.text}", markup=False, style="yellow")
+            out.say(f"LOOK  {problem.text}", style="yellow")
 
 
 def show_json(health: Health, bounds: Limits) -> None:
@@ -66,13 +67,11 @@ def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
 
 def screen() -> Any:
     """Standard output: as wide as the terminal; 100 columns where it is none, so that a file can be read."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
+    return terminal.screen(PIPED)
 
 
-def grid(heads: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Any:
-    """A table; figures stand at the right, and what is too long for the screen is folded."""
+def grid(heads: Sequence[str], lines: Iterable[Sequence[Any]], right: Iterable[int] = ()) -> Any:
+    """A table of texts, or of rich's; figures stand at the right, and what is too long for the screen is folded."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -80,7 +79,7 @@ def grid(heads: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[i
     for number, head in enumerate(heads):
         table.add_column(head, justify="right" if number in right else "left", overflow="fold")
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(terminal.cell, line))
     return table
 
 

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-# Neither HTML nor SVG may hold these; a database may.
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# Neither HTML nor SVG may hold these; a database may. The last ones are not seen, and turn or hide what stands beside.
+_FORBIDDEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+    r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 _VOID = {"meta", "link", "br", "hr"}
 
 

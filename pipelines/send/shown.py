@@ -16,6 +16,7 @@ from pipelines.send import ledger
 from pipelines.send.outbox import DATES
 from pipelines.send.plan import NAMED, WARNINGS, Plan
 from pipelines.send.run import SendReport
+from pipelines.terminal import say
 
 # Seconds between two words about how far it is.
 EVERY = 10.0
@@ -30,7 +31,7 @@ def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
             return
         out = console()
         for line in _plan_lines(plan, dry=dry):
-            out.print(line, markup=False)
+            out.say(line)
 
 
 def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
@@ -160,10 +161,10 @@ def _table(report: SendReport, warehouse: str) -> None:
     ):  # a send that failed at once has its sentence, and no table of zeros
         out.print(table)
     for line in _sentences(report):
-        out.print(line, markup=False)
-    out.print(f"Warehouse: {warehouse}", markup=False)
+        out.say(line)
+    out.say(f"Warehouse: {warehouse}")
     if report.error:
-        print(f"conversync: {report.target}: {explain(report.error)}", file=sys.stderr)  # noqa: T201 - its end
+        say(f"conversync: {report.target}: {explain(report.error)}", error=True)
 
 
 def _sentences(report: SendReport) -> Iterator[str]:

@@ -13,7 +13,7 @@ from sources.catalogue import confirmed
 from sources.conductrics import goals as documented
 from sources.conductrics.envelope import ACCEPTED, CREDENTIALS_HINT, Gone, item, items
 from sources.conductrics.goals import code_of
-from sources.records import Rejected
+from sources.decoded import Rejected, note_names
 from sources.side_by_side import side_by_side
 from wire.client import Answer, Client, Limits
 from wire.errors import RefusedError
@@ -149,4 +149,4 @@ def _take(
         found.spoilt.add(code)
         return
     found.rows.append(columns)
-    found.unknown.update(unknown)
+    note_names(found.unknown, unknown)

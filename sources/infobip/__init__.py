@@ -23,6 +23,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from sources.columns import now
+from sources.decoded import note_names
 from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
 from sources.infobip import pairs as named
 from sources.infobip.asking import Access, questions
@@ -184,6 +185,9 @@ def _routed(stream: str, found: Sequence[Rows], aside: Aside, pair: Pair) -> Ite
     for rows in found:
         for rejected in rows.rejected:
             aside.add(rejected, None)
+    unknown: Counter[str] = Counter()
+    for rows in found:
+        note_names(unknown, rows.unknown)
     good = _distinct(row for rows in found for row in rows.good)
     yield Routed(stream, pa.Table.from_pylist(good, schema=RATES if stream == "conversion_rates" else TIMES))
     row = reading_row(
@@ -194,7 +198,7 @@ def _routed(stream: str, found: Sequence[Rows], aside: Aside, pair: Pair) -> Ite
         received=sum(rows.received for rows in found),
         statements=len(good),
         superseded=sum(rows.superseded for rows in found),
-        unknown=sum((rows.unknown for rows in found), Counter()),
+        unknown=unknown,
     )
     yield Routed("windows", row)
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from sources.columns import UTC_MICROSECONDS
+from sources.decoded import Rejected, note_names
 from sources.fields import Fields
 from sources.infobip.pairs import Pair
-from sources.records import INTEGER, TEXT, Rejected, dumps
+from sources.records import INTEGER, TEXT, dumps
 from sources.times import read
 from sources.values import is_blank, number, trimmed
 from sources.windows import Window
@@ -210,7 +211,7 @@ def rates(answer: Answer, pair: Pair, window: Window) -> Rows:
             row |= {**pair._asdict(), "granulation": granulation}
             _keep(days, row, item.raw, found)
     for row, _ in days.values():
-        found.unknown.update(row.pop("unknown"))
+        note_names(found.unknown, row.pop("unknown"))
         found.good.append(row)
     return found
 
@@ -232,7 +233,7 @@ def times(answer: Answer, pair: Pair, asked: Frame, today: date) -> Rows:
         row = {**pair._asdict(), **Frame(*start, *end)._asdict(), **_figures(fields)}
         whole_days = (start[1] - start[0]) / DAY
         row["window_days"] = int(whole_days) if whole_days.is_integer() else None
-        found.unknown.update(row.pop("unknown"))
+        note_names(found.unknown, row.pop("unknown"))
         found.good.append(row)
     except ValueError as reason:
         found.rejected.append(Rejected(document.raw, str(reason)))

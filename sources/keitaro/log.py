@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.columns import UTC_MICROSECONDS, digest, local_day
+from sources.decoded import Decoded
 from sources.keitaro import statuses
 from sources.keitaro.kinds import FIGURE, MOMENT, NESTED, REFERENCE, WORD
 from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
-from sources.records import Decoded, Field, PageDecoder
+from sources.records import Field, PageDecoder
 from sources.times import moments, plainly
 from sources.walk import Listing, Page
 from sources.windows import Window

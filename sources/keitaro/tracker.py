@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sources.records import Decoded
+from sources.decoded import Decoded
 from sources.walk import Page, count
 from wire.client import Answer, Client
 from wire.errors import RefusedError
-from wire.told import rows_of
+from wire.strictjson import Row
+from wire.told import envelope_of
 
 API = "/admin_api/v1"
 # Which setting a field of a refused request comes from.
@@ -24,6 +25,9 @@ SETTING = {
     "measures": "keitaro_report_metrics",
     "range": "keitaro_start_date and keitaro_zone",
 }
+
+# Rows of a sample that are looked into: a tracker that is deaf to the limit gives all that it has.
+MOST_SAMPLED = 1_000
 
 T = TypeVar("T")
 
@@ -148,8 +152,17 @@ class Sample:
 
 def sample(answer: Answer) -> Sample:
     """Of an answer to a question for a few rows."""
-    envelope, rows = rows_of(answer, "rows")
-    return Sample(envelope, len(rows), [row.value for row in rows if row.value is not None])
+    rows: list[dict[str, Any]] = []
+    received = 0
+
+    def take(row: Row) -> None:
+        nonlocal received
+        received += 1
+        if row.value is not None and len(rows) < MOST_SAMPLED:
+            rows.append(row.value)
+
+    envelope = envelope_of(answer, "rows", take)
+    return Sample(envelope, received, rows)
 
 
 def beside(envelope: dict[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from sources.besitos import feed
-from sources.records import Decoded
+from sources.decoded import Decoded
 from wire.errors import UntrustedAnswerError
 from wire.told import ToldError, refuse_error
 
