@@ -17,9 +17,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pipelines import settings
+from pipelines import children, files, settings
 from pipelines.health.problems import Problem
-from pipelines.vendors import vendors
 from pipelines.warehouse import Warehouse
 from wire.client import Client, Limits
 from wire.errors import ConversyncError, SettingsError, VendorError
@@ -123,7 +122,8 @@ def _run(command: Sequence[str], body: bytes) -> str | None:
             input=body,
             stdout=2,
             stderr=2,
-            env=_environment(),
+            env=children.users(),
+            umask=files.before(),
             cwd=settings.project_dir(),
             timeout=PATIENCE,
             check=False,
@@ -137,13 +137,6 @@ def _run(command: Sequence[str], body: bytes) -> str | None:
     if ended.returncode < 0:
         return f"was ended by signal {-ended.returncode}"
     return f"ended with exit code {ended.returncode}" if ended.returncode else None
-
-
-def _environment() -> dict[str, str]:
-    """Ours without the vendors' settings: a program that tells people needs no vendor's key."""
-    prefixes = tuple(f"{name.upper()}_" for name in (*vendors(), "optibase"))
-    ours = (*prefixes, "SOURCES__", "DESTINATION__", "CONVERSYNC_ALERT_WEBHOOK", "ALERT_WEBHOOK")
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
 
 
 def _post(webhook: str, told: dict[str, Any]) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipelines import views
+from pipelines import children, views
 from pipelines.vendors import Vendor, vendors
 from pipelines.warehouse import Warehouse
 from wire.errors import ConversyncError, LockedError, SettingsError
@@ -23,8 +22,6 @@ from wire.errors import ConversyncError, LockedError, SettingsError
 PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
 # What the models are written into; a file of such a name could not be told from the schema.
 SCHEMAS = ("staging", "intermediate", "marts")
-# What dbt is given of our environment: no token of a vendor, and no setting that a person made for other projects.
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "CONVERSYNC_BUILD_MEMORY")
 # The vendors whose days have a zone of their own.
 ZONED = ("besitos", "keitaro")
 
@@ -163,12 +160,14 @@ def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subproces
         "DBT_TARGET": "duckdb",
         "DO_NOT_TRACK": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Nothing of a home directory is read, which a container may not have.
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
     }
-    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return subprocess.run(  # noqa: S603 - our own interpreter, our own words
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *options],
+        [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
         cwd=folder,
-        env={**inherited, **ours},
+        env=children.bare("CONVERSYNC_BUILD_MEMORY", **ours),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from pipelines import settings
+from pipelines import files, publish, settings, trust
 from pipelines.toml import toml_value
 from pipelines.vendors import Vendor
+from pipelines.warehouse import Warehouse
 from sources.findings import Finding
 from wire.errors import ConversyncError, SettingsError
 
@@ -37,6 +41,32 @@ def shown(value: Any) -> str:
     if isinstance(value, bool | list | tuple | dict):
         return toml_value(value)
     return str(value)
+
+
+def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:
+    """Path, mode and owner, and what others could do with it, of every place of ours that is there; settings first."""
+    given = [settings.project_dir().absolute(), settings.project_dir() / ".dlt"]
+    given += [given[1] / name for name in trust.FILES]
+    ours = [warehouse.path.parent, warehouse.path, warehouse.home, *sorted(warehouse.home.glob("*.sqlite"))]
+    published = [path for path in (publish.published_path(warehouse), publish.report_path(warehouse)) if path]
+    for path in dict.fromkeys([*given, *ours, *published]):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        mode = f"{stat.S_IMODE(found.st_mode):04o} {files.owner(found.st_uid)}"
+        is_public = path in published or (path in given and path.name != "secrets.toml")
+        yield path, mode, _open_to_others(path, found, is_public=is_public)
+
+
+def _open_to_others(path: Path, found: os.stat_result, *, is_public: bool) -> str:
+    """A sentence, or nothing. A folder that others can list is no matter, nor what is there to be read."""
+    if weak := trust.weakness(path):
+        return str(weak)
+    if stat.S_ISREG(found.st_mode) and not is_public and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        who = "everyone on this machine" if found.st_mode & stat.S_IROTH else "its group"
+        return f"{who} can read it; end it with: chmod go-r {path}"
+    return ""
 
 
 def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, Finding, int]]:

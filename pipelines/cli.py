@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipelines import process, terminal
+from pipelines import files, process, terminal
 from pipelines.commands import health, nightly, reading, sending, showing, warehousing
 from wire.errors import ConversyncError, SettingsError
 from wire.redact import redact
@@ -59,6 +59,7 @@ for command in COMMANDS:
 def main() -> NoReturn:
     """Runs the command and ends with its exit code: a sentence for every known cause, never a traceback."""
     process.guard_streams()
+    files.keep_alone()
     try:
         from pipelines import warehouse  # noqa: F401 - says whether this system has what a run needs
     except SettingsError as error:

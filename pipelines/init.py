@@ -6,12 +6,12 @@ import os
 import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pipelines import files
 from pipelines.given import Given, Sections, given
 from pipelines.merging import PLACEHOLDER, filled, held, ignored, merged, names
 from pipelines.questions import Questions, known_source
@@ -155,18 +155,7 @@ def write(made: Plan) -> Iterator[str]:
 def _put(file: File) -> None:
     """Takes the place of what is there, whole; a private file is never readable for others, not for a moment."""
     file.path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{file.path.name}.", dir=file.path.parent)
-    new = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            stream.write(file.text)
-        if not file.private:
-            mask = os.umask(0)
-            os.umask(mask)
-            new.chmod(0o666 & ~mask)
-        new.replace(file.path)
-    finally:
-        new.unlink(missing_ok=True)
+    files.write(file.path, file.text, mode=0o600 if file.private else None)
 
 
 def _set_up(known: dict[str, Vendor]) -> list[str]:

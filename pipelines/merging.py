@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipelines import children
 from pipelines.provided import document_of, names_in, text_of
 from pipelines.registry import Path as Section
 from pipelines.toml import toml, toml_value
@@ -186,7 +187,10 @@ def _knows(folder: Path) -> bool:
     git = shutil.which("git")
     if git is not None:
         asked = subprocess.run(  # noqa: S603 - git, as the user has it
-            [git, "-C", str(folder), "check-ignore", "--quiet", SECRETS], capture_output=True, check=False
+            [git, "-C", str(folder), "check-ignore", "--quiet", SECRETS],
+            env=children.bare("XDG_CONFIG_HOME"),
+            capture_output=True,
+            check=False,
         )
         if asked.returncode in (0, 1):
             return asked.returncode == 0

@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipelines import alert, report, retention
+from pipelines import alert, files, report, retention
 from pipelines.health.limits import Limits, limits
 from pipelines.health.look import look
 from pipelines.health.problems import Problem, problems
@@ -110,8 +110,8 @@ def nightly(
 def _alone(warehouse: Warehouse, wait: float) -> Iterator[None]:
     """One night at a time: the warehouse's own lock is taken step by step, and somebody could come in between."""
     try:
-        warehouse.home.mkdir(parents=True, exist_ok=True)
-        opened = (warehouse.home / f"nightly-{warehouse.lock_path.stem}.lock").open("a+")
+        name = f"nightly-{warehouse.lock_path.stem}.lock"
+        opened = files.lock_file(files.private_folder(warehouse.home) / name)
     except OSError as error:
         raise SettingsError(
             f"The folder {warehouse.home} cannot be written ({error.strerror}): give this user the right to."

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from destinations import targets
-from pipelines import registry
+from pipelines import registry, trust
 from pipelines.registry import FILE, Strangers
 from pipelines.send import options
 from pipelines.settings import project_dir
 from pipelines.standing import FROM_FILES
+from pipelines.trust import FILES
 from wire.errors import SettingsError
 
-FILES = ("secrets.toml", "config.toml")
 _MOST_LINES = 2_000
 _AT = re.compile(r"line (\d+)")
 
@@ -30,13 +30,17 @@ def settle() -> Strangers:
 
     SettingsError for a file that cannot be read, and for names that are nearly ours: before any request.
     """
-    _dlt_reads_the_same()
+    from pipelines.project import Project, use
+
     strangers = Strangers()
+    _refuse_another_folder()
     for name in FILES:
         path = project_dir() / ".dlt" / name
         if (document := document_of(path)) is not None:
+            trust.refuse(path, document.unwrap())
             registry.in_file(document.unwrap(), str(path), strangers)
     settle_environment(strangers)
+    use(Project)
     options.check(targets())
     return strangers
 
@@ -152,17 +156,16 @@ def _text(raw: bytes, path: Path) -> str:
         raise SettingsError(f"{path} is not UTF-8 (line {line}): save it as UTF-8.") from None
 
 
-def _dlt_reads_the_same() -> None:
-    """For the providers that dlt makes from now on. Nor does it write to a home directory any more.
-
-    (Where it may tell its makers nothing, it composes what it would tell, and would keep a name for this user there.)
-    """
-    from dlt.common.configuration.providers.toml import SettingsTomlProvider
-    from dlt.common.runtime import anon_tracker, run_context
-
-    vars(run_context)["global_dir"] = lambda: str(project_dir() / ".dlt")
-    vars(anon_tracker)["get_anonymous_id"] = lambda: "nobody"
-    SettingsTomlProvider._read_toml_file = lambda _self, path: document_of(Path(path))  # type: ignore[method-assign,assignment] # noqa: SLF001
+def _refuse_another_folder() -> None:
+    """SettingsError where DLT_CONFIG_FOLDER names settings that dlt would read, and we do not."""
+    other = project_dir() / os.environ.get("DLT_CONFIG_FOLDER", ".dlt")
+    if other.resolve() == (project_dir() / ".dlt").resolve():
+        return
+    if held := [name for name in FILES if (other / name).exists()]:
+        raise SettingsError(
+            f"DLT_CONFIG_FOLDER names {other}, and {' and '.join(held)} in there would not be read: settings stand in "
+            f"{project_dir() / '.dlt'} alone. Move them there, or unset the variable."
+        )
 
 
 def take_files(environment: MutableMapping[str, str]) -> None:
@@ -177,6 +180,7 @@ def take_files(environment: MutableMapping[str, str]) -> None:
             continue
         if environment.get(name):
             raise SettingsError(f"{name} and {variable} are both set: unset one of them.")
+        trust.refuse_mounted(variable, name, Path(place))
         environment[name] = _content(variable, Path(place))
         FROM_FILES[name] = variable
         del environment[variable]

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import grp
 import logging
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import confined, retention, settings, withheld
+from pipelines import confined, files, retention, settings, withheld
 from pipelines.sentences import understood
 from pipelines.warehouse import DISK_FULL, Warehouse
 from wire.errors import ConversyncError, LockedError, SettingsError
@@ -26,6 +27,9 @@ log = logging.getLogger("conversync")
 FOLDER = "published"
 REPORT = "report.html"
 OFF = "off"
+ME, EVERYONE = "me", "everyone"
+# What a folder of published files holds, and nothing else.
+PUBLISHED = (".duckdb", ".html", ".new")
 # ioctl(2) of file systems that can copy a file without its bytes (btrfs, XFS).
 FICLONE = 0x40049409
 
@@ -45,10 +49,8 @@ def published_path(warehouse: Warehouse) -> Path | None:
         if given
         else warehouse.path.parent / FOLDER / warehouse.path.name
     )
-    if path == warehouse.path:
-        raise SettingsError(
-            f"The published copy may not be the warehouse itself ({path}): name another file."
-        )
+    refuse_ours(warehouse, path, "published copy")
+    readers()
     return path
 
 
@@ -64,6 +66,67 @@ def check_published(warehouse: Warehouse) -> None:
         raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
+def refuse_ours(warehouse: Warehouse, path: Path, what: str) -> None:
+    """SettingsError where what is to be written would take the place of the warehouse, or of what belongs to it."""
+    for own in (warehouse.path, warehouse.path.with_name(f"{warehouse.path.name}.wal")):
+        if files.is_same(path, own):
+            raise SettingsError(f"The {what} may not be the warehouse itself ({path}): name another file.")
+    for folder in (warehouse.home, settings.project_dir() / ".dlt"):
+        if files.is_within(path, folder):
+            raise SettingsError(
+                f"The {what} may not lie in {folder}, which is not for readers ({path}): name another file."
+            )
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Who may read what is published: mode and group of its files; no mode where nothing is set."""
+
+    mode: int | None = None
+    group: int | None = None
+
+
+def readers() -> Readers:
+    """CONVERSYNC_PUBLISHED_READERS, or `published_readers` in config.toml: "me", "everyone", or a group of the system.
+
+    Not set, a file keeps the mode and the group that it has, and a new one is ours alone. SettingsError for a group
+    that does not exist, or that this user is no member of.
+    """
+    given = settings.preference("published_readers", "CONVERSYNC_PUBLISHED_READERS")
+    if given is None:
+        return Readers()
+    if given in (ME, EVERYONE):
+        return Readers(0o600 if given == ME else 0o644)
+    try:
+        group = grp.getgrnam(given).gr_gid
+    except KeyError:
+        raise SettingsError(
+            f'published_readers is "{given}", and there is no such group: name one, or say "me" or "everyone".'
+        ) from None
+    if os.geteuid() != 0 and group not in {*os.getgroups(), os.getegid()}:
+        raise SettingsError(
+            f'published_readers is "{given}", a group that this user is no member of: have it added to the group, or '
+            'name another one, or say "me" or "everyone".'
+        )
+    return Readers(0o640, group)
+
+
+def opened_for(who: Readers, folder: Path) -> None:
+    """Makes the folder of what is published, and lets its readers in where nothing else is in it.
+
+    A folder of somebody else's, or one that holds other files, stays as it is.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    found = folder.stat()
+    ours = found.st_uid == os.geteuid() and all(one.suffix in PUBLISHED for one in folder.iterdir())
+    if who.mode is None or not (made or ours):
+        return
+    if who.group is not None and who.group != found.st_gid:
+        os.chown(folder, -1, who.group)
+    folder.chmod(stat.S_IMODE(found.st_mode) | (who.mode & 0o044) | (who.mode & 0o044) >> 2)
 
 
 def report_path(warehouse: Warehouse) -> Path:
@@ -86,10 +149,11 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
         with warehouse.held(wait, folder) as connection:
             connection.execute("force checkpoint")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with _replacing(target) as new:
+            who = readers()
+            opened_for(who, target.parent)
+            files.clear_unfinished(target)
+            with files.replacing(target, mode=who.mode, group=who.group) as new:
                 _copy(warehouse.path, new, folder, compact=compact)
-                shutil.copymode(warehouse.path, new)
         except OSError as error:
             raise _refusal(target, error) from error
     return target
@@ -102,23 +166,6 @@ def published_after(warehouse: Warehouse, wait: float) -> Path | None:
     except LockedError as locked:
         log.warning("Nothing was published: %s", locked)
         return None
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A new file that takes the target's place if all goes well, and is gone if not; then both are on the disk."""
-    for left in target.parent.glob(f".{target.name}.*.new*"):
-        left.unlink(missing_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
-    os.close(handle)
-    new = Path(name)
-    try:
-        yield new
-        _sync(new)
-        new.replace(target)
-        _sync(target.parent)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def copy_file(source: Path, new: Path) -> None:
@@ -154,21 +201,12 @@ def _compacted(source: Path, new: Path) -> None:
     """Every table, view and comment, written anew."""
     import duckdb
 
-    new.unlink()
     with duckdb.connect() as connection:
         for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name}{how}")
         confined.close(connection)
         connection.execute("copy from database old to new")
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _refusal(target: Path, error: OSError) -> ConversyncError:

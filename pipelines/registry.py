@@ -20,6 +20,7 @@ Path = tuple[str, ...]
 PROJECT: dict[str, type] = {
     "warehouse": str,
     "published": str,
+    "published_readers": str,
     "alert_command": str,
     "alert_stale_hours": float,
     "alert_drop_pct": float,
@@ -48,7 +49,7 @@ SEND: dict[str, type] = {
 # Of one target alone: in [send.<vendor>.<what>].
 SEND_OWN: dict[str, type] = {"query": str, "from": str}
 # Only in the environment.
-VARIABLES = ("CONVERSYNC_BUILD_MEMORY",)
+VARIABLES = ("CONVERSYNC_BUILD_MEMORY", "CONVERSYNC_SETTINGS_OWNER")
 # What other programs' sections hold under the same name (a destination's credentials know a warehouse, too).
 COMMON = frozenset({"warehouse", "published", "proxy", *SEND_OWN})
 FILE = "_FILE"

@@ -8,14 +8,13 @@ again as any load would.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines import intact, settings, sound, views
+from pipelines import files, intact, settings, sound, views
 from pipelines.load import Progress, load_source, pipeline_for, restored
 from pipelines.publish import copy_file
 from pipelines.sentences import understood
@@ -188,7 +187,6 @@ def _mended(warehouse: Warehouse, wait: float, folder: Path) -> Iterator[Warehou
     path = warehouse.path.resolve()
     copy, as_it_was = folder / path.name, path.stat()
     copy_file(path, copy)
-    shutil.copymode(path, copy)
     yield Warehouse(copy)
     with Warehouse(copy).held(0, folder) as connection:
         connection.execute("force checkpoint")
@@ -204,8 +202,6 @@ def _replace(warehouse: Warehouse, copy: Path, as_it_was: os.stat_result, wait: 
             raise ConversyncError(
                 f"Somebody wrote to {warehouse.path} meanwhile; it is as they left it. Run it again."
             )
-        for place in (copy, copy.parent):
-            handle = os.open(place, os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
+        files.like(copy, path)
+        files.sync(copy.parent)
         copy.replace(path)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines import confined, resolved
+from pipelines import confined, files, resolved
 from pipelines.registry import nearest
 from wire.errors import ConversyncError, LockedError, SettingsError
 
@@ -39,6 +39,8 @@ DLT_SETTINGS = {
     "RUNTIME__SENTRY_DSN": "",
     "RUNTIME__SLACK_INCOMING_HOOK": "",
 }
+# As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that.
+DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false"}
 # Destinations of dlt's that keep nothing by themselves.
 NO_PLACES = frozenset({"destination", "dummy"})
 # What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
@@ -167,9 +169,9 @@ class Warehouse:
 
     @property
     def lock_path(self) -> Path:
-        """The file whose flock is the right to write."""
+        """The file whose flock is the right to write; where no other user can open it, who could hold it for ever."""
         if self.destination == "duckdb":
-            return self.path.with_name(self.path.name + ".lock")
+            return self.home / f"{self.path.name}.lock"
         fingerprint = hashlib.sha256(self.destination.encode()).hexdigest()[:12]
         return self.home / f"{self.destination}-{fingerprint}.lock"
 
@@ -182,14 +184,13 @@ class Warehouse:
         """
         self.check_name()
         with self._writable():
-            self.lock_path.parent.mkdir(parents=True, exist_ok=True)
-            handle = self.lock_path.open("a+")
-        with handle:
+            handle = files.lock_file(files.private_folder(self.home) / self.lock_path.name)
+        with handle, files.made_as(self.home):
             acquire(handle, wait, f"Another run holds {self}")
             runs = self.home / f"runs-{self.lock_path.stem}"
-            shutil.rmtree(runs, ignore_errors=True)
             with self._writable():
-                runs.mkdir(parents=True)
+                _clear(runs)
+                runs.mkdir()
                 folder = Path(tempfile.mkdtemp(dir=runs))
             # dlt puts files of its own where temporary files go.
             before, tempfile.tempdir = tempfile.tempdir, str(folder)
@@ -269,7 +270,14 @@ class Warehouse:
         return connection
 
     def _refuse_what_is_no_duckdb(self) -> None:
-        """DuckDB would fetch an extension from the network for some files that are not its own."""
+        """DuckDB would fetch an extension from the network for some files that are not its own.
+
+        And it would take over a log that another user put beside the file.
+        """
+        log_file = self.path.with_name(f"{self.path.name}.wal")
+        with suppress(FileNotFoundError):
+            if log_file.lstat().st_uid != self.path.stat().st_uid:
+                files.refuse_others(log_file)
         with suppress(FileNotFoundError, PermissionError), self.path.open("rb") as file:
             if file.read(12)[8:] != b"DUCK":
                 raise self._refusal("it does not begin as one")
@@ -316,9 +324,21 @@ class Warehouse:
         return resolved.once(dlt.destinations.duckdb(credentials, supports_transactions=True))
 
 
+def _clear(runs: Path) -> None:
+    """Removes what a killed run left; a link in its place, and nothing of where it leads."""
+    if runs.is_symlink():
+        runs.unlink()
+    shutil.rmtree(runs, ignore_errors=True)
+
+
 def _resolved(path: Path) -> Path:
-    """The file itself; the path as it was given where it is that already. SettingsError for links in a circle."""
+    """The file itself; the path as it was given where it is that already.
+
+    SettingsError for links in a circle, and for a link of another user's in a folder that is not theirs.
+    """
     try:
+        if path.is_symlink():
+            files.refuse_others(path)
         real = path.resolve()
     except (OSError, RuntimeError):
         raise SettingsError(
@@ -330,7 +350,8 @@ def _resolved(path: Path) -> Path:
 def settle_dlt(log_level: str) -> None:
     """Gives dlt the settings that tables and safety depend on, before it is first used."""
     os.environ.update(DLT_SETTINGS)
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", log_level)
+    for name, value in {**DLT_DEFAULTS, "RUNTIME__LOG_LEVEL": log_level}.items():
+        os.environ.setdefault(name, value)
 
 
 def settle_temporary_files(folder: Path) -> None:

@@ -68,14 +68,16 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
 
     settle_dlt("INFO" if debug else "CRITICAL")
     logs.begin(debug=debug)
-    from pipelines import provided, proxies, settings
+    from pipelines import provided, proxies, settings, trust
+    from pipelines.project import Environment, use
 
     if not files_are_read:
         provided.settle_environment()
+        use(Environment)
         return ()
     foreign = provided.settle().foreign
     proxies.settle()
-    if warning := settings.open_secrets():
+    for warning in filter(None, [settings.open_secrets(), *trust.warnings()]):
         say(f"conversync: {warning}", error=True)
     settle_temporary_files(settings.warehouse_path(None).parent)
     return foreign

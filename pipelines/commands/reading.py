@@ -111,7 +111,8 @@ def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
 def check(source: Source = None, project: Project = None, debug: Debug = False) -> None:
     """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
 
-    Prints every setting with where it comes from, secrets masked. Loads nothing.
+    Prints every setting with where it comes from, secrets masked; and of the settings files and of what is kept here
+    the mode, the owner, and what others on this machine could do with it. Loads nothing.
 
     Example: `conversync check besitos`
     """
@@ -120,7 +121,9 @@ def check(source: Source = None, project: Project = None, debug: Debug = False) 
     from pipelines import report
     from pipelines.load import GRAVITY
 
-    chosen = choose(source or [])
+    chosen, place = choose(source or []), at(None, "duckdb")
+    for path, mode, told in look.places(place):
+        typer.echo(f"{'open' if told else 'here'} {path}: {mode}{f': {told}' if told else ''}")
     for vendor in chosen:
         if found := list(look.origins(vendor)):
             report.show_settings(vendor.name, found)

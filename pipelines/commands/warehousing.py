@@ -91,8 +91,10 @@ def report(
     from pathlib import Path
 
     from pipelines.html import write_report
-    from pipelines.publish import report_path
+    from pipelines.publish import refuse_ours, report_path
 
     place = at(warehouse, "duckdb")
-    done = write_report(place.path, Path(output).absolute() if output else report_path(place))
+    where = Path(output).absolute() if output else report_path(place)
+    refuse_ours(place, where, "report")
+    done = write_report(place.path, where)
     typer.echo(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

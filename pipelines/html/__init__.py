@@ -6,17 +6,15 @@ and of the windows, the rows set aside and the ledgers beside them. The warehous
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
 
+from pipelines import files, publish
 from pipelines.health.limits import limits
 from pipelines.html import numbers
 from pipelines.html.markup import Html, join, tag
@@ -159,21 +157,10 @@ def _foot(reader: Reader, now: datetime) -> Html:
 def _replace(output: Path, page: str) -> None:
     """The page in a file beside the output, which then takes its place."""
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".new")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(page)
-                file.flush()
-                os.fsync(file.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(name).chmod(0o666 & ~mask)
-            Path(name).replace(output)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
+        who = publish.readers()
+        publish.opened_for(who, output.parent)
+        files.clear_unfinished(output)
+        files.write(output, page, mode=who.mode, group=who.group)
     except OSError as error:
         raise ConversyncError(
             f"The report cannot be written to {output} ({error.strerror}): name another place."

@@ -6,6 +6,7 @@ which the finished SVG names as the page's variables. Amounts are floats here, a
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ def colour(token: str) -> str:
 
 def altair() -> Any:
     """The module; SettingsError without the extra."""
+    # As it is imported it asks where a home directory is, and a container's user may have none.
+    without = "HOME" not in os.environ
+    os.environ.setdefault("HOME", "/nonexistent")
     try:
         import altair as alt
         import vl_convert  # noqa: F401 - altair is of no use without it
@@ -69,6 +73,9 @@ def altair() -> Any:
         raise SettingsError(
             'altair and vl-convert are not installed, and the report draws with them: pip install "conversync[report]".'
         ) from None
+    finally:
+        if without:
+            del os.environ["HOME"]
     return alt
 
 

@@ -10,10 +10,9 @@ folder that is restored as a whole, the file with it, is not noticed.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from pipelines import files
 from pipelines.warehouse import Warehouse
 from wire.errors import ConversyncError
 
@@ -47,16 +46,9 @@ def epoch_of_others(path: Path, target: str) -> int | None:
 
 def write_epoch(path: Path, number: int) -> None:
     """On the disk, at once and whole, when it returns; ConversyncError where it cannot be."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(f"{number}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        files.write(path, f"{number}\n")
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise ConversyncError(
             f"{path}, which counts the sends, cannot be written ({error.strerror}), so nothing was sent. Make room, or "
             "give this user the right to."

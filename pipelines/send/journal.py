@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pipelines import files
 from pipelines.send.records import Known, Record
 from pipelines.warehouse import DISK_FULL, Warehouse
 from wire.errors import ConversyncError
@@ -78,7 +79,7 @@ class Journal:
                 still = "immutable=1" if not path.with_name(path.name + "-wal").exists() else "mode=ro"
                 place = ":memory:" if self.is_new else f"{path.absolute().as_uri()}?{still}"
             else:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                files.new_file(files.private_folder(path.parent) / path.name)
                 place = str(path)
             self._db = sqlite3.connect(
                 place, uri=read_only, isolation_level=None, check_same_thread=False, timeout=BUSY

@@ -19,7 +19,7 @@ from typing import Any
 
 from destinations import targets
 from destinations.target import Target
-from pipelines import comments, confined
+from pipelines import comments, confined, files
 from pipelines import settings as configured
 from pipelines.load import PARTIAL, pipeline_for
 from pipelines.send import forgetting, ledger, outbox
@@ -178,8 +178,7 @@ def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[None]
     """One send of a target at a time. The lock is the kernel's, and ends with the process."""
     path = warehouse.home / f"send-{warehouse.lock_path.stem}-{target.name}.lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a+")
+        handle = files.lock_file(files.private_folder(path.parent) / path.name)
     except OSError as error:
         if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
             raise

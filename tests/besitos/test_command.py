@@ -105,7 +105,7 @@ def test_settings_stand_in_files_too_and_bare_names_mean_nothing(house: House) -
             "from_date": FROM, "to_date": AFTER, "per_page": "2", "page": "", "is_reverse": "",
         }  # fmt: skip
     assert sorted(path.name for path in house.folder.iterdir()) == [
-        ".conversync", ".dlt", "published", "warehouse.duckdb", "warehouse.duckdb.lock",
+        ".conversync", ".dlt", "published", "warehouse.duckdb",
     ]  # fmt: skip
 
 

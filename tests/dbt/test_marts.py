@@ -194,7 +194,6 @@ def test_a_build_leaves_nothing_but_its_schemas(built: Built) -> None:
     assert set(project().rglob("*")) == built.project_before
     assert {file.name for file in built.path.parent.iterdir()} <= {
         "warehouse.duckdb",
-        "warehouse.duckdb.lock",
         ".conversync",
     }
     schemas = {name for [name] in ask(built.path, "select distinct schema_name from duckdb_tables()")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,43 @@ def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: House) ->
     assert "BESITOS" not in environment
     assert troubled.sandbox.token not in place.read_text() + ended.out + ended.err + environment
     assert not (troubled.folder / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DESTINATION__POSTGRES__CREDENTIALS",
+        "DESTINATION__POSTGRES__CREDENTIALS__PASSWORD",
+        "DESTINATION__CREDENTIALS",
+        "POSTGRES__CREDENTIALS",
+        "CONVERSYNC_BESITOS__DESTINATION__POSTGRES__CREDENTIALS",
+        "CREDENTIALS__PASSWORD",
+        "CREDENTIALS",
+        "PASSWORD",
+    ],
+)
+def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: House, name: str) -> None:
+    """In none of the spellings that dlt reads; nor the same under a name of anybody's. What is the user's own stays."""
+    command, place = program(troubled.folder)
+    value = (
+        "postgresql://loader:hunter2hunter2@db.example/x"
+        if name.endswith("CREDENTIALS")
+        else "hunter2hunter2"
+    )
+    own = {"OWN": "kept", "CONVERSYNC_WAREHOUSE": str(troubled.path), "COPIED": "as hunter2hunter2 is"}
+    ended = run(troubled, "alert", "--test", CONVERSYNC_ALERT_COMMAND=command, **{name: value}, **own)
+    assert ended.code == 0, ended.err
+    environment = Path(f"{place}.env").read_text().splitlines()
+    assert not [line for line in environment if "hunter2" in line]
+    assert {"OWN=kept", f"CONVERSYNC_WAREHOUSE={troubled.path}"} <= set(environment)
+    assert any(line.startswith("PATH=") for line in environment)
+
+
+def test_l06_a_program_makes_files_as_it_always_did(troubled: House) -> None:
+    """That what we write is ours alone is nothing for a program of the user's: it has the umask that we had."""
+    command, place = program(troubled.folder)
+    assert run(troubled, "alert", "--test", CONVERSYNC_ALERT_COMMAND=command).code == 0
+    assert stat.S_IMODE(place.stat().st_mode) == 0o644
 
 
 def test_an_address_is_posted_the_json_and_never_told_in_full(troubled: House) -> None:

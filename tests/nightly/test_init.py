@@ -30,7 +30,7 @@ def test_an_empty_folder_becomes_a_project_that_check_can_read(project: Project)
     ended = forked(project.nursery, project.folder, project.vendors, "init", "--yes", "--systemd", "--dbt")
     assert ended.code == 0, ended.err
     secrets, config = (project.folder / ".dlt" / name for name in ("secrets.toml", "config.toml"))
-    assert (mode(secrets), mode(config)) == (0o600, 0o644)
+    assert (mode(secrets), mode(config)) == (0o600, 0o600)
     told = tomllib.loads(secrets.read_text())["sources"]
     assert told["besitos"] == {"besitos_token": project.sandbox.token}
     assert tomllib.loads(config.read_text())["http_budget"] == 0
@@ -373,3 +373,21 @@ def rest(terminal: int) -> str:
     except OSError:
         pass  # the terminal is gone with its last writer
     return shown
+
+
+def test_l09_git_is_told_nothing_but_what_it_needs(nursery: Nursery, tmp_path: Path) -> None:
+    """Whatever git is on the PATH: no secret of the environment that init takes its settings from."""
+    program, told = tmp_path / "bin" / "git", tmp_path / "told"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nenv > "{told}"\nexit 1\n')
+    program.chmod(0o755)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    given = {
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "BESITOS_TOKEN": "hunter2hunter2",
+        "OTHER": "secret",
+    }
+    ended = forked(nursery, tmp_path, given, "init", "--yes", "--source", "besitos")
+    assert ended.code == 0, ended.told
+    names = {line.partition("=")[0] for line in told.read_text().splitlines()}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "HOME"}

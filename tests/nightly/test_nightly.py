@@ -151,7 +151,9 @@ def test_an_alert_that_fails_hides_nothing(project: Project) -> None:
     assert (project.folder / "published" / "warehouse.duckdb").exists()
 
 
-@pytest.mark.parametrize("lock", ["warehouse.duckdb.lock", ".conversync/nightly-warehouse.duckdb.lock"])
+@pytest.mark.parametrize(
+    "lock", [".conversync/warehouse.duckdb.lock", ".conversync/nightly-warehouse.duckdb.lock"]
+)
 def test_a_night_that_is_locked_out_ends_at_once(project: Project, lock: str) -> None:
     """Exit 4 without one request, whoever holds the warehouse: a load, or another night between two of its steps."""
     project.init("--source", "besitos")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +53,14 @@ def loaded(all_nights: Nights, tmp_path: Path) -> Place:
     """A copy of the first night's warehouse, and the clock still there."""
     all_nights.stand_at(1)
     return all_nights.first.copy(tmp_path)
+
+
+@pytest.fixture
+def shared(sandbox: Sandbox, nursery: Nursery) -> Iterator[Place]:
+    """A place that others can enter and write in, as /tmp is."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o1777)
+    try:
+        yield Place(folder, sandbox, nursery)
+    finally:
+        shutil.rmtree(folder)

@@ -64,6 +64,7 @@ class Wish:
     umask: int = 0o022
     privileged: bool = True
     ordinary: bool = False
+    user: int = 0
     limits: dict[str, int] = field(default_factory=dict)
     at: int = 0
     number: int = signal.SIGKILL
@@ -223,7 +224,7 @@ class Place:
 
     def leftovers(self) -> list[str]:
         """What a run should not leave: all but the warehouse, its copy, its lock and the empty folder beside it."""
-        expected = {"warehouse.duckdb", "warehouse.duckdb.lock", ".conversync", "tmp"}
+        expected = {"warehouse.duckdb", ".conversync", ".conversync/warehouse.duckdb.lock", "tmp"}
         expected |= {"published", "published/warehouse.duckdb"}
         return sorted({str(path.relative_to(self.folder)) for path in self.folder.rglob("*")} - expected)
 

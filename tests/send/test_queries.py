@@ -124,7 +124,7 @@ def left_alone(house: House, before: set[Path], told: str) -> None:
     """Nothing was sent, told, written or asked."""
     assert house.receiver.taken == []
     assert SECRET not in told
-    ours = {house.folder / ".conversync", house.path.with_name("warehouse.duckdb.lock")}
+    ours = {house.folder / ".conversync"}
     assert set(house.folder.iterdir()) - before <= ours
     assert house.query("select count(*) from main.optibase") == [(1,)]
 
