@@ -191,7 +191,6 @@ def _copy(source: Path, new: Path, spill: Path, *, compact: bool) -> None:
     """The file as it stands, or without what is withheld from readers (see withheld.py)."""
     columns = {} if retention.publishes_all() else withheld.withheld(source)
     if columns:
-        new.unlink()
         withheld.copy_without(source, new, columns, spill)
     else:
         (_compacted if compact else copy_file)(source, new)
