@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 # What is too large of a question that is failed at, in the words of a refusal; DAYS: nothing, it is these very days.
 RANGE, PAGE_SIZE, DAYS = "range", "page_size", "days"
+# What a refusal speaks of, in the vendors' words, where the size of a page is what it does not take.
+OF_PAGE_SIZE = frozenset({"per_page", "perpage", PAGE_SIZE, "limit"})
+# ... and where it is the days, or how deep the pages go. A refusal of any other field is no matter of size.
+OF_RANGE = frozenset({"from_date", "to_date", "from", "to", RANGE, "page", "offset"})
+# Refusals that smaller questions may mend; a 404 or 405 is another matter. None: failed at, where others were answered.
+OF_SIZE = frozenset({400, 406, 413, 416, 422, None})
 # In how many other places as many days are asked for, before it is their number that the vendor cannot bear.
 ELSEWHERE = 2
 
@@ -86,3 +92,11 @@ def make_sure(listing: Listing, error: VendorError, pace: Pace, *, patient: bool
         if is_there:
             return
     raise error
+
+
+def is_of_size(error: VendorError) -> bool:
+    """Whether a smaller question may be taken: it was refused for its size, or nobody knows for what."""
+    if not isinstance(error, RefusedError) or error.status not in OF_SIZE:
+        return False
+    fields = {name.casefold() for name in error.fields}
+    return not fields or bool(fields & (OF_PAGE_SIZE | OF_RANGE))

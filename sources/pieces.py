@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from sources.bounds import Bounds
-from sources.failing import DAYS, PAGE_SIZE, RANGE, Pace, fails, make_sure, too_large
+from sources.failing import DAYS, OF_PAGE_SIZE, Pace, fails, is_of_size, make_sure, too_large
 from sources.spool import Spools
 from sources.walk import Listing, Page, Walk
 from sources.windows import Window, cut
@@ -46,12 +46,6 @@ LARGEST_PAGE = 50_000
 EXPECTED_ROWS = 10
 # A rate is told by the rows of so many days at least.
 ENOUGH_DAYS = 3
-# What a refusal speaks of, in the vendors' words, where the size of a page is what it does not take.
-OF_PAGE_SIZE = frozenset({"per_page", "perpage", PAGE_SIZE, "limit"})
-# ... and where it is the days, or how deep the pages go. A refusal of any other field is no matter of size.
-OF_RANGE = frozenset({"from_date", "to_date", "from", "to", RANGE, "page", "offset"})
-# Refusals that smaller questions may mend; a 404 or 405 is another matter. None: failed at, where others were answered.
-OF_SIZE = frozenset({400, 406, 413, 416, 422, None})
 
 
 @dataclass(frozen=True)
@@ -400,11 +394,3 @@ class Pieces:
             f"{(window.end - window.start).days + 1} days are more than fit into one answer"
         )
         return self._halves(window)
-
-
-def is_of_size(error: VendorError) -> bool:
-    """Whether a smaller question may be taken: it was refused for its size, or nobody knows for what."""
-    if not isinstance(error, RefusedError) or error.status not in OF_SIZE:
-        return False
-    fields = {name.casefold() for name in error.fields}
-    return not fields or bool(fields & (OF_PAGE_SIZE | OF_RANGE))

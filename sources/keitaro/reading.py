@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
-from sources.failing import fails
+from sources.failing import OF_RANGE, fails, is_of_size
 from sources.keitaro import log, report, statuses
 from sources.keitaro.tracker import Tracker
 from sources.meaning import nothing_of
-from sources.pieces import DAY, LEAST_DAYS, OF_RANGE, PASSES, Piece, Pieces, is_of_size
+from sources.pieces import DAY, LEAST_DAYS, PASSES, Piece, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, read, statements
 from sources.spool import Spools
 from sources.walk import Listing

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import Sandbox, Variants, World
+from tests.besitos.rows import row
 from tests.support import House, at_once
 
 MakeHouse = Callable[..., House]
+ROWS: list[Any] = [row(number, payout=Decimal(number)) for number in range(1, 11)]
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +46,12 @@ def house(make_house: MakeHouse) -> House:
     made = make_house()
     made.vendor = at_once()
     return made
+
+
+@pytest.fixture
+def ten(make_house: MakeHouse) -> House:
+    """Ten rows, three to a page, one page at a time."""
+    house = make_house(besitos_page_size="3", besitos_concurrency="1")
+    house.vendor = at_once()
+    house.sandbox.besitos.rows = ROWS
+    return house

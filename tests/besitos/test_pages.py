@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sandbox import Fault, Request, Sandbox, Variants, World
-from tests.besitos.conftest import MakeHouse
-from tests.besitos.rows import DAY, FROM, TO, reversal, row, text
+from sandbox import Fault, Sandbox, Variants, World
+from tests.besitos.changes import everything, link, meta, on_a_day
+from tests.besitos.conftest import ROWS, MakeHouse
+from tests.besitos.rows import FROM, TO, reversal, row, text
 from tests.support import House, at_once, pages, sometimes, tables
 
-ROWS: list[Any] = [row(number, payout=Decimal(number)) for number in range(1, 11)]
 ALL = list(range(1, 11))
-
-
-@pytest.fixture
-def ten(make_house: MakeHouse) -> House:
-    """Ten rows, three to a page, one page at a time."""
-    house = make_house(besitos_page_size="3", besitos_concurrency="1")
-    house.vendor = at_once()
-    house.sandbox.besitos.rows = ROWS
-    return house
 
 
 def loaded(house: House) -> list[int]:
@@ -58,36 +49,6 @@ def refused(house: House, sentence: str) -> None:
     house.sandbox.besitos.variants = Variants()
     house.load(FROM, TO)
     assert loaded(house) == ALL
-
-
-def everything(asked: Request) -> bool:
-    """Is it a page of the walk without is_reverse?"""
-    return "is_reverse" not in asked.query
-
-
-def on_a_day(asked: Request) -> bool:
-    """Is it a page of the walk without is_reverse, over the day of the rows?"""
-    return everything(asked) and asked.query["from_date"] <= DAY <= asked.query["to_date"]
-
-
-def link(url: str) -> Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]:
-    """Changes the next link."""
-
-    def change(document: dict[str, Any], _query: Mapping[str, str]) -> dict[str, Any]:
-        document["links"]["next"] = url
-        return document
-
-    return change
-
-
-def meta(**changes: Any) -> Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]:
-    """Changes what stands in meta."""
-
-    def change(document: dict[str, Any], _query: Mapping[str, str]) -> dict[str, Any]:
-        document["meta"].update(changes)
-        return document
-
-    return change
 
 
 @pytest.mark.parametrize(
