@@ -24,11 +24,11 @@ demo: install ## Three nights of conversions from the sandbox into demo/warehous
 test: install ## The tests, all but the long ones: some minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-more: install ## Of the long suites, what CI runs too: kills, senders at once, generated feeds
+test-more: install ## What CI runs too: further cases, kills, senders at once, generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m more
 
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or more'
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .

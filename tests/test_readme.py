@@ -59,6 +59,7 @@ def test_every_command_has_an_example_and_is_in_the_readme() -> None:
         )
 
 
+@pytest.mark.more
 def test_the_way_back_out_works_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load, plan, send, load, reconcile: with a sandbox, and a table that knows the players."""
     forget_settings(monkeypatch)

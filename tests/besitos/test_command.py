@@ -122,6 +122,7 @@ UNTRUSTED = [
 ]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     sometimes(*[one[1:] for one in UNTRUSTED], quick=3),

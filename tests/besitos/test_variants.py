@@ -79,6 +79,7 @@ def promised(house: House) -> None:
     assert histories >= {1, 2}, "nothing was restated: the world is too small for its promise"
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     "reading", sometimes("", *COMBINED, *MEANINGS[1:], quick=5, ids=lambda reading: reading or "likeliest")
 )

@@ -109,6 +109,7 @@ def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
     assert notes == [(None,), (note,)]
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     ("document", "code", "sentence"),
     [

@@ -36,6 +36,7 @@ def offerwall(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "offerwall", make) / "warehouse.duckdb"
 
 
+@pytest.mark.more
 def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> None:
     """With Besitos alone everything is built and tested, the arithmetic too; the others' rows are just not there."""
     assert ask(offerwall, "select distinct vendor from marts.conversions") == [("besitos",)]
@@ -68,6 +69,7 @@ def test_k27_every_view_works_under_any_name(offerwall: Path, tmp_path: Path) ->
                 assert found == ask(offerwall, f"select count(*) from {name}"), name
 
 
+@pytest.mark.more
 def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path, tmp_path: Path) -> None:
     """A report says in words which promise is broken, and costs exit 1."""
     broken = tmp_path / "warehouse.duckdb"

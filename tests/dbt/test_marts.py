@@ -209,6 +209,7 @@ def test_a_build_leaves_nothing_but_its_schemas(built: Built) -> None:
     assert schemas - vendors == set(SCHEMAS)
 
 
+@pytest.mark.more
 def test_what_moved_or_vanished_is_built_as_a_full_refresh_would(built: Built, tmp_path: Path) -> None:
     """A conversion that changes its day, and a day that vanishes, leave nothing behind in the days they were in."""
     path = tmp_path / "warehouse.duckdb"

@@ -73,6 +73,7 @@ READERS = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", READERS)
 def test_l02_a_planted_view_opens_no_file(planted: House, wire: Tripwire, name: str) -> None:
     """Who reads it says so and ends with another code than 0, and the file is never opened."""

@@ -59,6 +59,7 @@ def remote(database: Cluster, tmp_path: Path, nursery: Nursery) -> Iterator[Remo
         database.ask("drop schema besitos cascade; drop schema besitos_staging cascade; select 1")
 
 
+@pytest.mark.more
 def test_repair_on_postgres_mends_what_verify_finds(remote: Remote, database: Cluster) -> None:
     """Doubled and missing statements, a view that is gone; then both say the same, and so does the next load."""
     assert remote.do("verify", "besitos", *DAYS).code == 0

@@ -132,6 +132,7 @@ def everything(tmp_path: Path, nursery: Nursery) -> Iterator[House]:
         yield house
 
 
+@pytest.mark.more
 def test_every_vendor_is_compared_by_its_own_tables(everything: House) -> None:
     """Equal after a load; then one figure of each vendor is altered in the warehouse, and each is named."""
     days = ("--from", "2024-12-04", "--to", "2024-12-06", "--json")

@@ -96,6 +96,7 @@ def test_colours_are_told_apart_from_the_paper(mode: str) -> None:
         assert contrast(colours[name], colours["paper"]) >= 3, name
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_vendor_that_is_not_loaded_leaves_the_rest(changed: Callable[..., Page], vendor: str) -> None:
     """Its sections say so in a sentence; all others stand."""
@@ -185,6 +186,7 @@ def test_a_writer_is_a_sentence(built: Built, tmp_path: Path) -> None:
         writer.communicate()
 
 
+@pytest.mark.more
 def test_an_older_report_is_replaced_whole(built: Built, tmp_path: Path) -> None:
     """What is written takes the old one's place at once; a failure leaves the old one, and nothing beside it."""
     target = tmp_path / "reports" / "report.html"

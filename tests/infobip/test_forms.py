@@ -32,6 +32,7 @@ from wire.told import ToldError
 QUESTIONS = "/1/conversion-rate/*"
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("variants", [{"rate": "percent"}, {"rate": "word"}, {"counts": "decimal"}], ids=str)
 def test_f12_numbers_in_other_forms_are_the_same_numbers(
     make_house: MakeHouse, variants: dict[str, Any]

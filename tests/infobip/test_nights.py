@@ -119,6 +119,7 @@ def promised(house: VendorHouse) -> None:
     )
 
 
+@pytest.mark.more
 def test_rates_and_times_are_right_under_every_reading(make_house: MakeHouse) -> None:
     """Whatever the document leaves open, all at once: first, second and third run hold what the oracle says."""
     promised(house_under(make_house, AT_ONCE))

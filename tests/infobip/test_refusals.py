@@ -225,6 +225,7 @@ def test_check_tells_of_every_pair(house: VendorHouse) -> None:
     assert len(house.sandbox.requests) == 2
 
 
+@pytest.mark.more
 def test_the_readmes_script_and_the_command_make_the_same_tables(house: VendorHouse) -> None:
     """Five lines of dlt, and `conversync load infobip`, each in a process of its own; no credential in the output."""
     run_script(readme_script(README), house.folder, house.environment)

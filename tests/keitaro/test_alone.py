@@ -41,6 +41,7 @@ def test_the_readmes_script_works(make_house: MakeHouse) -> None:
     assert conversions == len(house.sandbox.keitaro.oracle.events())
 
 
+@pytest.mark.more
 def test_the_command_loads(make_house: MakeHouse) -> None:
     """`load keitaro`, in a process of its own."""
     house = make_house(World(days=3, conversions_a_day=5))

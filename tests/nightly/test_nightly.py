@@ -97,6 +97,7 @@ def test_a_send_waits_for_the_next_night_if_its_source_failed(project: Project) 
     assert (ended.code, steps["send keitaro.conversions"]["text"]) == (0, "3 sent")
 
 
+@pytest.mark.more
 def test_x25_a_night_sends_old_history_only_by_a_setting_and_tells_of_rows_that_left(
     project: Project,
 ) -> None:

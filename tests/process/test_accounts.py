@@ -63,6 +63,7 @@ def test_d07_a_renewed_token_and_a_first_name_are_the_same_account(place: Place)
         assert "at the last load" not in place.load().out
 
 
+@pytest.mark.more
 def test_d07_the_others_still_load(place: Place) -> None:
     """One source's dataset is another account's: it is told, exit 2, and Besitos is loaded."""
     sandbox = place.sandbox

@@ -79,6 +79,7 @@ def test_c01_after_a_kill_anywhere_in_a_run_the_next_run_is_right(nights: Nights
     kill_and_recover(nights, 4, SEED)
 
 
+@pytest.mark.more
 def test_c01_after_a_kill_within_the_very_first_run_the_next_run_is_right(nights: Nights) -> None:
     """The same while the tables are still being created."""
     for point in list(nights.points_drawn(3, Random(SEED + 1)))[1:]:

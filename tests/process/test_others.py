@@ -207,6 +207,7 @@ PLACES = {
 NEW = [case for case in PLACES if case != "l08-hard-link"]
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize(
     ("case", "there"),
     [*((case, True) for case in PLACES), *((case, False) for case in NEW)],

@@ -84,6 +84,7 @@ def two_loads(nights: Nights, folder: Path, **env: str) -> Place:
     return place
 
 
+@pytest.mark.more
 def test_settings_for_other_pipelines_do_not_change_the_tables(nights: Nights, tmp_path: Path) -> None:
     """A first and a second night under an environment full of foreign settings make the same tables and rows."""
     place = two_loads(nights, tmp_path, **FOREIGN)

@@ -140,6 +140,7 @@ exec "$@"
 """
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "command",
     sometimes(["load", "besitos"], ["load", "--dry-run"], ["status"], ["check"], quick=1, ids=" ".join),

@@ -93,6 +93,7 @@ def test_k24_a_secret_comes_from_the_file_that_a_variable_names(place: Place, en
     assert token not in checked.told
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "name", ["BESITOS_PAGE_SIZE", "SOURCES__BESITOS__BESITOS_PAGE_SIZE", "SOURCES__BESITOS_PAGE_SIZE"]
 )

@@ -68,6 +68,7 @@ TROUBLES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_k03_no_output_and_no_file_tells_the_token(canary: Place, trouble: str) -> None:
     """With --debug, and an answer that quotes the token back: not in one form, not in one byte."""

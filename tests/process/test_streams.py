@@ -7,6 +7,7 @@ import pytest
 from tests.process.support import Place
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("stdout", "stderr"),
     [

@@ -66,6 +66,7 @@ POWERS = {
 }
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("way", WAYS)
 def test_l03_what_others_can_change(place: Place, way: str) -> None:
     """Settings that only tune are a warning with the way out; one that names a program is refused."""

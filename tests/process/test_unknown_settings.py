@@ -294,6 +294,7 @@ def test_k21_half_a_vendor_does_not_stop_the_others(place: Place) -> None:
     assert {request.path for request in place.sandbox.requests} == {"/data/partner/conversions"}
 
 
+@pytest.mark.more
 def test_k21_a_night_goes_on_beside_it(place: Place) -> None:
     """Loaded and published, the lack told as the failure of its own source; exit 2."""
     half(place)

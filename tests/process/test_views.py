@@ -26,7 +26,7 @@ def test_m05_the_view_stands_before_the_first_row(place: Place, tmp_path: Path) 
     assert counted.load(points=str(tmp_path / "count")).code == 0
     count = int((tmp_path / "count").read_text())
     seen = set()
-    for number, point in enumerate(range(count // 4, count, max(1, count // 12))):
+    for number, point in enumerate(range(count // 4, count, max(1, count // 6))):
         killed = place.copy(tmp_path / f"killed_{number}")
         assert killed.load(at=point).code == -signal.SIGKILL
         if not killed.warehouse.exists():
@@ -51,6 +51,7 @@ def test_m05_a_missing_view_is_made_though_the_vendor_is_down(loaded: Place) -> 
     assert loaded.query(CONVERSIONS) == [(before,)]
 
 
+@pytest.mark.more
 def test_m05_rows_without_their_view_fail_the_build(nights: Nights, tmp_path: Path) -> None:
     """Before anything is built, with the way out."""
     place = nights.first.copy(tmp_path / "place")

@@ -8,6 +8,7 @@ from sandbox import Fault
 from tests.process.support import FEED, Place, reads_at_once
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

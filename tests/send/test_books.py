@@ -180,6 +180,7 @@ def test_x13_the_share_that_may_change_is_exact(house: House, pct: float, goes: 
         assert len(house.asked()) == 10
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("place", "word"),
     [("", "false"), ("[send]", "no"), ("[send.optibase]", "flase"), ("[send.optibase.conversions]", "off")],

@@ -133,6 +133,7 @@ def test_a_link_to_the_warehouse_is_the_same_warehouse(house: House) -> None:
         Warehouse(circle)
 
 
+@pytest.mark.more
 def test_an_old_ledger_under_another_name_is_asked_about(house: House) -> None:
     """A backup of the warehouse, put beside it: the folder knows of a later send of that target."""
     [copy] = [copy for copy, path in two_sends(house) if path.suffix == ".duckdb"]
@@ -153,6 +154,7 @@ def test_an_old_ledger_under_another_name_is_asked_about(house: House) -> None:
     assert len(house.receiver.taken) == 12
 
 
+@pytest.mark.more
 def test_two_warehouses_in_one_folder_have_counts_of_their_own(house: House) -> None:
     """A new one is not asked, though its neighbour has sent: it has no ledger yet."""
     two_sends(house)

@@ -41,6 +41,7 @@ def test_x05_a_401_in_the_middle_stops_all_and_rejects_none(house: House) -> Non
     )
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("target", [OPTIBASE, KEITARO])
 @pytest.mark.parametrize("status", [429, 503])
 def test_x06_a_vendor_that_turns_us_away_is_waited_for(house: House, target: str, status: int) -> None:

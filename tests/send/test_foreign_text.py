@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tests.foreign import STORED, harmless
 from tests.send.support import KEITARO, OPTIBASE, House
 from tests.send.test_reconcile import tracker
@@ -11,6 +13,7 @@ from tests.send.test_reconcile import tracker
 KEY = STORED
 
 
+@pytest.mark.more
 def test_l05_keys_of_an_outbox_in_plan_and_summary(house: House) -> None:
     """Sent, refused here and refused by the vendor; dry and for real; text and JSON."""
     house.outbox(

@@ -151,6 +151,7 @@ def test_x25_a_row_without_a_day_is_counted(house: House) -> None:
     assert "; 1 row without a day" in house.command("send", KEITARO, "--from", "main.keitaro").out
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "expression",
     [

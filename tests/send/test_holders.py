@@ -25,6 +25,7 @@ def counting(house: House) -> dict[tuple[str, str], str]:
     return {key: payout for key, (status, payout) in stands(house).items() if status != "rejected"}
 
 
+@pytest.mark.more
 def test_an_identity_that_stands_under_another_key_refuses_the_outbox(house: House) -> None:
     """Exit 2 names both keys, in a dry run too; so it is for --adopt. What moved away from it leaves it free."""
     other(house, row("z", "c1", "t1", payout="9"))

@@ -144,6 +144,7 @@ def test_l02_a_query_reads_the_warehouse_and_nothing_else(
     assert listener.asked == []
 
 
+@pytest.mark.more
 def test_l02_the_query_of_the_settings_reaches_no_further(house: House, tempting: dict[str, str]) -> None:
     """Out of config.toml, by the command: exit 2 and a sentence, for a file and for a second statement."""
     settings = house.folder / ".dlt" / "config.toml"

@@ -235,6 +235,7 @@ def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real:
     assert (found.exit_code, found.agree, found.too_early) == (0, 1, 0)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("said", ["ignored", "told"])
 def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(real: VendorHouse, said: Any) -> None:
     """It forgets the conversion: where it says so the row is rejected, else reconcile shows it."""
@@ -249,6 +250,7 @@ def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(real: Vendo
         assert found.differences == []
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("said", ["ignored", "told"])
 def test_x30_a_corrected_amount_that_the_tracker_did_not_take_is_shown(real: VendorHouse, said: Any) -> None:
     """By one reading of the vendor's pages a repeat of the same status changes nothing. A reversal is heard."""

@@ -152,6 +152,7 @@ def test_l11_days_that_cannot_be_meant_are_refused(house: House, setting: str) -
     assert house.statuses(TARGET).keys() == {"sent", "failed", "doubted"}
 
 
+@pytest.mark.more
 def test_l11_a_load_forgets_what_was_sent_too(sandbox: Sandbox, house: House) -> None:
     """Also where nothing is sent any more."""
     house.settings["INFOBIP_START_DATE"] = str(sandbox.world.start)
@@ -161,6 +162,7 @@ def test_l11_a_load_forgets_what_was_sent_too(sandbox: Sandbox, house: House) ->
     assert not [number for number in (SENT, REACHED, FAILED) if number in str(books(house))]
 
 
+@pytest.mark.more
 def test_l11_a_journal_from_elsewhere_is_not_set_back(sandbox: Sandbox, house: House) -> None:
     """Each book forgets what it has itself: the older state of one never takes the other's place."""
     house.change(

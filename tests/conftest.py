@@ -1,0 +1,21 @@
+"""Which cases of a test every run has, and which only CI and the long suites."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`@pytest.mark.quick(2)`: cases of a parametrized test after its second one are marked `more`."""
+    met: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("quick")
+        if mark is None:
+            continue
+        name = item.nodeid.partition("[")[0]
+        met[name] += 1
+        if met[name] > mark.args[0]:
+            item.add_marker("more")
