@@ -104,7 +104,7 @@ def lock_file(path: Path) -> IO[str]:
         raise planted(path, f"is none of our files, and belongs to {owner(found.st_uid)}")
     if found.st_uid == os.geteuid():
         os.fchmod(handle, _file_mode(path.parent))
-    return os.fdopen(handle, "r+")
+    return open(path, "r+", opener=lambda *_: handle)
 
 
 def new_file(path: Path) -> None:

@@ -62,6 +62,8 @@ def check_published(warehouse: Warehouse) -> None:
     folder = next(one for one in target.parents if os.path.lexists(one))
     if target.is_dir():
         raise SettingsError(_unwritable(target, os.strerror(errno.EISDIR)))
+    if folder == warehouse.path.parent:
+        return  # whether that can be written is the warehouse's own matter
     if not folder.is_dir():
         raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):

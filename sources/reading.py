@@ -19,6 +19,7 @@ from sources.evidence import (
     window_row,
 )
 from sources.failing import fails
+from sources.meaning import nothing_of
 from sources.pieces import Piece, Pieces
 from sources.spool import Spools
 from sources.walk import Walk
@@ -133,17 +134,19 @@ def _refuse_what_holds_nothing(done: Read) -> None:
     walks = done.walks
     if any(walk.spool.rows for walk in walks):
         return
+    what = walks[0].what
     bad = [rejected for walk in walks for rejected, _ in walk.bad]
-    if bad:
-        raise UntrustedAnswerError(
-            f"{walks[0].what}: every one of {len(walks[0].bad):,} rows would have to be set aside, the first because "
-            f"{bad[0].reason}. Nothing was loaded, and the same days are read again next time."
-        )
-    if announced := max(walk.announced or 0 for walk in walks):
-        raise UntrustedAnswerError(
-            f"{walks[0].what}: the first page is empty, yet it announces {announced:,} rows. Nothing was loaded, and "
-            "the same days are read again next time."
-        )
+    announced = max(walk.announced or 0 for walk in walks)
+    with nothing_of(what):
+        if bad:
+            raise UntrustedAnswerError(
+                f"{what}: every one of {len(walks[0].bad):,} rows would have to be set aside, the first because "
+                f"{bad[0].reason}."
+            )
+        if announced:
+            raise UntrustedAnswerError(
+                f"{what}: the first page is empty, yet it announces {announced:,} rows."
+            )
 
 
 def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:

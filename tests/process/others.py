@@ -57,9 +57,9 @@ def open_to_others(folder: Path) -> list[str]:
 
 @contextmanager
 def held_by_other(path: Path) -> Iterator[bool]:
-    """Somebody else holds, or tries to hold, a lock on the file; whether they do."""
+    """Somebody else holds, or tries to hold, a lock on the file; whether they do. To look is to hold it a moment."""
     with subprocess.Popen(
-        ["flock", "-n", path, "sleep", "120"],
+        ["flock", "-w", "10", path, "sleep", "120"],
         user=OTHER,
         group=OTHER,
         extra_groups=[],
@@ -67,7 +67,7 @@ def held_by_other(path: Path) -> Iterator[bool]:
         stderr=subprocess.DEVNULL,
     ) as process:
         held = False
-        for _ in range(50):
+        for _ in range(250):
             if process.poll() is not None:
                 break
             if held := subprocess.run(["flock", "-n", path, "true"], check=False).returncode != 0:

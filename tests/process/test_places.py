@@ -46,7 +46,7 @@ def test_k25_a_file_system_without_locks(place: Place, error: str) -> None:
     """As some network mounts are: exit 2 before any request, with what to do."""
     inject = ["-e", "trace=flock", "-e", f"inject=flock:error={error}"]
     done = run(place, ["strace", "-f", "-qq", "-o", "/dev/null", *inject, str(CONVERSYNC), *place.days])
-    done.refused(2, "gives no lock", str(place.warehouse), "put the warehouse on a local disk")
+    done.refused(2, f"file system of {place.folder}", "gives no lock", "put the warehouse on a local disk")
     assert place.sandbox.requests == []
 
 
