@@ -193,7 +193,6 @@ def test_whatever_comes_it_is_decoded_or_refused_with_a_sentence(body: bytes) ->
     assert decoded.table.schema == DECODER.schema
 
 
-@pytest.mark.more
 @pytest.mark.long
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bodies())

@@ -30,7 +30,6 @@ def loaded(house: VendorHouse) -> set[str]:
 ALL = {f"c{number}" for number in range(60)}
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("beyond", ["failed", "refused"])
 @pytest.mark.parametrize(
     "limits",

@@ -100,7 +100,7 @@ def test_c03_after_a_kill_during_the_recovery_the_next_run_is_right(nights: Nigh
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", parts(10, more=2))
+@pytest.mark.parametrize("part", parts(10, more=1))
 def test_c01_long_kills_all_over_a_night(nights: Nights, part: int) -> None:
     """Two hundred kills at points, and fifty by the clock."""
     kill_and_recover(nights, 20, SEED + 100 + part)
@@ -119,7 +119,7 @@ def test_c01_long_kills_within_the_very_first_run(nights: Nights, part: int) -> 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", parts(10, more=2))
+@pytest.mark.parametrize("part", parts(10, more=1))
 def test_c03_long_kills_during_recoveries(nights: Nights, part: int) -> None:
     """A hundred pairs of kills."""
     kill_and_recover(nights, 10, SEED + 300 + part, again=True)

@@ -110,7 +110,6 @@ def test_c08_two_runs_started_together(place: Place) -> None:
     start_pairs(place, 1)
 
 
-@pytest.mark.more
 @pytest.mark.long
 def test_c08_long_a_hundred_pairs(place: Place) -> None:
     """The same, a hundred times."""

@@ -121,7 +121,6 @@ def test_x01_after_a_kill_anywhere_nothing_is_lost_or_doubled(shop: Shop, target
     )
 
 
-@pytest.mark.more
 @pytest.mark.long
 @pytest.mark.parametrize("target", [KEITARO, OPTIBASE])
 def test_x01_long_every_kill_point(shop: Shop, target: str) -> None:
@@ -159,7 +158,6 @@ def test_x20_after_a_kill_anywhere_each_conversion_counts_once(shop: Shop) -> No
     kill_and_heal_moves(shop, 4)
 
 
-@pytest.mark.more
 @pytest.mark.long
 def test_x20_long_every_kill_point_of_a_move(shop: Shop) -> None:
     """All of them, one after the other."""
@@ -214,7 +212,6 @@ def test_x08_two_senders_at_once(shop: Shop) -> None:
     assert len(shop.house.receiver.taken) == 2 * ROWS
 
 
-@pytest.mark.more
 @pytest.mark.long
 def test_x08_long_a_hundred_pairs(shop: Shop) -> None:
     """Started together, without a head start."""
