@@ -16,7 +16,7 @@ from dlt.extract import DltResource
 from sources.catalogue import held
 from sources.columns import UTC_MICROSECONDS, now
 from sources.decoded import Rejected
-from sources.pieces import Piece
+from sources.piece import Piece
 from sources.records import dumps
 from sources.spool import Spools
 from sources.walk import Walk

@@ -20,13 +20,12 @@ from datetime import date, timedelta
 
 from sources.bounds import Bounds
 from sources.failing import DAYS, OF_PAGE_SIZE, Pace, fails, is_of_size, make_sure, too_large
+from sources.piece import COUNT, DAY, PAGE, PASSES, Piece
 from sources.spool import Spools
 from sources.walk import Listing, Page, Walk
 from sources.windows import Window, cut
 from wire.errors import RefusedError, TooLongError, VendorError
 
-COUNT, PAGE, PASSES = "count", "page", "passes"
-DAY = timedelta(days=1)
 # A question of fewer days than these cannot be cut short without being noticed.
 LEAST_DAYS = 2
 
@@ -46,28 +45,6 @@ LARGEST_PAGE = 50_000
 EXPECTED_ROWS = 10
 # A rate is told by the rows of so many days at least.
 ENOUGH_DAYS = 3
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Days that were read together, and what came of it. `missing` is 0 where the piece is whole.
-
-    `proof` says why it is believed; without one, and with nothing missing, it is a day that is not over and moves.
-    `announced` and `received` are the last pass's; `statements` counts distinct events of all passes.
-    """
-
-    window: Window
-    walks: Sequence[Walk]
-    proof: str | None
-    missing: int
-    statements: int
-    announced: int | None
-    received: int
-
-    @property
-    def pages(self) -> int:
-        """How many answers came, over all passes."""
-        return sum(walk.pages for walk in self.walks)
 
 
 @dataclass
@@ -97,15 +74,19 @@ class Pieces:
 
     def read(self, window: Window) -> Iterator[Piece]:
         """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
-        self._last = window.end
+        self._last, begun = window.end, replace(self.bounds, found=[*self.bounds.found])
         todo = [(part, list[Walk]()) for part in self._cut(window)]
         while todo:
             part, earlier = todo.pop(0)
             try:
                 piece = self._piece(part, earlier)
             except (RefusedError, TooLongError) as refusal:
-                todo[:0] = [(smaller, earlier) for smaller in self._smaller(part, refusal)]
-                continue
+                if smaller := self._smaller(part, refusal):
+                    todo[:0] = [(one, earlier) for one in smaller]
+                    continue
+                self.bounds.days, self.bounds.page_size = begun.days, begun.page_size
+                self.bounds.found[:] = begun.found
+                piece = self._refused(part, earlier, refusal)
             if isinstance(piece, Piece) and self._is_cut_short(piece):
                 self.bounds.days = LEAST_DAYS
                 self.bounds.found.append("ranges of several days are cut short without a word")
@@ -150,10 +131,16 @@ class Pieces:
         return any(
             days.start <= days.end
             and rate * ((days.end - days.start).days + 1) >= EXPECTED_ROWS
-            and (page := self._first(days)) is not None
-            and page.decoded.received > 0
+            and self._comes(days)
             for days in empty
         )
+
+    def _comes(self, days: Window) -> bool:
+        """Whether these days have rows when they are asked for alone; a question may bring those of its neighbours."""
+        if (page := self._first(days)) is None or not page.decoded.received:
+            return False
+        rows = self.listing(days, self.bounds.page_size).derive(page.decoded.table)
+        return any(day is not None and days.start <= day <= days.end for day in rows[self.day].to_pylist())
 
     def _first(self, days: Window) -> Page | None:
         """The first page of these days; None where it is not given."""
@@ -360,7 +347,7 @@ class Pieces:
         together = self._together(walks)
         announced = max((walk.announced or 0 for walk in walks), default=0)
         missing = max(announced - together, 0)
-        if window.start < self.today or any(fails(walk.refused) for walk in walks):
+        if window.start < self.today or any(fails(walk.refused) or not walk.pages for walk in walks):
             missing = max(missing, 1)
         last = walks[-1]
         statements = self.spools.events(*(walk.spool for walk in walks))
@@ -368,10 +355,22 @@ class Pieces:
             window, [*earlier, *walks], None, missing, statements, last.announced and announced, last.received
         )
 
+    def _refused(self, window: Window, earlier: Sequence[Walk], refusal: VendorError) -> Piece:
+        """A day that is not to be had in any size, where others are: short. Raises the refusal where none is."""
+        before = self._first(Window(window.start - DAY, window.start - DAY))
+        after = before or self._first(Window(window.end + DAY, window.end + DAY))
+        if after is None:
+            raise refusal
+        nothing = Walk(self.listing(window, self.bounds.page_size).what, self.spools.new(), refused=refusal)
+        return self._short(window, earlier, [nothing])
+
     def _smaller(self, window: Window, refusal: RefusedError | TooLongError) -> list[Window]:
-        """What to ask for where a question was refused, or its answer too long: fewer days, or smaller pages."""
+        """What to ask for where a question was refused, or its answer too long: fewer days, or smaller pages.
+
+        Empty where nothing is smaller; the refusal is raised where it is not one of size.
+        """
         if isinstance(refusal, TooLongError):
-            return self._shorter(window, refusal)
+            return self._shorter(window)
         if not is_of_size(refusal):
             raise refusal
         is_of_page = bool({name.casefold() for name in refusal.fields} & OF_PAGE_SIZE)
@@ -381,15 +380,15 @@ class Pieces:
             self.bounds.found.append(f"ranges of {(window.end - window.start).days + 1} days are refused")
             return halves
         if self.bounds.page_size < 2:
-            raise refusal
+            return []
         self.bounds.found.append(f"pages of {self.bounds.page_size:,} rows are refused")
         self.bounds.page_size //= 2
         return [window]
 
-    def _shorter(self, window: Window, error: TooLongError) -> list[Window]:
+    def _shorter(self, window: Window) -> list[Window]:
         """Fewer days where an answer is too long: whether its length follows the page's size is not known."""
         if self._days(window) <= 1:
-            raise error
+            return []
         self.bounds.found.append(
             f"{(window.end - window.start).days + 1} days are more than fit into one answer"
         )

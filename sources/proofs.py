@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sources.findings import Finding
-from sources.pieces import COUNT, PAGE, PASSES
+from sources.piece import COUNT, PAGE, PASSES
 from sources.reading import Read
 
 _WHY = {

@@ -20,7 +20,8 @@ from sources.evidence import (
 )
 from sources.failing import fails
 from sources.meaning import nothing_of
-from sources.pieces import Piece, Pieces
+from sources.piece import Piece
+from sources.pieces import Pieces
 from sources.spool import Spools
 from sources.walk import Walk
 from sources.windows import Window, hold, move
@@ -233,8 +234,9 @@ def _short(one: Read) -> str | None:
 
 
 def _what_to_ask(short: Sequence[Piece]) -> str:
-    """In which order rows are listed; or, where a part of the days was failed at each time, why."""
-    failure = next((walk.refused for piece in short for walk in piece.walks if fails(walk.refused)), None)
+    """In which order rows are listed; or, where a part of the days was failed at or refused each time, why."""
+    walks = [walk for piece in short for walk in piece.walks]
+    failure = next((one.refused for one in walks if fails(one.refused) or not one.pages), None)
     if failure is None:
         return "in which order rows are listed"
     return f"what is wrong with them: {str(failure).rpartition(': ')[0]}, while it answered for other days or pages"

@@ -86,7 +86,7 @@ def select(rows: Iterable[AnyTold], read: Read, variants: Variants) -> list[AnyT
             return False
         if kinds in ("originals", "reversals") and row.is_reversal != (kinds == "reversals"):
             return False
-        if kinds == "reversed" and row.transaction_id not in reversed_ids:
+        if kinds == "none" or (kinds == "reversed" and row.transaction_id not in reversed_ids):
             return False
         wanted = ((user, row.user_key), (read.offer_id, row.offer_id), (read.type, row.type))
         return all(want is None or want == have for want, have in wanted)
@@ -95,9 +95,11 @@ def select(rows: Iterable[AnyTold], read: Read, variants: Variants) -> list[AnyT
 
 
 def _kinds(is_reverse: str | None, variants: Variants) -> str:
-    """`both`, `originals`, `reversals` or `reversed`."""
+    """`both`, `originals`, `reversals`, `reversed` or `none`."""
     if is_reverse is None:
         return variants.omitted
+    if variants.is_reverse == "number" and is_reverse not in ("0", "1"):
+        return "none"
     if variants.is_reverse == "one" and is_reverse != "1":
         return "originals"
     if is_reverse == "0" or (is_reverse == "false" and variants.false == "originals"):

@@ -20,9 +20,10 @@ class Variants:
     """is_reverse=true: the reversals; or they and their originals; or as if omitted."""
     false: Literal["true", "originals"] = "true"
     """is_reverse=false: read as true, as PHP casts the text; or the originals."""
-    is_reverse: Literal["cast", "one", "rule", "refused"] = "cast"
+    is_reverse: Literal["cast", "one", "number", "rule", "refused"] = "cast"
     """How the parameter is understood: any text but `0` (and maybe `false`) is true; `1` alone is true, all else
-    asks for the originals; `1` and `0` alone are allowed, all else is a 422; or it is a 422 whatever is sent.
+    asks for the originals; it is compared with the row's number, so that any other text finds no row; `1` and `0`
+    alone are allowed, all else is a 422; or it is a 422 whatever is sent.
     (To be deaf to it altogether: `ignores=is_reverse`.)"""
     to_date_inclusive: bool = True
     """Does to_date cover its whole day, or end with that day's first second?"""

@@ -12,7 +12,8 @@ from sources.besitos import feed, withdrawn
 from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
-from sources.pieces import DAY, LEAST_DAYS, Piece, Pieces
+from sources.piece import DAY, Piece
+from sources.pieces import LEAST_DAYS, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from sources.spool import Spools
 from sources.walk import Listing
@@ -31,6 +32,8 @@ STREAMS = (CONVERSIONS, REVERSALS)
 # How reversals are asked for, in this order: some servers take the one for no, or refuse it. The answer shows it.
 # `is_reverse=false` is never sent: a server may read the text "false" as true.
 YES = ("true", "1")
+# After so many conversions, no reversal at all is a reason to ask in the other way, too.
+LIKELY = 50
 
 OnPage = Callable[[int, int], None]
 _TRACES = Traces(days=("date_time",), ids=("transaction_id",))
@@ -57,7 +60,10 @@ class Feed:
     def read(self, stream: str, window: Window, on_rest: OnRest | None) -> Read:
         """The stream's window. Reversals are asked for in the way that the vendor understands."""
         if stream == CONVERSIONS:
-            return self._read(stream, window, None, on_rest)
+            done = self._read(stream, window, None, on_rest)
+            seen = self._state.get("seen", 0) + sum(piece.statements for piece in done.pieces)
+            self._state["seen"] = min(seen, LIKELY)
+            return done
         known = self._state.get("yes", YES[0])
         refusal: RefusedError | None = None
         for yes in sorted(YES, key=lambda text: text != known):
@@ -68,8 +74,11 @@ class Feed:
                     raise
                 refusal = error
                 continue
-            if self._has_reversals(done):
-                self._learn(yes)
+            is_empty = not any(walk.spool.rows for walk in done.walks)
+            if is_empty and yes == known and self._comes_another_way(window, yes):
+                continue
+            if is_empty or self._has_reversals(done):
+                self._learn(yes, is_proven=not is_empty)
                 return done
         raise refusal or UntrustedAnswerError(
             f"Besitos answers is_reverse={YES[0]} and is_reverse={YES[1]} with conversions that are no reversals, so "
@@ -130,14 +139,32 @@ class Feed:
         return done
 
     def _has_reversals(self, done: Read) -> bool:
-        """Whether the answer shows that the filter was understood: it is empty, or has a reversal in it."""
+        """Whether the answer shows that the filter was understood: it has a reversal in it."""
         spools = [walk.spool for walk in done.walks if walk.spool.rows]
-        return not spools or any(
-            pc.any(rows["is_reversal"]).as_py() for spool in spools for rows in spool.tables()
+        return any(pc.any(rows["is_reversal"]).as_py() for spool in spools for rows in spool.tables())
+
+    def _comes_another_way(self, window: Window, yes: str) -> bool:
+        """Whether reversals come when they are asked for in the other words, where none was ever seen in these.
+
+        An answer without a row does not show whether the question was understood.
+        """
+        if "yes" in self._state or self._state.get("seen", 0) < LIKELY:
+            return False
+        other = next(one for one in YES if one != yes)
+        listing = self.listing(REVERSALS, other, window, self.bounds.page_size)
+        try:
+            page = listing.fetch(1, True)
+        except RefusedError:
+            return False
+        return bool(
+            page.decoded.received and pc.any(listing.derive(page.decoded.table)["is_reversal"]).as_py()
         )
 
-    def _learn(self, yes: str) -> None:
-        if yes == self._state.get("yes", YES[0]):
+    def _learn(self, yes: str, *, is_proven: bool) -> None:
+        known = self._state.get("yes", YES[0])
+        if is_proven:
+            self._state["yes"] = yes
+        if yes == known:
             return
         self._state["yes"] = yes
         self.bounds.found.append(

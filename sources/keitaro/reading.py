@@ -14,7 +14,8 @@ from sources.failing import OF_RANGE, fails, is_of_size
 from sources.keitaro import log, report, statuses
 from sources.keitaro.tracker import Tracker
 from sources.meaning import nothing_of
-from sources.pieces import DAY, LEAST_DAYS, PASSES, Piece, Pieces
+from sources.piece import DAY, PASSES, Piece
+from sources.pieces import LEAST_DAYS, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, read, statements
 from sources.spool import Spools
 from sources.walk import Listing

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Variants
+from sandbox import Fault, Request, Variants
+from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
 from tests.support import House, at_once, sometimes
@@ -177,3 +178,46 @@ def test_b04_rows_that_are_announced_and_never_come_are_counted_once(make_house:
     house.sandbox.faults.clear()
     house.load(FROM, TO)
     assert house.query("select count(*) from besitos.days where state = 'short'") == [(0,)]
+
+
+@pytest.mark.parametrize("status", sometimes(422, 400, quick=1))
+def test_b05_a_day_that_is_refused_in_any_size_costs_that_day_alone(
+    make_house: MakeHouse, status: int
+) -> None:
+    """The others are whole, its own is told with the vendor's reason; no size is remembered; the next night heals."""
+    house = nine_days(make_house)
+    fault = house.sandbox.faults.add(Fault(where=on_the_ninth, status=status))
+    report = house.run(FROM, TO)
+    assert report.error is None
+    assert (report.exit_code, report.total("missing") > 0, fault.delivered > 0) == (3, True, True)
+    [note] = [note for note in report.notes if "is short by" in note]
+    assert f"Besitos refused GET /data/partner/conversions ({status}: " in note
+    held = {number for [number] in house.query("select transaction_id from besitos.conversions")}
+    assert {n for n in range(1, 46) if n % 9 not in (4, 5)} <= held
+    house.sandbox.faults.clear()
+    before = len(house.sandbox.requests)
+    house.load(FROM, TO)
+    assert payouts(house) == ALL
+    assert {request.query["per_page"] for request in house.sandbox.requests[before:]} == {"10"}
+
+
+def on_the_ninth(asked: Request) -> bool:
+    """Is the ninth day among those that all conversions are asked for of?"""
+    return everything(asked) and asked.query.get("from_date", "9") <= "2024-12-09" <= asked.query.get(
+        "to_date", "0"
+    )
+
+
+def test_m02_no_reversal_at_all_is_asked_for_in_the_other_words(make_house: MakeHouse) -> None:
+    """A vendor that knows `1` alone, and answers anything else with an empty list: its reversals come all the same."""
+    house = make_house(variants=Variants(is_reverse="number", omitted="originals"))
+    house.vendor = at_once()
+    taken_back = [reversal(number) for number in range(1, 7)]
+    house.sandbox.besitos.rows = [*map(row, range(1, 61)), *taken_back]
+    report = house.load(FROM, TO)
+    assert report.total("reversals") == 6
+    assert any("is_reverse=1" in note for note in report.notes)
+    asked = len(house.sandbox.requests)
+    assert house.load(FROM, TO).total("reversals") == 0
+    words = [request.query.get("is_reverse") for request in house.sandbox.requests[asked:]]
+    assert (words.count("true"), words.count("1") > 0) == (0, True)

@@ -1,0 +1,35 @@
+"""Days that were read together, and why they are believed (see `sources/pieces.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sources.walk import Walk
+from sources.windows import Window
+
+COUNT, PAGE, PASSES = "count", "page", "passes"
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Days that were read together, and what came of it. `missing` is 0 where the piece is whole.
+
+    `proof` says why it is believed; without one, and with nothing missing, it is a day that is not over and moves.
+    `announced` and `received` are the last pass's; `statements` counts distinct events of all passes.
+    """
+
+    window: Window
+    walks: Sequence[Walk]
+    proof: str | None
+    missing: int
+    statements: int
+    announced: int | None
+    received: int
+
+    @property
+    def pages(self) -> int:
+        """How many answers came, over all passes."""
+        return sum(walk.pages for walk in self.walks)
