@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sources.besitos import feed, withdrawn
 from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, Traces, workplace
+from sources.failing import fails
 from sources.piece import DAY, Piece
 from sources.pieces import LEAST_DAYS, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
@@ -19,7 +21,7 @@ from sources.spool import Spools
 from sources.walk import Listing
 from sources.windows import Window, first_day, unread
 from wire.client import Client
-from wire.errors import RefusedError, UntrustedAnswerError
+from wire.errors import RefusedError, UntrustedAnswerError, VendorError
 
 if TYPE_CHECKING:
     from sources.besitos import BesitosSettings
@@ -33,7 +35,7 @@ STREAMS = (CONVERSIONS, REVERSALS)
 # `is_reverse=false` is never sent: a server may read the text "false" as true.
 YES = ("true", "1")
 # After so many conversions, no reversal at all is a reason to ask in the other way, too.
-LIKELY = 50
+LIKELY = 100
 
 OnPage = Callable[[int, int], None]
 _TRACES = Traces(days=("date_time",), ids=("transaction_id",))
@@ -151,11 +153,14 @@ class Feed:
         if "yes" in self._state or self._state.get("seen", 0) < LIKELY:
             return False
         other = next(one for one in YES if one != yes)
-        listing = self.listing(REVERSALS, other, window, self.bounds.page_size)
+        start = max(window.start, window.end - timedelta(days=self.bounds.days - 1))
+        listing = self.listing(REVERSALS, other, Window(start, window.end), self.bounds.page_size)
         try:
             page = listing.fetch(1, True)
-        except RefusedError:
-            return False
+        except VendorError as error:
+            if isinstance(error, RefusedError) or fails(error):
+                return False
+            raise
         return bool(
             page.decoded.received and pc.any(listing.derive(page.decoded.table)["is_reversal"]).as_py()
         )

@@ -213,7 +213,7 @@ def test_m02_no_reversal_at_all_is_asked_for_in_the_other_words(make_house: Make
     house = make_house(variants=Variants(is_reverse="number", omitted="originals"))
     house.vendor = at_once()
     taken_back = [reversal(number) for number in range(1, 7)]
-    house.sandbox.besitos.rows = [*map(row, range(1, 61)), *taken_back]
+    house.sandbox.besitos.rows = [*map(row, range(1, 111)), *taken_back]
     report = house.load(FROM, TO)
     assert report.total("reversals") == 6
     assert any("is_reverse=1" in note for note in report.notes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.besitos.rows import row
 from tests.support import House
-from wire.errors import TooLongError
 
 # Commas are what values are counted by: this is as much as 50,000 of them.
 LONG = "," * 50_000
@@ -29,10 +28,11 @@ def test_l04_a_range_that_is_too_long_for_one_answer_is_asked_for_in_parts(house
     ) == [(24, 24, 24 * len(LONG))]
 
 
-def test_l04_a_day_that_is_too_long_ends_with_a_sentence(house: House) -> None:
-    """Exit 6, nothing loaded, the cursor where it was."""
-    house.sandbox.besitos.rows = rows(24, "2024-12-04")
-    report = house.run("2024-12-04", "2024-12-05")
-    assert isinstance(report.error, TooLongError)
-    assert "with more than 1,000,000 values: ask for smaller pages" in str(report.error)
-    assert report.exit_code == 6
+def test_l04_a_day_that_is_too_long_costs_that_day_alone(house: House) -> None:
+    """It is short, and told why; the days around it are loaded."""
+    house.sandbox.besitos.rows = [*rows(24, "2024-12-04"), row(99, date_time="2024-12-06 08:00:00")]
+    report = house.run("2024-12-01", "2024-12-08")
+    assert report.error is None
+    assert report.exit_code == 3
+    assert any("with more than 1,000,000 values" in note for note in report.notes)
+    assert house.query("select transaction_id from besitos.conversions") == [(99,)]
