@@ -34,6 +34,7 @@ def payouts(house: House) -> Decimal:
     return Decimal(total)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("limits", "said"),
     sometimes(
@@ -59,6 +60,7 @@ def test_b05_a_limit_that_is_told_with_a_500_is_a_limit(
     assert payouts(house) == ALL
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("page_size", sometimes(10, 1000, 2, quick=2))
 def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(
     make_house: MakeHouse, page_size: int
@@ -92,6 +94,7 @@ def test_b05_a_row_of_today_that_cannot_be_had_is_told(make_house: MakeHouse) ->
     assert report.exit_code == 3
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("budget", ["0", "2"])
 def test_h20_a_vendor_that_is_down_altogether_is_no_vendor_with_limits(
     make_house: MakeHouse, budget: str
@@ -159,6 +162,7 @@ def test_b04_a_total_that_is_always_too_high_is_no_count(make_house: MakeHouse) 
     ]
 
 
+@pytest.mark.more
 def test_b04_rows_that_are_announced_and_never_come_are_counted_once(make_house: MakeHouse) -> None:
     """Totals that are twice the rows everywhere contradict nothing: each day is short by its own, in bounded time."""
 

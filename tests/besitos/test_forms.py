@@ -29,6 +29,7 @@ def ended(make_house: MakeHouse, *pairs: str) -> House:
     return house
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("dates", ["zulu", "offset"])
 def test_f01_an_instant_with_an_offset_is_that_instant(make_house: MakeHouse, dates: str) -> None:
     """After the framework's upgrade nothing is new: not the days, not a statement, and no row is set aside."""
@@ -117,6 +118,7 @@ def test_what_frameworks_write_takes_the_fast_path(case: str, monkeypatch: pytes
     assert decoded.received == len(FAST[case])
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("envelope", "error", "sentence"),
     [

@@ -63,6 +63,7 @@ def test_b01_a_repeat_never_makes_up_for_a_missing_row(feed: Any) -> None:
     assert ("page", 0) in evidence(house)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("pages_", ["boundary", "second_repeats", "echoed"])
 def test_b02_a_day_that_can_be_had_on_one_page_is_read_whole(feed: Any, pages_: str) -> None:
     """Row 10 on two pages and row 11 on none; page 2 is page 1 again; the page is not listened to."""
@@ -131,6 +132,7 @@ def test_b04_a_total_that_is_too_small_is_evidence_of_nothing(feed: Any, beyond:
     assert payouts(house) == sum(range(1, 46))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("limits", "bounds"),
     sometimes(
@@ -328,6 +330,7 @@ def test_a_well_behaved_feed_is_asked_no_more_than_before(feed: Any) -> None:
     assert tables(house.path) == before
 
 
+@pytest.mark.more
 def test_b09_a_vendor_that_throttles_is_read_in_pieces_that_are_committed(make_house: MakeHouse) -> None:
     """Sixty requests a second and 120 pages: several commits, so that a night that is cut off goes on in the middle."""
     house = make_house(variants=Variants(throttle=60, throttle_seconds=1.0), besitos_page_size="1")

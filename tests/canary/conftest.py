@@ -13,7 +13,13 @@ from tests.nightly.support import small_world
 from tests.process.support import nursery
 
 
-@pytest.fixture(scope="session", params=["quick", pytest.param("whole", marks=pytest.mark.long)])
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("quick", marks=pytest.mark.more),
+        pytest.param("whole", marks=pytest.mark.long),
+    ],
+)
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Told once; nobody may change what is in its folder."""
 

@@ -37,6 +37,7 @@ def test_l05_a_fields_name_in_load_and_in_the_log(told: House, log_format: str) 
     harmless(ended.told)
 
 
+@pytest.mark.more
 def test_l05_what_the_database_holds_in_status_verify_and_check(told: House) -> None:
     """Names, reasons and currencies that stand in the tables already, in text and in JSON."""
     run(told, "load", "besitos", *DAYS)

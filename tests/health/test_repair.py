@@ -100,6 +100,7 @@ def test_m06_repair_mends_what_verify_finds(loaded: House, case: str) -> None:
     assert said(loaded) == expected
 
 
+@pytest.mark.more
 def test_m06_an_amount_that_was_altered_under_its_hash_is_found_and_mended(loaded: House) -> None:
     """Named with its column, by its contents; what may be written otherwise and states the same is no difference."""
     change(
@@ -118,6 +119,7 @@ def test_m06_an_amount_that_was_altered_under_its_hash_is_found_and_mended(loade
     assert run(loaded, "verify", "besitos", *DAYS).code == 0
 
 
+@pytest.mark.more
 def test_m06_repair_is_all_or_nothing(loaded: House) -> None:
     """The vendor fails while days are read again: the doubled statements stay, too, and the file is as it was."""
     change(loaded, f"{TWICE}; delete from besitos.conversion_events where transaction_id = 2")

@@ -40,7 +40,7 @@ def load(house: House, **settings: str) -> Done:
     return done
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("resolved", "seen", "settings", "kept"),
     [

@@ -65,6 +65,7 @@ def test_evidence_of_a_load_that_was_not_committed_whole_does_not_count(house: H
     assert told(house)["stale"].text == "besitos: has its settings, and was never loaded."
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "evidence", sometimes("missing = 2", "missing = null, announced = received + 2", quick=1, ids=str)
 )

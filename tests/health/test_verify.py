@@ -72,6 +72,7 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: House) -> 
     ]
 
 
+@pytest.mark.more
 def test_s22_sums_are_of_one_currency_each(loaded: House) -> None:
     """A row that tells no currency is of USD, as is one that says so, and one from before there was the column."""
     told = loaded.sandbox.besitos.rows

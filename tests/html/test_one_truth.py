@@ -69,6 +69,7 @@ def command(settings: dict[str, str], *arguments: str) -> tuple[int, dict[str, A
     return ended.returncode, json.loads(ended.stdout)
 
 
+@pytest.mark.more
 def test_m08_five_outputs_say_the_same(troubled: tuple[Path, dict[str, str], str]) -> None:
     """Days never read, days short by so many rows, a listing that is ten days late, one that left the settings."""
     path, settings, left = troubled

@@ -126,6 +126,7 @@ def test_b10_both_answers_are_asked_for_an_error(said: dict[str, Any]) -> None:
             times(answer({**document, **said}), PAIR, ASKED, TODAY)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("said", "error", "sentence"),
     [

@@ -141,6 +141,7 @@ def test_a_busy_vendor_is_waited_for(house: VendorHouse) -> None:
     assert failed.delivered == 2
 
 
+@pytest.mark.more
 def test_s20_a_malformed_row_is_set_aside_once_and_told_once(house: VendorHouse) -> None:
     """The other rows load; the first night ends with 3, the next with 0, and the table of what was set aside stands."""
     vendor = house.sandbox.infobip

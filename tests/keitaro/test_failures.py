@@ -30,6 +30,7 @@ def loaded(house: VendorHouse) -> set[str]:
 ALL = {f"c{number}" for number in range(60)}
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("beyond", ["failed", "refused"])
 @pytest.mark.parametrize(
     "limits",
@@ -48,6 +49,7 @@ def test_b05_a_limit_is_found_by_asking(sixty: VendorHouse, limits: dict[str, in
         assert max(body(one)["limit"] for one in sixty.asked(LOG, since)) <= 20
 
 
+@pytest.mark.more
 def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: VendorHouse) -> None:
     """One conversion that the tracker cannot write: the other days are whole, its own is told, the next night heals."""
     sixty.sandbox.keitaro.variants = Variants(broken="c7")

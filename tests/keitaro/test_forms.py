@@ -90,6 +90,7 @@ def test_f09_columns_asked_by_one_name_and_answered_by_the_other(make_house: Mak
     assert all(text and at and extra is None for text, at, extra in rows)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("unheard", sometimes("dropped", "refused", "empty", quick=2))
 def test_f10_a_report_that_hears_only_the_other_words(make_house: MakeHouse, unheard: Any) -> None:
     """Asked again with dimensions and measures, whatever the first words bring; and first with them from then on."""
@@ -131,6 +132,7 @@ KINDS = {
 }
 
 
+@pytest.mark.more
 def test_f14_what_takes_money_back_is_the_kind_not_the_word(house: VendorHouse) -> None:
     """conversion_type first, else the status in lower case; what is of no kind counts, is told once, and countable."""
     told = [
@@ -156,6 +158,7 @@ def test_f14_what_takes_money_back_is_the_kind_not_the_word(house: VendorHouse) 
     assert "statuses frozen mean" in "".join(notes(house.load()))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("word", sometimes("canceled", "Rejected", quick=1))
 def test_f14_a_tracker_that_rejects_in_words_of_its_own(make_house: MakeHouse, word: Any) -> None:
     """They are rejected as those of a tracker that says so plainly: the same money, and no strange status."""
@@ -175,6 +178,7 @@ def test_f14_a_tracker_that_rejects_in_words_of_its_own(make_house: MakeHouse, w
     assert [row[0] for row in sums[0]] == [False, True]
 
 
+@pytest.mark.more
 def test_f14_when_a_rejection_was_seen_is_when_it_last_began(house: VendorHouse) -> None:
     """A conversion that was approved again in between was not rejected then."""
     seen = []
@@ -224,6 +228,7 @@ def test_s22_revenue_is_never_summed_across_currencies(house: VendorHouse) -> No
     }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("path", "told", "error", "sentence"),
     sometimes(

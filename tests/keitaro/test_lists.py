@@ -101,6 +101,7 @@ def test_an_answer_that_is_no_list_is_refused(listed: VendorHouse, answer: list[
     assert report.steps == []
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("fault", "why"),
     sometimes(

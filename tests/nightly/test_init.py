@@ -235,6 +235,7 @@ def test_a_terminal_is_asked_and_shows_no_secret(tmp_path: Path) -> None:
     assert sections(tmp_path, "config") == {"besitos": {"besitos_zone": "EST"}}
 
 
+@pytest.mark.more
 def test_a06_what_cannot_be_meant_is_asked_again(tmp_path: Path) -> None:
     """A source, a secret, a zone, an address with a typing error in it: said, and asked again; nothing ends."""
     code, shown = asked(
@@ -264,6 +265,7 @@ def test_a06_what_cannot_be_meant_is_asked_again(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.more
 def test_a06_in_a_clone_what_is_new_goes_into_what_is_there(tmp_path: Path) -> None:
     """Our own config.toml keeps every line and comment; what it says already is not asked; the secrets are added."""
     folder = tmp_path / ".dlt"

@@ -13,6 +13,7 @@ from tests.process.nights import two_nights
 from tests.process.support import Place
 
 
+@pytest.mark.more
 def test_d07_another_address_under_the_same_dataset(place: Place) -> None:
     """Exit 2 with both addresses and the way out, nothing asked or changed; the old address goes on as before."""
     place.loaded()
@@ -28,6 +29,7 @@ def test_d07_another_address_under_the_same_dataset(place: Place) -> None:
     place.loaded()
 
 
+@pytest.mark.more
 def test_d07_another_account_at_the_same_address(place: Place) -> None:
     """The account's name is another: refused before any request; said to be the same, it is read, from then on, too."""
     place.env["BESITOS_PARTNER_ID"] = "first"
@@ -46,6 +48,7 @@ def test_d07_another_account_at_the_same_address(place: Place) -> None:
     place.load().refused(2, "was read from another besitos_partner_id")
 
 
+@pytest.mark.more
 def test_d07_a_renewed_token_and_a_first_name_are_the_same_account(place: Place) -> None:
     """The token changes, a partner id is set for the first time, the sandbox's port is another: exact, exit 0."""
     place.loaded()

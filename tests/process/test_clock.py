@@ -139,6 +139,7 @@ def test_m04_what_was_set_aside_after_a_wrong_night_is_news_once(machine: Machin
     assert "newly set aside" not in machine.good(3).out
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "told", [True, pytest.param(False, marks=pytest.mark.long)], ids=["S14-dated", "S14-undated"]
 )
@@ -166,6 +167,7 @@ def test_s14_a_night_in_the_past_costs_days_read_again_and_no_hole(machine: Mach
     assert machine.days == list(range(41))
 
 
+@pytest.mark.more
 def test_s14_a_clock_behind_the_vendors_wants_a_look(machine: Machine) -> None:
     """Days that are over at the vendor are not asked for: the rest is loaded, exit 3, in `nightly` too, and healed."""
     machine.good(3, told=True)

@@ -22,6 +22,7 @@ from tests.process.support import Place
 pytestmark = ONLY_ROOT
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("umask", [0o022, 0o000], ids=["l06-022", "l06-000"])
 def test_l06_what_is_written_is_ours_alone(place: Place, umask: int) -> None:
     """Whatever the umask: settings, warehouse, locks, the copy; and what a run has on the disk while it works."""
@@ -66,6 +67,7 @@ def test_l06_a_mode_that_somebody_chose_stays(place: Place) -> None:
     assert copy.stat().st_gid == OTHER
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("who", ["everyone", "nogroup"])
 def test_l06_one_setting_lets_readers_in(shared: Place, who: str) -> None:
     """`published_readers`: they open the copy, also where its folder was closed; nobody else, and nothing else."""

@@ -15,6 +15,7 @@ from tests.process.support import CONVERSYNC, PATIENCE, ROOT, Done, Place
 from tests.support import sometimes
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", sometimes('(a) & b;"$HOME",b+c@d~e!f^g{h}-i:j[k]*', "a b", "über", quick=1))
 @pytest.mark.parametrize("within", ["{}/warehouse.duckdb", "{}.duckdb"], ids=["folder", "file"])
 def test_k25_a_name_that_is_odd_and_works(place: Place, name: str, within: str) -> None:
@@ -40,6 +41,7 @@ def test_k25_a_name_that_others_would_take_for_something_else(place: Place, name
     assert [path.name for path in place.folder.iterdir()] == ["tmp"]
 
 
+@pytest.mark.more
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP"])
 def test_k25_a_file_system_without_locks(place: Place, error: str) -> None:
@@ -50,6 +52,7 @@ def test_k25_a_file_system_without_locks(place: Place, error: str) -> None:
     assert place.sandbox.requests == []
 
 
+@pytest.mark.more
 def test_k25_no_home_at_all(place: Place) -> None:
     """HOME unset, empty or nowhere: the same run; and where there is one, nothing is written there."""
     home = place.folder / "tmp" / "home"
@@ -102,6 +105,7 @@ def test_k25_a_file_name_with_a_colon_is_a_file(place: Place) -> None:
     place.load("--warehouse", "a:b.duckdb", "--dry-run").refused(2, "./ goes before a file name with a colon")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", ["warehouse.duckdb", "other.duckdb"])
 def test_k25_a_file_with_two_names_is_refused(place: Place, name: str) -> None:
     """A hard link has a lock, a journal and a write-ahead log of its own: exit 2 under both names; nothing is made."""

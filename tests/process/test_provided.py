@@ -34,6 +34,7 @@ WRONG: dict[str, tuple[bytes, tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.quick(7)
 @pytest.mark.parametrize("name", ["config.toml", "secrets.toml"])
 @pytest.mark.parametrize("case", WRONG)
 def test_k23_a_file_that_cannot_be_read_is_a_sentence(place: Place, name: str, case: str) -> None:
@@ -81,6 +82,7 @@ def test_k23_no_settings_come_from_a_home_directory(place: Place) -> None:
     assert {request.query["per_page"] for request in place.sandbox.requests} == {"1000"}
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_k24_a_secret_comes_from_the_file_that_a_variable_names(place: Place, end: str) -> None:
     """As docker and kubernetes hand them over; one line break at its end belongs to the file, not to the secret."""

@@ -68,7 +68,7 @@ TROUBLES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.quick(4)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_k03_no_output_and_no_file_tells_the_token(canary: Place, trouble: str) -> None:
     """With --debug, and an answer that quotes the token back: not in one form, not in one byte."""
@@ -92,6 +92,7 @@ def kept(place: Place) -> Iterator[str]:
         yield unpacked
 
 
+@pytest.mark.more
 def test_k03_no_traceback_of_an_unexpected_error_tells_the_token(canary: Place) -> None:
     """An error of nobody's in the middle of the load, its traceback shown by --debug."""
     for point in range(200, 210):  # a library may swallow one

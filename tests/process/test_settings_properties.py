@@ -69,6 +69,7 @@ TEXTS = some.one_of(
 FEW = hypothesis_settings(max_examples=4, deadline=None)
 
 
+@pytest.mark.quick(16)
 @pytest.mark.parametrize(("spec", "name"), FIELDS, ids=lambda value: str(value))
 @FEW
 @given(text=TEXTS)

@@ -34,6 +34,7 @@ def stopped(done: Done, number: int) -> None:
     done.refused(128 + number, f"stopped by {signal.Signals(number).name}")
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("stage", STAGES)
 def test_c04_while_the_vendor_is_slow(place: Place, stage: str) -> None:
     """Whatever the vendor keeps us waiting with, no page on its way holds up the end."""
@@ -65,6 +66,7 @@ def stop_at_points(place: Place, count: int, seed: int, points: int) -> None:
     assert place.held() == place.sandbox.besitos.oracle.held(reads_at_once(place.sandbox.besitos.reads))
 
 
+@pytest.mark.more
 def test_c04_at_points_of_a_first_run_and_then_a_clean_one(place: Place) -> None:
     """While files are written and statements run: an end with the signal's code; then the next run is right."""
     stop_at_points(place, 3, 4, 350)

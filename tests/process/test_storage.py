@@ -148,6 +148,7 @@ def test_c16_a_folder_in_place_of_the_file(place: Place) -> None:
     place.load().refused(2, str(place.warehouse), "is a folder")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "keep", [0.3, pytest.param(0.9, marks=pytest.mark.long)], ids=["C16-torn-early", "C16-torn-late"]
 )

@@ -66,7 +66,7 @@ def test_c12_c13_what_a_run_needs_and_can_make_is_made(loaded: Place, change: st
     assert loaded.held() == before
 
 
-@pytest.mark.quick(4)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("case", REFUSED)
 def test_c12_c13_what_cannot_be_made_is_refused_before_anything_happens(loaded: Place, case: str) -> None:
     """Exit 1, no request, not one row changed, and a sentence that says what is wrong and how to repair it."""

@@ -14,6 +14,7 @@ pytestmark = ONLY_ROOT
 SEVEN = "[sources.besitos]\nbesitos_page_size = 7\n"
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("home", ["/nonexistent", None], ids=["nowhere", "none"])
 def test_l01_a_planted_settings_folder_is_not_read(shared: Place, home: str | None) -> None:
     """Where HOME cannot be written, and another user has put settings where dlt would look: nothing of it."""
@@ -66,7 +67,7 @@ POWERS = {
 }
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_l03_what_others_can_change(place: Place, way: str) -> None:
     """Settings that only tune are a warning with the way out; one that names a program is refused."""
@@ -87,6 +88,7 @@ def test_l03_what_others_can_change(place: Place, way: str) -> None:
     assert place.load("--dry-run").err == ""
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("power", POWERS)
 def test_l03_what_may_not_be_others(place: Place, power: str) -> None:
     """A file of another user's that names a program, a query or an address: refused, before any request."""
@@ -130,6 +132,7 @@ def test_l03_what_is_nobody_elses(place: Place) -> None:
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.more
 def test_l03_check_tells_modes_owners_and_what_others_can_do(place: Place) -> None:
     """A line for each place of ours, with the way out where somebody else could change or read it."""
     written(place, "config.toml", SEVEN).chmod(0o666)

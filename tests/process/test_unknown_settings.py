@@ -76,6 +76,7 @@ IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("case", IN_A_FILE)
 def test_k20_a_name_that_nobody_reads_in_a_file(place: Place, case: str) -> None:
     """Exit 2 before any request: the file, the section and the name, and the one that was meant."""
@@ -194,6 +195,7 @@ def test_k02_a_secret_in_config_toml_is_sent_to_the_other_file(place: Place) -> 
     assert place.sandbox.token not in done.told
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -226,6 +228,7 @@ OTHERS = (
 )
 
 
+@pytest.mark.more
 def test_k20_what_merely_begins_like_ours_is_told_by_check_alone(place: Place) -> None:
     """Another tool's variables and sections: one line of `check`; a load reads, and says nothing of them."""
     place.env |= dict.fromkeys(OTHERS, "1") | {"SENDGRID_API_KEY": "1", "PUBLISH": "1", "WAREHOUSE_DIR": "1"}
@@ -322,6 +325,7 @@ def test_k21_check_looks_at_the_others(place: Place) -> None:
     assert place.sandbox.requests != []
 
 
+@pytest.mark.more
 def test_k21_verify_compares_the_others(place: Place) -> None:
     """Besitos is compared, and equal; Infobip is told by what it lacks; exit 2."""
     world = place.sandbox.world

@@ -44,6 +44,7 @@ def two_sends(house: House) -> list[tuple[Path, Path]]:
     return files
 
 
+@pytest.mark.more
 def test_x26_both_books_from_one_backup_are_noticed_before_anything_goes(house: House) -> None:
     """Nothing in them tells it; the epoch beside them does. A person may go on, and then all is well again."""
     restore(house, two_sends(house))

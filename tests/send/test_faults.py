@@ -41,7 +41,7 @@ def test_x05_a_401_in_the_middle_stops_all_and_rejects_none(house: House) -> Non
     )
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("target", [OPTIBASE, KEITARO])
 @pytest.mark.parametrize("status", [429, 503])
 def test_x06_a_vendor_that_turns_us_away_is_waited_for(house: House, target: str, status: int) -> None:
@@ -133,6 +133,7 @@ def test_x02_taken_and_unheard_optibase_is_in_doubt(
     assert house.ledger(OPTIBASE)["k3"] == ("sent", 200, 2)
 
 
+@pytest.mark.more
 def test_x02_a_row_that_the_vendor_always_breaks_off_delays_nobody(house: House) -> None:
     """Also where a repeat is harmless: after five attempts the others are through, and it is in doubt."""
     house.outbox(KEITARO, sales(10))

@@ -27,6 +27,7 @@ def test_l05_keys_of_an_outbox_in_plan_and_summary(house: House) -> None:
         harmless(ended.out + ended.err)
 
 
+@pytest.mark.more
 def test_l05_what_a_tracker_says_in_reconcile(house: House) -> None:
     """Statuses and currencies of the vendor's, keys of ours."""
     house.outbox(KEITARO, [(KEY, "click-1", "sale", "1.50", "USD", "t1")])

@@ -31,6 +31,7 @@ def outbox(house: House, ages: Sequence[int | None], column: str = "occurred_on"
     house.change("insert into main.keitaro values (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
+@pytest.mark.more
 def test_x25_a_first_send_of_old_rows_asks(house: House) -> None:
     """The plan shows how old they are; without a word nothing goes, not even what is new."""
     outbox(house, [90, 40, 8, 7, 0])
@@ -137,6 +138,7 @@ def test_x25_a_day_is_never_sent_and_never_a_change(house: House, column: str) -
     assert days == [(day(1),), (day(0),)]
 
 
+@pytest.mark.more
 def test_x25_where_no_column_dates_the_rows_that_is_said(house: House) -> None:
     house.outbox(KEITARO, sales(2))
     done = house.command("send", KEITARO, "--from", "main.keitaro")

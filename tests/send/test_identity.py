@@ -244,6 +244,7 @@ def test_x22_another_value_that_became_null_is_refused_whatever_the_setting(hous
     assert "currency was USD" in report.sent.rejected["a"]
 
 
+@pytest.mark.more
 def test_x24_a_row_without_a_tid_that_changed_wants_a_look(house: House) -> None:
     house.outbox(KEITARO, [row("a", "c1", None)])
     assert house.send(KEITARO).exit_code == 0

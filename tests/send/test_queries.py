@@ -129,6 +129,7 @@ def left_alone(house: House, before: set[Path], told: str) -> None:
     assert house.query("select count(*) from main.optibase") == [(1,)]
 
 
+@pytest.mark.quick(6)
 @pytest.mark.parametrize("name", REACHING)
 def test_l02_a_query_reads_the_warehouse_and_nothing_else(
     house: House, tempting: dict[str, str], listener: Listener, name: str
