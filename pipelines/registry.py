@@ -30,6 +30,8 @@ PROJECT: dict[str, type] = {
     "retain_rejected_days": str,
     "publish_personal": bool,
 }
+# Of these a number does as well as its text.
+NUMBERS = frozenset({"retain_sent_days", "retain_rejected_days"})
 # Of every send: in [send], [send.<vendor>], [send.<vendor>.<what>], or at the top.
 SEND: dict[str, type] = {
     "send_enabled": bool,
@@ -155,7 +157,7 @@ def _table(table: Mapping[str, Any], section: Path, file: str, found: Strangers)
     for name, value in table.items():
         path = (*section, name)
         if path in known().paths:
-            if wanted := _mistyped(value, known().paths[path]):
+            if wanted := _mistyped(value, known().paths[path], text=_is_text(path)):
                 found.wrong.append(f"{_written(path)} in {file} must be {wanted}.")
         elif isinstance(value, Mapping) and name in inside:
             _table(value, path, file, found)
@@ -204,8 +206,8 @@ def _meant(path: Path, inside: Sequence[str]) -> str:
         return f"it belongs {_place(known().names[name])}"
     prefixed = nearest(f"{section[-1]}_{name}", inside) if section else None
     near = nearest(name, inside) or prefixed or nearest(name, list(known().names))
-    if near in inside:
-        return f"{near} is"
+    if near is not None and near in inside:
+        return f"{_as_written((*section, near))} is"
     if near is not None:
         return f"the nearest is {near}, {_place(known().names[near])}"
     return f"{_section(tuple(section))} knows {', '.join(inside)}" if inside else "nothing reads it"
@@ -225,7 +227,12 @@ def _alike(name: str, value: Any, section: Path, inside: Sequence[str]) -> str |
     """What was probably meant, as the file would have it: a section for a section, else a setting."""
     is_section = isinstance(value, Mapping)
     near = nearest(name, [one for one in inside if ((*section, one) in known().paths) != is_section], NEAR)
-    return _section((*section, near)) if near and is_section else near
+    return near and _as_written((*section, near))
+
+
+def _as_written(path: Path) -> str:
+    """A setting by its name; a section as the file has it: `[send.keitaro.conversions]`."""
+    return path[-1] if path in known().paths else _section(path)
 
 
 def _written(path: Path, value: Any = None) -> str:
@@ -235,8 +242,15 @@ def _written(path: Path, value: Any = None) -> str:
     return f"{_section(path[:-1])} {path[-1]}" if path[:-1] else path[-1]
 
 
-def _mistyped(value: Any, hint: Any) -> str | None:
-    """What a setting must be, where the file's value is of a kind that could only be misread."""
+def _is_text(path: Path) -> bool:
+    """Whether it is a setting of the project's own that is text, and nothing else: a path, an address, a command."""
+    return len(path) == 1 and PROJECT.get(path[0]) is str and path[0] not in NUMBERS
+
+
+def _mistyped(value: Any, hint: Any, *, text: bool = False) -> str | None:
+    """What a setting must be, where the file's value is of a kind that could only be misread; `text` takes no other."""
+    if text:
+        return None if isinstance(value, str) else "text"
     from dlt.common.configuration.specs.base_configuration import extract_inner_hint
 
     wanted = extract_inner_hint(hint)

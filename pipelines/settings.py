@@ -174,6 +174,15 @@ def days(text: str, option: str) -> int:
     return seconds // _SECONDS["d"]
 
 
+def span(start: str | None, end: str | None, first: str, last: str) -> None:
+    """SettingsError, naming the options, where one of two days is none, or the first comes after the last."""
+    from sources.windows import day
+
+    begins, ends = day(start, first) if start else None, day(end, last) if end else None
+    if begins and ends and begins > ends:
+        raise SettingsError(f"{first} {begins} comes after {last} {ends}: name the earlier day with {first}.")
+
+
 def open_secrets() -> str | None:
     """A warning where others on this machine may read the secrets file, else None."""
     path = project_dir() / ".dlt" / "secrets.toml"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import signal
 import sys
 import threading
@@ -18,11 +20,12 @@ from sandbox.control import VENDORS, instant
 from sandbox.infobip import variants as infobip
 from sandbox.keitaro import variants as keitaro
 from sandbox.optibase import variants as optibase
-from sandbox.readings import listed, meant, parse
+from sandbox.readings import UnknownVariantError, listed, meant, parse
 from sandbox.stage import Sandbox
 from sandbox.world import World
 
 DAYS = 90
+MOST_DAYS = 3650
 SEED = 7
 
 
@@ -39,13 +42,17 @@ def serve(
 
     `clock` is an ISO instant (UTC unless it says otherwise), by default the real one's; it stands still until
     it is moved. `variants` are `name=value` for Besitos, `keitaro.name=value` for others. A bad argument
-    raises ValueError before anything is served.
+    or a port that cannot be had raises ValueError before anything is served.
     """
+    if not 1 <= days <= MOST_DAYS:
+        raise ValueError(f"--days is {days}, and may be from 1 to {MOST_DAYS}")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"--port is {port}, and may be from 1 to 65535, or 0 for any free one")
     now = datetime.now(UTC) if clock is None else instant(clock)
     world = World(seed, now.astimezone(UTC).date() - timedelta(days=days - 1), days)
     world.now = now
     stop = threading.Event()
-    sandbox = Sandbox(world, port=port)
+    sandbox = _at(port, world)
     try:
         set_variants(sandbox, variants)
     except ValueError:
@@ -64,6 +71,20 @@ def serve(
             signal.signal(number, handler)
 
 
+def _at(port: int, world: World) -> Sandbox:
+    try:
+        return Sandbox(world, port=port)
+    except OSError as error:
+        reason = (
+            "is taken"
+            if error.errno == errno.EADDRINUSE
+            else f"cannot be had ({os.strerror(error.errno or 0)})"
+        )
+        raise ValueError(
+            f"port {port} {reason}: name another one with --port, or 0 for any free one"
+        ) from None
+
+
 def set_variants(sandbox: Sandbox, variants: Sequence[str]) -> None:
     """`order=newest` (Besitos) or `keitaro.generation=old`; ValueError says what would be right."""
     for pair in variants:
@@ -72,7 +93,13 @@ def set_variants(sandbox: Sandbox, variants: Sequence[str]) -> None:
         if name not in VENDORS:
             raise ValueError(f"no vendor {name!r}{meant(name, VENDORS)}; there are {', '.join(VENDORS)}")
         vendor: Any = getattr(sandbox, name)
-        vendor.variants = parse([text], vendor.variants)
+        try:
+            vendor.variants = parse([text], vendor.variants)
+        except UnknownVariantError as error:
+            if text is not pair:
+                raise
+            others = ", ".join(f"{one}." for one in VENDORS if one != name)
+            raise ValueError(f"{error}; those of other vendors begin with {others}") from None
 
 
 def _settings(sandbox: Sandbox) -> str:

@@ -10,6 +10,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 AnyVariants = TypeVar("AnyVariants")
 
 
+class UnknownVariantError(ValueError):
+    """There is no variant of that name; the sentence lists those there are."""
+
+
 def parse(pairs: Iterable[str], base: AnyVariants) -> AnyVariants:
     """`["order=newest", "page_cap=100", "ignores=page,per_page"]` over `base`; ValueError says why not."""
     hints = get_type_hints(type(base))
@@ -18,7 +22,7 @@ def parse(pairs: Iterable[str], base: AnyVariants) -> AnyVariants:
         name, _, text = pair.partition("=")
         if name not in hints:
             names = ", ".join(field.name for field in fields(base))  # type: ignore[arg-type]
-            raise ValueError(f"no variant {name!r}{meant(name, hints)}; there are {names}")
+            raise UnknownVariantError(f"no variant {name!r}{meant(name, hints)}; there are {names}")
         changes[name] = _value(name, text, hints[name])
     return replace(base, **changes)  # type: ignore[type-var]
 

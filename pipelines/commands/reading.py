@@ -73,6 +73,7 @@ def load(
     from pipelines.publish import check_published, published_after
     from pipelines.vendors import Asked
 
+    settings.span(start, end, "--from", "--to")
     asked = Asked(start, end, settings.days(window, "--window"), accept_empty, same_account)
     seconds = settings.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)

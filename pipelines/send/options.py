@@ -18,6 +18,7 @@ from pipelines.standing import Given, choice, number, standing
 from sources.ranges import BUDGET
 from wire.errors import SettingsError
 
+SWITCHED_OFF = "Sending is switched off (send_enabled = false)"
 MAX_ROWS = 10_000
 # Content that changes for half of what was sent is a query that changed, not the world ...
 MAX_CHANGE_PCT = 50.0

@@ -33,7 +33,7 @@ from pipelines.send.epoch import (
 )
 from pipelines.send.journal import Journal, journal_path
 from pipelines.send.marks import marked
-from pipelines.send.options import Options
+from pipelines.send.options import SWITCHED_OFF, Options
 from pipelines.send.plan import Books, Plan
 from pipelines.send.planner import Planner
 from pipelines.send.records import Known, Record, newer
@@ -97,9 +97,7 @@ def send(
     is the report's `error`; a signal passes, once all is in the journal.
     """
     if not options.enabled:
-        raise SettingsError(
-            f"Sending is switched off (send_enabled = false): nothing was sent to {target.name}."
-        )
+        raise SettingsError(f"{SWITCHED_OFF}: nothing was sent to {target.name}.")
     settings, query = _asked(warehouse, target, options)
     started = time.monotonic()
     with understood(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
@@ -160,7 +158,10 @@ def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
         _session(warehouse, Path(folder), 0) as client,
     ):
         mending = _compare(client, target, journal)
-        return _plan(client, query, warehouse, target, settings, mending, journal, options)
+        plan = _plan(client, query, warehouse, target, settings, mending, journal, options)
+    if not options.enabled:
+        plan.notes.insert(0, f"{SWITCHED_OFF}: send would refuse, and send nothing to {target.name}")
+    return plan
 
 
 def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any, str]:

@@ -13,6 +13,7 @@ from typing import Any
 from pipelines import logs
 from pipelines.report import Lines, console, explain, rows
 from pipelines.send import ledger
+from pipelines.send.history import FRESH
 from pipelines.send.outbox import DATES
 from pipelines.send.plan import NAMED, WARNINGS, Plan
 from pipelines.send.run import SendReport
@@ -37,11 +38,16 @@ def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
 def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
     kinds = [f"{plan.pending[kind]:,} {kind}" for kind in ("new", "changed", "again")]
     kinds += [f"{plan.pending['withdrawn']:,} taken back"] * bool(plan.pending["withdrawn"])
-    verb = "would send" if dry else "to send"
+    verb = ("would send" if dry else "to send") + (", once that is settled" if plan.refusals else "")
     yield f"{plan.target}: {rows(plan.outbox)} in the outbox; {verb}: {', '.join(kinds)}"
     yield from (f"  {line}." for line in _days(plan))
     would = "would be " if dry else ""
     asks = plan.history.counts.get("asks", 0) if plan.history else 0
+    old = (
+        f"more than {FRESH} days old"
+        if plan.history and plan.history.is_first
+        else "older than all that was sent"
+    )
     others = {
         "left for later (--limit)": sum(plan.pending.values()) - len(plan.rows),
         "already sent": plan.already,
@@ -50,7 +56,7 @@ def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
         "rejected here: no request can be made of such a row": plan.refused,
         f"{would}marked as sent, without a request (--adopt)": plan.adopted,
         "left out (--since)": plan.left_out,
-        "older than all that was sent, and waiting for a word (--since, --adopt)": asks,
+        f"{old}, and waiting for a word (--since, --adopt)": asks,
         "gone from the outbox after the send": plan.gone,
         "sent from another outbox": plan.elsewhere,
     }

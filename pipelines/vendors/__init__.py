@@ -57,7 +57,8 @@ class Vendor:
     reversal (None: it has none). `days` names the column that dates a row, for the tables that are read by day.
     `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where the tables are there.
     `account` names the settings that tell one account at the vendor from another, besides `<vendor>_url`; no secrets.
-    `own` names the tables whose rows come of the settings: they were not read, and none of them counts as new.
+    `own` names the tables of which no row counts as new: those that come of the settings were not read, and those that
+    come of a row that another table has, too, would count it twice.
     """
 
     name: str

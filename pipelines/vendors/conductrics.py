@@ -29,4 +29,5 @@ VENDOR = Vendor(
     statements={"goal_history": None},
     days={},
     account=("conductrics_account",),
+    own=frozenset({"goals", "goal_agents"}),
 )

@@ -126,6 +126,15 @@ def test_a_detail_is_kept_exactly(house: VendorHouse) -> None:
     assert house.query("select agent from conductrics.goal_agents order by 1") == [("a-1",), ("a-2",)]
 
 
+def test_what_is_new_was_read(house: VendorHouse) -> None:
+    """A goal counts once, by its version, and not again in the tables that repeat it; a change is one, too."""
+    first = house.load()
+    assert (first.total("received"), first.total("added"), first.total("restated")) == (3, 3, 0)
+    house.sandbox.conductrics.rows = [goal("g-1"), goal("shop/sale", "Sold", ["a-2", "a-1", "a-3"])]
+    again = house.load()
+    assert (again.total("received"), again.total("added"), again.total("restated")) == (3, 1, 1)
+
+
 def test_s19_agents_in_another_order_are_no_new_version(house: VendorHouse) -> None:
     """A goal's agents are a set; another member is a new version, and the way back is a third."""
     vendor = house.sandbox.conductrics

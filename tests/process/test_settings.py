@@ -102,8 +102,9 @@ def test_k02_an_option_that_cannot_be_meant(place: Place) -> None:
         (("--window", "0d"), "--window"),
         (("--window", "36h"), "--window"),
         (("--wait", "soon"), "--wait"),
-        (("--from", "2024-13-01"), "2024-13-01"),
-        (("--from", "2025-02-01", "--to", "2025-01-01"), "before it starts"),
+        (("--from", "2024-13-01"), '--from is "2024-13-01", which is no day'),
+        (("--to", "2024-13-01"), '--to is "2024-13-01", which is no day'),
+        (("--from", "2025-02-01", "--to", "2025-01-01"), "--from 2025-02-01 comes after --to 2025-01-01"),
         (("--no-such-option",), "No such option"),
     ):
         place.load(*options).refused(2, words)

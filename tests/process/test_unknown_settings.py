@@ -66,7 +66,14 @@ IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "[sources.besitos]\nqwertz = 1",
         ("[sources.besitos] qwertz in", "is not a setting"),
     ),
+    "a-section-of-one-target": (
+        "config",
+        "[send.keitaro.conversion]\nfrom = 'besitos'",
+        ("[send.keitaro.conversion] in", "is not a setting: [send.keitaro.conversions] is."),
+    ),
     # K02: what a file says of the wrong kind
+    "K02-a-number-for-a-file": ("config", "warehouse = 5", ("warehouse in", "must be text")),
+    "K02-a-day-for-a-program": ("config", "alert_command = 2026-01-01", ("alert_command in", "must be text")),
     "K02-yes-for-a-number": (
         "config",
         "[sources.besitos]\nbesitos_lookback_days = true",
@@ -214,6 +221,35 @@ def test_k20_a_word_of_a_command_that_names_nothing(place: Place, command: str, 
     done = place.run(*command.split())
     done.refused(2, words, "id you mean")
     assert place.sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--days", "-3"], "--days is -3, and may be from 1 to"),
+        (["--days", "99999999"], "--days is 99999999"),
+        (["--port", "70000"], "--port is 70000"),
+        (["--variant", "bogus=1"], "those of other vendors begin with keitaro."),
+    ],
+)
+def test_a_sandbox_that_cannot_be_meant_does_not_start(place: Place, options: list[str], words: str) -> None:
+    """Exit 2 with the option, instead of a server that nobody asked for."""
+    place.run("sandbox", *options).refused(2, "The sandbox cannot start", words)
+
+
+def test_a_port_that_is_taken_is_named(place: Place) -> None:
+    """And so is the way out."""
+    port = place.sandbox.port
+    words = f"port {port} is taken: name another one with --port, or 0 for any free one."
+    place.run("sandbox", "--port", str(port)).refused(2, words)
+
+
+def test_k02_days_to_keep_are_a_number_or_its_text(place: Place) -> None:
+    """Of the project's settings that are text these may be numbers as well."""
+    for value in ("400", "'400'"):
+        written(place, "config.toml", f"retain_sent_days = {value}\nretain_rejected_days = {value}")
+        done = place.load("--dry-run")
+        assert done.code == 0, done.told
 
 
 OTHERS = (

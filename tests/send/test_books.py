@@ -194,6 +194,12 @@ def test_x13_the_kill_switch(house: House, place: str, word: str) -> None:
     done = house.command("send", OPTIBASE, "--from", "main.optibase")
     assert (done.code, house.asked()) == (2, [])
     assert "send_enabled" in done.err
+    rehearsed = house.command("send", OPTIBASE, "--from", "main.optibase", "--dry-run")
+    if word != "flase":
+        assert (rehearsed.code, rehearsed.out.count("Sending is switched off (send_enabled = false)")) == (
+            0,
+            1,
+        )
     config.write_text(f"{place}\nsend_enabled = true\n")
     assert house.command("send", OPTIBASE, "--from", "main.optibase").code == 0
     assert len(house.receiver.taken) == 1

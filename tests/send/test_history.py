@@ -40,6 +40,9 @@ def test_x25_a_first_send_of_old_rows_asks(house: House) -> None:
         assert done.code == 2
         assert f"the new rows are of {day(90)} to {day(0)}" in done.out
         assert "3 of the rows that would go are more than 7 days old" in done.err
+        assert "send, once that is settled: 2 new" in done.out
+        assert "3 rows more than 7 days old, and waiting for a word" in done.out
+        assert "older than all that was sent" not in done.out
         assert f"--since {day(90)}" in done.err
         assert "--adopt" in done.err
     assert house.asked() == []

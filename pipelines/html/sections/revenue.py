@@ -50,11 +50,11 @@ def _one(reader: Reader, total: Row) -> Html:
     monthly = reader.ask("revenue_monthly").of(vendor=vendor, currency=currency)
     daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)
     name = vendor_name(vendor)
-    best = max(daily.rows, key=lambda row: (_own(row), row["occurred_on"]))
+    best = max(daily.rows, key=lambda row: (row["net_revenue"], row["occurred_on"]))
     says = (
         f"{name}: {numbers.amount(total['net_revenue'], currency)} net revenue in {numbers.many(total['days'], 'day')} "
         f"with conversions; most on {numbers.day(best['occurred_on'])}, with "
-        f"{numbers.amount(_own(best), currency)}{' that we did not send' if best['sent_by_us'] else ''}."
+        f"{numbers.amount(best['net_revenue'], currency)}{_ours(best, currency)}."
     )
     columns = (
         Column("month", "Month", numbers.month),
@@ -120,10 +120,11 @@ _READ = {
 }
 
 
-def _own(row: Row) -> Decimal:
-    """What is left of a day without what we sent to the tracker ourselves."""
-    own: Decimal = row["net_revenue"] - row["net_revenue_sent_by_us"]
-    return own
+def _ours(day: Row, currency: str) -> str:
+    """What of a day's net revenue we sent to the tracker ourselves."""
+    if not day["sent_by_us"]:
+        return ""
+    return f", {numbers.amount(day['net_revenue_sent_by_us'], currency)} of it sent there by us"
 
 
 def _sent(daily: Answer, currency: str) -> str:
