@@ -99,7 +99,7 @@ def set_variants(sandbox: Sandbox, variants: Sequence[str]) -> None:
             if text is not pair:
                 raise
             others = ", ".join(f"{one}." for one in VENDORS if one != name)
-            raise ValueError(f"{error}; those of other vendors begin with {others}") from None
+            raise ValueError(f"{error}; those of other vendors have {others} before the name") from None
 
 
 def _settings(sandbox: Sandbox) -> str:
