@@ -132,7 +132,6 @@ def test_b04_a_total_that_is_too_small_is_evidence_of_nothing(feed: Any, beyond:
     assert payouts(house) == sum(range(1, 46))
 
 
-@pytest.mark.more
 @pytest.mark.parametrize(
     ("limits", "bounds"),
     sometimes(
