@@ -329,7 +329,6 @@ def test_a_well_behaved_feed_is_asked_no_more_than_before(feed: Any) -> None:
     assert tables(house.path) == before
 
 
-@pytest.mark.more
 def test_b09_a_vendor_that_throttles_is_read_in_pieces_that_are_committed(make_house: MakeHouse) -> None:
     """Sixty requests a second and 120 pages: several commits, so that a night that is cut off goes on in the middle."""
     house = make_house(variants=Variants(throttle=60, throttle_seconds=1.0), besitos_page_size="1")
