@@ -1,8 +1,8 @@
 """What a program that we start may know of our environment: the one place that says so.
 
 dbt and git are ours: they get what a system's program needs, and nothing else. The program of `alert_command` is the
-user's, who may have set variables for it: it gets everything but what is ours, or dlt's, to read secrets from, and
-whatever holds a secret that we know under another name.
+user's, who may have set variables for it: it gets everything but what is ours, or dlt's, to read secrets from, what
+is called a secret by its name, and whatever holds a secret that we know under another name.
 """
 
 from __future__ import annotations
@@ -19,19 +19,10 @@ from wire.redact import SHORTEST_KNOWN, redact
 SYSTEM = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
 # What dlt reads credentials from without a section before it; with one, it writes two underscores between.
 _BARE = frozenset(
-    {
-        *("CREDENTIALS", "PASSWORD", "PASSPHRASE", "PRIVATE_KEY", "PRIVATE_KEY_PASSPHRASE", "CLIENT_SECRET"),
-        *(
-            "REFRESH_TOKEN",
-            "ACCESS_TOKEN",
-            "TOKEN",
-            "API_KEY",
-            "CONNECTION_STRING",
-            "SERVICE_PRINCIPAL_SECRET",
-        ),
-        *("MOTHERDUCK_TOKEN", "ALERT_WEBHOOK", "PROXY", "CONVERSYNC_ALERT_WEBHOOK", "CONVERSYNC_PROXY"),
-    }
+    {"CONNECTION_STRING", "ALERT_WEBHOOK", "PROXY", "CONVERSYNC_ALERT_WEBHOOK", "CONVERSYNC_PROXY"}
 )
+# What others keep a secret in, wherever it stands in the name: PGPASSWORD, AWS_SECRET_ACCESS_KEY.
+_CALLED = re.compile(r"CREDENTIAL|PASSWORD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY")
 _SECRET = re.compile(r"CREDENTIAL|PASSWORD|PASSPHRASE|TOKEN|SECRET|KEY|WEBHOOK|PROXY")
 _IN_ADDRESS = re.compile(r"://[^/@\s]*:([^/@\s]+)@")
 
@@ -54,10 +45,12 @@ def users() -> dict[str, str]:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a vendor's or a target's setting, or one of dlt's, is read from a variable of this name."""
+    """Whether a variable of this name is a vendor's, a target's or dlt's setting, or is called a secret."""
     plain = name.removesuffix("_FILE")
     prefixes = tuple(f"{vendor.upper()}_" for vendor in (*vendors(), "optibase"))
-    return name.startswith(prefixes) or plain in _BARE or "__" in name.strip("_")
+    return (
+        name.startswith(prefixes) or plain in _BARE or bool(_CALLED.search(name)) or "__" in name.strip("_")
+    )
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:

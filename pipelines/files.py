@@ -10,8 +10,11 @@ and that hands its group on (`chmod 2770`). In there, what we make is the group'
 
 from __future__ import annotations
 
+import grp
+import logging
 import os
 import pwd
+import shlex
 import shutil
 import stat
 import tempfile
@@ -21,6 +24,8 @@ from pathlib import Path
 from typing import IO
 
 from wire.errors import SettingsError
+
+log = logging.getLogger("conversync")
 
 ALONE = 0o077
 TEAM = 0o007
@@ -125,6 +130,32 @@ def refuse_others(path: Path) -> None:
             raise planted(path, f"belongs to {owner(path.lstat().st_uid)}")
 
 
+def refuse_planted(path: Path) -> None:
+    """SettingsError for what is no regular file, and for somebody else's where others can put files.
+
+    In a folder that only its owner can write, another user's file is what the owner wants there.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise planted(path, f"is no regular file, and belongs to {owner(found.st_uid)}")
+        if path.parent.stat().st_mode & (stat.S_IWOTH | stat.S_IWGRP):
+            refuse_others(path)
+
+
+def read(path: Path) -> bytes:
+    """What a regular file holds; SettingsError for anything else, such as a pipe, which could be waited for for ever.
+
+    OSError where it cannot be read.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise SettingsError(
+                f"{path} is no regular file, so it was not read: put a file with the settings in its place."
+            )
+        return file.read()
+
+
 @contextmanager
 def replacing(target: Path, *, mode: int | None = None, group: int | None = None) -> Iterator[Path]:
     """A place for a new file that takes the target's, whole and on the disk, if all goes well; else nothing changed.
@@ -139,7 +170,7 @@ def replacing(target: Path, *, mode: int | None = None, group: int | None = None
         if mode is None:
             like(new, target)
         else:
-            _settle(new, mode, group)
+            _settle(new, target, mode, group)
         new.replace(target)
         sync(target.parent)
     finally:
@@ -186,7 +217,7 @@ def is_within(path: Path, folder: Path) -> bool:
 def like(new: Path, before: Path) -> None:
     """Gives a new file mode and group of the one that it is to replace; where there is none, it is ours alone."""
     mode, group = _as_before(before)
-    _settle(new, mode, group)
+    _settle(new, before, mode, group)
 
 
 def sync(path: Path) -> None:
@@ -205,13 +236,15 @@ def planted(path: Path, what: str) -> SettingsError:
     )
 
 
-def _settle(new: Path, mode: int, group: int | None) -> None:
+def _settle(new: Path, target: Path, mode: int, group: int | None) -> None:
     handle = os.open(new, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         if group is not None and group != os.fstat(handle).st_gid:
             try:
                 os.fchown(handle, -1, group)
             except PermissionError:
+                if mode & stat.S_IRWXG:
+                    log.warning("%s", _lost(target, mode, group))
                 mode &= ~stat.S_IRWXG  # what was meant for one group is nothing for another
         os.fchmod(handle, mode)
         os.fsync(handle)
@@ -219,10 +252,25 @@ def _settle(new: Path, mode: int, group: int | None) -> None:
         os.close(handle)
 
 
+def _lost(target: Path, mode: int, group: int) -> str:
+    """That a group reads a file no more, and how it does again."""
+    try:
+        name = grp.getgrgid(group).gr_name
+    except KeyError:
+        name = str(group)
+    place = shlex.quote(str(target))
+    return (
+        f"{target} was for the group {name}, of which this user is no member, so the group cannot read it now: have "
+        f"this user added to the group, and then: chgrp {shlex.quote(name)} {place} && chmod {mode:o} {place}"
+    )
+
+
 def _as_before(target: Path) -> tuple[int, int | None]:
+    """Mode and group of a file of ours, of root's, or of our team's: anybody else would let themselves in."""
     with suppress(FileNotFoundError):
-        found = target.lstat()
-        if stat.S_ISREG(found.st_mode):
+        found, folder = target.lstat(), target.parent.stat()
+        team = _is_a_teams(folder) and found.st_gid == folder.st_gid
+        if stat.S_ISREG(found.st_mode) and (found.st_uid in {os.geteuid(), 0} or team):
             return stat.S_IMODE(found.st_mode), found.st_gid
     return 0o600, None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations import targets
-from pipelines import registry, trust
+from pipelines import files, registry, trust
 from pipelines.registry import FILE, Strangers
 from pipelines.send import options
 from pipelines.settings import project_dir
@@ -82,7 +82,7 @@ def document_of(path: Path) -> Any:
 def text_of(path: Path) -> str | None:
     """The text of a settings file; None where there is none, SettingsError for one that cannot be read."""
     try:
-        return _text(path.read_bytes(), path)
+        return _text(files.read(path), path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -188,7 +188,9 @@ def take_files(environment: MutableMapping[str, str]) -> None:
 
 def _content(variable: str, path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = files.read(path).decode("utf-8-sig")
+    except SettingsError as error:
+        raise SettingsError(f"{variable}: {error}") from None
     except OSError as error:
         raise SettingsError(f"{variable} names {path}, which cannot be read ({error.strerror}).") from None
     except ValueError:

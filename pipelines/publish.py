@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pipelines import confined, files, retention, settings, withheld
 from pipelines.sentences import understood
-from pipelines.warehouse import DISK_FULL, Warehouse
+from pipelines.warehouse import DISK_FULL, Warehouse, is_duckdb
 from wire.errors import ConversyncError, LockedError, SettingsError
 
 log = logging.getLogger("conversync")
@@ -62,12 +62,26 @@ def check_published(warehouse: Warehouse) -> None:
     folder = next(one for one in target.parents if os.path.lexists(one))
     if target.is_dir():
         raise SettingsError(_unwritable(target, os.strerror(errno.EISDIR)))
+    refuse_another(target)
     if folder == warehouse.path.parent:
         return  # whether that can be written is the warehouse's own matter
     if not folder.is_dir():
         raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
+def refuse_another(target: Path) -> None:
+    """SettingsError where something stands that is no copy of a warehouse: the user's, who may have no other."""
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        found = target.lstat()
+        if stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and not found.st_size):
+            return
+        if not stat.S_ISREG(found.st_mode) or not is_duckdb(target):
+            raise SettingsError(
+                f"{target} is no DuckDB file, so the published copy does not take its place: move it away, or name "
+                'another place as `published` in .dlt/config.toml ("off" for none).'
+            )
 
 
 def refuse_ours(warehouse: Warehouse, path: Path, what: str) -> None:
@@ -152,6 +166,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
             connection.execute("force checkpoint")
         try:
             who = readers()
+            refuse_another(target)
             opened_for(who, target.parent)
             files.clear_unfinished(target)
             with files.replacing(target, mode=who.mode, group=who.group) as new:

@@ -1,7 +1,8 @@
 """Who else could change what we are told: modes and owners of the settings files, and of the folders that they are in.
 
 Whoever can write a settings file decides what we do. Where another user of the machine could, it is a warning; where
-the file names a program that we start, a query that we run, or an address that we tell secrets or money, it is refused.
+the file names a program that we start, a query that we run, an address that we tell secrets or money, or where what we
+hold goes and who reads it, it is refused.
 Root is nobody else, nor is a group that has no other member. What lies on a file system that is mounted read-only
 nobody changes, and in a folder with the sticky bit only the owner replaces a file.
 """
@@ -25,7 +26,12 @@ FILES = ("secrets.toml", "config.toml")
 # The owner whose settings are taken besides our own and root's: a name or a number, for who deploys for another user.
 TRUSTED = "CONVERSYNC_SETTINGS_OWNER"
 # What decides where something goes or what is run, wherever it stands ...
-_NAMES = frozenset({"alert_command", "alert_webhook", "proxy", "query", "credentials", "destination_type"})
+_NAMES = frozenset(
+    {
+        *("alert_command", "alert_webhook", "proxy", "query", "from", "credentials", "destination_type"),
+        *("warehouse", "published", "published_readers", "publish_personal", "send_player_ids"),
+    }
+)
 _END = "_url"
 # ... and sections that do, whatever they hold.
 _SECTIONS = frozenset({"destination", "providers"})
@@ -44,7 +50,7 @@ class Weak:
 
 
 def refuse(path: Path, document: Mapping[str, Any]) -> None:
-    """SettingsError where somebody else could change a settings file that names a program, a query or an address."""
+    """SettingsError where somebody else could change a file that names a program, a query, an address or a place."""
     named = list(dict.fromkeys(_powers(document)))
     weak = next(_weak([path, *_folders(path)]), None) if named else None
     if weak is not None:
@@ -56,7 +62,8 @@ def refuse(path: Path, document: Mapping[str, Any]) -> None:
 
 def refuse_mounted(variable: str, name: str, path: Path) -> None:
     """As `refuse`, of a file that a variable names, as BESITOS_URL_FILE does."""
-    if _is_power(name.rpartition("__")[2].lower()) and (weak := next(_weak([path, path.parent]), None)):
+    named = name.rpartition("__")[2].lower().removeprefix("conversync_")
+    if _is_power(named) and (weak := next(_weak([path, path.parent]), None)):
         raise SettingsError(
             f"{variable} names {path}, and {weak.who} can change {weak.path}, so it was not followed: {weak.way_out}"
         )

@@ -113,6 +113,8 @@ class Warehouse:
             raise SettingsError(
                 f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb."
             )
+        if self.destination == "duckdb":
+            files.refuse_planted(self.path)
         if self.destination == "duckdb" and (signs := _UNFIT.findall(str(self.path))):
             held = " or ".join(
                 dict.fromkeys(sign if sign.isprintable() else "control character" for sign in signs)
@@ -274,12 +276,13 @@ class Warehouse:
 
         And it would take over a log that another user put beside the file.
         """
+        files.refuse_planted(self.path)
         log_file = self.path.with_name(f"{self.path.name}.wal")
         with suppress(FileNotFoundError):
             if log_file.lstat().st_uid != self.path.stat().st_uid:
                 files.refuse_others(log_file)
-        with suppress(FileNotFoundError, PermissionError), self.path.open("rb") as file:
-            if file.read(12)[8:] != b"DUCK":
+        with suppress(FileNotFoundError, PermissionError):
+            if not is_duckdb(self.path):
                 raise self._refusal("it does not begin as one")
 
     def _refusal(self, reason: str) -> ConversyncError:
@@ -322,6 +325,12 @@ class Warehouse:
             **(confined.CLOSED if read_only else {}),
         }
         return resolved.once(dlt.destinations.duckdb(credentials, supports_transactions=True))
+
+
+def is_duckdb(path: Path) -> bool:
+    """Whether a file begins as DuckDB's do."""
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
 
 
 def _clear(runs: Path) -> None:

@@ -43,23 +43,31 @@ def _withheld(connection: Any) -> Iterator[tuple[tuple[str, str], dict[str, str]
         "select schema_name, table_name, list(column_name) from duckdb_columns() where not internal and "
         "(schema_name, table_name) in (select (schema_name, table_name) from duckdb_tables()) group by all order by all"
     )
-    for schema, table, names in rows.fetchall():
+    for schema, table, listed in rows.fetchall():
+        # As DuckDB does, and as an outbox is read: a name is the same in capitals.
+        names = {name.lower(): name for name in listed}
         own = sorted(personal & set(names))
-        if table == REJECTED and RAW in names:
-            yield (schema, table), {RAW: NOTHING}
+        if table.lower() == REJECTED and RAW in names:
+            yield (schema, table), {names[RAW]: NOTHING}
         elif {KEY, "content_hash", *LEDGER} <= set(names):
             told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
-            yield (schema, table), {name: f"case when {told} then null else {name} end" for name in LEDGER}
+            yield (
+                (schema, table),
+                {names[name]: f"case when {told} then null else {name} end" for name in LEDGER},
+            )
         elif KEY in names and own:
-            yield (schema, table), dict.fromkeys(own, NOTHING)
+            yield (schema, table), dict.fromkeys((names[name] for name in own), NOTHING)
 
 
 def _ever_held(connection: Any, place: tuple[str, str], columns: dict[str, str]) -> bool:
     """Whether anything that is withheld stands there, or stood there until it was too old."""
-    told = " or ".join(f"({name} is not null and ({said}) is null)" for name, said in columns.items())
-    if "reason" in columns:
+    told = " or ".join(
+        f"({_quoted(name)} is not null and ({said}) is null)" for name, said in columns.items()
+    )
+    names = {name.lower() for name in columns}
+    if "reason" in names:
         told += f" or reason = '{REMOVED}'"
-    elif RAW in columns:
+    elif RAW in names:
         told = "true"
     query = f"select 1 from {_quoted(*place)} where {told} limit 1"  # noqa: S608 - names from the catalogue
     return bool(connection.execute(query).fetchall())

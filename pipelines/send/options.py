@@ -35,8 +35,12 @@ MISSING = ("tell", "ignore", "take_back")
 CLEARED = ("refuse", "zero")
 # A table or view, with up to two names of where it is.
 NAME = re.compile(r"[^\s.;'\"()]+(\.[^\s.;'\"()]+){0,2}")
-# What begins so is a query, and no name.
-QUERY = re.compile(r"\s*(select|with|from)\b", re.IGNORECASE)
+# What begins so, behind comments, is a query, and no name; whether it is a good one the parser says.
+QUERY = re.compile(
+    r"(?:\s|--[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/)*+"
+    r"(?:\(|(?:select|with|from)\b|(?:pivot|unpivot|values|table)(?=[\s(\"/-]))",
+    re.IGNORECASE,
+)
 # What a query is called in the books: whichever the settings have, or a fingerprint.
 QUERIES = "query"
 _RATE = re.compile(r"(\d+)/(s|m|h)")

@@ -54,10 +54,13 @@ def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: House) ->
         "CREDENTIALS__PASSWORD",
         "CREDENTIALS",
         "PASSWORD",
+        "PGPASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "Some_Token_Of_Mine",
     ],
 )
 def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: House, name: str) -> None:
-    """In none of the spellings that dlt reads; nor the same under a name of anybody's. What is the user's own stays."""
+    """In no spelling of dlt's, nor what is called a secret, nor a copy of one. What is the user's own stays."""
     command, place = program(troubled.folder)
     value = (
         "postgresql://loader:hunter2hunter2@db.example/x"

@@ -179,6 +179,27 @@ def test_l11_one_setting_publishes_them(writing: House) -> None:
     assert len(writing.sandbox.requests) == requests
 
 
+def test_l11_names_in_capitals_are_the_same_names(aside: House) -> None:
+    """An outbox is read whatever its columns' capitals, and so is withheld."""
+    change(
+        aside,
+        """
+        create table main.texts ("Send_Key" varchar, "Address" varchar not null, "MESSAGE" varchar, "Note" varchar);
+        insert into main.texts values ('k', '491715550005', 'Your code is 8841', 'mine');
+        create schema own;
+        create table own."Rejected_Rows" ("Raw" varchar);
+        insert into own."Rejected_Rows" values ('call 491715550007');
+        """,
+    )
+    load(aside)
+    with duckdb.connect(str(copy_of(aside)), read_only=True) as copy:
+        assert copy.execute("from main.texts").fetchall() == [("k", None, None, "mine")]
+        assert copy.execute("from own.rejected_rows").fetchall() == [(None,)]
+    for told_ in (b"4917155500", b"8841"):
+        assert told_ in aside.path.read_bytes()
+        assert told_ not in copy_of(aside).read_bytes()
+
+
 def test_l11_a_copy_costs_a_file_copy_where_nothing_is_withheld(house: House) -> None:
     """No row was ever set aside, and nothing sent: the copy is the file."""
     house.sandbox.besitos.rows = [row(1)]

@@ -63,6 +63,12 @@ POWERS = {
     "a-proxy": ("secrets.toml", "proxy = 'http://127.0.0.1:9'"),
     "a-webhook": ("secrets.toml", "alert_webhook = 'http://127.0.0.1:9/x'"),
     "a-query": ("config.toml", "[send.keitaro.conversions]\nquery = 'select 1 as send_key'"),
+    "a-warehouse": ("config.toml", "warehouse = 'theirs.duckdb'"),
+    "a-copy": ("config.toml", "published = 'theirs.duckdb'"),
+    "its-readers": ("config.toml", "published_readers = 'everyone'"),
+    "what-they-read": ("config.toml", "publish_personal = true"),
+    "an-outbox": ("config.toml", "[send.keitaro.conversions]\nfrom = 'main.theirs'"),
+    "who-a-player-is": ("config.toml", "[send]\nsend_player_ids = 'main.theirs'"),
     "a-destination": ("secrets.toml", "[destination.postgres]\ncredentials = 'postgresql://u:p@127.0.0.1/x'"),
 }
 
@@ -107,6 +113,16 @@ def test_l03_a_mounted_address_that_others_can_change(place: Place) -> None:
     assert place.sandbox.requests == []
     place.env["CONVERSYNC_SETTINGS_OWNER"] = "nobody"
     place.env["BESITOS_TOKEN_FILE"] = str(theirs(place.folder / "tmp" / "t", place.env.pop("BESITOS_TOKEN")))
+    place.loaded()
+
+
+def test_l03_a_mounted_place_that_others_can_change(place: Place) -> None:
+    """The same for where the warehouse is."""
+    warehouse = place.env.pop("CONVERSYNC_WAREHOUSE")
+    place.env["CONVERSYNC_WAREHOUSE_FILE"] = str(theirs(place.folder / "tmp" / "place", warehouse))
+    place.load().refused(2, "CONVERSYNC_WAREHOUSE_FILE names", "the user nobody")
+    assert place.sandbox.requests == []
+    os.chown(place.folder / "tmp" / "place", 0, 0)
     place.loaded()
 
 

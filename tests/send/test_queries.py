@@ -174,6 +174,14 @@ GOOD = {
     "a-pivot": "select send_key, purchase as conversion_id, tested_user_external_id from "
     "(pivot (select *, conversion_id as what from main.optibase) on what using first(conversion_id))",
     "a-union": "select * from main.optibase union by name select * from main.optibase where false",
+    "a-comment-first": "-- of today\n /* all; of * them **/ select * from main.optibase",
+    "a-bracket-first": "(select * from main.optibase) limit 1",
+    "a-table-that-is-called-one": "Table main.optibase",
+    "a-table-of-that-name": "values",
+    "a-pivot-first": "pivot (select send_key, tested_user_external_id, 'conversion_id' as what, conversion_id as name "
+    "from main.optibase) on what using first(name)",
+    "an-unpivot-first": "unpivot (select send_key, tested_user_external_id as purchase from main.optibase) "
+    "on purchase into name conversion_id value tested_user_external_id",
     "text-that-looks-like-more": "select send_key, 'purchase' as conversion_id, "
     "replace('user;-0', ';', '') as tested_user_external_id from main.optibase",
 }
@@ -183,6 +191,7 @@ GOOD = {
 def test_what_a_query_could_always_do_it_can_do(house: House, name: str) -> None:
     """One row goes, whichever way it is asked for."""
     house.outbox(OPTIBASE, users(1))
+    house.change('create view "values" as select * from main.optibase')
     house.change("create schema other")
     house.change("create table other.names as select send_key from main.optibase")
     house.change("create macro main.called(name) as upper(name).lower()")
