@@ -2,7 +2,7 @@
 
 dbt and git are ours: they get what a system's program needs, and nothing else. The program of `alert_command` is the
 user's, who may have set variables for it: it gets everything but what is ours, or dlt's, to read secrets from, what
-is called a secret by its name, and whatever holds a secret that we know under another name.
+is called a password or a credential, and whatever holds a secret that we know under another name.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from wire.redact import SHORTEST_KNOWN, redact
 SYSTEM = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
 # What dlt reads credentials from without a section before it; with one, it writes two underscores between.
 _BARE = frozenset(
-    {"CONNECTION_STRING", "ALERT_WEBHOOK", "PROXY", "CONVERSYNC_ALERT_WEBHOOK", "CONVERSYNC_PROXY"}
+    {
+        *("TOKEN", "ACCESS_TOKEN", "REFRESH_TOKEN", "MOTHERDUCK_TOKEN", "AWS_SESSION_TOKEN", "API_KEY"),
+        *("CLIENT_SECRET", "SERVICE_PRINCIPAL_SECRET", "CONNECTION_STRING"),
+        *("ALERT_WEBHOOK", "PROXY", "CONVERSYNC_ALERT_WEBHOOK", "CONVERSYNC_PROXY"),
+    }
 )
-# What others keep a secret in, wherever it stands in the name: PGPASSWORD, AWS_SECRET_ACCESS_KEY.
-_CALLED = re.compile(r"CREDENTIAL|PASSWORD|PASSPHRASE|TOKEN|SECRET|PRIVATE_KEY|ACCESS_KEY|API_KEY")
+# What opens a destination, wherever it stands in the name: PGPASSWORD, AWS_SECRET_ACCESS_KEY.
+_CALLED = re.compile(r"CREDENTIAL|PASSWORD|PASSPHRASE|PRIVATE_KEY|ACCESS_KEY")
 _SECRET = re.compile(r"CREDENTIAL|PASSWORD|PASSPHRASE|TOKEN|SECRET|KEY|WEBHOOK|PROXY")
 _IN_ADDRESS = re.compile(r"://[^/@\s]*:([^/@\s]+)@")
 
@@ -45,7 +49,7 @@ def users() -> dict[str, str]:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a variable of this name is a vendor's, a target's or dlt's setting, or is called a secret."""
+    """Whether a variable of this name is a setting of a vendor, a target or dlt, or is called a password."""
     plain = name.removesuffix("_FILE")
     prefixes = tuple(f"{vendor.upper()}_" for vendor in (*vendors(), "optibase"))
     return (

@@ -188,9 +188,7 @@ def take_files(environment: MutableMapping[str, str]) -> None:
 
 def _content(variable: str, path: Path) -> str:
     try:
-        text = files.read(path).decode("utf-8-sig")
-    except SettingsError as error:
-        raise SettingsError(f"{variable}: {error}") from None
+        text = path.read_text(encoding="utf-8-sig")  # may be a pipe of the shell's: <(...)
     except OSError as error:
         raise SettingsError(f"{variable} names {path}, which cannot be read ({error.strerror}).") from None
     except ValueError:

@@ -56,11 +56,11 @@ def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: House) ->
         "PASSWORD",
         "PGPASSWORD",
         "AWS_SECRET_ACCESS_KEY",
-        "Some_Token_Of_Mine",
+        "Token",
     ],
 )
 def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: House, name: str) -> None:
-    """In no spelling of dlt's, nor what is called a secret, nor a copy of one. What is the user's own stays."""
+    """In no spelling of dlt's, nor what is called a password, nor a copy of one. What is the user's own stays."""
     command, place = program(troubled.folder)
     value = (
         "postgresql://loader:hunter2hunter2@db.example/x"
@@ -68,11 +68,12 @@ def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: House, name: st
         else "hunter2hunter2"
     )
     own = {"OWN": "kept", "CONVERSYNC_WAREHOUSE": str(troubled.path), "COPIED": "as hunter2hunter2 is"}
+    own["SLACK_TOKEN"] = "its-own"
     ended = run(troubled, "alert", "--test", CONVERSYNC_ALERT_COMMAND=command, **{name: value}, **own)
     assert ended.code == 0, ended.err
     environment = Path(f"{place}.env").read_text().splitlines()
     assert not [line for line in environment if "hunter2" in line]
-    assert {"OWN=kept", f"CONVERSYNC_WAREHOUSE={troubled.path}"} <= set(environment)
+    assert {"OWN=kept", "SLACK_TOKEN=its-own", f"CONVERSYNC_WAREHOUSE={troubled.path}"} <= set(environment)
     assert any(line.startswith("PATH=") for line in environment)
 
 
