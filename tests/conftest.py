@@ -1,10 +1,13 @@
-"""Which cases of a test every run has, and which only CI and the long suites."""
+"""Which cases of a test every run has, and which only CI and the long suites; a PostgreSQL for a module of tests."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
+
+from tests.dbt.cluster import Cluster, cluster
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,3 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         met[name] += 1
         if met[name] > mark.args[0]:
             item.add_marker("more")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Cluster]:
+    """A cluster of its own."""
+    with cluster() as running:
+        yield running

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from pipelines.health.look import look
 from pipelines.vendors import vendors
 from pipelines.warehouse import Warehouse
 from sandbox import Sandbox
-from tests.dbt.cluster import Cluster, binary, cluster
+from tests.dbt.cluster import Cluster, binary
 from tests.dbt.nights import Story, small_world
 from tests.houses import environment
 
@@ -38,13 +37,6 @@ MARTS = (
     "readings",
     "days",
 )
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Cluster]:
-    """A cluster of its own."""
-    with cluster() as running:
-        yield running
 
 
 def dbt(database: Cluster, folder: Path, *options: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row
-from tests.dbt.cluster import Cluster, binary, cluster
+from tests.dbt.cluster import Cluster, binary
 from tests.process.support import Done, Nursery, Place, Wish
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
@@ -37,13 +37,6 @@ class Remote(Place):
         """A command, as it ended."""
         wish = Wish([*argv, "--destination", "postgres"], {**self.env, **settings}, str(self.folder))
         return self.nursery.start(wish).wait()
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Cluster]:
-    """A cluster of its own."""
-    with cluster() as running:
-        yield running
 
 
 @pytest.fixture

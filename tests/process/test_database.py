@@ -14,7 +14,7 @@ import pytest
 from pipelines.sentences import sentence
 from sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row
-from tests.dbt.cluster import Cluster, binary, cluster
+from tests.dbt.cluster import Cluster, binary
 from tests.process.support import Done, Nursery, Place, Wish
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
@@ -31,13 +31,6 @@ class Remote(Place):
         days = ("--from", "2024-12-01", "--to", "2024-12-20", "--window", "400d")
         argv = ["load", "besitos", *days, "--destination", "postgres", *more]
         return self.nursery.start(Wish(argv, self.env, str(self.folder))).wait()
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Cluster]:
-    """A cluster of its own."""
-    with cluster() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from pipelines.send.run import SendReport, send
 from pipelines.warehouse import Warehouse
 from sandbox import Sandbox, World
 from tests.besitos.rows import row
-from tests.dbt.cluster import Cluster, binary, cluster
+from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
 from tests.support import command
 
@@ -24,13 +23,6 @@ pytestmark = [
     pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here"),
 ]
 TARGET, PHONE = "infobip.messages", "491715550007"
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Cluster]:
-    """A cluster of its own."""
-    with cluster() as running:
-        yield running
 
 
 def aged(database: Cluster, journal: Path) -> None:
