@@ -133,13 +133,16 @@ def refuse_others(path: Path) -> None:
 def refuse_planted(path: Path) -> None:
     """SettingsError for what is no regular file, and for somebody else's where others can put files.
 
-    In a folder that only its owner can write, another user's file is what the owner wants there.
+    In a folder that only its owner can write, another user's file is what the owner wants there; so it is in one that
+    another user shares with a group.
     """
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise planted(path, f"is no regular file, and belongs to {owner(found.st_uid)}")
-        if path.parent.stat().st_mode & (stat.S_IWOTH | stat.S_IWGRP):
+        folder = path.parent.stat()
+        is_ours_and_shared = folder.st_mode & stat.S_IWGRP and folder.st_uid == os.geteuid()
+        if folder.st_mode & stat.S_IWOTH or is_ours_and_shared:
             refuse_others(path)
 
 

@@ -29,6 +29,19 @@ def test_l07_a_warehouse_that_somebody_planted_is_not_used(loaded: Place, bits: 
     assert loaded.load().code == 0
 
 
+@ONLY_ROOT
+def test_l07_a_warehouse_in_a_folder_that_a_group_shares_is_read(loaded: Place) -> None:
+    """The folder is root's, the warehouse a member's: a colleague's status tells of it as ever."""
+    theirs(loaded.warehouse)
+    loaded.warehouse.chmod(0o644)
+    loaded.folder.chmod(0o775)
+    for path in (loaded.folder / "tmp", *(loaded.folder / "tmp").rglob("*")):
+        os.chown(path, UNKNOWN, UNKNOWN)
+    done = loaded.run("status", user=UNKNOWN)
+    assert "besitos" in done.out, done.told
+    assert "belongs to" not in done.told
+
+
 def test_l07_a_pipe_in_the_warehouses_place_holds_up_nobody(place: Place) -> None:
     """Nobody ever writes into it: exit 2, and no wait."""
     os.mkfifo(place.warehouse)
