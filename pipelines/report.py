@@ -226,9 +226,13 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
 def notes(report: SourceReport) -> Iterator[str]:
     """A sentence for everything in a report that a person should look at."""
     new, known = report.total("rejected_new"), report.known_rejected
-    query = f"select reason, raw from {report.dataset}.rejected_rows order by last_seen desc"
+    query = f"select window_start, reason, raw from {report.dataset}.rejected_rows order by last_seen desc"
     if new:
-        yield f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}"
+        yield (
+            f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}; where the vendor "
+            "has mended rows of days that a night does not read again, load those days: "
+            f"conversync load {report.dataset} --from DAY --to DAY"
+        )
     if known:
         stay = "stays" if known == 1 else "stay"
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"

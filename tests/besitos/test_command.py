@@ -35,6 +35,7 @@ def test_one_bad_row_in_a_thousand_costs_that_row(house: House) -> None:
     first = run(house)
     assert (first.code, count(house)) == (3, 999)
     assert "1 row newly set aside" in first.out
+    assert "load those days: conversync load besitos --from DAY --to DAY" in first.out
     assert house.query("select reason, raw from besitos.rejected_rows") == [
         ("payout is not a number", text(1000, payout='"N/A"'))
     ]
