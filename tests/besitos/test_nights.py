@@ -54,7 +54,7 @@ def pieces(first: int, last: int) -> list[tuple[str, str]]:
     return [(january(start), january(min(start + 30, last))) for start in starts]
 
 
-def test_every_night_reads_a_week_again_and_half_a_year_of_reversals(nights: Nights) -> None:
+def test_s16_every_night_reads_a_week_again_and_half_a_year_of_reversals(nights: Nights) -> None:
     """The first from the day that is set; each next from its cursor less the lookback, to the vendor's own today."""
     house = nights(14)
     asked = [night(house, number) for number in (8, 9, 11)]

@@ -90,7 +90,7 @@ def test_goals_and_their_history_are_right_under_each_reading(make_house: MakeHo
     promised(make_house(World(days=40, conversions_a_day=4), parse(reading.split(), Variants())))
 
 
-def test_everything_is_asked_once_with_the_key_in_its_header(house: VendorHouse) -> None:
+def test_k04_everything_is_asked_once_with_the_key_in_its_header(house: VendorHouse) -> None:
     """The list, one detail for each goal with its code encoded whole, and the agents; the key is in no address."""
     vendor = house.sandbox.conductrics
     vendor.rows = [goal("g-1"), goal("shop/sale/2026"), goal("a/../b"), goal("é ?#&%2F")]

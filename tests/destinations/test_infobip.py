@@ -142,7 +142,7 @@ def test_a_process_its_tags_and_its_logs(post: Post) -> None:
     assert (rates[today].start_count, rates[today].end_count) == (1, 1)
 
 
-def test_a_log_twice_is_a_duplicate_and_says_so(post: Post) -> None:
+def test_x11_a_log_twice_is_a_duplicate_and_says_so(post: Post) -> None:
     """`addCount` above 1: it stands, and it is kept that it is one."""
     key = post.sandbox.infobip.pairs[0]["process_key"]
     outcomes = [post.send("infobip.logs", process_key=key, process_log_key="mine") for _ in range(3)]

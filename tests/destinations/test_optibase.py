@@ -163,7 +163,9 @@ def test_200_that_is_not_about_the_row_rejects_none(
 @pytest.mark.parametrize(
     "key", ["sk_live_abc", "sk-abc", "secret_abc", "my-SECRET-key", "Private_abc", "cl secret"]
 )
-def test_the_secret_key_is_refused_where_it_can_be_told(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+def test_x14_the_secret_key_is_refused_where_it_can_be_told(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
     """Before any request, and without showing it."""
     monkeypatch.setenv("OPTIBASE_PUBLIC_API_KEY", key)
     with pytest.raises(SettingsError, match="optibase_public_api_key") as caught:
