@@ -13,6 +13,7 @@ from typing import IO, Any
 from pipelines import logs, process, terminal
 from pipelines.build import BuildReport
 from pipelines.load import Progress, SourceReport, StepReport
+from sources.decoded import altered_name
 from wire.errors import ConversyncError
 from wire.redact import plain, redact
 
@@ -237,6 +238,12 @@ def notes(report: SourceReport) -> Iterator[str]:
         stay = "stays" if known == 1 else "stay"
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
     for name, count in report.unknown_fields.items():
+        if altered := altered_name(name):
+            yield (
+                f"{report.dataset}: {altered} cannot be stored as it came ({rows(count)}): a character that no "
+                "database takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
+            )
+            continue
         yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
     for note in report.notes:
         yield f"{report.dataset}: {note}."
