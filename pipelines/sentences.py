@@ -9,6 +9,11 @@ from pipelines import confined
 from pipelines.warehouse import DISK_FULL, NO_SPACE
 from wire.errors import ConversyncError, LockedError, SettingsError
 
+# What dlt raises where a schema or a state is of a format that it does not know yet.
+_OF_A_NEWER_DLT = frozenset(
+    {"SchemaEngineNoUpgradePathException", "PipelineStateEngineNoUpgradePathException"}
+)
+
 
 @contextmanager
 def understood() -> Iterator[None]:
@@ -52,6 +57,12 @@ def sentence(error: BaseException) -> ConversyncError | None:
                 f"The destination only lets it read ({text.strip().splitlines()[0]}): a view there writes when it "
                 "is read, which none of ours does, or the server takes no changes, as a standby. See who made the view "
                 "and drop it, or name another server."
+            )
+        if type(seen).__name__ in _OF_A_NEWER_DLT:
+            return SettingsError(
+                "The tables were last loaded by a newer version of dlt than the one installed here, which cannot "
+                "read what that one noted of them. Nothing was loaded or changed: run the version of Conversync that "
+                "loaded them, or a later one."
             )
         if (of_destination := _destination(seen)) is not None:
             return of_destination

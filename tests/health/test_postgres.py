@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Fault, Sandbox, World
-from tests.besitos.rows import reversal, row
+from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
 from tests.process.support import Done, Nursery, Place, Wish
 
@@ -107,3 +107,15 @@ def test_l02_status_only_reads_a_postgres(remote: Remote, database: Cluster) -> 
     assert before > 0
     remote.do("status").refused(1, "The destination only lets it read", "drop it")
     assert database.ask("select count(*) from public.noted") == [(before,)]
+
+
+@pytest.mark.more
+def test_j13_a_server_takes_what_it_could_not_store(remote: Remote, database: Cluster) -> None:
+    """A NUL and half a pair, in a name and in a field that no document knows: replaced, kept as escapes, and loaded."""
+    remote.sandbox.besitos.rows = [row(1), text(4, note='"a\\u0000b"', bonus='["\\u0000","\\ud83d"]')]
+    done = remote.do("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08")
+    assert done.code == 0, done.told
+    query = "select note, extra::text, payout::float from besitos.conversion_events where transaction_id = 4"
+    assert database.ask(query) == [
+        ("a\ufffdb", '{"note": "a\\\\u0000b", "bonus": ["\\\\u0000", "\\\\ud83d"]}', 11.05)
+    ]
