@@ -166,9 +166,10 @@ def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequen
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for head in heads:
-        # A value may be long; it is folded rather than cut.
+        # Values and places may be long; they are folded rather than cut.
+        folded = head in ("value", "from")
         table.add_column(
-            head, justify="right" if head == "rows" else "left", no_wrap=head != "value", overflow="fold"
+            head, justify="right" if head == "rows" else "left", no_wrap=not folded, overflow="fold"
         )
     for line in lines:
         table.add_row(*map(terminal.cell, line))
@@ -176,8 +177,8 @@ def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequen
 
 
 def console() -> Any:
-    """Standard output: as wide as the terminal, and wide enough for any table where it is none."""
-    return terminal.screen(160)
+    """Standard output (see `terminal.screen`)."""
+    return terminal.screen()
 
 
 def _fields(report: SourceReport) -> dict[str, Any]:
