@@ -238,14 +238,16 @@ def notes(report: SourceReport) -> Iterator[str]:
     if known:
         stay = "stays" if known == 1 else "stay"
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
-    for name, count in report.unknown_fields.items():
-        if altered := altered_name(name):
-            yield (
-                f"{report.dataset}: {altered} cannot be stored as it came ({rows(count)}): a character that no "
-                "database takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
-            )
-            continue
-        yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
+    told = report.unknown_fields.items()
+    altered = [f"{field} ({rows(count)})" for name, count in told if (field := altered_name(name))]
+    if altered:
+        yield (
+            f"{report.dataset}: {', '.join(altered)} could not be stored as it came: a character that no database "
+            "takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
+        )
+    for name, count in told:
+        if altered_name(name) is None:
+            yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
     for note in report.notes:
         yield f"{report.dataset}: {note}."
 

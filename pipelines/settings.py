@@ -91,7 +91,7 @@ def _placed(error: SettingsError, settings: type[Any], vendor: str) -> SettingsE
     from pipelines.standing import of_vendor
 
     name = str(error).partition(" ")[0]
-    given = of_vendor(name, vendor) if name in settings.get_resolvable_fields() else None  # type: ignore[attr-defined]
+    given = of_vendor(name, vendor) if name in settings.get_resolvable_fields() else None
     return SettingsError(f"{error} It stands in {given.place}.") if given else error
 
 

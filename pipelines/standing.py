@@ -70,12 +70,18 @@ def all_of_vendor(name: str, vendor: str) -> Iterator[Given]:
     return everywhere(name, ("sources", vendor), ("sources",), ())
 
 
+def _one_that_counts(name: str, vendor: str) -> tuple[Given | None, list[Given]]:
+    """A setting's first place, and all others."""
+    found = list(all_of_vendor(name, vendor))
+    return (found[0] if found else None), found[1:]
+
+
 def overruled(name: str, vendor: str, *, is_secret: bool) -> Iterator[str]:
     """A sentence for each place where another value of a vendor's setting stands, which does not count.
 
     Of a secret no value is shown; one in config.toml is a matter of `shared`.
     """
-    counts, *others = [*all_of_vendor(name, vendor)] or [None]
+    counts, others = _one_that_counts(name, vendor)
     for other in others:
         if counts is None or other.text == counts.text or (is_secret and other.is_shared):
             continue
@@ -85,7 +91,7 @@ def overruled(name: str, vendor: str, *, is_secret: bool) -> Iterator[str]:
 
 def shared(name: str, vendor: str) -> Iterator[str]:
     """A sentence where a secret stands in config.toml, too, beside the place that counts."""
-    counts, *others = [*all_of_vendor(name, vendor)] or [None]
+    counts, others = _one_that_counts(name, vendor)
     for other in others:
         if counts is not None and other.is_shared:
             yield (

@@ -25,7 +25,7 @@ ADDED = {
 }
 
 
-def kept(place: Place) -> list[tuple[Any, ...]]:
+def kept(place: Place) -> list[list[tuple[Any, ...]]]:
     """The noted schemas and states, and the statements."""
     tables = ("_dlt_version", "_dlt_pipeline_state", "conversion_events")
     return [place.query(f"from besitos.{name} order by all") for name in tables]
