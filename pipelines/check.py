@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import files, publish, settings, trust
+from pipelines.standing import of_vendor, overruled
 from pipelines.toml import toml_value
 from pipelines.vendors import Vendor
 from pipelines.warehouse import Warehouse
@@ -22,16 +23,23 @@ def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
     Nothing where they cannot be resolved: what is wrong with them is what `check` finds.
     """
     from dlt.common.configuration.specs.base_configuration import is_secret_hint
-    from dlt.common.configuration.utils import get_resolved_traces
 
     try:
         chosen: Any = settings.resolve(vendor.settings, vendor.name)
     except SettingsError:
         return
-    found = {trace.key: trace.provider_name for trace in get_resolved_traces().resolved_traces}
     for name, hint in chosen.get_resolvable_fields().items():
         value = "****" if is_secret_hint(hint) and chosen[name] is not None else shown(chosen[name])
-        yield name, value, found.get(name, "default")
+        given = of_vendor(name, vendor.name)
+        yield name, value, given.place if given else "default"
+
+
+def overruled_in(vendor: Vendor) -> Iterator[str]:
+    """A sentence for each setting of a vendor that stands in two places, with different values."""
+    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+
+    for name, hint in vendor.settings.get_resolvable_fields().items():
+        yield from overruled(name, vendor.name, is_secret=is_secret_hint(hint))
 
 
 def shown(value: Any) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from pipelines import files, process, terminal
 from pipelines.commands import health, nightly, reading, sending, showing, warehousing
@@ -29,7 +30,30 @@ COMMANDS = (
     showing.sandbox,
 )
 
+
+class _Told:
+    """Help shows what an option takes (DATE, PATH) and nothing of Python's: a flag takes nothing."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc] # of typer's own class, beside this one
+        for one in found:
+            if one.param_type_name == "argument":
+                one.display_type_rich = lambda **_: None
+            elif one.metavar is None and one.is_flag:
+                one.metavar = ""
+        return found
+
+
+class _Command(_Told, TyperCommand):
+    """One command."""
+
+
+class _Group(_Told, TyperGroup):
+    """All of them."""
+
+
 app = typer.Typer(
+    cls=_Group,
     name="conversync",
     help="Reads conversion data from marketing vendors into DuckDB, or any other dlt destination, exactly.",
     no_args_is_help=True,
@@ -53,7 +77,7 @@ def options(
 
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=_Command)(command)
 
 
 def main() -> NoReturn:

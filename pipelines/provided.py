@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pipelines import files, registry, trust
 from pipelines.registry import FILE, Strangers
 from pipelines.send import options
 from pipelines.settings import project_dir
-from pipelines.standing import FROM_FILES
+from pipelines.standing import FROM_FILES, shared
 from pipelines.trust import FILES
 from wire.errors import SettingsError
 
@@ -52,6 +52,22 @@ def settle_environment(strangers: Strangers | None = None) -> None:
     if strangers.wrong:
         raise SettingsError(" ".join(strangers.wrong))
     take_files(os.environ)
+
+
+def shared_secrets() -> Iterator[str]:
+    """A sentence for each secret in config.toml that does not count, as another place has it, too."""
+    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+
+    document = document_of(project_dir() / ".dlt" / "config.toml") or {}
+    for path, hint in registry.known().paths.items():
+        if (
+            is_secret_hint(hint)
+            and path[:1] == ("sources",)
+            and len(path) == len(("sources", "vendor", "name"))
+        ):
+            _, vendor, name = path
+            if any(_holds(document, one) for one in (path, ("sources", name), (name,))):
+                yield from shared(name, vendor)
 
 
 def document_of(path: Path) -> Any:

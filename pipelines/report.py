@@ -13,6 +13,7 @@ from typing import IO, Any
 from pipelines import logs, process, terminal
 from pipelines.build import BuildReport
 from pipelines.load import Progress, SourceReport, StepReport
+from sources.decoded import altered_name
 from wire.errors import ConversyncError
 from wire.redact import plain, redact
 
@@ -165,9 +166,10 @@ def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequen
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for head in heads:
-        # A value may be long; it is folded rather than cut.
+        # Values and places may be long; they are folded rather than cut.
+        folded = head in ("value", "from")
         table.add_column(
-            head, justify="right" if head == "rows" else "left", no_wrap=head != "value", overflow="fold"
+            head, justify="right" if head == "rows" else "left", no_wrap=not folded, overflow="fold"
         )
     for line in lines:
         table.add_row(*map(terminal.cell, line))
@@ -175,8 +177,8 @@ def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequen
 
 
 def console() -> Any:
-    """Standard output: as wide as the terminal, and wide enough for any table where it is none."""
-    return terminal.screen(160)
+    """Standard output (see `terminal.screen`)."""
+    return terminal.screen()
 
 
 def _fields(report: SourceReport) -> dict[str, Any]:
@@ -236,8 +238,16 @@ def notes(report: SourceReport) -> Iterator[str]:
     if known:
         stay = "stays" if known == 1 else "stay"
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
-    for name, count in report.unknown_fields.items():
-        yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
+    told = report.unknown_fields.items()
+    altered = [f"{field} ({rows(count)})" for name, count in told if (field := altered_name(name))]
+    if altered:
+        yield (
+            f"{report.dataset}: {', '.join(altered)} could not be stored as it came: a character that no database "
+            "takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
+        )
+    for name, count in told:
+        if altered_name(name) is None:
+            yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
     for note in report.notes:
         yield f"{report.dataset}: {note}."
 

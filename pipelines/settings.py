@@ -42,9 +42,9 @@ def resolve(settings: type[T], vendor: str) -> T:
         name = next(iter(missing.traces))
         raise SettingsError(f"{name} is not set: {where(name)}.") from None
     except ConfigValueCannotBeCoercedException as wrong:
-        raise SettingsError(
-            f"{wrong.field_name} cannot be read as {_name(wrong.hint)}: mend it in {_place(wrong.field_name, vendor)}."
-        ) from None
+        raise _unread(wrong.field_name, _name(wrong.hint), vendor) from None
+    except SettingsError as wrong:
+        raise _placed(wrong, settings, vendor) from None
     except ValueNotSecretException as open_:
         name = open_.key.rpartition(".")[2]
         raise SettingsError(
@@ -78,12 +78,21 @@ def where(name: str) -> str:
     return f"write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment"
 
 
-def _place(name: str, vendor: str) -> str:
-    """Where a vendor's setting stands that is set."""
+def _unread(name: str, wanted: str, vendor: str) -> SettingsError:
+    """A vendor's setting that is of another kind; a secret is a text, and never one."""
     from pipelines.standing import of_vendor
 
     given = of_vendor(name, vendor)
-    return given.place if given else f"the settings of {vendor}"
+    return given.wrong(wanted) if given else SettingsError(f"{name} cannot be read as {wanted}: mend it.")
+
+
+def _placed(error: SettingsError, settings: type[Any], vendor: str) -> SettingsError:
+    """What a vendor's own rules say of a setting, whose name leads the sentence, and where it stands that is wrong."""
+    from pipelines.standing import of_vendor
+
+    name = str(error).partition(" ")[0]
+    given = of_vendor(name, vendor) if name in settings.get_resolvable_fields() else None
+    return SettingsError(f"{error} It stands in {given.place}.") if given else error
 
 
 def _name(hint: Any) -> str:

@@ -6,7 +6,7 @@ dlt's providers are asked in their order: the environment, secrets.toml, config.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -33,6 +33,11 @@ class Given:
         """The value as a person wrote it, near enough: true, not True."""
         return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it stands in the file that is no secret."""
+        return self.place.endswith("config.toml")
+
     def wrong(self, wanted: str, more: str = "") -> SettingsError:
         """`wanted`: what it must be. To be used for what is no secret: the sentence shows the value."""
         return SettingsError(f'{self.name} is "{self.text:.60}" in {self.place}, but must be {wanted}.{more}')
@@ -40,6 +45,11 @@ class Given:
 
 def standing(name: str, *sections: tuple[str, ...]) -> Given | None:
     """The first value that a provider has in one of these sections; None where it is set nowhere."""
+    return next(everywhere(name, *sections), None)
+
+
+def everywhere(name: str, *sections: tuple[str, ...]) -> Iterator[Given]:
+    """Every value that a provider has in one of these sections; the first one counts."""
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
@@ -47,13 +57,47 @@ def standing(name: str, *sections: tuple[str, ...]) -> Given | None:
         for section in sections:
             value, key = provider.get_value(name, str, None, *section)
             if value is not None and not isinstance(value, dict):
-                return Given(name, value, _place(provider.name, key, section))
-    return None
+                yield Given(name, value, _place(provider.name, key, section))
 
 
 def of_vendor(name: str, vendor: str) -> Given | None:
     """A setting of a vendor, where its configspec takes it from."""
-    return standing(name, ("sources", vendor), ("sources",), ())
+    return next(all_of_vendor(name, vendor), None)
+
+
+def all_of_vendor(name: str, vendor: str) -> Iterator[Given]:
+    """A setting of a vendor wherever it stands; the first one counts."""
+    return everywhere(name, ("sources", vendor), ("sources",), ())
+
+
+def _one_that_counts(name: str, vendor: str) -> tuple[Given | None, list[Given]]:
+    """A setting's first place, and all others."""
+    found = list(all_of_vendor(name, vendor))
+    return (found[0] if found else None), found[1:]
+
+
+def overruled(name: str, vendor: str, *, is_secret: bool) -> Iterator[str]:
+    """A sentence for each place where another value of a vendor's setting stands, which does not count.
+
+    Of a secret no value is shown; one in config.toml is a matter of `shared`.
+    """
+    counts, others = _one_that_counts(name, vendor)
+    for other in others:
+        if counts is None or other.text == counts.text or (is_secret and other.is_shared):
+            continue
+        mine, theirs = ("", "") if is_secret else (f'"{counts.text:.60}" ', f'"{other.text:.60}" ')
+        yield f"{name} stands in two places: {mine}in {counts.place} counts, {theirs}in {other.place} does not."
+
+
+def shared(name: str, vendor: str) -> Iterator[str]:
+    """A sentence where a secret stands in config.toml, too, beside the place that counts."""
+    counts, others = _one_that_counts(name, vendor)
+    for other in others:
+        if counts is not None and other.is_shared:
+            yield (
+                f"{name} stands in {other.place}, too, which may be shared. The one in {counts.place} counts: "
+                "delete it there."
+            )
 
 
 def of_project(name: str) -> Given | None:

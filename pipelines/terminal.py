@@ -22,8 +22,12 @@ def say(text: str, *, error: bool = False) -> None:
         print(plain(text), file=sys.stderr if error else sys.stdout, flush=error)
 
 
-def screen(width: int | None = None, *, error: bool = False) -> Any:
-    """A rich console on standard output or error: as wide as the terminal, or as `width` where it is none.
+# Columns of a table where there is no terminal, so that a file or a mail can be read.
+PIPED = 100
+
+
+def screen(*, error: bool = False) -> Any:
+    """A rich console on standard output or error: as wide as the terminal, or as `PIPED` where it is none.
 
     Its `say` prints one line, in a style of ours. Texts that are printed otherwise may have lines of their own, and
     ours may have markup.
@@ -34,7 +38,7 @@ def screen(width: int | None = None, *, error: bool = False) -> Any:
         highlight=False,
         emoji=False,
         soft_wrap=True,
-        width=None if stream.isatty() else width,
+        width=None if stream.isatty() else PIPED,
     )
 
 

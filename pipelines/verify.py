@@ -186,11 +186,14 @@ class Verified:
 
 def days_asked(start: str | None, end: str | None, today: date | None = None) -> tuple[date, date]:
     """The days to compare, both included: as given, else the last seven whole ones (UTC)."""
+    settings.span(start, end, "--from", "--to")
     yesterday = (today or datetime.now(UTC).date()) - DAY
     last = a_day(end, "--to") if end else yesterday
     first = a_day(start, "--from") if start else min(last, yesterday) - (DAYS - 1) * DAY
     if first > last:
-        raise SettingsError(f"The days end ({last}) before they start ({first}).")
+        raise SettingsError(
+            f"--from {first} comes after {last}, the last day that is compared without --to: name an earlier day."
+        )
     return first, last
 
 

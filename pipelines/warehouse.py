@@ -292,6 +292,11 @@ class Warehouse:
             return SettingsError(
                 f"{self.path} cannot be written: give this user the right to, or name another place with --warehouse."
             )
+        if "newer version of DuckDB" in reason:
+            return SettingsError(
+                f"{self.path} was written by a newer version of DuckDB than {_duckdb_version()}, which is installed "
+                "here. It was left as it is: run the version of Conversync that wrote it, or a later one."
+            )
         return SettingsError(
             f"{self.path} cannot be opened as a DuckDB file ({reason.splitlines()[0]}). It was left as it is: "
             "restore it from a copy, or name another place with --warehouse."
@@ -381,3 +386,9 @@ def settle_temporary_files(folder: Path) -> None:
 
 def _takes_files(place: str | Path) -> bool:
     return Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+def _duckdb_version() -> str:
+    import duckdb
+
+    return duckdb.__version__

@@ -14,9 +14,10 @@ from shlex import quote
 from textwrap import fill
 from typing import Any, TextIO
 
+from sandbox import front
 from sandbox.besitos import variants as besitos
 from sandbox.conductrics import variants as conductrics
-from sandbox.control import VENDORS, instant
+from sandbox.control import READINGS, instant
 from sandbox.infobip import variants as infobip
 from sandbox.keitaro import variants as keitaro
 from sandbox.optibase import variants as optibase
@@ -90,15 +91,15 @@ def set_variants(sandbox: Sandbox, variants: Sequence[str]) -> None:
     for pair in variants:
         before, dot, rest = pair.partition(".")
         name, text = (before, rest) if dot and "=" not in before else ("besitos", pair)
-        if name not in VENDORS:
-            raise ValueError(f"no vendor {name!r}{meant(name, VENDORS)}; there are {', '.join(VENDORS)}")
+        if name not in READINGS:
+            raise ValueError(f"no vendor {name!r}{meant(name, READINGS)}; there are {', '.join(READINGS)}")
         vendor: Any = getattr(sandbox, name)
         try:
             vendor.variants = parse([text], vendor.variants)
         except UnknownVariantError as error:
             if text is not pair:
                 raise
-            others = ", ".join(f"{one}." for one in VENDORS if one != name)
+            others = ", ".join(f"{one}." for one in READINGS if one != name)
             raise ValueError(f"{error}; those of other vendors have {others} before the name") from None
 
 
@@ -113,7 +114,8 @@ def _settings(sandbox: Sandbox) -> str:
         + f"# Besitos tells of {len(days)} events {held} ({sandbox.besitos.variants.zone}).\n"
         + "".join(exports[3:])
         + f"# Keitaro tells of {len(events)} conversions, Conductrics of {len(goals)} goals.\n"
-        f"# The clock stands at {sandbox.world.now.isoformat(timespec='seconds')}; to move it a day on:\n"
+        f"# The clock stands at {sandbox.world.now.isoformat(timespec='seconds')}"
+        " (--variant server.date=clock tells it in each answer); to move it a day on:\n"
         f"#   curl -d '{{\"advance_hours\": 24}}' {sandbox.url}/_sandbox/clock\n"
         f"# What a reader must then hold: curl {sandbox.url}/_sandbox/oracle\n"
     )
@@ -121,9 +123,11 @@ def _settings(sandbox: Sandbox) -> str:
 
 def variants_listed() -> str:
     """All variants by vendor, each with its values, the default first."""
-    paragraphs = ["variants, the default first (what each means: sandbox/<vendor>/variants.py):"]
-    defaults = (besitos, keitaro, infobip, conductrics, optibase)
-    for name, variants in zip(VENDORS, defaults, strict=True):
+    paragraphs = [
+        "variants, the default first (what each means: sandbox/<vendor>/variants.py, sandbox/front.py):"
+    ]
+    defaults = (besitos, keitaro, infobip, conductrics, optibase, front)
+    for name, variants in zip(READINGS, defaults, strict=True):
         prefix = "" if name == "besitos" else f"{name}."
         words = " ".join(prefix + one for one in listed(variants.Variants()))
         paragraphs.append(f"{name}:\n" + fill(words, 100, initial_indent="  ", subsequent_indent="  "))

@@ -7,7 +7,7 @@ GET  requests                 what was asked so far
 GET  received                 what was sent to each vendor, in order
 GET  faults                   each with `delivered`
 POST faults                   one fault (the fields of `Fault` that JSON can say), added; [] clears them
-POST variants                 {"besitos": ["order=newest", ...], "keitaro": [...], ...}
+POST variants                 {"besitos": ["order=newest", ...], "keitaro": [...], "server": ["date=clock"]}
 POST rows                     {"besitos": [row, ...], ...}: objects, or verbatim JSON text; null tells the world
 """
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 VENDORS = ("besitos", "keitaro", "infobip", "conductrics", "optibase")
 TELLERS = VENDORS[:4]
 """Those that tell rows; Optibase only takes."""
+READINGS = (*VENDORS, "server")
+"""Who has variants: the server before them, too."""
 
 
 class Control:
@@ -107,7 +109,8 @@ class Control:
 
     def _set_variants(self, request: Request) -> object:
         """All that is wished is understood before any of it is set."""
-        wish = {name: (self._vendor(name), pairs) for name, pairs in json.loads(request.body).items()}
+        named = json.loads(request.body).items()
+        wish = {name: (self._vendor(name, READINGS), pairs) for name, pairs in named}
         parsed = {name: (vendor, parse(pairs, vendor.variants)) for name, (vendor, pairs) in wish.items()}
         for vendor, variants in parsed.values():
             vendor.variants = variants

@@ -10,6 +10,8 @@ import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 
 from sandbox.faults import LOGIN_PAGE, Fault
@@ -28,11 +30,15 @@ class Packet:
     close: bool = False
 
 
-def packet(answer: Answer, fault: Fault, request: Request, *, compress: bool) -> Packet:
-    """What is said, packed as the fault asks; `Fault()` asks for nothing."""
+def packet(
+    answer: Answer, fault: Fault, request: Request, *, compress: bool, date: datetime | None = None
+) -> Packet:
+    """What is said, packed as the fault asks; `Fault()` asks for nothing. `date` is told in the answer's Date."""
     if fault.raw is not None:
         return Packet(None, b"", fault.raw, close=True)
     status, headers, body = _said(answer, fault, request)
+    if date is not None:
+        headers.append(("Date", format_datetime(date.astimezone(UTC), usegmt=True)))
     if fault.gzip is not None or compress:
         headers.append(("Content-Encoding", "gzip"))
         body = _squeezed(body, fault)

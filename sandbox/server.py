@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sandbox.delivery import packet, send
 from sandbox.faults import Fault, Faults
+from sandbox.front import Front
 from sandbox.messages import Answer, Request, Vendor, json_answer
 from sandbox.world import World
 
@@ -47,6 +48,7 @@ class Server:
         self.faults = Faults()
         self.requests: list[Request] = []
         self.errors: list[Exception] = []
+        self.server = Front()
         self.gzip = gzip
         """Compress for clients that accept it?"""
         self.tls = tls
@@ -192,7 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
                 fault.action()
             unasked = fault.replaces and not fault.taken
             answer = json_answer(200, None) if unasked else sandbox.answer(request)
-            parts = packet(answer, fault, request, compress=accepts)
+            told = request.clock if sandbox.server.variants.date == "clock" else None
+            parts = packet(answer, fault, request, compress=accepts, date=told)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the sandbox stops
             sandbox.errors.append(error)
             parts = packet(json_answer(500, {"message": repr(error)}), NO_FAULT, request, compress=False)

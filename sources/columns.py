@@ -82,7 +82,7 @@ def digest(table: pa.Table, columns: Sequence[str], optional: Sequence[str] = ()
     `optional` columns count where they are not null, and change nothing where they are: so a column that is added
     later makes no new digest of what came before.
 
-    A fingerprint, not a safeguard. Text columns must not hold U+001E or U+001F (`records.Text` refuses them).
+    A fingerprint, not a safeguard. Text columns must not hold U+001E or U+001F (`values.text` replaces them).
     """
     parts = ", ".join(f'coalesce(cast("{name}" as varchar), chr(30))' for name in columns)
     parts = ", ".join([parts, *(f'cast("{name}" as varchar)' for name in optional)])

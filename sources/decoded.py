@@ -16,6 +16,7 @@ from wire.redact import quoted
 MOST_NAMES, MOST_OF_NAME = 100, 60
 # Of a row that was set aside, in bytes, beside its text: the objects, the reason, and what the evidence makes of it.
 OVERHEAD = 400
+_ALTERED = " (not as it came)"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class Decoded:
     def size(self) -> int:
         """About how many bytes of memory it takes."""
         return int(self.table.nbytes) + sum(bad.size for bad in self.rejected)
+
+
+def not_as_it_came(name: str) -> str:
+    """How a field is noted, among those that are new to us, whose value could not be stored as it came."""
+    return f"{name}{_ALTERED}"
+
+
+def altered_name(noted: str) -> str | None:
+    """The field of which `not_as_it_came` tells; None where it is about one that is new."""
+    return noted.removesuffix(_ALTERED) if noted.endswith(_ALTERED) else None
 
 
 def note_names(noted: Counter[str], names: Mapping[str, int] | Iterable[str]) -> None:

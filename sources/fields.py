@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from sources.decoded import not_as_it_came
 from sources.records import dumps
-from sources.values import Reads, is_nothing, taken_of
+from sources.values import AlteredError, Reads, is_nothing, taken_of
 
 
 class Json:
@@ -25,7 +26,8 @@ class Fields:
 
     A field may have several names, as a document and its samples may differ: the first that is there and not null
     counts. Absent and null are the same, and so is an empty list or object where none can stand; that one stays in
-    `rest`. All methods raise ValueError, with the field's name and what is wrong.
+    `rest`, and so does what could not be taken as it came. All methods raise ValueError, with the field's name and what
+    is wrong.
     """
 
     def __init__(self, served: Mapping[str, Any], path: str = "") -> None:
@@ -33,6 +35,7 @@ class Fields:
         self._path = path
         self._inner: dict[str, Fields] = {}
         self._kept: dict[str, Any] = {}
+        self._altered: list[str] = []
         for name, count in Counter(name.casefold() for name in served).items():
             if count > 1:
                 raise ValueError(f"the key {path}{name} stands twice, in different letters")
@@ -42,6 +45,10 @@ class Fields:
         name, value = self._pop(names)
         try:
             taken = taken_of(kind, value)
+        except AlteredError as altered:
+            taken = altered.taken
+            self._kept[name] = value
+            self._altered.append(name)
         except ValueError as reason:
             raise ValueError(f"{self._path}{name} {reason}") from None
         if taken is None and is_nothing(value):
@@ -73,8 +80,17 @@ class Fields:
         return {**self._left, **self._kept, **{name: rest for name, rest in inner.items() if rest}}
 
     def unknown(self) -> list[str]:
+        """All that is to be told: `news`, and what was `altered`, marked."""
+        return [*self.news(), *map(not_as_it_came, self.altered())]
+
+    def news(self) -> list[str]:
         """The names of what was never asked for, and of the objects inside that hold such."""
-        return [*self._left, *(name for name, fields in self._inner.items() if fields.unknown())]
+        return [*self._left, *(name for name, fields in self._inner.items() if fields.news())]
+
+    def altered(self) -> list[str]:
+        """The names of what could not be taken as it came, by their path."""
+        inner = (f"{name}.{one}" for name, fields in self._inner.items() for one in fields.altered())
+        return [*self._altered, *inner]
 
     def _pop(self, names: tuple[str, ...]) -> tuple[str, Any]:
         for name in names:

@@ -7,7 +7,6 @@ row and never its page. Both paths end in the same columns, and accept the same 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,20 +22,30 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
 from sources import times
-from sources.decoded import MOST_OF_NAME, Decoded, Rejected, note_names
-from sources.values import exact, is_blank, is_nothing, number, taken_of, text, trimmed, whole
+from sources.decoded import MOST_OF_NAME, Decoded, Rejected, not_as_it_came, note_names
+from sources.stored import dumps as dumps
+from sources.values import (
+    AlteredError,
+    as_it_is,
+    exact,
+    is_blank,
+    is_nothing,
+    number,
+    taken_of,
+    text,
+    trimmed,
+    whole,
+)
 from wire.errors import UntrustedAnswerError
 from wire.redact import quoted
 from wire.strictjson import Row, each_row, is_number_key, loads
 from wire.told import refuse_error, refuse_error_in
 
 MONEY = pa.decimal128(18, 6)
-_DOUBT = 2.0**-51
+_DOUBT, _REST = 2.0**-51, 2.0**-50
 # The seconds of 1970-01-01 and 9999-01-01.
 _EARLIEST, _LATEST = 0, 253_370_764_800
-# Not storable everywhere (NUL on Postgres), or kept for the statement hash as separators.
-_CONTROL = re.compile("[\x00\x1e\x1f]")
-# How the characters above look in JSON text: a page that holds one is parsed the strict way.
+# How what `values.text` replaces may look in JSON that msgspec takes: a page with it is parsed the strict way.
 _CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
 
 
@@ -85,7 +94,7 @@ class Integer:
 
 
 class Text:
-    """Text of any length; a bare number becomes its digits. NUL, U+001E and U+001F are refused."""
+    """Text of any length; a bare number becomes its digits. What cannot be stored of it is replaced (`values.text`)."""
 
     arrow = pa.string()
     json = str | None | UnsetType
@@ -96,10 +105,14 @@ class Text:
         return column, len(values) - column.null_count
 
     def strict(self, value: Any) -> str:
-        taken = text(value)
-        if _CONTROL.search(taken):
-            raise ValueError("holds a control character that no database stores safely")
-        return taken
+        return text(value)
+
+
+class Key(Text):
+    """Text that tells one thing from another: where it cannot be stored, it is refused. Two must not become one."""
+
+    def strict(self, value: Any) -> str:
+        return as_it_is(super().strict, value)
 
 
 class Money:
@@ -107,7 +120,8 @@ class Money:
 
     The fast path counts millionths and never trusts a float for an amount: a double and its product with 10**6 are
     each within 2**-53 of what they stand for. So `_DOUBT` of the product bounds how far it is from the literal's own
-    millionths, and where a whole number is nearer than the rest of a half, it is the literal's. All else is doubted.
+    millionths, and where a whole number is nearer than the rest of a half, it is the literal's. All else is doubted,
+    and so is what is finer than a millionth by more than `_REST` of it (see `values.exact`).
     """
 
     arrow = MONEY
@@ -119,7 +133,10 @@ class Money:
         with np.errstate(over="ignore", invalid="ignore"):
             millionths = column.fill_null(0).to_numpy(zero_copy_only=False) * 1e6
             count = np.rint(millionths)
-            if not np.all(np.abs(millionths - count) < 0.5 - np.abs(millionths) * _DOUBT):
+            size = np.abs(millionths)
+            if not np.all(
+                (np.abs(millionths - count) <= size * _REST) & (size * _DOUBT < 0.5 - size * _REST)
+            ):
                 raise Doubt
         words = np.empty((len(count), 2), np.int64)
         words[:, 0] = count
@@ -187,7 +204,7 @@ class Stamp:
         return taken or None
 
 
-INTEGER, TEXT, AMOUNT, FLAG, STAMP = Integer(), Text(), Money(), Flag(), Stamp()
+INTEGER, TEXT, KEY, AMOUNT, FLAG, STAMP = Integer(), Text(), Key(), Money(), Flag(), Stamp()
 
 
 @dataclass(frozen=True)
@@ -322,19 +339,24 @@ class PageDecoder:
             if folded[name.casefold()] > 1:
                 key = quoted(name.casefold(), MOST_OF_NAME)
                 raise ValueError(f"the key {key} stands twice, in different letters")
-        values = {f.name: self._value(f, served.get(f.name)) for f in self.fields}
+        altered: list[str] = []
+        values = {f.name: self._value(f, served.get(f.name), altered) for f in self.fields}
         self.check(values)
         unknown = [name for name in served if name not in values]
         # An empty list or object that stood for nothing is no news, yet it is kept.
         emptied = [name for name in values if values[name] is None and is_nothing(served.get(name))]
-        extra = {name: served[name] for name in (*unknown, *emptied)}
-        return {**values, "extra": dumps(extra) if extra else None, "unknown": unknown}
+        extra = {name: served[name] for name in (*unknown, *emptied, *altered)}
+        told = [*unknown, *map(not_as_it_came, altered)]
+        return {**values, "extra": dumps(extra) if extra else None, "unknown": told}
 
-    def _value(self, declared: Field, value: Any) -> Any:
+    def _value(self, declared: Field, value: Any, altered: list[str]) -> Any:
         # A flag decides what a row is: an empty list is no answer to it.
         read = declared.kind.strict if isinstance(declared.kind, Flag) else partial(taken_of, declared.kind)
         try:
             taken = read(value)
+        except AlteredError as reason:
+            taken = reason.taken
+            altered.append(declared.name)
         except ValueError as reason:
             raise ValueError(f"{declared.name} {reason}") from None
         if taken is None and declared.required:
@@ -367,14 +389,3 @@ def _column(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, int, int]
     if declared.required and column.null_count:
         raise Doubt
     return column, absent, strings
-
-
-def dumps(value: Any) -> str:
-    """JSON text with sorted keys; decimals as the number literals they came as."""
-    try:
-        return _ENCODER.encode(value).decode()
-    except OverflowError:
-        raise ValueError("a field that the document does not know holds a number beyond 64 bits") from None
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")

@@ -37,10 +37,10 @@ class Answer:
         if start == b"<" or (claims and start not in (b"{", b"[", b"")):
             raise UntrustedAnswerError(web_page(self.vendor), status=self.status)
 
-    def json(self) -> Any:
+    def json(self, *, as_served: bool = False) -> Any:
         """The body as strict JSON (see `strictjson.loads`); UntrustedAnswerError if it is not."""
         self.refuse_html()
-        return strictjson.loads(self.body, who=self.vendor)
+        return strictjson.loads(self.body, who=self.vendor, as_served=as_served)
 
     def rows(self, key: str | None) -> tuple[dict[str, Any], list[strictjson.Row]]:
         """The envelope, and the rows under `key`, each with its fault (see `strictjson.load_rows`)."""

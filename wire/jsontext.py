@@ -7,7 +7,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -30,8 +30,9 @@ _BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTA
 _CONTROL = re.compile(r"[\x00-\x1f]")
 # What is before the first text that holds a raw control character; of sound JSON otherwise all of it.
 _SOUND = re.compile(r'[^"]*+(?:"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"[^"]*+)*+', re.DOTALL)
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+# Half of a surrogate pair, which is no character. A byte that is no UTF-8 is read as the half U+DC00 more than it is.
+HALF = re.compile(r"[\ud800-\udfff]")
 
 
 _clock = threading.local()
@@ -97,16 +98,10 @@ class Reader:
         self.position, _ = span(self.text, start)
         return None
 
-    def fault_in(self, raw: str, value: Any) -> str | None:
-        """What is wrong with the value read last, whose text is `raw`."""
+    def fault_in(self, raw: str) -> str | None:
+        """What is wrong with the value read last, whose text is `raw`. Whatever its texts hold is no fault."""
         if self._noted:
             return self._noted[0]
-        if _CONTROL.search(raw) and (sound := _SOUND.match(raw)) and sound.end() < len(raw):
-            return "a text holds a raw control character"
-        if not raw.isascii() and _SURROGATE.search(raw):
-            return "it holds bytes that are not UTF-8"
-        if _SURROGATE_ESCAPE.search(raw) and any(_is_broken(leaf) for leaf in leaves(value)):
-            return "a text holds half of a surrogate pair"
         brackets = raw.count("[") + raw.count("{") if raw[:1] in "[{" else 0
         if brackets > MAX_DEPTH and span(raw, 0)[1] > MAX_DEPTH:
             return f"it is nested more than {MAX_DEPTH} deep"
@@ -206,8 +201,28 @@ def leaves(value: Any) -> Iterator[Any]:
             yield item
 
 
-def _is_broken(leaf: Any) -> bool:
-    return isinstance(leaf, str) and _SURROGATE.search(leaf) is not None
+def has_raw_control(raw: str) -> bool:
+    """Whether a text in this JSON holds a control character that is not escaped."""
+    sound = _SOUND.match(raw) if _CONTROL.search(raw) else None
+    return sound is not None and sound.end() < len(raw)
+
+
+def whole(value: Any, raw: str) -> Any:
+    """A value no deeper than `MAX_DEPTH`, read from `raw`, with U+FFFD for every `HALF` in its texts and names."""
+    if _SURROGATE_ESCAPE.search(raw) or (not raw.isascii() and HALF.search(raw)):
+        return texts_changed(value, lambda text: HALF.sub("\N{REPLACEMENT CHARACTER}", text))
+    return value
+
+
+def texts_changed(value: Any, change: Callable[[str], str]) -> Any:
+    """A value no deeper than `MAX_DEPTH` with every text and every name in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): texts_changed(item, change) for name, item in value.items()}
+    if isinstance(value, list):
+        return [texts_changed(item, change) for item in value]
+    return value
 
 
 def _phrase(message: str, before: str) -> str:

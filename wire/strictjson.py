@@ -2,7 +2,8 @@
 
 Whole numbers become int, every other number a Decimal from its literal text. A Decimal may have any exponent
 (1e999): compare it with a bound before making an int of it. Refused: NaN and Infinity, a key that stands
-twice in an object, halves of surrogate pairs, text that is not UTF-8, and nesting beyond `MAX_DEPTH`.
+twice in an object, and nesting beyond `MAX_DEPTH`. Halves of surrogate pairs and bytes that are no UTF-8 cost no more
+than themselves: in a row they stay for whoever takes its fields (see `jsontext.HALF`), elsewhere they are U+FFFD.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from wire.errors import UntrustedAnswerError
-from wire.jsontext import MAX_DEPTH, MAX_NAMES, Reader, SyntaxFaultError, leaves, twice
+from wire.jsontext import (
+    MAX_DEPTH,
+    MAX_NAMES,
+    Reader,
+    SyntaxFaultError,
+    has_raw_control,
+    leaves,
+    twice,
+    whole,
+)
 
 __all__ = ["MAX_DEPTH", "Row", "dumps", "each_row", "is_number_key", "load_rows", "loads"]
 
@@ -23,7 +33,10 @@ _KINDS = {"[": "a list", '"': "a text", "t": "true", "f": "false", "n": "null"}
 
 
 class Row(NamedTuple):
-    """One element of a page: `raw` is its text as it stood, and exactly one of `value` and `fault` is set."""
+    """One element of a page: `raw` is its text as it stood, and exactly one of `value` and `fault` is set.
+
+    Texts of the value hold what came, also what no database stores: `values.text` judges them.
+    """
 
     raw: str
     value: dict[str, Any] | None
@@ -36,17 +49,20 @@ class Row(NamedTuple):
         return self.value
 
 
-def loads(body: bytes, *, who: str = "The vendor") -> Any:
-    """The whole document. UntrustedAnswerError for anything wrong in it; `who` begins its sentence."""
+def loads(body: bytes, *, who: str = "The vendor", as_served: bool = False) -> Any:
+    """The whole document. UntrustedAnswerError for anything wrong in it; `who` begins its sentence.
+
+    `as_served`: its texts are a row's (see above), for a document that is a list of rows, or a part of one.
+    """
     try:
         reader = Reader(_text(body))
         value = reader.value()
         reader.end()
-        fault = reader.fault_in(reader.text, value)
+        fault = reader.fault_in(reader.text) or (None if as_served else _control_in(reader.text))
     except SyntaxFaultError as error:
         fault = _place(error, body)
     if fault is None:
-        return value
+        return value if as_served else whole(value, reader.text)
     raise _refusal(who, fault)
 
 
@@ -92,6 +108,10 @@ def dumps(value: Any) -> bytes:
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def _control_in(raw: str) -> str | None:
+    return "a text holds a raw control character" if has_raw_control(raw) else None
 
 
 def _refusal(who: str, fault: str) -> UntrustedAnswerError:
@@ -147,8 +167,10 @@ class _Page:
         """A value outside the rows: whatever is wrong with it refuses the page."""
         start = self._reader.space()
         value = self._reader.value()
-        self._note(self._reader.fault_in(self._reader.text[start : self._reader.position], value))
-        return value
+        raw = self._reader.text[start : self._reader.position]
+        fault = self._reader.fault_in(raw) or _control_in(raw)
+        self._note(fault)
+        return value if fault else whole(value, raw)
 
     def _members(self, rows_key: str) -> dict[str, Any]:
         reader = self._reader
@@ -215,7 +237,7 @@ class _Page:
         start = reader.space()
         value = reader.value()
         text = reader.text[start : reader.position]
-        fault = reader.fault_in(text, value)
+        fault = reader.fault_in(text)
         if fault is None and not isinstance(value, dict):
             fault = f"the row is {_KINDS.get(text[0], 'a number')}, not an object"
         if not text.isascii():

@@ -27,9 +27,7 @@ class LogFormat(StrEnum):
 
 Source = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[SOURCE]...", help="Which sources; all that have their settings if none is named."
-    ),
+    typer.Argument(metavar="SOURCE", help="Which sources; all that have their settings if none is named."),
 ]
 WarehousePath = Annotated[
     str | None,
@@ -77,7 +75,7 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
         return ()
     foreign = provided.settle().foreign
     proxies.settle()
-    for warning in filter(None, [settings.open_secrets(), *trust.warnings()]):
+    for warning in filter(None, [settings.open_secrets(), *trust.warnings(), *provided.shared_secrets()]):
         say(f"conversync: {warning}", error=True)
     settle_temporary_files(settings.warehouse_path(None).parent)
     return foreign
@@ -124,3 +122,12 @@ def at(path: str | None, destination: str) -> warehouse.Warehouse:
     place = Warehouse(settings.warehouse_path(path), destination)
     place.check_destination()
     return place
+
+
+def tell_new_folder(place: warehouse.Warehouse) -> None:
+    """Says that a warehouse's folder is about to be made: its name may be a typing error."""
+    if place.destination == "duckdb" and not place.path.parent.exists():
+        say(
+            f"conversync: the folder {place.path.parent} was not there; it is made for the warehouse.",
+            error=True,
+        )

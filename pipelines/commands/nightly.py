@@ -18,6 +18,7 @@ from pipelines.commands.common import (
     at,
     begin,
     choose,
+    tell_new_folder,
 )
 
 
@@ -57,6 +58,7 @@ def nightly(
 
     wanted = Wanted(build, send, html, alert, settings.duration(wait, "--wait"))
     chosen, place = choose(source or []), at(warehouse, destination)
+    tell_new_folder(place)
     with report.progress(log_format) as progress:
         night = run(place, chosen, wanted, report.Noted(progress), log_format)
     (night_summary.show_json if log_format is LogFormat.json else night_summary.show)(night)

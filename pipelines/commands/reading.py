@@ -19,6 +19,7 @@ from pipelines.commands.common import (
     at,
     begin,
     choose,
+    tell_new_folder,
 )
 from pipelines.terminal import say
 from wire.errors import ConversyncError, LockedError
@@ -82,6 +83,7 @@ def load(
         return
     check_published(place)  # a setting that cannot be meant is told before any request
     retention.check()
+    tell_new_folder(place)
     with report.progress(log_format) as progress:
         reports = load(place, chosen, asked, report.Noted(progress), seconds)
     report.summary(reports, str(place), log_format)
@@ -128,6 +130,8 @@ def check(source: Source = None, project: Project = None, debug: Debug = False) 
     for vendor in chosen:
         if found := list(look.origins(vendor)):
             report.show_settings(vendor.name, found)
+        for told in look.overruled_in(vendor):
+            say(f"note {vendor.name}: {told}")
     if foreign:
         say(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]

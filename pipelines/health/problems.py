@@ -11,6 +11,7 @@ from pipelines.health.days import DAY, ranges
 from pipelines.health.limits import Limits
 from pipelines.health.look import Health
 from pipelines.health.source import SourceHealth, StreamHealth
+from sources.decoded import altered_name
 
 # `status --strict` ends with 3 for these; what an alert is sent for stands in pipelines/alert.py.
 STRICT = frozenset({"stale", "incomplete", "short", "rejected", "set_aside", "in_doubt"})
@@ -65,10 +66,20 @@ def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[
         )
         yield Problem("volume_drop", source.source, text, figures)
     if source.new_fields:
-        names = ", ".join(source.new_fields)
-        text = f"{source.source}: fields that are new to us: {names}; they are kept in the column extra."
-        yield Problem("new_fields", source.source, text, {"fields": list(source.new_fields)})
+        yield Problem("new_fields", source.source, _of_fields(source), {"fields": list(source.new_fields)})
     yield from _set_aside(source)
+
+
+def _of_fields(source: SourceHealth) -> str:
+    """A sentence for the fields that are new to us, and one for those that could not be stored as they came."""
+    altered = [name for field in source.new_fields if (name := altered_name(field))]
+    new = [name for name in source.new_fields if altered_name(name) is None]
+    texts = []
+    if new:
+        texts.append(f"fields that are new to us: {', '.join(new)}; they are kept in the column extra.")
+    if altered:
+        texts.append(f"not stored as it came: {', '.join(altered)}; what came is kept in the column extra.")
+    return f"{source.source}: {' '.join(texts)}"
 
 
 def _incomplete(source: SourceHealth) -> Iterator[Problem]:

@@ -17,9 +17,6 @@ from pipelines.health.look import Health
 from pipelines.health.problems import Problem, age, problems, stale
 from pipelines.health.source import SourceHealth
 
-# How wide lines may be where there is no terminal.
-PIPED = 100
-
 
 def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
     """The sources in a table each their line, then a sentence for everything that wants one."""
@@ -66,8 +63,8 @@ def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
 
 
 def screen() -> Any:
-    """Standard output: as wide as the terminal; 100 columns where it is none, so that a file can be read."""
-    return terminal.screen(PIPED)
+    """Standard output (see `terminal.screen`)."""
+    return terminal.screen()
 
 
 def grid(heads: Sequence[str], lines: Iterable[Sequence[Any]], right: Iterable[int] = ()) -> Any:

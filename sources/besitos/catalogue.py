@@ -16,8 +16,8 @@ from dlt.extract import DltResource
 
 from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
 from sources.meaning import nothing_of
-from sources.records import AMOUNT, MONEY, TEXT, Kind, dumps
-from sources.values import is_nothing, taken_of
+from sources.records import AMOUNT, KEY, MONEY, TEXT, Kind, dumps
+from sources.values import AlteredError, is_nothing, taken_of
 from wire.client import Answer, Client
 from wire.errors import UntrustedAnswerError
 from wire.told import refuse_error
@@ -98,7 +98,7 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
 
 
 def _body(answer: Answer) -> Any:
-    body = answer.json()
+    body = answer.json(as_served=True)
     refuse_error(body)
     return body
 
@@ -111,11 +111,11 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
         identity = rest.pop("id", None)
     if identity is None:
         raise UntrustedAnswerError("Besitos answered with an offer that has no id.")
-    row: dict[str, Any] = {"offer_id": TEXT.strict(identity)}
+    row: dict[str, Any] = {"offer_id": _value("offer_id", KEY, identity)[0]}
     for name, kind in KINDS.items():
         if name in schema.names:
-            row[name] = _value(name, kind, rest.get(name))
-            if row[name] is not None or not is_nothing(rest.get(name)):
+            row[name], is_as_it_came = _value(name, kind, rest.get(name))
+            if is_as_it_came:
                 rest.pop(name, None)
     if "goals" in schema.names:
         goals = rest.pop("goals", None)
@@ -123,8 +123,12 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     return {**row, "extra": dumps(rest) if rest else None}
 
 
-def _value(name: str, kind: Kind, value: Any) -> Any:
+def _value(name: str, kind: Kind, value: Any) -> tuple[Any, bool]:
+    """What a field says, and whether that is all of what came."""
     try:
-        return taken_of(kind, value)
+        taken = taken_of(kind, value)
+        return taken, taken is not None or not is_nothing(value)
+    except AlteredError as reason:
+        return reason.taken, False
     except ValueError as reason:
         raise UntrustedAnswerError(f"Besitos answered with an offer whose {name} {reason}.") from None

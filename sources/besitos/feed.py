@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.columns import UTC_MICROSECONDS, casefold, digest
-from sources.records import AMOUNT, FLAG, INTEGER, MONEY, STAMP, TEXT, Field, PageDecoder
+from sources.records import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT, Field, PageDecoder
 from sources.times import moments
 from sources.walk import Page, count
 from wire.client import Answer
@@ -24,21 +24,21 @@ PATH = "/data/partner/conversions"
 DOCUMENTED = "https://wall.besitos.ai"
 
 FIELDS = (
-    Field("user_id", TEXT),
+    Field("user_id", KEY),
     Field("transaction_id", INTEGER, required=True),
     Field("reward", AMOUNT, required=True),
     Field("payout", AMOUNT),
-    Field("offer_id", TEXT),
+    Field("offer_id", KEY),
     Field("offer_name", TEXT),
     Field("note", TEXT),
     Field("date_time", STAMP, required=True),
     Field("reward_local_currency", AMOUNT),
-    Field("goal_id", TEXT),
+    Field("goal_id", KEY),
     Field("reverse", FLAG),
     Field("type", TEXT),
-    Field("survey_id", TEXT),
+    Field("survey_id", KEY),
     # Not in the document, and USD where it is missing; money in another currency must never be summed as USD.
-    Field("currency", TEXT),
+    Field("currency", KEY),
 )
 
 FIELD_NAMES = tuple(field.name if field.name != "reverse" else "is_reversal" for field in FIELDS)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sources.columns import UTC_MICROSECONDS, digest
 from sources.fields import JSON, Fields
-from sources.records import AMOUNT, INTEGER, MONEY, TEXT, dumps
+from sources.records import AMOUNT, INTEGER, KEY, MONEY, TEXT, dumps
 
 GOALS = pa.schema(
     [
@@ -71,7 +71,7 @@ class Codes:
             raise ValueError("is not a list")
         if not all(isinstance(one, str) and one for one in value):
             raise ValueError("holds something other than codes")
-        return sorted({TEXT.strict(one) for one in value})
+        return sorted({KEY.strict(one) for one in value})
 
 
 class Seconds:
@@ -90,7 +90,7 @@ CODES, SECONDS = Codes(), Seconds()
 
 def code_of(served: Mapping[str, Any]) -> str:
     """The code of a goal or an agent; ValueError where it has none."""
-    code = TEXT.strict(served.get("code")) if served.get("code") is not None else ""
+    code = KEY.strict(served.get("code")) if served.get("code") is not None else ""
     if not code or code in (".", ".."):
         raise ValueError("code is missing")
     return code
@@ -104,7 +104,7 @@ def goal(
     `detail` is what counts; where it leaves something out, `summary`, the goal in the list, says it.
     """
     fields = Fields({**summary, **{name: value for name, value in detail.items() if value is not None}})
-    if fields.need(TEXT, "code") != code:
+    if fields.need(KEY, "code") != code:
         raise ValueError("code is not the one that was asked for")
     count_max = fields.take(INTEGER, "countMax")
     row = {
@@ -124,7 +124,7 @@ def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     fields = Fields(served)
     record = fields.inside("rec")
     row = {
-        "code": fields.need(TEXT, "code"),
+        "code": fields.need(KEY, "code"),
         "name": fields.take(TEXT, "name"),
         "description": fields.take(TEXT, "desc"),
         "status": fields.take(TEXT, "status"),

@@ -14,8 +14,8 @@ import pyarrow as pa
 from msgspec import UnsetType
 
 from sources import times
-from sources.records import INTEGER, STAMP, TEXT, Doubt, Money, Stamp, dumps
-from sources.values import exact
+from sources.records import INTEGER, KEY, STAMP, TEXT, Doubt, Money, Stamp, dumps
+from sources.values import exact, is_blank, millionths, number
 from wire.errors import UntrustedAnswerError
 from wire.strictjson import loads
 
@@ -25,7 +25,7 @@ _ZERO_DATE = "0000-00-00"
 
 
 class Word:
-    """Text, or a whole number as its digits: ids of conversions and clicks, tids, sub ids, statuses."""
+    """Text, or a whole number as its digits: statuses, names, what a link was given."""
 
     arrow = pa.string()
     json = str | int | None | UnsetType
@@ -37,6 +37,13 @@ class Word:
 
     def strict(self, value: Any) -> str:
         return TEXT.strict(value)
+
+
+class Identity(Word):
+    """A word that tells one thing from another: refused where it cannot be stored as it is."""
+
+    def strict(self, value: Any) -> str:
+        return KEY.strict(value)
 
 
 class Reference:
@@ -68,6 +75,13 @@ class Figure(Money):
         encoded = pa.array([_unquoted(literal) for literal in literals], pa.binary()).dictionary_encode()
         distinct = [_literal(text) for text in encoded.dictionary.to_pylist()]
         return pa.array(distinct, self.arrow).take(encoded.indices), texts
+
+
+class Measure(Figure):
+    """A number that is no amount, such as a rate: in millionths, and however fine it was."""
+
+    def strict(self, value: Any) -> Decimal | None:
+        return None if is_blank(value) else millionths(number(value))
 
 
 class Moment(Stamp):
@@ -123,7 +137,7 @@ class Nested:
         return dumps(value)
 
 
-WORD, REFERENCE, FIGURE = Word(), Reference(), Figure()
+WORD, IDENTITY, REFERENCE, FIGURE, MEASURE = Word(), Identity(), Reference(), Figure(), Measure()
 MOMENT, DAY, NESTED = Moment(), Day(), Nested()
 
 
@@ -178,7 +192,7 @@ def _day(value: str) -> date:
 @lru_cache(maxsize=4096)
 def _nested(literal: bytes) -> str | None:
     try:
-        value = loads(literal)
+        value = loads(literal, as_served=True)
     except UntrustedAnswerError:
         raise Doubt from None
     return None if value is None else dumps(value)

@@ -89,7 +89,7 @@ def _is_withheld(error: VendorError) -> bool:
 
 
 def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:
-    body = answer.json()
+    body = answer.json(as_served=True)
     refuse_error(body)
     entries = objects_of(body)
     if entries is None:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from sources.columns import UTC_MICROSECONDS, digest, local_day
 from sources.decoded import Decoded
 from sources.keitaro import statuses
-from sources.keitaro.kinds import FIGURE, MOMENT, NESTED, REFERENCE, WORD
+from sources.keitaro.kinds import FIGURE, IDENTITY, MOMENT, NESTED, REFERENCE, WORD
 from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 from sources.records import Field, PageDecoder
 from sources.times import moments, plainly
@@ -38,7 +38,7 @@ IDS = ("event_id", "conversion_id")
 SAMPLE = 20
 
 FIELDS = (
-    *(Field(name, WORD) for name in IDS),
+    *(Field(name, IDENTITY) for name in IDS),
     Field("datetime", MOMENT),
     Field("postback_datetime", MOMENT),
     Field("click_datetime", MOMENT),
@@ -51,9 +51,9 @@ FIELDS = (
     Field("version", REFERENCE),
     Field("revenue", FIGURE),
     Field("cost", FIGURE),
-    Field("currency", WORD),
-    Field("tid", WORD),
-    Field("sub_id", WORD),
+    Field("currency", IDENTITY),
+    Field("tid", IDENTITY),
+    Field("sub_id", IDENTITY),
     *(Field(f"sub_id_{number}", WORD) for number in range(1, 16)),
     *(
         Field(f"{thing}_id", REFERENCE)

@@ -6,6 +6,7 @@ Whole days are replaced. Groupings and metrics that the tracker does not know ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.columns import digest
-from sources.keitaro.kinds import DAY, FIGURE, REFERENCE, WORD
+from sources.keitaro.kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
 from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 from sources.records import Field, Kind, PageDecoder
 from sources.walk import Listing, Page
@@ -38,6 +39,8 @@ REFERENCES = {
     f"{thing}_id"
     for thing in ("campaign", "campaign_group", "offer", "affiliate_network", "ts", "landing", "stream")
 }
+# Metrics that are sums of money; a rate, or an average, is no amount.
+_AMOUNT = re.compile("revenue|cost|profit")
 # Metrics that count; any other is a decimal(18,6).
 COUNTS = {
     "clicks",
@@ -82,8 +85,10 @@ def _kind(name: str, grouping: bool) -> Kind:
     if name == DAY_COLUMN:
         return DAY
     if grouping:
-        return REFERENCE if name in REFERENCES else WORD
-    return REFERENCE if name in COUNTS or name.endswith("_clicks") else FIGURE
+        return REFERENCE if name in REFERENCES else IDENTITY
+    if name in COUNTS or name.endswith("_clicks"):
+        return REFERENCE
+    return FIGURE if _AMOUNT.search(name) else MEASURE
 
 
 def question(

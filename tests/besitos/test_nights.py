@@ -273,3 +273,18 @@ def test_s13_no_day_that_has_not_begun_is_asked_for(make_house: MakeHouse) -> No
     house.load(today - timedelta(days=1), today)
     assert {end for _, end in windows(house.sandbox.requests)} <= {str(today), str(today + timedelta(days=1))}
     assert house.run("2024-12-04", "2024-12-03").exit_code == 2
+
+
+def test_s18_a_backfill_over_loaded_days_changes_no_row(nights: Nights) -> None:
+    """In windows of another length, over some of the days: every table is as it was, to its history."""
+    house = nights(14)
+    night(house, 9)
+    before = tables(house.path)
+    assert before["conversion_events"]
+    asked = len(house.sandbox.requests)
+    report = house.load(january(1), january(7), window_days=3)
+    assert report.total("received")
+    assert (report.total("added"), report.total("restated")) == (0, 0)
+    assert len(windows(house.sandbox.requests[asked:])) > 1
+    assert tables(house.path) == before
+    held_is_the_oracles(house)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import World
+from sandbox import Fault, World
 from sandbox.conductrics import Goal, Variants
 from sandbox.readings import parse
 from tests.conductrics.conftest import MakeHouse, goal
@@ -189,3 +189,16 @@ def test_agents_are_a_current_list_too(house: VendorHouse) -> None:
     vendor.agent_rows = [{"code": "a-2"}]
     house.load()
     assert house.query("select code from conductrics.agents") == [("a-2",)]
+
+
+def test_j13_a_name_that_cannot_be_stored_costs_no_goal(house: VendorHouse) -> None:
+    """It is replaced, told, and kept as it came; the next reading makes no new version of it."""
+    detail = b'{"status": 200, "data": {"code": "g-1", "name": "Caf\xe9 \\ud83d", "agents": ["a-1"]}}'
+    fault = house.sandbox.faults.add(Fault(path="*/goals/goal/g-1", status=200, body=detail))
+    report = house.load()
+    assert fault.delivered == 1
+    query = "select name, cast(extra as varchar) from conductrics.goals where code = 'g-1'"
+    assert house.query(query) == [("Caf\ufffd \ufffd", '{"name":"Caf\\\\xe9 \\\\ud83d"}')]
+    assert "name (not as it came)" in report.unknown_fields
+    house.load()
+    assert house.query("select count(*) from conductrics.goal_history where code = 'g-1'") == [(1,)]

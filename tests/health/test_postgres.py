@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Fault, Sandbox, World
-from tests.besitos.rows import reversal, row
+from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
 from tests.process.support import Done, Nursery, Place, Wish
 
@@ -107,3 +107,34 @@ def test_l02_status_only_reads_a_postgres(remote: Remote, database: Cluster) -> 
     assert before > 0
     remote.do("status").refused(1, "The destination only lets it read", "drop it")
     assert database.ask("select count(*) from public.noted") == [(before,)]
+
+
+@pytest.mark.more
+def test_j13_a_server_takes_what_it_could_not_store(remote: Remote, database: Cluster) -> None:
+    """A NUL and half a pair, in a name and in a field that no document knows: replaced, kept as escapes, and loaded."""
+    remote.sandbox.besitos.rows = [row(1), text(4, note='"a\\u0000b"', bonus='["\\u0000","\\ud83d"]')]
+    done = remote.do("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08")
+    assert done.code == 0, done.told
+    query = "select note, extra::text, payout::float from besitos.conversion_events where transaction_id = 4"
+    assert database.ask(query) == [
+        ("a\ufffdb", '{"note": "a\\\\u0000b", "bonus": ["\\\\u0000", "\\\\ud83d"]}', 11.05)
+    ]
+
+
+@pytest.mark.more
+def test_a_dataset_of_somebody_elses_is_told(remote: Remote, database: Cluster) -> None:
+    """Exit 2, the right that is missing, and whose it may be: without any right, and with that to read alone."""
+    database.ask("create role ours login; select 1")
+    theirs = database.url.replace("postgres:none@", "ours:none@")
+    try:
+        for command in (["load", "besitos", *DAYS], ["status"], ["verify", "besitos", *DAYS]):
+            done = remote.do(*command, DESTINATION__POSTGRES__CREDENTIALS=theirs)
+            done.refused(2, "permission denied for schema besitos", "may belong to somebody else")
+        database.ask("grant usage on schema besitos to ours; select 1")
+        database.ask("grant select on all tables in schema besitos to ours; select 1")
+        done = remote.do("load", "besitos", *DAYS, DESTINATION__POSTGRES__CREDENTIALS=theirs)
+        done.refused(2, "must be owner of", "may belong to somebody else")
+        assert database.ask(STANDING) == SAID
+        assert remote.do("verify", "besitos", *DAYS, DESTINATION__POSTGRES__CREDENTIALS=theirs).code == 0
+    finally:
+        database.ask("drop owned by ours; drop role ours; select 1")

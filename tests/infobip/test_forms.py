@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -151,3 +152,27 @@ def test_b10_an_envelope_that_speaks_of_an_error_is_one(
     assert sentence in str(report.error)
     assert fault.delivered >= 1
     assert tables(house.path, "infobip") == before
+
+
+def test_s20_a_day_that_is_stated_anew_has_one_row(make_house: MakeHouse) -> None:
+    """The later counts, under the same pair and day; a frame of the end tag that is null is no fault."""
+    house = make_house(World(days=2, conversions_a_day=5))
+    house.settings["INFOBIP_PAIRS"] = json.dumps(house.sandbox.infobip.pairs[:1])
+    held = []
+    for started, ended in ((4, 1), (6, 3)):
+        counts = stats(startCount=started, endCount=ended, conversionRate=ended / started)
+        told = {"granulation": "DAY", "conversionRates": [bucket(endTimeFrame=None, **counts)]}
+        house.sandbox.faults.clear()
+        fault = house.sandbox.faults.add(Fault(path=QUESTIONS, mutate=partial(instead, told=told)))
+        house.load("2014-10-10", "2014-10-10")
+        assert fault.delivered
+        held.append(
+            house.query("select day, start_count, end_count, end_frame_to from infobip.conversion_rates")
+        )
+    day = date(2014, 10, 10)
+    assert held == [[(day, 4, 1, None)], [(day, 6, 3, None)]]
+
+
+def instead(document: Any, _query: Any, told: Any) -> Any:
+    """What is told in place of a list of days; any other answer as it is."""
+    return told if "conversionRates" in document else document

@@ -150,3 +150,17 @@ def test_f11_a_wrong_key_is_no_withheld_list(listed: VendorHouse) -> None:
     """401 is about all of it."""
     listed.sandbox.faults.add(Fault(path="/admin_api/v1/domains", status=401))
     assert listed.run().exit_code == 5
+
+
+def test_j12_a_name_that_is_no_text_costs_no_list(listed: VendorHouse) -> None:
+    """The name is replaced and kept as it came; the other entries are as they were."""
+    body = b'[{"id": 7, "name": "Caf\xe9", "state": "active"}, {"id": 8, "name": "\\ud83d"}, {"id": 9, "name": "c"}]'
+    fault = listed.sandbox.faults.add(Fault(path="*/offers", status=200, body=body))
+    listed.load()
+    assert fault.delivered == 1
+    query = "select id, name, cast(extra as varchar) from keitaro.offers order by id"
+    assert listed.query(query) == [
+        (7, "Caf\ufffd", '{"name":"Caf\\\\xe9"}'),
+        (8, "\ufffd", '{"name":"\\\\ud83d"}'),
+        (9, "c", None),
+    ]

@@ -246,3 +246,28 @@ def test_times_are_utc_and_days_the_settings_zone(house: VendorHouse) -> None:
         ("2026-01-05 04:59:59", datetime(2026, 1, 5, 4, 59, 59, tzinfo=UTC), "2026-01-04", clicked, None),
         ("2026-01-05 05:00:00", datetime(2026, 1, 5, 5, tzinfo=UTC), "2026-01-05", None, None),
     ]
+
+
+def test_j13_a_word_that_cannot_be_stored_costs_no_money(house: VendorHouse) -> None:
+    """It is replaced and kept as it came; in an id, a click, a tid, a currency it costs the row: two may be one."""
+    half = "\\ud83d"
+    house.sandbox.keitaro.rows = [
+        conversion_text(1, sub_id_1="x").replace('"x"', f'"summer {half}"'),
+        *(
+            conversion_text(number, **{name: "x"}).replace('"x"', f'"x{half}"')
+            for number, name in enumerate(("event_id", "sub_id", "tid", "currency"), 2)
+        ),
+    ]
+    report = house.run()
+    assert (report.error, report.exit_code, report.total("rejected_new")) == (None, 3, 4)
+    reasons = house.query("select reason from keitaro.rejected_rows order by all")
+    assert reasons == [
+        (f"{name} holds a character that cannot be stored",)
+        for name in ("currency", "event_id", "sub_id", "tid")
+    ]
+    query = "select sub_id_1, cast(extra as varchar), revenue from keitaro.conversion_events"
+    [(word, extra, revenue)] = house.query(query)
+    assert (word, json.loads(extra)) == ("summer \ufffd", {"sub_id_1": f"summer {half}"})
+    assert revenue == money(str(conversion(1)["revenue"]))
+    assert dict(report.unknown_fields) == {"sub_id_1 (not as it came)": 1}
+    assert (house.load().total("added"), house.load().total("restated")) == (0, 0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.houses import VendorHouse
-from tests.keitaro.books import money
+from tests.keitaro.books import conversion, money
 
 State = dict[str, Any]
 # Each night's statement of one conversion, then first status, previous status and changes after the last night.
@@ -98,3 +98,30 @@ def test_histories_read_as_they_went(after_three_nights: VendorHouse) -> None:
     ]
     assert [row[2] for row in stands] == ["EUR" if number % 2 else "USD" for number in range(len(stands))]
     assert [row[3] for row in stands] == [len(states) for states, _ in HISTORIES.values()]
+
+
+def test_s21_revenue_by_status_follows_a_conversion_on_its_way(house: VendorHouse) -> None:
+    """From lead over sale to rejected: it counts once, where it stands, and each step is a statement of its own."""
+    steps = [("lead", 0), ("sale", 30), ("rejected", 30)]
+    query = "select status, kind, is_rejected, sum(revenue), count(*) from keitaro.conversions group by all"
+    other = conversion(2, status="sale", revenue=5)
+    kinds = []
+    for status, revenue in steps:
+        house.sandbox.keitaro.rows = [conversion(1, status=status, revenue=revenue), other]
+        house.load()
+        held = {row[0]: row[1:] for row in house.query(query)}
+        if status == "sale":
+            assert held == {"sale": ("sale", False, money("35"), 2)}
+        else:
+            assert held[status][2:] == (money(str(revenue)), 1)
+            assert held["sale"] == ("sale", False, money("5"), 1)
+        kinds.append(held[status][0])
+    assert kinds == ["lead", "sale", "rejected"]
+    [(rejected, stands)] = house.query(
+        "select is_rejected, status from keitaro.conversions where conversion_id = 'c1'"
+    )
+    assert (rejected, stands) == (True, "rejected")
+    history = (
+        "select status, revenue from keitaro.conversion_events where conversion_id = 'c1' order by valid_from"
+    )
+    assert house.query(history) == [(status, money(str(revenue))) for status, revenue in steps]

@@ -25,12 +25,12 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "K02-lookback-in-words": (
         "BESITOS_LOOKBACK_DAYS",
         "seven",
-        "besitos_lookback_days cannot be read as a whole number",
+        'besitos_lookback_days is "seven" in the environment (BESITOS_LOOKBACK_DAYS), but must be a whole number.',
     ),
     "K02-half-a-day": (
         "BESITOS_REVERSAL_LOOKBACK_DAYS",
         "1.5",
-        "besitos_reversal_lookback_days cannot be read",
+        'besitos_reversal_lookback_days is "1.5" in the environment',
     ),
     "K02-no-rows-a-page": ("BESITOS_PAGE_SIZE", "0", "besitos_page_size is 0"),
     "K02-no-page-at-once": ("BESITOS_CONCURRENCY", "0", "besitos_concurrency is 0"),
@@ -41,7 +41,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "K02-maybe": (
         "BESITOS_REVERSAL_TAKES_PAYOUT",
         "maybe",
-        "besitos_reversal_takes_payout cannot be read as true or false",
+        'besitos_reversal_takes_payout is "maybe" in the environment',
     ),
     # K06: where no credentials may go
     "K06-plain-http": ("BESITOS_URL", "http://wall.besitos.ai", "besitos_url is plain http"),

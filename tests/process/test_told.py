@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
+from sandbox.front import Variants
 from tests.process.support import Place
 
 
@@ -49,9 +51,21 @@ def test_k03_check_prints_settings_as_a_person_writes_them(place: Place) -> None
     }
     done = place.run("check", "besitos", "keitaro")
     shown = {line.split()[0]: " ".join(line.split()[1:]) for line in done.out.splitlines() if line.strip()}
-    assert shown["besitos_reversal_takes_payout"] == "true Environment Variables"
+    assert shown["besitos_reversal_takes_payout"] == "true the environment"
     assert shown["besitos_withdrawn_counts"] == "true default"
     assert shown["besitos_partner_id"] == "not set default"
     assert shown["besitos_token"].startswith("****")
     assert shown["keitaro_report_grouping"].startswith('["day", "campaign_id"')
     assert not {"None", "True", "False"} & set(done.out.split())
+
+
+def test_s14_a_vendor_whose_clock_was_moved_on_is_behind_no_more(place: Place) -> None:
+    """The sandbox tells its clock: a machine two days behind it says so, and ends with 3."""
+    world = place.sandbox.world
+    place.sandbox.server.variants = Variants(date="clock")
+    world.now = datetime.now(UTC) + timedelta(days=2)
+    done = place.load()
+    assert done.code == 3, done.told
+    assert "days behind the vendor's" in done.told
+    world.now = datetime.now(UTC)
+    assert place.load().code == 0

@@ -178,19 +178,20 @@ def test_k02_what_cannot_be_read_is_told_where_it_stands(place: Place) -> None:
     """config.toml, secrets.toml, the environment, or a file that the environment names: the one that has it."""
     config = written(place, "config.toml", "[sources.besitos]\nbesitos_lookback_days = 'seven'\n")
     place.load().refused(
-        2, "cannot be read as a whole number: mend it in [sources.besitos] of .dlt/config.toml."
+        2,
+        'besitos_lookback_days is "seven" in [sources.besitos] of .dlt/config.toml, but must be a whole number.',
     )
     config.unlink()
     secrets = written(place, "secrets.toml", "[sources]\nbesitos_lookback_days = 'seven'\n")
-    place.load().refused(2, "mend it in [sources] of .dlt/secrets.toml.")
+    place.load().refused(2, "in [sources] of .dlt/secrets.toml, but must be")
     secrets.unlink()
     variable = place.folder / "tmp" / "days"
     variable.write_text("seven")
     place.env["BESITOS_LOOKBACK_DAYS_FILE"] = str(variable)
-    place.load().refused(2, "mend it in the file that BESITOS_LOOKBACK_DAYS_FILE names.")
+    place.load().refused(2, "in the file that BESITOS_LOOKBACK_DAYS_FILE names, but must be")
     del place.env["BESITOS_LOOKBACK_DAYS_FILE"]
     place.env["BESITOS_LOOKBACK_DAYS"] = "seven"
-    place.load().refused(2, "mend it in the environment (BESITOS_LOOKBACK_DAYS).")
+    place.load().refused(2, "in the environment (BESITOS_LOOKBACK_DAYS), but must be")
     assert place.sandbox.requests == []
 
 

@@ -15,11 +15,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from email.utils import parsedate_to_datetime
 
 import pytest
 import trustme
 
 from sandbox import Fault, Sandbox, World
+from sandbox.readings import parse
 from tests.sandbox.asking import CONVERSIONS, ask, connect, control, send
 
 
@@ -181,7 +183,7 @@ def test_the_help_lists_every_variant() -> None:
     command = [sys.executable, "-m", "sandbox", "--help"]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     with Sandbox() as sandbox:
-        for name in ("besitos", "keitaro", "infobip", "conductrics", "optibase"):
+        for name in ("besitos", "keitaro", "infobip", "conductrics", "optibase", "server"):
             prefix = "" if name == "besitos" else f"{name}."
             known = [f"{prefix}{one.name}" for one in fields(getattr(sandbox, name).variants)]
             assert {one for one in known if not any(word.startswith(f"{one}=") for word in words)} == set()
@@ -196,3 +198,17 @@ def test_the_standard_library_is_enough() -> None:
         "assert not ours, ours",
     )
     subprocess.run([sys.executable, "-S", "-c", "\n".join(lines)], check=True)
+
+
+def test_s14_an_answer_tells_the_time_of_the_world_where_it_is_wished() -> None:
+    """Its Date stands where the clock stands, and moves with it; without the variant there is none."""
+    world = World(days=1)
+    with Sandbox(world) as sandbox:
+        assert "Date" not in ask(sandbox, CONVERSIONS).headers
+        sandbox.server.variants = parse(["date=clock"], sandbox.server.variants)
+        for hours in (0, 49):
+            world.advance(hours=hours)
+            told = parsedate_to_datetime(ask(sandbox, CONVERSIONS).headers["Date"])
+            assert told == world.now.replace(microsecond=0)
+        assert control(sandbox, "variants", {"server": ["date=none"]}) == {"server": {"date": "none"}}
+        assert "Date" not in ask(sandbox, CONVERSIONS).headers
