@@ -256,7 +256,7 @@ def test_a_quiet_day_is_not_stale(built: Built, tmp_path: Path) -> None:
 
 
 def _freshness(path: Path, folder: Path) -> set[str]:
-    run_dbt(["source", "freshness", "--select", "source:besitos.conversion_events"], path, folder)
+    run_dbt(["source", "freshness", "--select", "source:conversync__besitos.conversion_events"], path, folder)
     told = json.loads((folder / "dbt" / "sources.json").read_text(encoding="utf-8"))
     return {result["status"] for result in told["results"]}
 

@@ -3,7 +3,7 @@
 -- amount stands apart, in unmatched_reversal. A reversal without a payout counts as 0 and is flagged. A reversal of
 -- more than was earned leaves a negative net, and is flagged.
 with transactions as (
-    select * from {{ ref('stg_besitos__conversions') }}
+    select * from {{ ref('stg_conversync__besitos_conversions') }}
 ),
 
 amounts as (

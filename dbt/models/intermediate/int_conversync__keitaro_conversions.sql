@@ -7,11 +7,11 @@ with conversions as (
         is_rejected as is_reversed,
         coalesce(revenue, 0) as gross_revenue,
         coalesce(cost, 0) as spent
-    from {{ ref('stg_keitaro__conversions') }}
+    from {{ ref('stg_conversync__keitaro_conversions') }}
 ),
 
 offers as (
-    select * from {{ ref('stg_keitaro__offers') }}
+    select * from {{ ref('stg_conversync__keitaro_offers') }}
 ),
 
 dated as (
