@@ -185,7 +185,7 @@ def test_production_is_not_overwritten_by_ci(theirs: Theirs, tmp_path: Path) -> 
 
 @pytest.mark.more
 def test_their_own_rule_for_schemas_holds_for_ours(theirs: Theirs, tmp_path: Path) -> None:
-    """Their macro is asked, whatever it calls in turn; and a schema that they set for our marts is used."""
+    """Their macro is asked, whatever it calls in turn; a schema that they set is used, and a mart may be left out."""
     team = Theirs(shutil.copytree(theirs.folder, tmp_path / "theirs", symlinks=True))
     team.write()
     (team.folder / "macros").mkdir()
@@ -194,7 +194,8 @@ def test_their_own_rule_for_schemas_holds_for_ours(theirs: Theirs, tmp_path: Pat
         "{% macro called(name) %}{{ 'team_' ~ (name or target.schema) }}{% endmacro %}"
     )
     settings = yaml.safe_load((team.folder / "dbt_project.yml").read_text())
-    settings["models"]["conversync"] = {"marts": {"+schema": "money"}}
+    no_funnel = {"conversync__sms_funnel": {"+enabled": False}}
+    settings["models"]["conversync"] = {"marts": {"+schema": "money", **no_funnel}}
     (team.folder / "dbt_project.yml").write_text(yaml.safe_dump(settings))
     keys = ("--output", "json", "--output-keys", "name schema alias", "--resource-type", "model")
     lines = [line for line in team.dbt("ls", "--quiet", *keys).splitlines() if line.startswith("{")]
@@ -204,6 +205,7 @@ def test_their_own_rule_for_schemas_holds_for_ours(theirs: Theirs, tmp_path: Pat
         ("conversync__conversions", "conversions", "team_money"),
         ("int_conversync__conversions", "int_conversions", "team_conversync_intermediate"),
     }
+    assert "conversync__sms_funnel" not in {name for name, _, _ in found}
 
 
 def test_freshness_is_asked_of_what_is_configured(theirs: Theirs) -> None:
