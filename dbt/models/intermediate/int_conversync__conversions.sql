@@ -6,14 +6,6 @@ with conversions as (
     select * from {{ ref('int_conversync__' ~ vendor ~ '_conversions') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
-),
-
-reversals as (
-    {%- for vendor in vendors %}
-    select '{{ vendor }}:' || conversion_id as conversion_key, known_on, days_until_known
-    from {{ ref('stg_conversync__' ~ vendor ~ '_reversals') }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
 )
 {%- if conversync.using(['keitaro', 'sent']) | length == 2 %},
 
@@ -25,11 +17,8 @@ sent as (
 
 select
     conversions.*,
-    reversals.known_on as reversal_known_on,
-    reversals.days_until_known,
     {{ is_sent | default('false') }} as is_sent_by_us
 from conversions
-left join reversals on conversions.conversion_key = reversals.conversion_key
 {%- if is_sent %}
 left join sent on conversions.conversion_key = sent.conversion_key
 {%- endif %}
