@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +25,8 @@ PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
 SCHEMAS = ("staging", "intermediate", "marts")
 # The vendors whose days have a zone of their own.
 ZONED = ("besitos", "keitaro")
+# What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
+PREFIX = "conversync__"
 
 
 @dataclass
@@ -57,9 +60,10 @@ def build(
 ) -> BuildReport:
     """Builds staging, intermediate and marts in the DuckDB file, and tests what they hold.
 
-    `select` is dbt's own (`conversions+`). `unit_tests` are those of the models' arithmetic on rows of their own: they
-    say nothing about the warehouse. Nothing is asked of a network. Raises SettingsError without the extra `dbt` or
-    without a warehouse, LockedError if another run or a reader holds the file for longer than `wait` seconds.
+    `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
+    models' arithmetic on rows of their own: they say nothing about the warehouse. Nothing is asked of a network.
+    Raises SettingsError without the extra `dbt` or without a warehouse, LockedError if another run or a reader holds
+    the file for longer than `wait` seconds.
     """
     _installed()
     if not warehouse_path.exists():
@@ -71,17 +75,18 @@ def build(
         )
     options = ["build" if run_tests else "run"]
     options += ["--full-refresh"] if full_refresh else []
-    options += ["--select", select] if select else []
+    options += ["--select", selection(select)] if select else []
     if run_tests and not unit_tests:
         options += ["--exclude-resource-type", "unit_test"]
-    options += ["--vars", json.dumps(zones())]
     started = time.monotonic()
     warehouse = Warehouse(warehouse_path)
     with warehouse.locked(wait) as folder:
         # Waits for readers; then dbt's own process is to open the file.
         with warehouse.held(wait, folder) as connection:
-            _refuse_rows_without_their_view(connection)
-        ended = run_dbt(options, warehouse_path, folder)
+            names = _relations(connection)
+            _refuse_rows_without_their_view(connection, names)
+        variables = zones() | using(names)
+        ended = run_dbt([*options, "--vars", json.dumps(variables)], warehouse_path, folder)
         report = _told(ended, folder / "dbt", warehouse_path)
     report.seconds = time.monotonic() - started
     return report
@@ -101,6 +106,45 @@ def zones() -> dict[str, str]:
     return {f"{name}_zone": _settings(known[name])[f"{name}_zone"] for name in ZONED}
 
 
+def using(names: Collection[str]) -> dict[str, bool]:
+    """The dbt variables that a warehouse of these relations answers: which of the project's sources it has.
+
+    One that was loaded has tables. One that is gone, but was built once, stays on: else its old models would stand as
+    they were.
+    """
+    return {
+        f"{PREFIX}using_{source}": any(
+            name.startswith((f"{source}.", f"{SCHEMAS[0]}.stg_{source}__")) for name in names
+        )
+        for source in _sources()
+    }
+
+
+def selection(select: str) -> str:
+    """dbt's selection of models and sources, where ours may be called as their tables and datasets are."""
+    models = {model["config"]["alias"]: model["name"] for model in _models()}
+    sources = "|".join(_sources())
+
+    def named(part: str) -> str:
+        if "source:" in part:
+            return re.sub(rf"\bsource:(?=(?:{sources})\b)", f"source:{PREFIX}", part)
+        return re.sub(r"\w+", lambda word: models.get(word[0], word[0]), part)
+
+    return "".join(map(named, re.split(r"([\s,]+)", select)))
+
+
+def _sources() -> list[str]:
+    """What the project has sources of, in a file of its name each."""
+    return sorted(file.stem for file in (project() / "models" / SCHEMAS[0]).glob("*.yml"))
+
+
+def _models() -> Iterator[dict[str, Any]]:
+    import yaml
+
+    for file in sorted((project() / "models").glob("*/*.yml")):
+        yield from yaml.safe_load(file.read_bytes()).get("models", ())
+
+
 def _settings(vendor: Vendor) -> Any:
     """What is set of a vendor, whether or not it is enough to load it."""
     from dlt.common.configuration.exceptions import ConfigurationException
@@ -116,14 +160,19 @@ def _settings(vendor: Vendor) -> Any:
         ) from None
 
 
-def _refuse_rows_without_their_view(connection: Any) -> None:
-    """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
+def _relations(connection: Any) -> set[str]:
+    """The tables and views of the warehouse, as schema.name."""
     here = "database_name = current_database()"
     stand = connection.execute(
         f"select schema_name || '.' || view_name from duckdb_views() where {here} "  # noqa: S608 - our own words
         f"union all select schema_name || '.' || table_name from duckdb_tables() where {here}"
     ).fetchall()
-    for table, view in _without_view({name for (name,) in stand}):
+    return {name for (name,) in stand}
+
+
+def _refuse_rows_without_their_view(connection: Any, names: set[str]) -> None:
+    """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
+    for table, view in _without_view(names):
         if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
             raise ConversyncError(
                 f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
@@ -217,9 +266,9 @@ def _told(ended: subprocess.CompletedProcess[str], target: Path, warehouse_path:
 
 def _sentence(kind: str, node: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """What failed, in words: of an integrity test, the promise that its file begins with."""
-    message = " ".join(str(result.get("message") or "").split())[:300]
+    message = " ".join(str(result.get("message") or "").split())[:600]
     if kind == "model":
-        return f"The model {node['name']} could not be built: {message}"
+        return f"The model {node.get('alias', node['name'])} could not be built: {message}"
     if kind == "unit_test":
         return f"The unit test {node['name']} failed: {message}"
     rows = result.get("failures")

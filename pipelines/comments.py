@@ -82,7 +82,7 @@ def _read(file: Path) -> dict[tuple[str, str], Described]:
     for source in yaml.load(file.read_bytes(), loader).get("sources", ()):  # noqa: S506 - both are the safe ones
         for table in source["tables"]:
             columns = {column["name"]: column["description"] for column in table.get("columns", ())}
-            found[source["name"], table["name"]] = Described(table["description"], columns)
+            found[file.stem, table["name"]] = Described(table["description"], columns)
     return found
 
 

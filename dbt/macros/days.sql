@@ -7,3 +7,11 @@
 {% macro days_between(first, second) -%}
     cast({{ dbt.datediff(first, second, 'day') }} as bigint)
 {%- endmacro %}
+
+{#- How many days after a conversion we read of its reversal; null where nobody knows when that came. -#}
+{% macro days_until_seen(reversals, zone) -%}
+    case
+        when {{ reversals }}.is_arrival_known
+            then {{ conversync.days_between(reversals ~ '.occurred_on', conversync.day_in(reversals ~ '.reversal_seen_at', zone)) }}
+    end
+{%- endmacro %}

@@ -1,12 +1,12 @@
 -- Every reversal of a conversion that we hold belongs to the cohort of the day on which it was earned.
 with cohorts as (
     select coalesce(sum(reversals), 0) as reversals, coalesce(sum(reversed_revenue), 0) as reversed_revenue
-    from {{ ref('reversal_cohorts') }}
+    from {{ ref('conversync__reversal_cohorts') }}
 ),
 
 conversions as (
     select count(*) as reversals, coalesce(sum(reversed_revenue), 0) as reversed_revenue
-    from {{ ref('conversions') }}
+    from {{ ref('conversync__conversions') }}
     where is_reversed and not is_orphan
 )
 

@@ -8,7 +8,7 @@ with days as (
         sum(reversed_revenue) as reversed_revenue,
         sum(net_revenue) as net_revenue,
         count(case when not is_orphan then 1 end) as conversions
-    from {{ ref('conversions') }}
+    from {{ ref('conversync__conversions') }}
     group by vendor, occurred_on, currency
 )
 
@@ -16,7 +16,7 @@ select
     coalesce(days.vendor, daily.vendor) as vendor,
     coalesce(days.occurred_on, daily.occurred_on) as occurred_on
 from days
-full outer join {{ ref('conversions_daily') }} as daily
+full outer join {{ ref('conversync__conversions_daily') }} as daily
     on days.vendor = daily.vendor and days.occurred_on = daily.occurred_on and days.currency = daily.currency
 where
     days.vendor is null

@@ -1,4 +1,4 @@
 -- The view of reversals knows each conversion that is called reversed, and no other.
 select conversion_key
-from {{ ref('conversions') }}
+from {{ ref('conversync__conversions') }}
 where not is_orphan and is_reversed <> (reversal_known_on is not null)

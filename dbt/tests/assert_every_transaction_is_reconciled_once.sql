@@ -1,13 +1,13 @@
 -- Every transaction of the offerwall stands in the reconciliation exactly once, with its own amount.
 with wall as (
     select transaction_id, gross_revenue
-    from {{ ref('conversions') }}
+    from {{ ref('conversync__conversions') }}
     where vendor = 'besitos' and not is_orphan
 ),
 
 reconciled as (
     select transaction_id, count(*) as times, min(offerwall_gross_revenue) as gross_revenue
-    from {{ ref('reconciliation') }}
+    from {{ ref('conversync__reconciliation') }}
     where outcome not in ('missing at offerwall', 'offerwall not read')
     group by transaction_id
 )

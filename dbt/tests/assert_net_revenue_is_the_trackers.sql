@@ -1,7 +1,8 @@
 -- A tracker's conversion nets its revenue, or nothing where the tracker rejected it; every one is there, once.
+{{ config(enabled=var('conversync__using_keitaro')) }}
 with ours as (
     select conversion_id, net_revenue
-    from {{ ref('conversions') }}
+    from {{ ref('conversync__conversions') }}
     where vendor = 'keitaro'
 ),
 
@@ -9,7 +10,7 @@ theirs as (
     select
         conversion_id,
         case when is_rejected then 0 else coalesce(revenue, 0) end as net_revenue
-    from {{ ref('stg_keitaro__conversions') }}
+    from {{ ref('stg_conversync__keitaro_conversions') }}
 )
 
 select coalesce(ours.conversion_id, theirs.conversion_id) as conversion_id

@@ -1,13 +1,13 @@
 -- The offers' net revenue, in each currency, is that of all conversions.
 with offers as (
     select vendor, currency, sum(net_revenue) as net_revenue, sum(conversions) as conversions
-    from {{ ref('offer_performance') }}
+    from {{ ref('conversync__offer_performance') }}
     group by vendor, currency
 ),
 
 conversions as (
     select vendor, currency, sum(net_revenue) as net_revenue, count(case when not is_orphan then 1 end) as conversions
-    from {{ ref('conversions') }}
+    from {{ ref('conversync__conversions') }}
     where not is_orphan
     group by vendor, currency
 )

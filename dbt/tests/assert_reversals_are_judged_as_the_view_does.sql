@@ -1,7 +1,8 @@
 -- Each Besitos conversion is called orphan, over-reversed or of unknown amount exactly as besitos.conversions calls it.
+{{ config(enabled=var('conversync__using_besitos')) }}
 select conversions.conversion_key
-from {{ ref('conversions') }} as conversions
-inner join {{ ref('stg_besitos__conversions') }} as view_row
+from {{ ref('conversync__conversions') }} as conversions
+inner join {{ ref('stg_conversync__besitos_conversions') }} as view_row
     on conversions.conversion_id = cast(view_row.transaction_id as varchar)
 where
     conversions.vendor = 'besitos'

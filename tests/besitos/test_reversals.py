@@ -124,6 +124,14 @@ CASES: dict[str, Case] = {
         ([o()], [o(date_time="2024-12-04T06:25:36")], []), NOT_REVERSED, 1
     ),
     "what leaves the feed keeps its last statement": Case(([o()], [], []), NOT_REVERSED, 1),
+    "S06 more reward taken back than was given is not hidden either": Case(
+        ([o()], [r(reward=41)], []), {"net_payout": 0, "net_reward": -1, "is_over_reversed": True}, 2
+    ),
+    "S11 more than a negative payout taken back is as over as any": Case(
+        ([o(payout=-10)], [r(payout=12)], []),
+        {"reversed_payout": -12, "net_payout": 2, "net_reward": 0, "is_over_reversed": True},
+        2,
+    ),
 }
 NUMBERS = {name: 5000 + number for number, name in enumerate(CASES)}
 SOME_NIGHTS = [set(chosen) for size in range(1, NIGHTS + 1) for chosen in combinations(range(NIGHTS), size)]

@@ -13,32 +13,15 @@ import duckdb
 import pytest
 
 from pipelines import build as building
-from pipelines.build import build
+from pipelines.build import build, selection
 from pipelines.warehouse import Warehouse
-from sandbox import Sandbox
-from tests.dbt.nights import Story, ask, marts, small_world
-from tests.houses import environment, made_once
+from tests.dbt.nights import ask, marts
 from wire.errors import LockedError, SettingsError
-
-
-@pytest.fixture(scope="session")
-def offerwall(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with nothing but Besitos, built with all tests."""
-
-    def make(folder: Path) -> None:
-        path = folder / "warehouse.duckdb"
-        with environment({"HOME": str(folder)}), Sandbox(small_world()) as sandbox:
-            Story(sandbox, path).night(20, ("besitos",))
-            report = build(path, unit_tests=True)
-        assert report.failures == []
-        assert report.skipped == 0
-
-    return made_once(tmp_path_factory, "offerwall", make) / "warehouse.duckdb"
 
 
 @pytest.mark.more
 def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> None:
-    """With Besitos alone everything is built and tested, the arithmetic too; the others' rows are just not there."""
+    """With Besitos alone every mart is built and tested, the arithmetic too; the others' rows are just not there."""
     assert ask(offerwall, "select distinct vendor from marts.conversions") == [("besitos",)]
     assert ask(offerwall, "select distinct outcome from marts.reconciliation") == [("tracker not read",)]
     rows = marts(offerwall)
@@ -51,6 +34,49 @@ def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> No
         order by 1""",
     )
     assert types == [("average_seconds", "DOUBLE"), ("day", "DATE"), ("start_count", "BIGINT")]
+    staged = ask(offerwall, "select view_name from duckdb_views() where schema_name = 'staging'")
+    assert {name.removeprefix("stg_").partition("__")[0] for [name] in staged} == {"besitos"}
+
+
+@pytest.mark.more
+def test_what_is_gone_leaves_no_old_rows(offerwall: Path, tmp_path: Path) -> None:
+    """A dataset that was built once and is dropped then: its models go on, empty, and none reads what is not there."""
+    path = tmp_path / "warehouse.duckdb"
+    shutil.copy(offerwall, path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("drop schema besitos cascade")
+    report = build(path, run_tests=False)
+    assert (report.failures, report.exit_code) == ([], 0)
+    assert ask(path, "select count(*) from marts.conversions") == [(0,)]
+    for [name] in ask(path, "select schema_name || '.' || view_name from duckdb_views() where not internal"):
+        assert ask(path, f"select count(*) from {name}")[0][0] == 0 or "lateness" in name, name
+
+
+@pytest.mark.more
+def test_a_model_is_asked_for_by_its_tables_name(offerwall: Path, tmp_path: Path) -> None:
+    """As `--select` took it ever since: the warehouse's names are the ones that people know."""
+    path = tmp_path / "warehouse.duckdb"
+    shutil.copy(offerwall, path)
+    report = build(path, select="offer_performance stg_besitos__offers")
+    assert (report.models, report.failures) == (2, [])
+    assert report.tests_passed > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("conversions+", "conversync__conversions+"),
+        ("2+days,@int_conversions", "2+conversync__days,@int_conversync__conversions"),
+        ("+stg_besitos__days+1", "+stg_conversync__besitos_days+1"),
+        ("source:besitos.days+", "source:conversync__besitos.days+"),
+        ("conversync__days", "conversync__days"),
+        ("conversync.marts", "conversync.marts"),
+        ("tag:mine source:mine", "tag:mine source:mine"),
+    ],
+)
+def test_a_selection_means_our_models_by_either_name(asked: str, meant: str) -> None:
+    """A table's name, or the model's; whatever dbt puts around it stays."""
+    assert selection(asked) == meant
 
 
 def test_k27_every_view_works_under_any_name(offerwall: Path, tmp_path: Path) -> None:

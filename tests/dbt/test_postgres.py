@@ -99,3 +99,9 @@ def test_postgres_builds_the_same_marts(database: Cluster, tmp_path: Path) -> No
         and not a.attisdropped and col_description(a.attrelid, a.attnum) is null"""
     )
     assert silent == 0
+    # What the marts' contracts promise stands in the database.
+    required = database.ask(
+        """select count(*) from information_schema.columns
+        where table_schema = 'marts' and is_nullable = 'NO' and column_name in ('conversion_key', 'day_key', 'code')"""
+    )
+    assert required == [(3,)]

@@ -8,7 +8,7 @@ with times as (
             partition by process_key, start_tag, end_tag, start_from
             order by end_to desc, end_from
         ) as place
-    from {{ ref('stg_infobip__conversion_times') }}
+    from {{ ref('stg_conversync__infobip_conversion_times') }}
     where window_days = 1
 )
 

@@ -1,5 +1,5 @@
 -- What is known of each day of each listing when the marts were built: the vendors' views `days`, in one table.
-{% for vendor in ('besitos', 'infobip', 'conductrics', 'keitaro') %}
+{% for vendor in conversync.using(['besitos', 'infobip', 'conductrics', 'keitaro']) %}
 select
     '{{ vendor }}:' || stream || ':' || cast(day as varchar) as day_key,
     '{{ vendor }}' as vendor,
@@ -12,6 +12,8 @@ select
     read_at,
     last_read,
     is_current
-from {{ ref('stg_' ~ vendor ~ '__days') }}
+from {{ ref('stg_conversync__' ~ vendor ~ '_days') }}
 {{ 'union all' if not loop.last }}
+{% else %}
+{{ conversync.no_rows('conversync__days') }}
 {% endfor %}

@@ -1,7 +1,7 @@
 -- The conversions of a day, and how late their reversals became known. A day's figures go on changing as reversals
 -- arrive: compare only days that were watched equally long.
 with conversions as (
-    select * from {{ ref('conversions') }}
+    select * from {{ ref('conversync__conversions') }}
     where not is_orphan
 )
 

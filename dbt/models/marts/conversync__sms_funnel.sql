@@ -1,15 +1,16 @@
 -- How many users went from one tag to another, by the day of the first, and how long they took.
 -- Add counts, not rates: sum(end_count) / sum(start_count).
+{% if var('conversync__using_infobip') %}
 with rates as (
-    select * from {{ ref('stg_infobip__conversion_rates') }}
+    select * from {{ ref('stg_conversync__infobip_conversion_rates') }}
 ),
 
 times as (
-    select * from {{ ref('int_infobip__daily_times') }}
+    select * from {{ ref('int_conversync__infobip_daily_times') }}
 ),
 
 processes as (
-    select * from {{ ref('stg_infobip__processes') }}
+    select * from {{ ref('stg_conversync__infobip_processes') }}
 )
 
 select
@@ -33,3 +34,6 @@ left join times
     and rates.end_tag = times.end_tag
     and rates.day = times.day
 left join processes on rates.process_key = processes.key
+{% else %}
+{{ conversync.no_rows('conversync__sms_funnel') }}
+{% endif %}

@@ -6,30 +6,26 @@ with conversions as (
         *,
         is_rejected as is_reversed,
         coalesce(revenue, 0) as gross_revenue,
-        coalesce(cost, 0) as spent
-    from {{ ref('stg_keitaro__conversions') }}
+        coalesce(cost, 0) as spent,
+        rejection_seen_at as reversal_seen_at
+    from {{ ref('stg_conversync__keitaro_conversions') }}
 ),
 
 offers as (
-    select * from {{ ref('stg_keitaro__offers') }}
+    select * from {{ ref('stg_conversync__keitaro_offers') }}
 ),
 
-dated as (
-    select
-        conversions.*,
-        offers.name as offer_name,
-        conversions.rejection_seen_at as reversal_seen_at
-    from conversions
-    left join offers on conversions.offer_id = offers.id
+reversals as (
+    select * from {{ ref('stg_conversync__keitaro_reversals') }}
 )
 
 select
     'keitaro' as vendor,
-    'keitaro:' || conversion_id as conversion_key,
-    conversion_id,
+    'keitaro:' || conversions.conversion_id as conversion_key,
+    conversions.conversion_id,
     tid as transaction_id,
-    occurred_on,
-    occurred_at,
+    conversions.occurred_on,
+    conversions.occurred_at,
     coalesce(status, 'unknown') as status,
     upper(coalesce(nullif(currency, ''), '{{ var("keitaro_currency") }}')) as currency,
     coalesce(currency, '') = '' as is_currency_assumed,
@@ -40,8 +36,8 @@ select
     cast(0 as numeric(18, 6)) as reversed_cost,
     cast(spent as numeric(18, 6)) as net_cost,
     cast(0 as numeric(18, 6)) as unmatched_reversal,
-    cast(offer_id as varchar) as offer_id,
-    offer_name,
+    cast(conversions.offer_id as varchar) as offer_id,
+    offers.name as offer_name,
     cast(null as varchar) as goal_id,
     conversion_type as type,
     cast(null as varchar) as user_id,
@@ -51,12 +47,12 @@ select
     false as is_over_reversed,
     is_reversed and revenue is null as is_reversal_amount_unknown,
     cast(null as timestamp with time zone) as reversed_at,
-    first_seen_at,
-    reversal_seen_at,
+    conversions.first_seen_at,
+    conversions.reversal_seen_at,
     cast(null as bigint) as days_to_reversal,
-    case
-        when {{ conversync.day_in('reversal_seen_at', 'UTC') }} > {{ conversync.day_in('first_seen_at', 'UTC') }}
-            or {{ conversync.days_between('occurred_on', conversync.day_in('first_seen_at', var('keitaro_zone'))) }} <= 2
-            then {{ conversync.days_between('occurred_on', conversync.day_in('reversal_seen_at', var('keitaro_zone'))) }}
-    end as days_until_seen
-from dated
+    {{ conversync.days_until_seen('reversals', var('keitaro_zone')) }} as days_until_seen,
+    reversals.known_on as reversal_known_on,
+    reversals.days_until_known
+from conversions
+left join offers on conversions.offer_id = offers.id
+left join reversals on conversions.conversion_id = reversals.conversion_id

@@ -1,6 +1,6 @@
 -- What every offer earned, what was taken back of it, and what it cost, over all time. Currencies stay apart.
 with conversions as (
-    select * from {{ ref('conversions') }}
+    select * from {{ ref('conversync__conversions') }}
     where not is_orphan
 ),
 

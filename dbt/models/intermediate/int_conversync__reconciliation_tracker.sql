@@ -2,11 +2,13 @@
 -- Amounts are added only where all of them are in one currency; else amounts and currency are null.
 with posted as (
     select conversions.*
-    from {{ ref('conversions') }} as conversions
-    inner join {{ ref('stg_keitaro__conversions') }} as tracked
+    from {{ ref('conversync__conversions') }} as conversions
+    {%- if var('conversync__using_keitaro') %}
+    inner join {{ ref('stg_conversync__keitaro_conversions') }} as tracked
         on conversions.conversion_id = tracked.conversion_id
+    {%- endif %}
     where conversions.vendor = 'keitaro' and conversions.transaction_id is not null
-    {%- if var('keitaro_besitos_networks') %}
+    {%- if var('conversync__using_keitaro') and var('keitaro_besitos_networks') %}
         and tracked.affiliate_network_id in ({{ var('keitaro_besitos_networks') | join(', ') }})
     {%- endif %}
 )

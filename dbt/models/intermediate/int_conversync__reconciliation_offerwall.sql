@@ -9,5 +9,5 @@ select
     is_reversed,
     offer_id,
     offer_name
-from {{ ref('conversions') }}
+from {{ ref('conversync__conversions') }}
 where vendor = 'besitos' and not is_orphan

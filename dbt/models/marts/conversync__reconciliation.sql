@@ -2,16 +2,16 @@
 -- offerwall's amount less the tracker's, and only where both are in the same currency. That one side lacks a transaction
 -- is said only of a day that this side was read whole (the mart `days`); else it was not read.
 with wall as (
-    select * from {{ ref('int_reconciliation__offerwall') }}
+    select * from {{ ref('int_conversync__reconciliation_offerwall') }}
 ),
 
 tracker as (
-    select * from {{ ref('int_reconciliation__tracker') }}
+    select * from {{ ref('int_conversync__reconciliation_tracker') }}
 ),
 
 read as (
     select vendor, day
-    from {{ ref('days') }}
+    from {{ ref('conversync__days') }}
     where vendor in ('besitos', 'keitaro') and stream = 'conversions' and state = 'whole'
 ),
 

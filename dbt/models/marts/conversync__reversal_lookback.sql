@@ -1,5 +1,5 @@
 -- How many days back a night must read to hear of so many of all reversals: the vendors' views `lateness`.
-{% for vendor in ('besitos', 'keitaro') %}
+{% for vendor in conversync.using(['besitos', 'keitaro']) %}
 select
     '{{ vendor }}' as vendor,
     watched_days,
@@ -12,7 +12,9 @@ select
     all_reversals,
     dated_reversals,
     latest_days
-from {{ ref('stg_' ~ vendor ~ '__lateness') }}
+from {{ ref('stg_conversync__' ~ vendor ~ '_lateness') }}
 where all_reversals > 0
 {{ 'union all' if not loop.last }}
+{% else %}
+{{ conversync.no_rows('conversync__reversal_lookback') }}
 {% endfor %}

@@ -1,6 +1,6 @@
 -- The conversions of each vendor's day, in one currency: what the mart `conversions_daily` holds, computed anew.
 with conversions as (
-    select * from {{ ref('conversions') }}
+    select * from {{ ref('conversync__conversions') }}
 )
 
 select

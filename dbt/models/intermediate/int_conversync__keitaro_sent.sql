@@ -4,10 +4,10 @@ with ledger as (
     select
         content ->> 'subid' as sub_id,
         content ->> 'tid' as tid
-    from {{ ref('stg_sent__keitaro_conversions') }}
+    from {{ ref('stg_conversync__sent_keitaro_conversions') }}
     where status in ('sent', 'in_doubt')
 )
 
 select distinct tracked.conversion_id
-from {{ ref('stg_keitaro__conversions') }} as tracked
+from {{ ref('stg_conversync__keitaro_conversions') }} as tracked
 inner join ledger on tracked.sub_id = ledger.sub_id and tracked.tid = ledger.tid

@@ -1,9 +1,10 @@
 -- Every goal there is or was, with its agents: the latest version of each.
+{% if var('conversync__using_conductrics') %}
 with versions as (
     select
         *,
         row_number() over (partition by code order by valid_from desc) as place
-    from {{ ref('stg_conductrics__goal_history') }}
+    from {{ ref('stg_conversync__conductrics_goal_history') }}
 ),
 
 histories as (
@@ -17,7 +18,7 @@ histories as (
 ),
 
 goals as (
-    select * from {{ ref('stg_conductrics__goals') }}
+    select * from {{ ref('stg_conversync__conductrics_goals') }}
 ),
 
 agents as (
@@ -26,8 +27,8 @@ agents as (
         count(*) as agents,
         {{ dbt.listagg('goal_agents.agent', "', '", 'order by goal_agents.agent') }} as agent_codes,
         {{ dbt.listagg('coalesce(agents.name, goal_agents.agent)', "', '", 'order by goal_agents.agent') }} as agent_names
-    from {{ ref('stg_conductrics__goal_agents') }} as goal_agents
-    left join {{ ref('stg_conductrics__agents') }} as agents on goal_agents.agent = agents.code
+    from {{ ref('stg_conversync__conductrics_goal_agents') }} as goal_agents
+    left join {{ ref('stg_conversync__conductrics_agents') }} as agents on goal_agents.agent = agents.code
     group by goal_agents.code
 )
 
@@ -50,3 +51,6 @@ inner join histories on versions.code = histories.code
 left join goals on versions.code = goals.code
 left join agents on versions.code = agents.code
 where versions.place = 1
+{% else %}
+{{ conversync.no_rows('conversync__goal_catalogue') }}
+{% endif %}
