@@ -29,7 +29,7 @@ from pipelines.sentences import sentence, understood
 from pipelines.vendors import Asked, Step, Vendor
 from pipelines.warehouse import Warehouse
 from wire import clock
-from wire.errors import ConversyncError, SettingsError
+from wire.errors import ConversyncError, RefusedError, SettingsError, UntrustedAnswerError
 
 # The gravest of several outcomes is what the command ends with.
 GRAVITY = (0, 3, 1, 6, 4, 2, 5)
@@ -226,7 +226,14 @@ def _load_steps(
         progress.step(report.dataset, step.label)
         before = _rows(pipeline, vendor)
         sequence.come_after(newest)
-        loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
+        try:
+            with understood():
+                loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
+        except (RefusedError, UntrustedAnswerError) as error:
+            if not step.is_extra:
+                raise
+            report.skipped.append(f"{step.label}: not read again. {str(error).removesuffix('.')}")
+            continue
         newest = max(newest, *map(float, loads))
         report.loads += loads
         report.steps.append(_evidence(pipeline, vendor, loads, before, counts))

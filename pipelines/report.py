@@ -231,9 +231,9 @@ def notes(report: SourceReport) -> Iterator[str]:
     query = f"select window_start, reason, raw from {report.dataset}.rejected_rows order by last_seen desc"
     if new:
         yield (
-            f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}; where the vendor "
-            "has mended rows of days that a night does not read again, load those days: "
-            f"conversync load {report.dataset} --from DAY --to DAY"
+            f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}; nights ask for "
+            "them again for 31 days, so what the vendor mends until then comes by itself; for rows that it mends "
+            f"later, load those days: conversync load {report.dataset} --from DAY --to DAY"
         )
     if known:
         stay = "stays" if known == 1 else "stay"

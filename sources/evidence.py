@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -16,6 +15,7 @@ from dlt.extract import DltResource
 from sources.catalogue import held
 from sources.columns import UTC_MICROSECONDS, now
 from sources.decoded import Rejected
+from sources.mended import NO_TRACES, Traces
 from sources.piece import Piece
 from sources.records import dumps
 from sources.spool import Spools
@@ -62,35 +62,12 @@ WINDOWS = pa.schema(
 MOST_REMEMBERED = 10_000
 
 
-@dataclass(frozen=True)
-class Traces:
-    """How the day and the id of a row that was set aside are told from its JSON text, by the names of their fields."""
-
-    days: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
-
-    def of(self, raw: str) -> tuple[str | None, str | None]:
-        """The day (ISO) and the id, each None where it cannot be read."""
-        return _value(raw, self.days, "[0-9]{4}-[0-9]{2}-[0-9]{2}"), _value(raw, self.ids, "[0-9A-Za-z_-]+")
-
-
-NO_TRACES = Traces()
-
-
-def _value(raw: str, names: tuple[str, ...], form: str) -> str | None:
-    if not names:
-        return None
-    found = re.search(rf'"(?:{"|".join(names)})"\s*:\s*"?({form})', raw)
-    return found[1] if found else None
-
-
 @dataclass
 class Aside:
     """The rows set aside while one piece is read, told apart into new ones and known ones.
 
-    `known` is kept in the source's state: raw_hash -> [first seen (ISO), times seen, stream, the piece's two days, the
-    row's day and id as far as they can be read]. `note` is a sentence about the reading, for its evidence and for the
-    summary of the run.
+    `known` is kept in the source's state (see mended.py). `note` is a sentence about the reading, for its evidence and
+    for the summary of the run.
     """
 
     known: MutableMapping[str, list[Any]]
@@ -141,48 +118,6 @@ class Aside:
             )
             self.add(Rejected(raw, reason), None)
         return len(lost)
-
-
-def resolved(
-    known: MutableMapping[str, list[Any]],
-    stream: str,
-    pieces: Sequence[Window],
-    seen: Collection[str],
-    loaded: Callable[[Sequence[str]], Collection[str]] = lambda _ids: (),
-) -> list[str]:
-    """The raw hashes of rows set aside earlier that `stream` does not serve so any more; `known` forgets them.
-
-    `pieces` are the days that were read whole, `seen` what was set aside this time. A row is resolved if its own day,
-    or the whole piece it came in, was read without it; or, where its day cannot be read, if its id was `loaded`.
-    """
-    gone, undated = list[str](), dict[str, str]()
-    for raw_hash, (_, _, *where) in known.items():
-        if raw_hash in seen or len(where) < 5 or where[0] != stream:
-            continue
-        _, start, end, day, id_ = where
-        if _holds(pieces, day) if day else _hold(pieces, start, end):
-            gone.append(raw_hash)
-        elif id_ and not day:
-            undated[raw_hash] = id_
-    came = loaded(list(undated.values())) if undated else ()
-    gone += [raw_hash for raw_hash, id_ in undated.items() if id_ in came]
-    for raw_hash in gone:
-        del known[raw_hash]
-    return gone
-
-
-def _holds(pieces: Sequence[Window], day: str) -> bool:
-    """Whether a day was read whole: the last one of a piece may not have been."""
-    return any(piece.start <= date.fromisoformat(day) < piece.end for piece in pieces)
-
-
-def _hold(pieces: Sequence[Window], first: str, last: str) -> bool:
-    """Whether all of these days were read again, one piece going on where another ends."""
-    start = reach = date.fromisoformat(first)
-    for piece in sorted(pieces):
-        if piece.start <= reach:
-            reach = max(reach, piece.end)
-    return any(piece.start <= start for piece in pieces) and reach >= date.fromisoformat(last)
 
 
 def resolved_rows(raw_hashes: Sequence[str], at: datetime) -> list[dict[str, Any]]:

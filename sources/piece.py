@@ -28,6 +28,13 @@ class Piece:
     statements: int
     announced: int | None
     received: int
+    proving: Sequence[Walk] = ()
+    """The passes that prove it; none where nothing does."""
+
+    @property
+    def believed(self) -> Sequence[Walk]:
+        """The passes that bring what it holds: what only others brought is not there any more."""
+        return self.proving or self.walks
 
     @property
     def pages(self) -> int:

@@ -23,7 +23,7 @@ from sources.failing import DAYS, OF_PAGE_SIZE, Pace, fails, is_of_size, make_su
 from sources.piece import COUNT, DAY, PAGE, PASSES, Piece
 from sources.spool import Spools
 from sources.walk import Listing, Page, Walk
-from sources.windows import Window, cut
+from sources.windows import Window, apart, cut
 from wire.errors import RefusedError, TooLongError, VendorError
 
 # A question of fewer days than these cannot be cut short without being noticed.
@@ -152,14 +152,7 @@ class Pieces:
             raise
 
     def _cut(self, window: Window) -> list[Window]:
-        if self.shared:
-            return list(cut(window, self.bounds.days))
-        parts, start = list[Window](), window.start
-        while start <= window.end:
-            end = min(start + timedelta(days=self.bounds.days - 1), window.end)
-            parts.append(Window(start, end))
-            start = end + timedelta(days=1)
-        return parts
+        return list((cut if self.shared else apart)(window, self.bounds.days))
 
     def _days(self, window: Window) -> int:
         """How many days a piece answers for; one is the least."""
@@ -178,7 +171,7 @@ class Pieces:
             walks.append(self._walk(window))
             proof = self._proof(walks)
         if proof:
-            return self._whole(window, earlier + walks, proof)
+            return self._whole(window, earlier, walks, proof)
         if self._days(window) > 1:
             return earlier + walks
         return self._one_day(window, earlier, walks)
@@ -255,15 +248,25 @@ class Pieces:
         ended = [walk for walk in walks if walk.is_ended and len(walk.totals) == 1]
         if len(walks) < 2 or len(ended) < len(walks) or len({walk.total for walk in walks}) > 1:
             return False
+        if self._repeats(walks):
+            return True
+        total = walks[-1].total if self._counts else None
+        return (
+            total is not None
+            and len(walks) > 2
+            and self._together(walks[:-1]) == self._together(walks) == total
+        )
+
+    def _repeats(self, walks: Sequence[Walk]) -> bool:
+        """Whether the last two passes are alike, and each of them is all there is."""
         before, last = walks[-2:]
-        alike = self.spools.same(before.spool, last.spool) and before.bad_hashes == last.bad_hashes
+        if not self.spools.same(before.spool, last.spool) or before.bad_hashes != last.bad_hashes:
+            return False
         if last.total is None or not self._counts:
             # Nothing is announced that counts: two passes without a repeat that are the same.
-            return alike and self.spools.events(last.spool) + len(last.bad_hashes) == last.received
+            return self.spools.events(last.spool) + len(last.bad_hashes) == last.received
         # Two contents of one event, both of which are there again: the vendor lists them both.
-        if alike and self.spools.contents(last.spool) + len(last.bad_hashes) == last.total:
-            return True
-        return len(walks) > 2 and self._together(walks[:-1]) == self._together(walks) == last.total
+        return self.spools.contents(last.spool) + len(last.bad_hashes) == last.total
 
     def _together(self, walks: Sequence[Walk]) -> int:
         """Distinct events and rows set aside of several passes."""
@@ -283,7 +286,7 @@ class Pieces:
             except (RefusedError, TooLongError):
                 continue
             if proof := self._proof(walks):
-                return self._whole(window, earlier + walks, proof)
+                return self._whole(window, earlier, walks, proof)
             before, known = known, self._together(walks)
             idle = idle + 1 if known == before else 0
             if idle == MOST_IDLE:
@@ -307,6 +310,7 @@ class Pieces:
         missing = first.missing + (second.missing if window.end == self._last else 0)
         if not any(walk.pages for walk in walks):
             missing = max(missing, 1)
+        is_proven = not missing and first.proof and second.proof
         return Piece(
             window,
             [*earlier, *walks, *first.walks, *second.walks],
@@ -315,6 +319,7 @@ class Pieces:
             first.statements + second.statements,
             announced,
             first.received + second.received,
+            [*first.believed, *second.believed] if is_proven else (),
         )
 
     def _day(self, day: date) -> Piece:
@@ -337,10 +342,10 @@ class Pieces:
         smaller = [part for part in (size // 2, size // 3, size // 5) if part >= 1]
         yield from [*smaller, *[size] * MOST_WALKS][: max(MOST_WALKS - len(walks), 0)]
 
-    def _whole(self, window: Window, walks: Sequence[Walk], proof: str) -> Piece:
-        last = walks[-1]
-        statements = self.spools.events(last.spool)
-        return Piece(window, walks, proof, 0, statements, last.announced, last.received)
+    def _whole(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk], proof: str) -> Piece:
+        last, together = walks[-1], proof == PASSES and not self._repeats(walks)
+        statements, proving = self.spools.events(last.spool), walks if together else [last]
+        return Piece(window, [*earlier, *walks], proof, 0, statements, last.announced, last.received, proving)
 
     def _short(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece:
         """As far as it came. A day that is not over may move for ever: nothing of it is missing for that alone."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from sources.columns import now
 from sources.evidence import (
-    NO_TRACES,
     Aside,
     Routed,
-    Traces,
     rejected_table,
-    resolved,
     resolved_rows,
     window_row,
 )
 from sources.failing import fails
 from sources.meaning import nothing_of
-from sources.piece import Piece
+from sources.mended import NO_TRACES, Traces, resolved
+from sources.piece import DAY, Piece
 from sources.pieces import Pieces
 from sources.spool import Spools
 from sources.walk import Walk
@@ -49,6 +47,10 @@ class Reading:
     is_fixed: bool = False
     """An event keeps its day: another content of it on another day is a conflict, and no event that moved."""
     on_rest: OnRest | None = None
+    known: Collection[str] = ()
+    """The raw hashes of rows that were set aside before: pages of these alone are no answer in another form."""
+    is_again: bool = False
+    """Old days, read beside what is due: they move no cursor."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,18 @@ class Read:
     def walks(self) -> list[Walk]:
         """All passes, in the order in which a later one wins."""
         return [walk for piece in self.pieces for walk in piece.walks]
+
+    @property
+    def believed(self) -> list[Walk]:
+        """The passes whose rows the days hold; what only another one brought was gone before the reading was over."""
+        return [walk for piece in self.pieces for walk in piece.believed]
+
+    @property
+    def proven(self) -> list[Window]:
+        """The days, both ends included, of which the believed have all; of the last one, all that is asked for."""
+        last = self.window.end
+        ends = [(days, days.end if days.end == last else days.end - DAY) for days in self.whole]
+        return [Window(days.start, end) for days, end in ends if days.start <= end]
 
     @property
     def window(self) -> Window:
@@ -130,13 +144,15 @@ def _read(reading: Reading, at: datetime) -> Read:
 def _refuse_what_holds_nothing(done: Read) -> None:
     """A page whose every row has to be set aside is an answer in another form, not a page of bad rows.
 
-    And where rows are announced and not one comes, nothing was answered.
+    But for rows that are known to be bad. And where rows are announced and not one comes, nothing was answered.
     """
     walks = done.walks
     if any(walk.spool.rows for walk in walks):
         return
     what = walks[0].what
     bad = [rejected for walk in walks for rejected, _ in walk.bad]
+    if bad and all(rejected.raw_hash in done.reading.known for rejected in bad):
+        return
     announced = max(walk.announced or 0 for walk in walks)
     with nothing_of(what):
         if bad:
@@ -151,15 +167,25 @@ def _refuse_what_holds_nothing(done: Read) -> None:
 
 
 def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:
-    """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.advance`)."""
+    """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.advance`).
+
+    Not for old days that were read again: a short one among them would have every night read all days since.
+    """
+    if done.reading.is_again:
+        return
     move(progress, first, done.reached, today)
     if done.short is not None:
         hold(progress, done.short)
 
 
-def statements(done: Sequence[Read], spools: Spools, table: str) -> Iterator[Routed]:
-    """One statement for each event of all readings, whatever walk saw it last; at least one table."""
-    for rows in spools.fold([walk.spool for one in done for walk in one.walks]):
+def statements(
+    done: Sequence[Read], spools: Spools, table: str, without: Sequence[str] = ()
+) -> Iterator[Routed]:
+    """One statement for each event of all readings, whatever walk saw it last; at least one table.
+
+    `without` these events, by their keys (see vanished.py).
+    """
+    for rows in spools.fold([walk.spool for one in done for walk in one.walks], without):
         yield Routed(table, rows)
 
 

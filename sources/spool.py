@@ -141,9 +141,10 @@ class Spools:
         """
         return not self._ask(differences, {"one": one, "other": other}).fetchall()
 
-    def fold(self, spools: Sequence[Spool]) -> Iterator[pa.Table]:
+    def fold(self, spools: Sequence[Spool], without: Sequence[Any] = ()) -> Iterator[pa.Table]:
         """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash).
 
+        Events `without` which it is are named by their keys.
         At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
         """
         spools = [spool for spool in spools if spool.schema is not None]
@@ -151,11 +152,14 @@ class Spools:
         if schema is None:
             return
         yield schema.empty_table()
-        if len(spools) == 1 and self.events(spools[0]) == spools[0].rows:
+        if len(spools) == 1 and not without and self.events(spools[0]) == spools[0].rows:
             yield from spools[0].tables()
             return
         query = f"select * exclude (walk, place) from ({self._ranked(spools)}) where place = 1"  # noqa: S608
-        reader = self._ask(query, self._named(spools)).to_arrow_reader(20_000)
+        if without:
+            query += f" and {self._key} not in (select unnest(?))"
+        values = [list(without)] if without else []
+        reader = self._ask(query, self._named(spools), values).to_arrow_reader(20_000)
         for batch in reader:
             yield pa.Table.from_batches([batch]).cast(schema)
 
@@ -207,12 +211,38 @@ class Spools:
         found = self._ask(query, {"wanted": keys, **self._named(filled)}).fetchall()
         return [key for [key] in found]
 
-    def _united(self, column: str, spools: Sequence[Spool]) -> str:
-        return " union all ".join(f"select {column} from {name}" for name in self._named(spools))  # noqa: S608
+    def left_out(
+        self,
+        others: Sequence[Spool],
+        spools: Sequence[Spool],
+        columns: Sequence[str],
+        day: str,
+        among: Sequence[tuple[date, date]],
+    ) -> list[dict[str, Any]]:
+        """Of each event that only the others hold, and not the spools, its key, these columns, and its `day`.
+
+        `day` is SQL of a date. Only those among these days, both ends included.
+        """
+        others, spools = ([spool for spool in some if spool.rows] for some in (others, spools))
+        if not others or not among:
+            return []
+        kept = f"anti join ({self._united(self._key, spools)}) as kept using ({self._key})" if spools else ""
+        days = " or ".join(f"{day} between '{first}' and '{last}'" for first, last in among)
+        query = f"""
+            select distinct on ({self._key}) {", ".join([self._key, *columns])}, {day} as day
+            from ({self._united("*", others, "other")}) as others {kept}
+            where {days}
+            order by {self._key}, statement_hash
+        """  # noqa: S608
+        named = {**self._named(others, "other"), **self._named(spools)}
+        return list(self._ask(query, named).to_arrow_table().to_pylist())
+
+    def _united(self, column: str, spools: Sequence[Spool], word: str = "walk") -> str:
+        return " union all ".join(f"select {column} from {name}" for name in self._named(spools, word))  # noqa: S608
 
     @staticmethod
-    def _named(spools: Sequence[Spool]) -> Mapping[str, Spool | pa.Table]:
-        return {f"walk_{number}": spool for number, spool in enumerate(spools)}
+    def _named(spools: Sequence[Spool], word: str = "walk") -> Mapping[str, Spool | pa.Table]:
+        return {f"{word}_{number}": spool for number, spool in enumerate(spools)}
 
     def _ranked(self, spools: Sequence[Spool]) -> str:
         walks = " union all ".join(

@@ -106,6 +106,15 @@ def cut(window: Window, days: int) -> Iterator[Window]:
         start = end
 
 
+def apart(window: Window, days: int) -> Iterator[Window]:
+    """As `cut`, for questions that cover their last day: no two pieces share one."""
+    start = window.start
+    while start <= window.end:
+        end = min(start + timedelta(days=days - 1), window.end)
+        yield Window(start, end)
+        start = end + timedelta(days=1)
+
+
 def advance(through: date | None, first: date, window: Window, today: date) -> date | None:
     """The cursor after `window` was committed: the last day of an unbroken run of days read.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from sources.findings import Finding
@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 # In the order in which a run takes them.
 NAMES = ("besitos", "infobip", "conductrics", "keitaro")
 
+# So many of the old days that are read again are named.
+MOST_SHOWN = 3
+
 OnPage = Callable[[int, int], None]
+
+
+class Plannable(Protocol):
+    """Some days to read; `again` beside what is due."""
+
+    @property
+    def again(self) -> bool: ...
+
+
+AnyDays = TypeVar("AnyDays", bound=Plannable)
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,8 @@ class Step:
     label: str
     source: Callable[[OnPage], Any]
     skipped: list[str] = field(default_factory=list)
+    is_extra: bool = False
+    """Read beside what is due: where it is refused, or answered in a way that cannot be trusted, a run does without."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,20 @@ def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window]
     todo = deque(parts)
     while todo:
         yield todo.popleft(), todo.appendleft
+
+
+def divided(planned: Iterable[AnyDays]) -> tuple[list[AnyDays], list[AnyDays]]:
+    """What a run reads in the windows that it commits one by one, and the old days that it reads again after them."""
+    todo = list(planned)
+    return [days for days in todo if not days.again], [days for days in todo if days.again]
+
+
+def old_days(again: Iterable[tuple[str, Window]]) -> str:
+    """What a step is called that reads old days, each of a stream."""
+    named = [f"{stream} {window}" for stream, window in again]
+    shown = ", ".join(named[:MOST_SHOWN])
+    more = f" and {len(named) - MOST_SHOWN} more" if len(named) > MOST_SHOWN else ""
+    return f"{shown}{more}, for rows set aside there"
 
 
 def vendors() -> dict[str, Vendor]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pipelines.health import views as health
-from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
+from pipelines.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
 from sources import besitos
 from sources.besitos import BesitosSettings
 from sources.besitos.check import check
@@ -18,8 +18,12 @@ _TABLES = ("conversion_events", "withdrawn_events", "rejected_rows", "windows")
 
 
 def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
-    """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for."""
-    for stream, planned in besitos.plan(state, settings, asked.start, asked.end):
+    """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for.
+
+    Last the old days on which rows may have been mended, in one commit.
+    """
+    due, again = divided(besitos.plan(state, settings, asked.start, asked.end))
+    for stream, planned, _ in due:
         window = with_its_last_day(planned, settings.today()) if asked.end else planned
         parts = besitos.parts(stream, window, settings, asked.window_days, due=not asked.start)
         for part, on_rest in windows(parts):
@@ -34,6 +38,9 @@ def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> 
             yield Step(f"{stream} {part}", partial(_feed, read))
     if settings.besitos_partner_id and not asked.start:
         yield Step("catalogue", lambda _on_page: besitos.besitos().with_resources("offers", "deals"))
+    if again:
+        read = partial(besitos.besitos, again=again, accept_empty=asked.accept_empty)
+        yield Step(old_days(days[:2] for days in again), partial(_feed, read), is_extra=True)
 
 
 def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pipelines.health import views as health
-from pipelines.vendors import Asked, OnPage, Step, Vendor
+from pipelines.vendors import Asked, OnPage, Step, Vendor, divided, old_days
 from sources import infobip
 from sources.infobip import InfobipSettings
 from sources.infobip.check import check
@@ -16,11 +16,18 @@ from sources.windows import Window, cut
 
 
 def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: Asked) -> Iterator[Step]:
-    """The windows, oldest first; the trailing 30 days with the last one, unless days were asked for."""
-    for window, pairs in infobip.plan(state, settings, asked.start, asked.end).items():
+    """The windows, oldest first; the trailing 30 days with the last one, unless days were asked for.
+
+    Last the old days on which rows may have been mended, in one commit.
+    """
+    due, again = divided(infobip.plan(state, settings, asked.start, asked.end))
+    for window, pairs, _ in due:
         for part in cut(window, asked.window_days):
             trailing = part.end == window.end and not asked.start
             yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing))
+    if again:
+        label = old_days((_count(pairs), window) for window, pairs, _ in again)
+        yield Step(label, lambda on_page: infobip.infobip(again=again, on_page=on_page), is_extra=True)
 
 
 def _count(pairs: list[Pair]) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pipelines.health import views as health
-from pipelines.vendors import Asked, OnPage, Step, Vendor, sql_files, windows
+from pipelines.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
 from sources import keitaro
 from sources.keitaro import KeitaroSettings, statuses
 from sources.keitaro.check import check
@@ -20,8 +20,12 @@ TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
 
 
 def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> Iterator[Step]:
-    """Each stream's windows, oldest first; the lists where no days were asked for."""
-    for stream, planned in keitaro.plan(state, settings, asked.start, asked.end):
+    """Each stream's windows, oldest first; the lists where no days were asked for.
+
+    Last the old days on which rows may have been mended, in one commit a stream.
+    """
+    due, again = divided(keitaro.plan(state, settings, asked.start, asked.end))
+    for stream, planned, _ in due:
         # The report's own question covers its last day.
         is_open = asked.end and stream == CONVERSIONS
         window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
@@ -31,6 +35,13 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> 
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)
+    for stream in dict.fromkeys(days.stream for days in again):
+        old = [days for days in again if days.stream == stream]
+        yield Step(
+            old_days(days[:2] for days in old),
+            partial(_days, partial(keitaro.keitaro, again=old), TABLES[stream]),
+            is_extra=True,
+        )
 
 
 def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -74,6 +74,14 @@ def written(statement: Statement, variants: Variants) -> Row:
         statement.offer_id,
         statement.type,
     )
+
+
+def spoilt(row: Row) -> Row:
+    """The row with a payout that is no number; verbatim text stays as it is."""
+    if not isinstance(row.value, dict):
+        return row
+    value = {**row.value, "payout": "n/a"}
+    return replace(row, value=value, text=_utf8_json(value))
 
 
 def _same(number: Decimal) -> Decimal:

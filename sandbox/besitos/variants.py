@@ -48,6 +48,10 @@ class Variants:
     broken: int = 0
     """A page that holds this transaction (0: none) cannot be made: a 500, each time."""
 
+    spoilt: int = 0
+    """The rows of this transaction (0: none) have a payout that is no number, until this is 0 again: then the vendor
+    has mended them. (Not of rows that are verbatim text.)"""
+
     # What a reversal says.
     reversal_dated: Literal["own", "original"] = "own"
     reversal_sign: Literal["positive", "negative"] = "positive"
@@ -107,6 +111,10 @@ class Variants:
     """Before every so many requests something arrives: the next of the vendor's `arriving` rows, at the top;
     without any, the world's clock moves on by `arrivals_hours`."""
     arrivals_hours: float = 6.0
+
+    departures: int = 0
+    """So many rows leave the feed for good, each before another page than the first is answered: the first row of
+    the listing. The oracle knows nothing of it."""
 
     # How the document is written.
     data: Literal["list", "object"] = "list"

@@ -16,7 +16,7 @@ from sandbox.besitos.limits import clipped, failed, invalid, refusal
 from sandbox.besitos.oracle import Oracle
 from sandbox.besitos.paginator import announced, current_page, cut, paginate
 from sandbox.besitos.reading import Read, select
-from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, written
+from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, spoilt, written
 from sandbox.besitos.statements import Statement, Teller
 from sandbox.besitos.variants import Variants
 from sandbox.messages import Answer, Request, json_answer
@@ -58,6 +58,7 @@ class Besitos:
         self._teller = Teller(world, self._variants)
         self._oracle = Oracle(world, self._variants)
         self._written: dict[int, Row] = {}
+        self._left: set[tuple[object, ...]] = set()
         self._cached: tuple[object, list[Row], dict[Read, list[Row]]] | None = None
 
     @property
@@ -81,6 +82,7 @@ class Besitos:
     def rows(self, rows: Iterable[Scripted] | None) -> None:
         with self._lock:
             self._rows, self._version = None if rows is None else tuple(rows), self._version + 1
+            self._left.clear()
 
     @property
     def oracle(self) -> Oracle:
@@ -125,6 +127,8 @@ class Besitos:
         read = clipped(read, variants)
         if page == 1:
             self.reads.append(read)
+        else:
+            self._depart(read)
         return self._page(self._ordered(self._selected(read), page), page, per_page, request)
 
     def _arrive(self) -> None:
@@ -136,6 +140,13 @@ class Besitos:
             self.rows = (self.arriving.pop(0), *(self._rows or ()))
         else:
             self.world.advance(hours=self._variants.arrivals_hours)
+
+    def _depart(self, read: Read) -> None:
+        """The first row of the listing leaves the feed, where another one is to."""
+        rows = self._selected(read) if len(self._left) < self._variants.departures else []
+        if rows:
+            self._left.add(_identity(rows[0]))
+            self._version += 1
 
     def _selected(self, read: Read) -> list[Row]:
         """The window's rows in order; remembered while clock, rows and variants stand still."""
@@ -164,12 +175,15 @@ class Besitos:
         return ordered
 
     def _all(self) -> list[Row]:
-        if self._rows is not None:
-            rows = [scripted(row) for row in self._rows]
-            if self._variants.ties == "stable":
-                return rows
-        else:
-            rows = [self._row(one) for one in self._teller.at()]
+        is_scripted = self._rows is not None
+        rows = [scripted(row) for row in self._rows or ()]
+        rows = rows if is_scripted else [self._row(one) for one in self._teller.at()]
+        if self._left:
+            rows = [row for row in rows if _identity(row) not in self._left]
+        if bad := str(self._variants.spoilt or ""):
+            rows = [spoilt(row) if str(row.transaction_id) == bad else row for row in rows]
+        if is_scripted and self._variants.ties == "stable":
+            return rows
         newest_first = self._variants.order == "newest"
         return sorted(rows, key=lambda row: row.date_time or "", reverse=newest_first)
 
@@ -239,3 +253,8 @@ class Besitos:
         shown = found[(page - 1) * per_page : page * per_page]
         tail = self._tail(len(found), page, per_page, len(shown), request)
         return json_answer(200, {"data": shown, **tail})
+
+
+def _identity(row: Row) -> tuple[object, ...]:
+    """What tells a row from all others of the feed."""
+    return row.transaction_id, row.is_reversal, row.date_time

@@ -79,6 +79,12 @@ class Variants:
     """`failed`: a 500 without a reason instead, each time."""
     broken: str = ""
     """A page of the log that holds this conversion cannot be made: a 500, each time."""
+    spoilt: str = ""
+    """This conversion's row of the log has a revenue that is no number, until this is empty again: then the tracker has
+    mended it. (Not of a row that is verbatim text.)"""
+    departures: int = 0
+    """So many conversions leave the log for good, each before another page than the first is answered: the first row
+    that was asked for. The oracle knows nothing of it."""
     default_limit: int = 100
     total: Literal["right", "more", "less", "page", "text", "absent"] = "right"
     """`more`, `less`: wrong by one; `page`: the rows of this page alone; `text`: a numeric string."""

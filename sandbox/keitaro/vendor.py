@@ -61,6 +61,7 @@ class Keitaro:
         self._receiver = Receiver(self._books)
         self._rows: tuple[Written, ...] | None = None
         self._requests = 0
+        self._left: set[str] = set()
         self._lock = threading.RLock()
         self._cached: tuple[object, list[Event]] | None = None
         self.variants = variants or Variants()
@@ -89,6 +90,7 @@ class Keitaro:
     def rows(self, rows: Iterable[Scripted] | None) -> None:
         with self._lock:
             self._rows = None if rows is None else tuple(scripted(row) for row in rows)
+            self._left.clear()
             self.variants = self._variants
 
     @property
@@ -171,13 +173,29 @@ class Keitaro:
         rows: list[Row] = [*(self._rows or ()), *(Told(event) for event in self._events())]
         rows = self._mixed([row for row in rows if self._asked_for(row, ask)], ask)
         rows = _sorted(rows, ask, lambda row, name: row.cell(name, self._plain, ask.span.zone))
+        rows = self._without_departed(rows, ask)
         page = self._page(rows, ask)
-        if variants.broken and variants.broken in {
-            row.cell(IDS[variants.generation], variants, UTC) for row in page
-        }:
+        if variants.broken and variants.broken in map(self._id, page):
             raise Refused(*FAILED)
         shown = [row.row(columns, variants, ask.span.zone) for row in page]
+        shown = [
+            {**cells, "revenue": "n/a"}
+            if self._id(row) == variants.spoilt and isinstance(cells, dict)
+            else cells
+            for row, cells in zip(page, shown, strict=True)
+        ]
         return self._answer(shown, len(rows), [{"name": column} for column in columns])
+
+    def _id(self, row: Row) -> str:
+        return str(row.cell(IDS[self._variants.generation], self._variants, UTC))
+
+    def _without_departed(self, rows: list[Row], ask: Ask) -> list[Row]:
+        """The rows that are still there; before a later page, the first of them leaves, where another one is to."""
+        rows = [row for row in rows if self._id(row) not in self._left]
+        if ask.offset and rows and len(self._left) < self._variants.departures:
+            self._left.add(self._id(rows[0]))
+            return rows[1:]
+        return rows
 
     def _check(self, columns: Iterable[str]) -> None:
         """A column that neither the tracker's generation nor a scripted row has is refused by name."""

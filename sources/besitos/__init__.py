@@ -27,6 +27,7 @@ from sources.besitos.reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
 from sources.besitos.withdrawn import WITHDRAWN_HINTS
 from sources.columns import now, zone
 from sources.evidence import Routed, rejected_rows, routed, windows
+from sources.mended import Days, with_old_days
 from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.reading import OnRest, statement_hints
 from sources.windows import Window, cut, day, first_day, planned
@@ -97,14 +98,22 @@ def plan(
     start: date | str | None = None,
     end: date | str | None = None,
     streams: Sequence[str] = tuple(STREAMS),
-) -> list[tuple[str, Window]]:
-    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`."""
+) -> list[Days]:
+    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`.
+
+    After what is due come old days, on which rows were set aside that may be mended (see `mended.with_old_days`).
+    """
     today = settings.today()
     first = first_day(settings.besitos_start_date, today, "besitos_start_date")
-    return [
-        (stream, planned(state.get(stream, {}), first, settings.lookback(stream), today, start, end))
-        for stream in streams
-    ]
+    due, again = list[Days](), list[Days]()
+    for stream in streams:
+        window = planned(state.get(stream, {}), first, settings.lookback(stream), today, start, end)
+        old = list[Window]()
+        if not start and not end:
+            window, old = with_old_days(state.get("set_aside", {}), [stream], window, today)
+        due.append(Days(stream, window))
+        again += [Days(stream, one, again=True) for one in old]
+    return due + again
 
 
 def parts(stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool) -> list[Window]:
@@ -126,6 +135,7 @@ def besitos(
     on_page: OnPage = lambda _received, _announced: None,
     on_rest: OnRest | None = None,
     accept_empty: bool = False,
+    again: Sequence[Days] = (),
 ) -> list[DltResource]:
     """One window of the feed as `conversion_events`, `withdrawn_events`, `rejected_rows`, `windows`, and the catalogue.
 
@@ -133,7 +143,7 @@ def besitos(
     its cursor. A reading filtered by `user_id`, `offer_id` or `type` never moves a cursor. `on_page` is told
     the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded. With `on_rest`,
     what was read whole until then is loaded, and the days that are left are told. `accept_empty` believes a feed that
-    serves most of what is held no more.
+    serves most of what is held no more. `again` are old days of `plan` to be read, and nothing else.
     """
     asked = {"user_id": user_id, "offer_id": offer_id, "type": type}
     filters = {name: value for name, value in asked.items() if value is not None}
@@ -141,7 +151,7 @@ def besitos(
     @dlt.resource(name="walk", selected=False)
     def walk() -> Iterator[Routed]:
         state = dlt.current.source_state()
-        todo = plan(state, settings, start, end, streams)
+        todo = list(again) or plan(state, settings, start, end, streams)
         yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
     events = routed(walk, "conversion_events", **statement_hints("event_key", "extra"))

@@ -10,6 +10,7 @@ from sources.besitos import feed
 from sources.besitos.reading import CONVERSIONS, REVERSALS, Feed
 from sources.columns import now, zone
 from sources.findings import Finding, clock, newest_row
+from sources.mended import Days
 from sources.proofs import proved
 from sources.spool import Spools
 from sources.windows import Window
@@ -57,10 +58,10 @@ def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[Finding]:
     nightly = Window(today - timedelta(days=settings.besitos_lookback_days), today)
     with Spools() as spools:
         source = Feed(client, settings, {}, spools, {}, lambda _received, _announced: None)
-        done = source.read(CONVERSIONS, nightly, None)
+        done = source.read(Days(CONVERSIONS, nightly), None)
         yield from proved(done, CONVERSIONS)
         yield from _whole_range(source, widest, spools.events(*(walk.spool for walk in done.walks)))
-        yield from proved(source.read(REVERSALS, widest, None), REVERSALS)
+        yield from proved(source.read(Days(REVERSALS, widest), None), REVERSALS)
 
 
 def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[Finding]:

@@ -12,12 +12,15 @@ import pyarrow.compute as pc
 from sources.besitos import feed, withdrawn
 from sources.bounds import Bounds
 from sources.columns import zone
-from sources.evidence import Routed, Traces, workplace
+from sources.evidence import Routed, workplace
 from sources.failing import fails
+from sources.mended import Days, Traces
 from sources.piece import DAY, Piece
 from sources.pieces import LEAST_DAYS, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
-from sources.spool import Spools
+from sources.spool import Spool, Spools
+from sources.vanished import spoilt_ids, vanished
+from sources.vanished import told as vanished_told
 from sources.walk import Listing
 from sources.windows import Window, first_day, unread
 from wire.client import Client
@@ -38,7 +41,6 @@ YES = ("true", "1")
 LIKELY = 100
 
 OnPage = Callable[[int, int], None]
-_TRACES = Traces(days=("date_time",), ids=("transaction_id",))
 
 
 class Feed:
@@ -59,10 +61,10 @@ class Feed:
             state, settings.besitos_range_days, settings.besitos_page_size, settings.today()
         )
 
-    def read(self, stream: str, window: Window, on_rest: OnRest | None) -> Read:
-        """The stream's window. Reversals are asked for in the way that the vendor understands."""
-        if stream == CONVERSIONS:
-            done = self._read(stream, window, None, on_rest)
+    def read(self, days: Days, on_rest: OnRest | None) -> Read:
+        """A stream's window. Reversals are asked for in the way that the vendor understands."""
+        if days.stream == CONVERSIONS:
+            done = self._read(days, None, on_rest)
             seen = self._state.get("seen", 0) + sum(piece.statements for piece in done.pieces)
             self._state["seen"] = min(seen, LIKELY)
             return done
@@ -70,14 +72,14 @@ class Feed:
         refusal: RefusedError | None = None
         for yes in sorted(YES, key=lambda text: text != known):
             try:
-                done = self._read(stream, window, yes, on_rest)
+                done = self._read(days, yes, on_rest)
             except RefusedError as error:
                 if error.fields and "is_reverse" not in error.fields:
                     raise
                 refusal = error
                 continue
             is_empty = not any(walk.spool.rows for walk in done.walks)
-            if is_empty and yes == known and self._comes_another_way(window, yes):
+            if is_empty and yes == known and self._comes_another_way(days.window, yes):
                 continue
             if is_empty or self._has_reversals(done):
                 self._learn(yes, is_proven=not is_empty)
@@ -134,9 +136,20 @@ class Feed:
     def _asked(self, yes: str | None) -> dict[str, str]:
         return {**({} if yes is None else {"is_reverse": yes}), **self._filters}
 
-    def _read(self, stream: str, window: Window, yes: str | None, on_rest: OnRest | None) -> Read:
-        pieces = self.pieces(stream, yes)
-        reading = Reading(stream, window, pieces, self._asked(yes), None, _TRACES, True, on_rest)
+    def _read(self, days: Days, yes: str | None, on_rest: OnRest | None) -> Read:
+        reading = Reading(
+            days.stream,
+            days.window,
+            self.pieces(days.stream, yes),
+            self._asked(yes),
+            traces=Traces(
+                ("date_time",), ("transaction_id",), zone(self._settings.besitos_zone, "besitos_zone")
+            ),
+            is_fixed=True,
+            on_rest=on_rest,
+            known=self._state.get("set_aside", {}),
+            is_again=days.again,
+        )
         [done] = read([reading])
         return done
 
@@ -180,7 +193,7 @@ class Feed:
 def read_all(
     state: MutableMapping[str, Any],
     settings: BesitosSettings,
-    todo: Sequence[tuple[str, Window]],
+    todo: Sequence[Days],
     filters: dict[str, str],
     on_page: OnPage,
     on_rest: OnRest | None,
@@ -192,15 +205,20 @@ def read_all(
     """
     with settings.client() as client, Spools(workplace()) as spools:
         source = Feed(client, settings, state, spools, filters, on_page)
-        done = [source.read(stream, window, on_rest) for stream, window in todo]
+        done = [source.read(days, on_rest) for days in todo]
+        passing = _passing(done, spools)
         gone = (
             [] if filters else [row for one in done for row in _gone(source, one, done, spools, accept_empty)]
         )
-        come = [walk.spool for one in done for walk in one.walks]
-        yield from statements(done, spools, "conversion_events")
-        changed = withdrawn.table(gone, spools, come, done[0].at)
+        yield from statements(done, spools, "conversion_events", [row["event_key"] for row in passing])
+        changed = withdrawn.table(gone, spools, _come(done), done[0].at)
         yield Routed("withdrawn_events", changed)
-        told = [source.bounds.told("Besitos"), withdrawn.told(changed), _links_told(state, done)]
+        told = [
+            source.bounds.told("Besitos"),
+            vanished_told("Besitos", passing),
+            withdrawn.told(changed),
+            _links_told(state, done),
+        ]
         found = ". ".join(sentence for sentence in told if sentence) or None
         yield from evidence(done, spools, state, feed.FIELD_NAMES, found, "transaction_id")
         source.remember()
@@ -223,6 +241,20 @@ def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | 
     return f"Besitos' next links cannot be right: {doubt}. None is followed; pages are asked for by number, and counted"
 
 
+def _come(done: Sequence[Read]) -> list[Spool]:
+    """What came in readings that are believed."""
+    return [walk.spool for one in done for walk in one.believed]
+
+
+def _passing(done: Sequence[Read], spools: Spools) -> list[dict[str, Any]]:
+    """Events that came and went meanwhile. An original whose reversal is there has merely left the feed."""
+    columns = ["transaction_id", "is_reversal"]
+    gone = vanished(done, spools, "event_key", columns, "transaction_id", "occurred_on")
+    originals = [row for row in gone if not row["is_reversal"]]
+    left = withdrawn.without_reversal(originals, spools, _come(done))
+    return [row for row in gone if row["is_reversal"]] + left
+
+
 def _gone(
     source: Feed, done: Read, all_done: Sequence[Read], spools: Spools, accept_empty: bool
 ) -> list[dict[str, Any]]:
@@ -233,13 +265,12 @@ def _gone(
     what is held is gone.
     """
     reversals = done.reading.stream == REVERSALS
-    known, spoilt = withdrawn.known(), _spoilt(done)
+    known, spoilt = withdrawn.known(), spoilt_ids(done)
     if None in spoilt:
         return []  # a row that was set aside may be any of them
     bounds = done.reading.pieces.bounds
     while True:
-        come = [walk.spool for one in all_done for walk in one.walks]
-        gone, held = withdrawn.absent(done, spools, come, reversals=reversals)
+        gone, held = withdrawn.absent(done, spools, _come(all_done), reversals=reversals)
         gone = [row for row in gone if str(row["transaction_id"]) not in spoilt]
         news = [row for row in gone if row["event_key"] not in known]
         if not news:
@@ -252,11 +283,6 @@ def _gone(
         bounds.days = LEAST_DAYS
         bounds.found.append("ranges of several days are cut short without a word")
         done.pieces.extend(done.reading.pieces.read(done.window))
-
-
-def _spoilt(done: Read) -> set[str | None]:
-    """The transactions of rows that came and were set aside; None among them where one cannot be read."""
-    return {_TRACES.of(rejected.raw)[1] for walk in done.walks for rejected, _ in walk.bad}
 
 
 def _come_alone(done: Read, news: Sequence[dict[str, Any]], spools: Spools) -> bool:

@@ -60,12 +60,16 @@ def absent(
                 found += held(
                     "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
                 )
-    return (found if reversals else _without_reversal(found, spools, come)), known
+    return (found if reversals else without_reversal(found, spools, come)), known
 
 
 def refuse_most(read: Read, gone: int, known: int) -> None:
-    """A vendor that suddenly serves less than a fifth of what it served is not believed; UntrustedAnswerError."""
-    if gone >= MANY and 5 * gone > 4 * known:
+    """A vendor that suddenly serves less than a fifth of what it served is not believed; UntrustedAnswerError.
+
+    Nor one that serves nothing at all of old days: it may keep its rows for so long only.
+    """
+    is_purged = read.reading.is_again and gone and not any(walk.received for walk in read.believed)
+    if is_purged or (gone >= MANY and 5 * gone > 4 * known):
         raise UntrustedAnswerError(
             f"Besitos serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, though each day was "
             "asked for alone; nothing was changed. If they are really gone, say so with --accept-empty."
@@ -91,9 +95,10 @@ def _days(pieces: Iterable[Window]) -> Iterator[Window]:
         yield days
 
 
-def _without_reversal(
+def without_reversal(
     rows: list[dict[str, Any]], spools: Spools, come: Sequence[Spool]
 ) -> list[dict[str, Any]]:
+    """Of originals, those of whose transaction neither a reversal is held nor anything came."""
     if not rows:
         return []
     ids = [row["transaction_id"] for row in rows]

@@ -25,14 +25,26 @@ from sources.catalogue import held
 from sources.columns import now
 from sources.conductrics.asking import Access, Listed
 from sources.conductrics.goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
-from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
+from sources.evidence import (
+    Aside,
+    Routed,
+    reading_row,
+    rejected_rows,
+    rejected_table,
+    resolved_rows,
+    routed,
+    windows,
+)
 from sources.meaning import nothing_of
+from sources.mended import resolved
 from sources.ranges import BUDGET, check_ranges
 from sources.windows import Window
 from wire.errors import SettingsError, UntrustedAnswerError
 from wire.secret import check_secret
 
 DOCUMENTED = "https://api-v3.conductrics.com"
+# A list is read whole, whenever a row of it was set aside.
+ALWAYS = Window(date.min, date.max)
 
 
 @configspec
@@ -158,6 +170,7 @@ def _evidence(
     """What was set aside, each once, then a row of evidence for each list."""
     known = state.setdefault("set_aside", {})
     set_aside: dict[str, dict[str, Any]] = {}
+    gone: list[str] = []
     for name, found in lists.items():
         aside = Aside(known, name, Window(today, today), read_at)
         if found.missing:
@@ -167,6 +180,8 @@ def _evidence(
         for rejected in found.rejected:
             aside.add(rejected, None)
         set_aside |= aside.rows
+        if not found.missing:
+            gone += resolved(known, name, [ALWAYS], set_aside)
         row = reading_row(
             aside,
             {},
@@ -177,4 +192,4 @@ def _evidence(
             unknown=found.unknown,
         )
         yield Routed("windows", row)
-    yield Routed("rejected_rows", pa.Table.from_pylist(list(set_aside.values()), schema=REJECTED_ROWS))
+    yield Routed("rejected_rows", rejected_table([*set_aside.values(), *resolved_rows(gone, read_at)]))

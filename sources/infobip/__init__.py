@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import dlt
 import pyarrow as pa
@@ -24,12 +24,22 @@ from dlt.extract import DltResource
 
 from sources.columns import now
 from sources.decoded import note_names
-from sources.evidence import REJECTED_ROWS, Aside, Routed, reading_row, rejected_rows, routed, windows
+from sources.evidence import (
+    Aside,
+    Routed,
+    reading_row,
+    rejected_rows,
+    rejected_table,
+    resolved_rows,
+    routed,
+    windows,
+)
 from sources.infobip import pairs as named
 from sources.infobip.asking import Access, questions
 from sources.infobip.pairs import Pair
-from sources.infobip.statistics import RATES, TIMES, Frame, Rows
+from sources.infobip.statistics import DAY, RATES, TIMES, Frame, Rows
 from sources.meaning import nothing_of
+from sources.mended import Traces, resolved, with_old_days
 from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.side_by_side import side_by_side
 from sources.windows import Window, day, first_day, move, planned
@@ -39,6 +49,10 @@ from wire.secret import check_secret
 DOCUMENTED = "https://oneapi.infobip.com"
 # The document names no rate limit, and a 429; a window of a month is 33 small questions.
 CONCURRENCY = 4
+# The tables of days, each of which is a stream of every pair.
+STREAMS = ("conversion_rates", "conversion_times")
+# What is set aside tells its day by the window in which it was counted.
+_TRACES = Traces(("from",))
 
 
 @configspec
@@ -77,22 +91,44 @@ class InfobipSettings(BaseConfiguration):
         return Access(self.infobip_url, self.infobip_username, str(self.infobip_password))
 
 
+class Due(NamedTuple):
+    """Days to read, and the pairs that they are read of; `again`, for rows set aside on them that may be mended."""
+
+    window: Window
+    pairs: list[Pair]
+    again: bool = False
+
+
 def plan(
     state: Mapping[str, Any],
     settings: InfobipSettings,
     start: date | str | None = None,
     end: date | str | None = None,
-) -> dict[Window, list[Pair]]:
-    """Which days are to be read, and of which pairs: those asked for, else what is due by each pair's cursor."""
+) -> list[Due]:
+    """Which days are to be read, and of which pairs: those asked for, else what is due by each pair's cursor.
+
+    After what is due come old days, on which rows were set aside that may be mended (see `mended.with_old_days`).
+    """
     today = settings.today()
     first = first_day(settings.infobip_start_date, today, "infobip_start_date")
     due: dict[Window, list[Pair]] = {}
+    again: dict[Window, list[Pair]] = {}
     for pair in settings.pairs():
         progress = state.get(pair.cursor, {})
         lookback = settings.infobip_lookback_days
-        window = planned(progress, first, lookback, today, start, end, bounded=True)
+        window, old = planned(progress, first, lookback, today, start, end, bounded=True), list[Window]()
+        if not start and not end:
+            streams = [_stream(name, pair) for name in STREAMS]
+            window, old = with_old_days(state.get("set_aside", {}), streams, window, today)
         due.setdefault(window, []).append(pair)
-    return due
+        for one in old:
+            again.setdefault(one, []).append(pair)
+    return [Due(*one) for one in due.items()] + [Due(*one, again=True) for one in sorted(again.items())]
+
+
+def _stream(table: str, pair: Pair) -> str:
+    """What the evidence calls a pair's rows of a table."""
+    return f"{table} {pair}"
 
 
 @dlt.source(name="infobip", max_table_nesting=0, spec=InfobipSettings)
@@ -104,22 +140,23 @@ def infobip(
     trailing: bool = True,
     settings: InfobipSettings = None,  # type: ignore[assignment] # dlt resolves it
     on_page: Callable[[int, int], None] = lambda _received, _announced: None,
+    again: Sequence[Due] = (),
 ) -> list[DltResource]:
     """`conversion_rates` and `conversion_times` of some days, `processes`, `tags`, and the evidence.
 
     `start` and `end` are UTC days, both read; without them each pair reads what is due by its cursor. `pairs`
     limits the reading to some of the settings' pairs. `trailing` adds the average over the 30 days up to the last one.
     `on_page` is told the answers that came and those that are asked for. Raises the errors of `wire.errors`; then
-    nothing is loaded.
+    nothing is loaded. `again` are old days of `plan` to be read, and nothing else.
     """
 
     @dlt.resource(name="walk", selected=False)
     def walk() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = [
-            (pair, window)
-            for window, due in plan(state, settings, start, end).items()
-            for pair in due
+            (pair, due.window, due.again)
+            for due in again or plan(state, settings, start, end)
+            for pair in due.pairs
             if pairs is None or pair in pairs
         ]
         yield from _read(state, settings, todo, trailing, on_page)
@@ -155,12 +192,16 @@ _ONCE: dict[str, Any] = {
 def _read(
     state: MutableMapping[str, Any],
     settings: InfobipSettings,
-    todo: Sequence[tuple[Pair, Window]],
+    todo: Sequence[tuple[Pair, Window, bool]],
     trailing: bool,
     on_page: Callable[[int, int], None],
 ) -> Iterator[Routed]:
     """Asks everything, then routes: the rows, what was set aside, the evidence. The cursors move last."""
-    todos = [one for pair, window in todo for one in questions(pair, window, trailing=trailing)]
+    todos = [
+        question
+        for pair, window, is_again in todo
+        for question in questions(pair, window, trailing=trailing and not is_again)
+    ]
     access, today, read_at = settings.access(), settings.today(), now()
     replies: dict[tuple[Pair, Window, str], list[Rows]] = {}
     with access.client(settings.http_budget) as client, nothing_of("Infobip's counts of these days"):
@@ -171,13 +212,17 @@ def _read(
     yield Routed("processes", named.processes(settings.pairs()))
     yield Routed("tags", named.tags(settings.pairs()))
     set_aside: dict[str, dict[str, Any]] = {}
+    known = state.setdefault("set_aside", {})
+    whole: dict[str, list[Window]] = {}
     for (pair, window, stream), found in replies.items():
-        aside = Aside(state.setdefault("set_aside", {}), f"{stream} {pair}", window, read_at)
+        aside = Aside(known, _stream(stream, pair), window, read_at, traces=_TRACES)
+        whole.setdefault(aside.stream, []).append(Window(window.start, window.end + DAY))
         yield from _routed(stream, found, aside, pair)
         # Two pairs may have sent the same; a key stands once in a load.
         set_aside |= aside.rows
-    yield Routed("rejected_rows", pa.Table.from_pylist(list(set_aside.values()), schema=REJECTED_ROWS))
-    _move(state, settings, todo)
+    gone = [one for stream, days in whole.items() for one in resolved(known, stream, days, set_aside)]
+    yield Routed("rejected_rows", rejected_table([*set_aside.values(), *resolved_rows(gone, read_at)]))
+    _move(state, settings, [(pair, window) for pair, window, is_again in todo if not is_again])
 
 
 def _routed(stream: str, found: Sequence[Rows], aside: Aside, pair: Pair) -> Iterator[Routed]:

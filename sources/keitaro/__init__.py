@@ -29,6 +29,7 @@ from sources.keitaro import report
 from sources.keitaro.lists import OnSkip, lists, warn
 from sources.keitaro.reading import CONVERSIONS, READERS, STREAMS, Asking, OnPage
 from sources.keitaro.tracker import Tracker
+from sources.mended import Days, with_old_days
 from sources.ranges import BUDGET, DAYS, check_ranges
 from sources.reading import OnRest, Read, move_cursor, statement_hints
 from sources.windows import Window, day, first_day, planned
@@ -106,15 +107,22 @@ def plan(
     start: date | str | None = None,
     end: date | str | None = None,
     streams: Sequence[str] = STREAMS,
-) -> list[tuple[str, Window]]:
-    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`."""
-    todo = []
+) -> list[Days]:
+    """Which days each stream is to read: those asked for, else what is due by the cursors in `state`.
+
+    After what is due come old days, on which rows were set aside that may be mended (see `mended.with_old_days`).
+    """
+    due, again = list[Days](), list[Days]()
     for stream in streams:
         today, progress = settings.today(stream), state.get(stream, {})
         first = first_day(settings.keitaro_start_date, today, "keitaro_start_date")
         lookback = settings.keitaro_lookback_days
-        todo.append((stream, planned(progress, first, lookback, today, start, end, bounded=True)))
-    return todo
+        window, old = planned(progress, first, lookback, today, start, end, bounded=True), list[Window]()
+        if not start and not end:
+            window, old = with_old_days(state.get("set_aside", {}), [stream], window, today)
+        due.append(Days(stream, window))
+        again += [Days(stream, one, again=True) for one in old]
+    return due + again
 
 
 @dlt.source(name="keitaro", max_table_nesting=0, spec=KeitaroSettings)
@@ -127,24 +135,26 @@ def keitaro(
     on_page: OnPage = lambda _received, _announced: None,
     on_rest: OnRest | None = None,
     on_skip: OnSkip = warn,
+    again: Sequence[Days] = (),
 ) -> list[DltResource]:
     """One window of the log and of the report, with `rejected_rows` and `windows`, and the lists.
 
     `start` and `end` are days, both asked for; without them each stream reads what is due by its cursor. `on_page`
     is told the rows received and announced so far, `on_skip` of a list that cannot be had. Raises the errors of
     `wire.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and the days that
-    are left are told.
+    are left are told. `again` are old days of `plan` to be read, and nothing else.
     """
 
     @dlt.resource(name="walk", selected=False)
     def walk() -> Iterator[Routed]:
         state = dlt.current.source_state()
-        todo = plan(state, settings, start, end, streams)
+        todo = list(again) or plan(state, settings, start, end, streams)
         done: list[Read] = []
         with settings.tracker() as tracker:
-            for stream, window in todo:
-                asking = Asking(tracker, settings, state, window, on_page, on_rest)
-                done.append((yield from READERS[stream](asking)))
+            for stream in dict.fromkeys(days.stream for days in todo):
+                its_days = [days for days in todo if days.stream == stream]
+                asking = Asking(tracker, settings, state, its_days, on_page, on_rest)
+                done += yield from READERS[stream](asking)
         for one in done:
             stream = one.reading.stream
             today = settings.today(stream)

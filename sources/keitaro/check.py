@@ -11,6 +11,7 @@ from sources.findings import Finding, clock, newest_row
 from sources.keitaro import log, report
 from sources.keitaro.reading import CONVERSIONS, REPORT, Asking
 from sources.keitaro.tracker import Tracker, page
+from sources.mended import Days
 from sources.proofs import proved
 from sources.spool import Spools
 from sources.windows import Window
@@ -50,11 +51,12 @@ def _as_a_night(
     today = settings.today(CONVERSIONS)
     days = min(settings.keitaro_range_days - 1, settings.keitaro_lookback_days)
     window = Window(today - timedelta(days=days), today)
-    asking = Asking(tracker, settings, {}, window, lambda _received, _announced: None, None)
+    logged, reported = Days(CONVERSIONS, window), Days(REPORT, window)
+    asking = Asking(tracker, settings, {}, [logged], lambda _received, _announced: None, None)
     with Spools(key="conversion_id", latest="occurred_at") as spools:
-        yield from proved(asking.conversions(agreed, spools), CONVERSIONS)
+        yield from proved(asking.conversions(agreed, spools, logged), CONVERSIONS)
     with Spools(latest=report.DAY_COLUMN) as spools:
-        yield from proved(asking.report(settings.report(), heard, spools), REPORT)
+        yield from proved(asking.report(settings.report(), heard, spools, reported), REPORT)
 
 
 def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[Finding]:

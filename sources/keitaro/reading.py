@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sources.bounds import Bounds
 from sources.columns import zone
-from sources.evidence import Routed, Traces, workplace
+from sources.evidence import Routed, workplace
 from sources.failing import OF_RANGE, fails, is_of_size
 from sources.keitaro import log, report, statuses
 from sources.keitaro.tracker import Tracker
 from sources.meaning import nothing_of
-from sources.piece import DAY, PASSES, Piece
+from sources.mended import Days, Traces
+from sources.piece import DAY, Piece
 from sources.pieces import LEAST_DAYS, Pieces
 from sources.reading import OnRest, Read, Reading, evidence, read, statements
 from sources.spool import Spools
+from sources.vanished import told as vanished_told
+from sources.vanished import vanished
 from sources.walk import Listing
 from sources.windows import Window, unread
 from wire.errors import VendorError
@@ -33,27 +36,35 @@ STREAMS = (CONVERSIONS, REPORT)
 
 Agreed = TypeVar("Agreed")
 OnPage = Callable[[int, int], None]
-_TRACES = Traces(days=log.TIMES, ids=log.IDS)
+# Of both, the days are those of their questions: a log's time is in UTC unless it tells its offset.
+_TRACES = {CONVERSIONS: Traces((*log.TIMES, "date_time"), log.IDS), REPORT: Traces(("day",))}
+# The day on which a conversion is asked for is UTC's, whatever zone its figures are of.
+_ASKED_ON = "cast(occurred_at at time zone 'UTC' as date)"
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What one window of a stream is read with."""
+    """What some windows of a stream are read with."""
 
     tracker: Tracker
     settings: KeitaroSettings
     state: MutableMapping[str, Any]
-    window: Window
+    days: Sequence[Days]
     on_page: OnPage
     on_rest: OnRest | None
+
+    @property
+    def window(self) -> Window:
+        """The first of them, over which it is agreed how to ask."""
+        return self.days[0].window
 
     @property
     def limits(self) -> tuple[int, int]:
         """Days a question and rows a page, as the settings have them."""
         return self.settings.keitaro_range_days, self.settings.keitaro_page_size
 
-    def conversions(self, agreed: log.Agreed, spools: Spools, note: str | None = None) -> Read:
-        """The log of the window, piece by piece."""
+    def conversions(self, agreed: log.Agreed, spools: Spools, days: Days, note: str | None = None) -> Read:
+        """The log of a window, piece by piece."""
         listing = partial(
             log.listing,
             self.tracker,
@@ -62,12 +73,17 @@ class Asking:
             zone=zone(self.settings.keitaro_zone, "keitaro_zone"),
             on_page=self.on_page,
         )
-        return self._read(CONVERSIONS, listing, spools, agreed.columns, note)
+        return self._read(days, listing, spools, agreed.columns, note)
 
     def report(
-        self, asked: report.Report, agreed: report.Agreed, spools: Spools, note: str | None = None
+        self,
+        asked: report.Report,
+        agreed: report.Agreed,
+        spools: Spools,
+        days: Days,
+        note: str | None = None,
     ) -> Read:
-        """The report of the window, piece by piece."""
+        """The report of a window, piece by piece."""
         listing = partial(
             report.listing,
             self.tracker,
@@ -77,7 +93,7 @@ class Asking:
             zone=self.settings.keitaro_zone,
             on_page=self.on_page,
         )
-        return self._read(REPORT, listing, spools, asked.columns, note)
+        return self._read(days, listing, spools, asked.columns, note)
 
     def agreed(self, stream: str, agree: Callable[[Window], Agreed]) -> Agreed:
         """What the tracker agrees to, over as many of the window's last days as it answers for at once."""
@@ -103,13 +119,14 @@ class Asking:
 
     def _read(
         self,
-        stream: str,
+        days: Days,
         listing: Callable[[Window, int], Listing],
         spools: Spools,
         columns: Iterable[str],
         note: str | None,
     ) -> Read:
-        """The window of a stream. The report's question covers its last day, the log's may not."""
+        """A window of a stream. The report's question covers its last day, the log's may not."""
+        stream = days.stream
         found, today = self._found(stream), self.settings.today(stream)
         bounds = Bounds.remembered(found, *self.limits, today)
         pieces = Pieces(
@@ -122,8 +139,18 @@ class Asking:
             shared=stream == CONVERSIONS,
             unread=unread(self.state.get(stream, {})),
         )
-        asked = {"columns": ", ".join(columns)}
-        [done] = read([Reading(stream, self.window, pieces, asked, note, _TRACES, False, self.on_rest)])
+        reading = Reading(
+            stream,
+            days.window,
+            pieces,
+            {"columns": ", ".join(columns)},
+            note,
+            _TRACES[stream],
+            on_rest=self.on_rest,
+            known=self.state.get("set_aside", {}),
+            is_again=days.again,
+        )
+        [done] = read([reading])
         bounds.remember(found, *self.limits, today)
         return done
 
@@ -133,24 +160,32 @@ def _is_of_range(error: VendorError) -> bool:
     return is_of_size(error) and OF_RANGE.issuperset(name.casefold() for name in error.fields)
 
 
-def conversions(asking: Asking) -> Generator[Routed, None, Read]:
-    """The log of a window, as statements."""
+def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
+    """The log of some windows, as statements."""
     settings, tracker = asking.settings, asking.tracker
     wanted = settings.keitaro_columns or log.COLUMNS
     agreed = asking.agreed(CONVERSIONS, lambda window: log.agree(tracker, window, wanted))
     text = "the tracker does not know the columns {}: they stay empty"
     note = _news(asking.state, "unknown_columns", agreed.unknown, text)
     with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
-        done = asking.conversions(agreed, spools, note)
-        yield from statements([done], spools, "conversion_events")
-        told = [done.reading.pieces.bounds.told("Keitaro"), statuses.told_once(asking.state, agreed.strange)]
-        found = "; ".join(sentence for sentence in told if sentence) or None
-        yield from evidence([done], spools, asking.state, log.SHOWN, found, "conversion_id")
+        done = [
+            asking.conversions(agreed, spools, days, note if days is asking.days[0] else None)
+            for days in asking.days
+        ]
+        passing = vanished(done, spools, "conversion_id", [], "conversion_id", _ASKED_ON)
+        yield from statements(done, spools, "conversion_events", [row["conversion_id"] for row in passing])
+        told = [
+            *(one.reading.pieces.bounds.told("Keitaro") for one in done),
+            statuses.told_once(asking.state, agreed.strange),
+            vanished_told("Keitaro", passing),
+        ]
+        found = "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
+        yield from evidence(done, spools, asking.state, log.SHOWN, found, "conversion_id")
     return done
 
 
-def daily_report(asking: Asking) -> Generator[Routed, None, Read]:
-    """The report of a window, whole days."""
+def daily_report(asking: Asking) -> Generator[Routed, None, list[Read]]:
+    """The report of some windows, whole days."""
     settings, tracker = asking.settings, asking.tracker
     asked, known = settings.report(), asking.state.get("report_words")
     agreed = asking.agreed(
@@ -161,28 +196,31 @@ def daily_report(asking: Asking) -> Generator[Routed, None, Read]:
     text = "the report leaves out the metrics {}: they stay empty"
     note = _news(asking.state, "left_out_metrics", agreed.left_out, text)
     with Spools(workplace(), latest=report.DAY_COLUMN) as spools:
-        done = asking.report(asked, agreed, spools, note)
+        done = [
+            asking.report(asked, agreed, spools, days, note if days is asking.days[0] else None)
+            for days in asking.days
+        ]
         yield Routed("report_daily", asked.schema.empty_table())
-        for piece in done.pieces:
+        for piece in (piece for one in done for piece in one.pieces):
             for table in _whole_days(piece, spools, asked):
                 yield Routed("report_daily", table)
-        found = done.reading.pieces.bounds.told("Keitaro")
-        yield from evidence([done], spools, asking.state, asked.columns, found, "event_key")
+        told = [one.reading.pieces.bounds.told("Keitaro") for one in done]
+        found = "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
+        yield from evidence(done, spools, asking.state, asked.columns, found, "event_key")
     return done
 
 
 def _whole_days(piece: Piece, spools: Spools, asked: report.Report) -> Iterable[Any]:
     """The piece's days; none where it is short: days that are held whole are not replaced by a part of them.
 
-    A group that only an earlier pass had is gone, unless the passes were whole together only.
+    A group that only a pass had that was given up is gone.
     """
     if piece.missing:
         return ()
-    walks = piece.walks if piece.proof == PASSES else piece.walks[-1:]
-    return report.whole_days(spools.fold([walk.spool for walk in walks]), piece.window, asked)
+    return report.whole_days(spools.fold([walk.spool for walk in piece.believed]), piece.window, asked)
 
 
-READERS: dict[str, Callable[[Asking], Generator[Routed, None, Read]]] = {
+READERS: dict[str, Callable[[Asking], Generator[Routed, None, list[Read]]]] = {
     CONVERSIONS: conversions,
     REPORT: daily_report,
 }

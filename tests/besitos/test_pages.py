@@ -28,7 +28,8 @@ def loaded(house: House) -> list[int]:
 def walks(house: House) -> int:
     """How often the feed was walked in the last reading of everything."""
     [[count]] = house.query(
-        "select walks from besitos.windows where stream = 'conversions' order by read_at desc limit 1"
+        "select max(walks) from besitos.windows where stream = 'conversions' "
+        "and read_at = (select max(read_at) from besitos.windows where stream = 'conversions')"
     )
     return int(count)
 
@@ -244,7 +245,7 @@ def test_p07_a_world_that_never_stands_still_is_read_in_the_end(make_house: Make
 
 
 def test_p08_a_row_that_disappears_while_pages_are_read_hides_no_other(ten: House) -> None:
-    """A removal shifts rows to the left, past the reader: short of the total, the feed is walked again."""
+    """A removal shifts rows to the left, past the reader: short of the total, the feed is walked again, without it."""
 
     def remove() -> None:
         ten.sandbox.besitos.rows = ROWS[1:]
@@ -252,7 +253,7 @@ def test_p08_a_row_that_disappears_while_pages_are_read_hides_no_other(ten: Hous
     fault = ten.sandbox.faults.add(Fault(page=2, times=1, action=remove))
     ten.load(FROM, TO)
     assert fault.delivered == 1
-    assert loaded(ten) == ALL, "and what was seen once is not forgotten"
+    assert loaded(ten) == ALL[1:], "and what the vendor states no more is not loaded"
     assert walks(ten) == 2
 
 
@@ -264,7 +265,7 @@ def test_p08_a_removal_and_an_arrival_that_cancel_out_are_noticed(ten: House) ->
     ten.sandbox.faults.add(gone, came)
     ten.load(FROM, TO)
     assert (gone.delivered, came.delivered) == (1, 1)
-    assert (loaded(ten), walks(ten)) == ([*ALL, 11], 2)
+    assert (loaded(ten), walks(ten)) == ([*ALL[1:], 11], 2)
 
 
 def test_p08_a_feed_in_another_order_at_every_request_is_read(ten: House) -> None:

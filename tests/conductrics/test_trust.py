@@ -247,6 +247,17 @@ def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorHouse) -> None:
     assert tables(house.path, "conductrics") == before
 
 
+def test_f03_a_goal_that_is_mended_is_resolved(house: VendorHouse) -> None:
+    """The list is read whole each night: what it does not bring any more is open no more."""
+    house.sandbox.conductrics.rows = [goal("g-1"), goal("shop/sale", "Sale")]
+    spoil(house, goal("g-1", countMax="often"))
+    assert house.run().exit_code == 3
+    house.sandbox.faults.clear()
+    mended = house.load()
+    assert mended.known_rejected == 0
+    assert house.query("select count(*), count(resolved_at) from conductrics.rejected_rows") == [(1, 1)]
+
+
 def spoil(house: VendorHouse, row: Any) -> None:
     """The list is right; the detail of g-1 is `row`."""
     body = row if isinstance(row, str) else json.dumps(row)

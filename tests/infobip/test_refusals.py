@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +238,30 @@ def test_the_readmes_script_and_the_command_make_the_same_tables(house: VendorHo
     assert house.query(days)
     with duckdb.connect(str(house.folder / "rates.duckdb"), read_only=True) as alone:
         assert alone.execute(days).fetchall() == house.query(days)
+
+
+def test_f03_an_item_of_an_old_day_is_read_the_night_after_it_was_mended(house: VendorHouse) -> None:
+    """Weeks before the lookback: its day alone is asked for until the vendor mends it, and the row says since when."""
+    vendor = house.sandbox.infobip
+    house.sandbox.world.now = house.sandbox.world.day(20)
+    today = house.sandbox.world.now.date()
+    house.settings |= {
+        "INFOBIP_PAIRS": json.dumps(vendor.pairs[:1]),
+        "INFOBIP_LOOKBACK_DAYS": "3",
+        "INFOBIP_START_DATE": str(today - timedelta(days=20)),
+    }
+    old = today - timedelta(days=15)
+    vendor.rows = [row(str(old), startCount="many"), row(str(old - timedelta(days=1)))]
+    first = house.run()
+    assert (first.error, first.exit_code, first.total("rejected_new")) == (None, 3, 1)
+    since = len(house.sandbox.requests)
+    again = house.run()
+    assert (again.error, again.exit_code, again.known_rejected) == (None, 0, 1)
+    asked = {one.query["from"][:10] for one in house.sandbox.requests[since:]}
+    assert str(old) in asked
+    assert str(old + timedelta(days=5)) not in asked
+    vendor.rows = [row(str(old)), row(str(old - timedelta(days=1)))]
+    mended = house.load()
+    assert mended.known_rejected == 0
+    assert house.query("select count(*), count(resolved_at) from infobip.rejected_rows") == [(1, 1)]
+    assert house.query("select count(*) from infobip.conversion_rates") == [(2,)]

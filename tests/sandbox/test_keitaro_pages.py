@@ -170,3 +170,15 @@ def test_a_request_that_makes_no_sense_is_a_406(sandbox: Sandbox, wrong: dict[st
     (messages,) = reply.json().values()
     assert reply.status == 406
     assert [type(one) for one in messages] == [str]
+
+
+def test_a_conversion_leaves_between_two_pages_and_one_is_spoilt(sandbox: Sandbox) -> None:
+    """The first row asked for is gone for good; a revenue is no number while the variant names its conversion."""
+    sandbox.keitaro.rows = [{"event_id": str(number), "revenue": 1} for number in range(7)]
+    sandbox.keitaro.variants = Variants(departures=1, spoilt="2")
+    asked = [
+        log(sandbox, columns=["event_id", "revenue"], limit=2, offset=offset)["rows"] for offset in (0, 2)
+    ]
+    assert [[row["event_id"] for row in rows] for rows in asked] == [["0", "1"], ["3", "4"]]
+    rows = log(sandbox, columns=["event_id", "revenue"], limit=10)["rows"]
+    assert [(row["event_id"], row["revenue"]) for row in rows[:2]] == [("1", 1), ("2", "n/a")]

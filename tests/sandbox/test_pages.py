@@ -241,3 +241,20 @@ def test_the_catalogue_loses_what_ended() -> None:
         one = deals()["data"][0]
         assert deals(f"offer_id={one['offer_id']}")["data"] == [one]
         assert one.keys() == {"offer_id", "name", "cpa"}
+
+
+def test_a_row_leaves_between_two_pages() -> None:
+    """For good, and no more of them than there should be; the pages behind it move up."""
+    with scripted(Sandbox(variants=Variants(departures=1)), 7) as sandbox:
+        seen = [ids(sandbox, f"per_page=2&page={page}") for page in (1, 2, 3)]
+        assert seen == [[1, 2], [4, 5], [6, 7]]
+        assert ids(sandbox, "") == [2, 3, 4, 5, 6, 7]
+        assert ask(sandbox, CONVERSIONS).json()["meta"]["total"] == 6
+
+
+def test_a_spoilt_row_is_mended_on_command() -> None:
+    """Its payout is no number while the variant names it, whatever else it says."""
+    with scripted(Sandbox(variants=Variants(spoilt=2)), 3) as sandbox:
+        assert [row.get("payout") for row in ask(sandbox, CONVERSIONS).json()["data"]] == [None, "n/a", None]
+        sandbox.besitos.variants = Variants()
+        assert [row.get("payout") for row in ask(sandbox, CONVERSIONS).json()["data"]] == [None, None, None]
