@@ -28,6 +28,13 @@ class Piece:
     statements: int
     announced: int | None
     received: int
+    short_on: Window | None = None
+    """The days that lack something, where that is known of fewer than all."""
+
+    @property
+    def lacking(self) -> Window:
+        """The days in which something is missing."""
+        return self.short_on or self.window
 
     @property
     def pages(self) -> int:

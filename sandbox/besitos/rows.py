@@ -145,7 +145,8 @@ def page_json(rows: Sequence[str], tail: Mapping[str, Any], variants: Variants) 
         data = f"{{{','.join(f'{json.dumps(key)}:{row}' for key, row in keyed(rows).items())}{comma}}}"
     else:
         data = f"[{','.join(rows)}{comma}]"
-    return f'{{"data":{data},{to_json(tail)[1:]}'.encode("utf-8", "surrogateescape")
+    rest = f",{to_json(tail)[1:]}" if tail else "}"
+    return f'{{"data":{data}{rest}'.encode("utf-8", "surrogateescape")
 
 
 def keyed(rows: Sequence[AnyRow]) -> dict[str, AnyRow]:

@@ -17,6 +17,7 @@ from sandbox.besitos.oracle import Oracle
 from sandbox.besitos.paginator import announced, current_page, cut, paginate
 from sandbox.besitos.reading import Read, select
 from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, written
+from sandbox.besitos.spoilt import spoilt
 from sandbox.besitos.statements import Statement, Teller
 from sandbox.besitos.variants import Variants
 from sandbox.messages import Answer, Request, json_answer
@@ -120,8 +121,10 @@ class Besitos:
         query = {name: text for name, text in request.query.items() if name not in variants.ignores}
         page, per_page = current_page(query), self._per_page(query)
         refused = refusal(query, read, per_page, variants)
-        if refused is not None:
-            return refused
+        wrong = spoilt(read, page, per_page, variants)
+        if refused is not None or wrong is not None:
+            return refused or wrong or failed()
+        page = min(page, variants.last_page or page)
         read = clipped(read, variants)
         if page == 1:
             self.reads.append(read)
@@ -199,6 +202,8 @@ class Besitos:
         goes_on = variants.next_beyond and begin + per_page < len(rows)
         total = announced(len(rows), variants)
         tail = self._tail(total, page, per_page, len(shown), request, goes_on=goes_on)
+        if variants.numbers == "untold":
+            tail = {}
         if variants.repeats == "uncounted" and begin:
             shown = rows[begin - 1 : begin] + shown
         if variants.order == "shuffled":
