@@ -121,9 +121,10 @@ class Besitos:
         query = {name: text for name, text in request.query.items() if name not in variants.ignores}
         page, per_page = current_page(query), self._per_page(query)
         refused = refusal(query, read, per_page, variants)
-        wrong = spoilt(read, page, per_page, variants)
-        if refused is not None or wrong is not None:
-            return refused or wrong or failed()
+        if refused is None:
+            refused = spoilt(read, page, per_page, variants)
+        if refused is not None:
+            return refused
         page = min(page, variants.last_page or page)
         read = clipped(read, variants)
         if page == 1:
