@@ -6,8 +6,7 @@ a cache, or refuse long ranges and deep pages. So what came is believed only if 
 - `count`: every page announced the same total, and distinct events plus rows set aside equal it;
 - `page`: everything came on one page, where a repeat is the vendor's own;
 - `passes`: several passes of one and the same total add up to it together, and one pass more brought nothing that
-  they lacked. A row that left and one that came would otherwise hide a third. Where no number is announced, two passes
-  that are alike (see `sources/belief.py`).
+  they lacked (a row that left and one that came would hide a third); where nothing is announced, two that are alike.
 
 A repeat never makes up for a missing row. What does not prove itself is read again in smaller pieces: half the days,
 down to one, then in larger and smaller pages. A day that still does not add up is short, by a number that is told; and
@@ -20,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 from sources.belief import Belief, says_nothing
 from sources.bounds import Bounds
@@ -78,16 +78,15 @@ class Pieces:
     """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
     _ahead: dict[Window, Walk] = field(default_factory=dict)
     """Passes over parts of a window, which were made before it was the parts' turn."""
-    _deepest: int = 0
-    """The most rows that one pass brought."""
+    _deepest: int = 0  # the most rows that one pass brought
     _in_vain: int = 0
     """On how many days in all nothing helped."""
     _checks: int = 0
     _alone_read: dict[date, Piece] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._effort, self._belief = Effort(self.listing), Belief(self.spools, in_parts=self.in_parts)
-        self._parts = Parts(self.shared)
+        self._effort, self._parts = Effort(self.listing), Parts(self.shared)
+        self._belief = Belief(self.spools, in_parts=self.in_parts)
 
     def read(self, window: Window) -> Iterator[Piece]:
         """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
@@ -180,8 +179,8 @@ class Pieces:
             proof = self._belief.proof(walks, counts=self._counts)
         if proof:
             return self._whole(window, earlier, walks, proof)
-        is_all_there_is = walks[-1].is_ended and walks[-1].refused is None
-        if self._parts.days(window) > 1 and not (is_all_there_is and self._effort.is_spent):
+        is_all = walks[-1].is_ended and walks[-1].refused is None
+        if self._parts.days(window) > 1 and not (is_all and self._effort.is_spent):
             return earlier + walks
         return self._one_day(window, earlier, walks)
 
@@ -207,7 +206,9 @@ class Pieces:
         """One pass, without the pages that the vendor fails at; RefusedError where smaller questions may mend it."""
         size, can_halve = page_size or self.bounds.page_size, self._parts.days(window) > 1
         was_hurried = self.pace.hurried
-        listing = replace(self._effort.listing(window, size), on_failure=self._hurry)
+        listing = replace(
+            self._effort.listing(window, size), on_failure=partial(setattr, self.pace, "hurried", True)
+        )
         try:
             walk = listing.walk(
                 self.spools.new(), lambda *rows: self._is_too_long(*rows, can_halve=can_halve)
@@ -244,9 +245,6 @@ class Pieces:
             return None
         reason = f"{walk.what}: the first page is empty, yet it announces {walk.announced:,} rows."
         return UntrustedAnswerError(nothing_is_loaded(reason, walk.what))
-
-    def _hurry(self) -> None:
-        self.pace.hurried = True
 
     def _is_too_long(self, announced: int, received: int, *, can_halve: bool) -> bool:
         """Whether a piece is better read in halves: its last pages are out of reach, or long in coming.

@@ -80,6 +80,8 @@ class Feed:
                 refusal = refusal or error
                 continue
             is_empty = not any(walk.spool.rows for walk in done.walks)
+            if is_empty and refusal is not None and spoils(refusal):
+                break  # a word that nobody knows brings an empty list, too
             if is_empty and yes == known and self._comes_another_way(window, yes):
                 continue
             if is_empty or self._has_reversals(done):

@@ -200,13 +200,6 @@ def test_p05_a_page_that_was_not_asked_for_is_had_another_way(ten: House, shown:
     assert loaded(ten) == ALL
 
 
-def test_p05_a_server_that_does_not_listen_to_page_is_read_on_one(ten: House) -> None:
-    """It would answer with its first page for ever."""
-    ten.sandbox.besitos.variants = Variants(ignores=frozenset({"page"}))
-    ten.load(FROM, TO)
-    assert loaded(ten) == ALL
-
-
 @pytest.mark.parametrize(("cap", "asked"), sometimes((2, [1, 2, 3, 4, 5, 6]), (1, [*ALL, 11]), quick=1))
 def test_p06_smaller_pages_than_asked_for_are_all_read(ten: House, cap: int, asked: list[int]) -> None:
     """The server's cap is not published. A last page that is full may have a successor: one question more."""

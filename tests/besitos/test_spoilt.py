@@ -153,6 +153,13 @@ def test_p05_a_page_number_that_is_clamped_without_a_word_is_not_needed(
     assert len(nine_days.sandbox.requests) < 100
 
 
+def test_p05_a_server_that_does_not_listen_to_page_is_read_in_parts(nine_days: House) -> None:
+    """It would answer with its first page for ever: no more days are asked for than fit on it."""
+    nine_days.sandbox.besitos.variants = Variants(ignores=frozenset({"page"}))
+    nine_days.load(FROM, TO)
+    assert held(nine_days) == ALL
+
+
 def test_p05_a_day_beyond_the_clamp_is_loaded_as_far_as_it_comes(nine_days: House) -> None:
     """More rows on one day than the pages that are given: those are loaded, the others counted, exit 3."""
     nine_days.sandbox.besitos.rows = [row(n, payout=Decimal(n)) for n in sorted(ALL)]
@@ -244,6 +251,23 @@ def test_m02_reversals_that_are_failed_at_in_one_word_are_asked_for_in_the_other
     assert not nine_days.load(FROM, TO).notes
     words = {request.query.get("is_reverse") for request in nine_days.sandbox.requests[before:]}
     assert words == {None, "1"}
+
+
+def test_m02_an_empty_list_in_the_other_word_proves_nothing(nine_days: House) -> None:
+    """`true` fails, and `1` brings nothing, understood or not: exit 6, and neither counts as the word that works."""
+    nine_days.sandbox.besitos.rows = [*(nine_days.sandbox.besitos.rows or ()), reversal(3, payout=3)]
+    nine_days.sandbox.faults.add(Fault(query={"is_reverse": "1"}, mutate=_nothing))
+    spoil(nine_days, "failed", spoilt_flag="reversals")
+    assert nine_days.run(FROM, TO).exit_code == 6
+    nine_days.sandbox.faults.clear()
+    nine_days.sandbox.besitos.variants = Variants()
+    assert nine_days.load(FROM, TO).total("reversals") == 1
+    words = [one.query.get("is_reverse") for one in nine_days.sandbox.requests[-3:]]
+    assert "1" not in words
+
+
+def _nothing(document: dict[str, Any], _query: object) -> dict[str, Any]:
+    return {**document, "data": [], "meta": {**document["meta"], "total": 0, "last_page": 1}}
 
 
 def test_b02_two_short_days_side_by_side_count_the_border_once(nine_days: House) -> None:
