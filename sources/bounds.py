@@ -22,6 +22,8 @@ class Bounds:
     days: int
     page_size: int
     depth: int | None = None
+    miscounts: bool = False
+    """Whether totals contradicted each other: where not one row comes, none need be there."""
     found: list[str] = field(default_factory=list)
 
     @staticmethod
@@ -34,7 +36,7 @@ class Bounds:
         if known.get("until", "") < str(today):
             known = {}
         least = known.get("days", days), known.get("page_size", page_size)
-        return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"))
+        return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"), "miscounts" in known)
 
     def told(self, vendor: str) -> str | None:
         """What was found in this run, as a sentence; None where it was nothing."""
@@ -44,8 +46,9 @@ class Bounds:
     def remember(self, state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> None:
         """Notes in the state what is lower than the settings have it."""
         until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
-        known = {"days": self.days if self.days < days else None, "depth": self.depth}
+        known: dict[str, Any] = {"days": self.days if self.days < days else None, "depth": self.depth}
         known["page_size"] = self.page_size if self.page_size < page_size else None
+        known["miscounts"] = self.miscounts or None
         state.pop("bounds", None)
         if found := {name: value for name, value in known.items() if value is not None}:
             state["bounds"] = {**found, "until": until}

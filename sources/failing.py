@@ -1,17 +1,18 @@
 """Questions that a vendor fails at for good, while it answers others: refusals in other words.
 
-A program that runs out of memory, or a row that cannot be written, is told with a 500 where others have a 422. Whether
-it is that, or a vendor that is down, shows in what else it answers now: as many days elsewhere, fewer, fewer rows.
+A program that runs out of memory, or a row that cannot be written, is told with a 500 where others have a 422; or with
+a web page, an error under 200, broken JSON, a 404. Whether it is that, or a vendor that is down or speaks another
+language altogether, shows in what else it answers now: as many days elsewhere, fewer, fewer rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from sources.effort import MOST_IN_SILENCE, Effort
 from sources.windows import Window
-from wire.errors import RefusedError, UnavailableError, UntrustedAnswerError, VendorError
+from wire.errors import RefusedError, TooLongError, UnavailableError, UntrustedAnswerError, VendorError
 from wire.trouble import LATER
 
 if TYPE_CHECKING:
@@ -45,27 +46,45 @@ def fails(error: VendorError | None) -> bool:
     return isinstance(error, UnavailableError) and error.sent and error.status not in (429, *LATER)
 
 
-def too_large(
-    error: VendorError,
-    listing: Callable[[Window, int], Listing],
-    days: Window,
-    page_size: int,
-    pace: Pace,
-) -> str:
+def spoils(error: VendorError | None) -> bool:
+    """Whether an error may be a matter of what was asked: failed at, not known (404), or answered by what is no data.
+
+    Who we are (401, 403) and where the vendor is (3xx) are no such matters, nor is the length of an answer.
+    """
+    if isinstance(error, UntrustedAnswerError):
+        is_about_us = error.status is not None and (300 <= error.status < 400 or error.status in (401, 403))
+        return not is_about_us and not isinstance(error, (TooLongError, BeyondBoundsError))
+    return fails(error)
+
+
+class BeyondBoundsError(UntrustedAnswerError):
+    """What came of all pages together is no listing that can be kept: other questions do not mend that."""
+
+
+def too_large(error: VendorError, known: Effort, days: Window, page_size: int, pace: Pace) -> str:
     """What the vendor fails at: RANGE, PAGE_SIZE or DAYS. Raises the error where it answers nothing else either.
 
-    From here on the pace is hurried: what is failed at for the same reason is not waited for as long again.
+    `known` is what it answered in this load: nobody asks again what is known. From here on the pace is hurried: what is
+    failed at for the same reason is not waited for as long again.
     """
     length, day = days.end - days.start + timedelta(days=1), timedelta(days=1)
     alone = Window(days.start - day, days.start - day)
     was_hurried, pace.hurried = pace.hurried, True
+    known.silence += 1
+    if known.good and known.silence > MOST_IN_SILENCE:
+        make_sure(known.listing(*known.good), error, pace, patient=was_hurried)
+    if known.answers(days, page_size):
+        return DAYS
     for number in range(1, ELSEWHERE + 1):
-        if answers(listing(Window(days.start - number * length, days.end - number * length), page_size)):
+        if answers(
+            known.listing(Window(days.start - number * length, days.end - number * length), page_size)
+        ):
             return DAYS
-    if length > 2 * day and answers(listing(alone, page_size)):
+    if length > 2 * day and answers(known.listing(alone, page_size)):
         return RANGE
-    make_sure(listing(alone, 1), error, pace, patient=was_hurried)
-    return PAGE_SIZE
+    if known.good is None:
+        make_sure(known.listing(alone, 1), error, pace, patient=was_hurried)
+    return PAGE_SIZE if known.good and known.good[1] < page_size else DAYS
 
 
 def answers(listing: Listing) -> bool:
@@ -85,7 +104,7 @@ def make_sure(listing: Listing, error: VendorError, pace: Pace, *, patient: bool
     pace.hurried = True
     if answers(listing):
         return
-    if patient:
+    if patient and fails(error):
         pace.hurried = False
         is_there = answers(listing)
         pace.hurried = True

@@ -30,11 +30,18 @@ class Piece:
     received: int
     proving: Sequence[Walk] = ()
     """The passes that prove it; none where nothing does."""
+    short_on: Window | None = None
+    """The days that lack something, where that is known of fewer than all."""
 
     @property
     def believed(self) -> Sequence[Walk]:
         """The passes that bring what it holds: what only others brought is not there any more."""
         return self.proving or self.walks
+
+    @property
+    def lacking(self) -> Window:
+        """The days in which something is missing."""
+        return self.short_on or self.window
 
     @property
     def pages(self) -> int:

@@ -6,41 +6,44 @@ a cache, or refuse long ranges and deep pages. So what came is believed only if 
 - `count`: every page announced the same total, and distinct events plus rows set aside equal it;
 - `page`: everything came on one page, where a repeat is the vendor's own;
 - `passes`: several passes of one and the same total add up to it together, and one pass more brought nothing that
-  they lacked. A row that left and one that came would otherwise hide a third.
+  they lacked (a row that left and one that came would hide a third); where nothing is announced, two that are alike.
 
 A repeat never makes up for a missing row. What does not prove itself is read again in smaller pieces: half the days,
-down to one, then in larger and smaller pages. A day that still does not add up is short, by a number that is told.
+down to one, then in larger and smaller pages. A day that still does not add up is short, by a number that is told; and
+so is a day that the vendor fails at, or answers with what is no data, while it answers for others. How much is tried
+for all that is bounded (`sources/effort.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 
+from sources.belief import Belief, says_nothing
 from sources.bounds import Bounds
-from sources.failing import DAYS, OF_PAGE_SIZE, Pace, fails, is_of_size, make_sure, too_large
-from sources.piece import COUNT, DAY, PAGE, PASSES, Piece
+from sources.effort import Effort
+from sources.failing import DAYS, Pace, make_sure, spoils, too_large
+from sources.meaning import nothing_is_loaded
+from sources.piece import DAY, PASSES, Piece
+from sources.smaller import LARGEST_PAGE, Parts, sizes, smaller
 from sources.spool import Spools
 from sources.walk import Listing, Page, Walk
-from sources.windows import Window, apart, cut
-from wire.errors import RefusedError, TooLongError, VendorError
+from sources.windows import Window
+from wire.errors import RefusedError, TooLongError, UntrustedAnswerError, VendorError
 
 # A question of fewer days than these cannot be cut short without being noticed.
 LEAST_DAYS = 2
 
-# Passes over a single day that does not add up; and how many in a row may bring nothing new before it is left at that.
-MOST_WALKS, MOST_IDLE = 8, 3
+# Of the passes over a day that does not add up, so many in a row may bring nothing new before it is left at that.
+MOST_IDLE = 3
 # On so many days other pages are tried in vain; then the days after them are left at what one reading brings.
 MOST_IN_VAIN = 3
 # So often two parts of a range are asked for what they announce: totals that agree so often are counts.
-MOST_CHECKS = 3
+MOST_CHECKS = 2
 # A vendor that throttles us is asked for pieces of so many pages at most: each is committed before more is read.
 MOST_PAGES_THROTTLED = 50
-# How often a larger page is tried, where all that came filled one.
-LARGER_PAGES = 4
-# As many rows may be asked for on one page to have a whole day on it.
-LARGEST_PAGE = 50_000
 # So many rows would have come, at the rate of the days around, in days without any: then these are asked for alone.
 EXPECTED_ROWS = 10
 # A rate is told by the rows of so many days at least.
@@ -64,25 +67,35 @@ class Pieces:
     shared: bool = True
     unread: date = date.min
     """The first day that no earlier run has read: what lies before it was looked at then."""
+    in_parts: bool = False
+    """Whether a listing that announces no number has to come in parts, too; else two passes have to be alike."""
     _last: date = date.min
     _counts: bool = True
     """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
+    _ahead: dict[Window, Walk] = field(default_factory=dict)
+    """Passes over parts of a window, which were made before it was the parts' turn."""
+    _deepest: int = 0  # the most rows that one pass brought
     _in_vain: int = 0
     """On how many days in all nothing helped."""
     _checks: int = 0
     _alone_read: dict[date, Piece] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._effort, self._parts = Effort(self.listing), Parts(self.shared)
+        self._belief = Belief(self.spools, in_parts=self.in_parts)
+
     def read(self, window: Window) -> Iterator[Piece]:
         """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
         self._last, begun = window.end, replace(self.bounds, found=[*self.bounds.found])
-        todo = [(part, list[Walk]()) for part in self._cut(window)]
+        self._effort.begin(window)
+        todo = [(part, list[Walk]()) for part in self._parts.cut(window, self.bounds.days)]
         while todo:
             part, earlier = todo.pop(0)
             try:
                 piece = self._piece(part, earlier)
             except (RefusedError, TooLongError) as refusal:
-                if smaller := self._smaller(part, refusal):
-                    todo[:0] = [(one, earlier) for one in smaller]
+                if fewer := smaller(part, refusal, self.bounds, self._parts):
+                    todo[:0] = [(one, earlier) for one in fewer]
                     continue
                 self.bounds.days, self.bounds.page_size = begun.days, begun.page_size
                 self.bounds.found[:] = begun.found
@@ -90,14 +103,14 @@ class Pieces:
             if isinstance(piece, Piece) and self._is_cut_short(piece):
                 self.bounds.days = LEAST_DAYS
                 self.bounds.found.append("ranges of several days are cut short without a word")
-                rest = self._cut(Window(part.start, window.end))
+                rest = [*self._parts.cut(Window(part.start, window.end), LEAST_DAYS)]
                 todo = [(rest[0], list(piece.walks)), *((other, list[Walk]()) for other in rest[1:])]
                 continue
             if isinstance(piece, Piece):
                 yield piece
                 continue
             # What was seen once is not forgotten: the first half takes the passes over the whole along.
-            first, *others = self._halves(part)
+            first, *others = self._parts.halves(part)
             todo[:0] = [(first, piece), *((half, list[Walk]()) for half in others)]
 
     def told(self, piece: Piece, window: Window) -> Window:
@@ -108,7 +121,7 @@ class Pieces:
 
     def after(self, piece: Piece, window: Window) -> Window:
         """What of a window is left after one of its pieces."""
-        return Window(piece.window.end + timedelta(days=0 if self.shared else 1), window.end)
+        return self._parts.after(piece.window, window)
 
     def _is_cut_short(self, piece: Piece) -> bool:
         """Whether days at an end of a piece that came without rows have some, when they are asked for alone.
@@ -117,7 +130,7 @@ class Pieces:
         days of a long range, or its first so many rows, proves itself by its own count.
         """
         window = piece.window
-        if not piece.proof or self._days(window) < 2 or self.bounds.days <= LEAST_DAYS:
+        if not piece.proof or self._parts.days(window) < 2 or self.bounds.days <= LEAST_DAYS:
             return False
         first, last, rows = self.spools.span(piece.walks[-1].spool, self.day)
         if first is None or last is None or (last - first).days + 1 < ENOUGH_DAYS:
@@ -145,77 +158,100 @@ class Pieces:
     def _first(self, days: Window) -> Page | None:
         """The first page of these days; None where it is not given."""
         try:
-            return self.listing(days, self.bounds.page_size).fetch(1, True)
+            return self._effort.listing(days, self.bounds.page_size).fetch(1, True)
         except VendorError as error:
-            if isinstance(error, RefusedError) or fails(error):
+            if isinstance(error, (RefusedError, TooLongError)) or spoils(error):
                 return None
             raise
 
-    def _cut(self, window: Window) -> list[Window]:
-        return list((cut if self.shared else apart)(window, self.bounds.days))
-
-    def _days(self, window: Window) -> int:
-        """How many days a piece answers for; one is the least."""
-        return max((window.end - window.start).days + (0 if self.shared else 1), 1)
-
-    def _halves(self, window: Window) -> list[Window]:
-        middle = window.start + timedelta(days=self._days(window) // 2)
-        before = middle if self.shared else middle - timedelta(days=1)
-        return [Window(window.start, before), Window(middle, window.end)]
-
     def _piece(self, window: Window, earlier: list[Walk]) -> Piece | list[Walk]:
         """The piece; or the passes over it, where it is to be read in halves."""
-        walks = [self._walk(window)]
-        proof = self._proof(walks)
+        walks = [self._first_pass(window)]
+        if self.in_parts and says_nothing(walks[0]):
+            return self._without_a_number(window, earlier, walks[0])
+        proof = self._belief.proof(walks, counts=self._counts)
         if not proof and (self._may_stand_still(walks[0]) or self._contradicts_itself(window, walks[0])):
             walks.append(self._walk(window))
-            proof = self._proof(walks)
+            proof = self._belief.proof(walks, counts=self._counts)
         if proof:
             return self._whole(window, earlier, walks, proof)
-        if self._days(window) > 1:
+        is_all = walks[-1].is_ended and walks[-1].refused is None
+        if self._parts.days(window) > 1 and not (is_all and self._effort.is_spent):
             return earlier + walks
         return self._one_day(window, earlier, walks)
 
+    def _without_a_number(self, window: Window, earlier: list[Walk], whole: Walk) -> Piece | list[Walk]:
+        """As `_piece`, where no page announced how many rows there are."""
+        if self._parts.days(window) > 1:
+            parts = [(part, self._first_pass(part)) for part in self._parts.halves(window)]
+            if self._belief.agree_in_parts(whole, [walk for _, walk in parts]):
+                return self._whole(window, earlier, [*(walk for _, walk in parts), whole], PASSES)
+            self._ahead.update(parts)
+            return [*earlier, whole]
+        other_size = max(self.bounds.page_size // 2, 1)
+        other = self._belief.agree_in_pages(whole, lambda: self._walk(window, other_size))
+        if other is not None:
+            return self._whole(window, earlier, [whole, other], PASSES)
+        return self._short(window, earlier, [whole])
+
+    def _first_pass(self, window: Window) -> Walk:
+        """The first pass over days, which may have been made before their turn."""
+        return self._ahead.pop(window) if window in self._ahead else self._walk(window)
+
     def _walk(self, window: Window, page_size: int | None = None) -> Walk:
         """One pass, without the pages that the vendor fails at; RefusedError where smaller questions may mend it."""
-        size, can_halve = page_size or self.bounds.page_size, self._days(window) > 1
+        size, can_halve = page_size or self.bounds.page_size, self._parts.days(window) > 1
         was_hurried = self.pace.hurried
-        listing = replace(self.listing(window, size), on_failure=self._hurry)
+        listing = replace(
+            self._effort.listing(window, size), on_failure=partial(setattr, self.pace, "hurried", True)
+        )
         try:
-            walk = listing.walk(self.spools.new(), lambda *rows: can_halve and self._is_too_long(*rows))
+            walk = listing.walk(
+                self.spools.new(), lambda *rows: self._is_too_long(*rows, can_halve=can_halve)
+            )
         except VendorError as error:
-            if not fails(error):
+            if not spoils(error):
                 raise
-            what = too_large(error, self.listing, window, size, self.pace)
-            if what != DAYS:
-                raise RefusedError(str(error), fields=[what], said=error.said) from None
-            return Walk(listing.what, self.spools.new(), refused=error)
-        if walk.refused is not None and fails(walk.refused):
+            return self._spoilt(Walk(listing.what, self.spools.new()), error, window, size)
+        if (hollow := self._hollow(walk)) is not None:
+            return self._spoilt(Walk(walk.what, walk.spool, totals=walk.totals), hollow, window, size)
+        if walk.refused is not None and spoils(walk.refused) and not (self.in_parts and says_nothing(walk)):
             make_sure(listing, walk.refused, self.pace, patient=was_hurried)
-        if walk.is_cut and self.bounds.depth is None:
+        is_deepest, self._deepest = walk.received >= self._deepest, max(walk.received, self._deepest)
+        if walk.is_cut and is_deepest and self.bounds.depth is None:
             self.bounds.depth = walk.received
             self.bounds.found.append(f"pages beyond row {walk.received:,} are refused")
+        self._belief.saw(walk)
         return walk
 
-    def _hurry(self) -> None:
-        self.pace.hurried = True
+    def _spoilt(self, nothing: Walk, error: VendorError, window: Window, size: int) -> Walk:
+        """A pass of which nothing came: these days are to blame, else a smaller question is asked (RefusedError)."""
+        what = too_large(error, self._effort, window, size, self.pace)
+        if what != DAYS:
+            raise RefusedError(str(error), fields=[what], said=error.said) from None
+        nothing.refused = error
+        return nothing
 
-    def _is_too_long(self, announced: int, received: int) -> bool:
-        """Whether a piece is better read in halves: its last pages are out of reach, or long in coming."""
+    def _hollow(self, walk: Walk) -> UntrustedAnswerError | None:
+        """What is wrong where rows are announced and not one comes; not where totals are known to be no counts."""
+        if walk.pages != 1 or walk.received or not walk.announced:
+            return None
+        if self.bounds.miscounts:
+            walk.is_ended, self._counts = True, False
+            return None
+        reason = f"{walk.what}: the first page is empty, yet it announces {walk.announced:,} rows."
+        return UntrustedAnswerError(nothing_is_loaded(reason, walk.what))
+
+    def _is_too_long(self, announced: int, received: int, *, can_halve: bool) -> bool:
+        """Whether a piece is better read in halves: its last pages are out of reach, or long in coming.
+
+        One that cannot be halved is read as deep as it goes, and no deeper.
+        """
         too_deep = self.bounds.depth is not None and announced > self.bounds.depth
+        if not can_halve:
+            return too_deep and received >= (self.bounds.depth or 0)
         left = announced - received
         return too_deep or (self.pace.throttled and left > MOST_PAGES_THROTTLED * self.bounds.page_size)
-
-    def _proof(self, walks: Sequence[Walk]) -> str | None:
-        """Why the last pass, or all of them together, is believed; None if it is not."""
-        last = walks[-1]
-        if not last.is_ended:
-            return None
-        if last.pages <= 1 and last.received >= (last.announced or 0):
-            return PAGE
-        if last.total is not None and self.spools.events(last.spool) + len(last.bad_hashes) == last.total:
-            return COUNT
-        return PASSES if self._agree(walks) else None
 
     def _may_stand_still(self, walk: Walk) -> bool:
         """Whether another pass may prove what this one did not: its total moved, or there is none that counts rows."""
@@ -227,73 +263,58 @@ class Pieces:
         Asked is where more rows are announced than come. The parts have no day in common. Rows that come meanwhile
         would do the same, so the days are asked for again.
         """
-        is_over = window.start < window.end < self.today and self._checks < MOST_CHECKS
-        if not is_over or not walk.is_ended or self._together([walk]) >= (walk.total or 0):
+        over = Window(window.start, min(window.end, self.today - DAY))
+        may_ask = over.start < over.end and self._checks < MOST_CHECKS and not self._effort.is_spent
+        if not may_ask or not walk.is_ended or self._belief.together([walk]) >= (walk.total or 0):
             return False
         self._checks += 1
-        middle = window.start + (window.end - window.start) // 2
-        parts = (Window(window.start, middle), Window(middle + DAY, window.end), window)
-        first, second, again = ((page and page.total) or 0 for page in map(self._first, parts))
-        if first + second <= max(walk.announced or 0, again):
+        middle = over.start + (over.end - over.start) // 2
+        parts = (Window(over.start, middle), Window(middle + DAY, over.end), over)
+        first, second, whole = ((page and page.total) or 0 for page in map(self._first, parts))
+        whole = max(whole, (walk.announced or 0) if over == window else 0)
+        if not whole or first + second <= whole:
             return False
-        self._counts = False
+        self._counts, self.bounds.miscounts = False, True
         self.bounds.found.append(
-            f"its totals are no counts of rows ({walk.total} for {window}, {first} and {second} for two parts of "
+            f"its totals are no counts of rows ({whole} for {over}, {first} and {second} for two parts of "
             "it), so days are believed where two readings are alike"
         )
         return True
 
-    def _agree(self, walks: Sequence[Walk]) -> bool:
-        """Whether passes that alone prove nothing do so together."""
-        ended = [walk for walk in walks if walk.is_ended and len(walk.totals) == 1]
-        if len(walks) < 2 or len(ended) < len(walks) or len({walk.total for walk in walks}) > 1:
-            return False
-        if self._repeats(walks):
-            return True
-        total = walks[-1].total if self._counts else None
-        return (
-            total is not None
-            and len(walks) > 2
-            and self._together(walks[:-1]) == self._together(walks) == total
-        )
-
-    def _repeats(self, walks: Sequence[Walk]) -> bool:
-        """Whether the last two passes are alike, and each of them is all there is."""
-        before, last = walks[-2:]
-        if not self.spools.same(before.spool, last.spool) or before.bad_hashes != last.bad_hashes:
-            return False
-        if last.total is None or not self._counts:
-            # Nothing is announced that counts: two passes without a repeat that are the same.
-            return self.spools.events(last.spool) + len(last.bad_hashes) == last.received
-        # Two contents of one event, both of which are there again: the vendor lists them both.
-        return self.spools.contents(last.spool) + len(last.bad_hashes) == last.total
-
-    def _together(self, walks: Sequence[Walk]) -> int:
-        """Distinct events and rows set aside of several passes."""
-        bad = set[str]().union(*(walk.bad_hashes for walk in walks))
-        return self.spools.events(*(walk.spool for walk in walks)) + len(bad)
-
     def _one_day(self, window: Window, earlier: list[Walk], walks: list[Walk]) -> Piece:
         """One day that did not prove itself: alone, if that is possible; in other pages; else short."""
-        is_blind = not walks[-1].pages
-        if not is_blind and (piece := self._alone(window, earlier, walks)):
-            return piece
-        known, idle = self._together(walks), 0
+        if self._effort.is_spent:
+            return self._on_one_page(window, earlier, walks) or self._short(window, earlier, walks)
+        alone = self._alone(window, earlier, walks)
+        if alone is not None and (walks[-1].pages or alone.lacking.start == alone.lacking.end):
+            return alone
+        known, idle = self._belief.together(walks), 0
         before_all = known
-        for size in self._sizes(walks) if self._in_vain < MOST_IN_VAIN else ():
+        for size in sizes(self.bounds.page_size, walks) if self._in_vain < MOST_IN_VAIN else ():
             try:
                 walks.append(self._walk(window, size))
             except (RefusedError, TooLongError):
                 continue
-            if proof := self._proof(walks):
+            if proof := self._belief.proof(walks, counts=self._counts):
                 return self._whole(window, earlier, walks, proof)
-            before, known = known, self._together(walks)
+            before, known = known, self._belief.together(walks)
             idle = idle + 1 if known == before else 0
-            if idle == MOST_IDLE:
+            if idle == MOST_IDLE or self._effort.is_spent:
                 break
         self._in_vain += known == before_all
-        piece = self._alone(window, earlier, walks) if is_blind else None
-        return piece or self._short(window, earlier, walks)
+        return alone or self._short(window, earlier, walks)
+
+    def _on_one_page(self, window: Window, earlier: list[Walk], walks: list[Walk]) -> Piece | None:
+        """All of it on one page, where that is all that is still tried; None where it does not come so."""
+        rows = max(walks[-1].announced or 0, walks[-1].received) + 1
+        if not walks[-1].pages or not self.bounds.page_size < rows <= LARGEST_PAGE:
+            return None
+        try:
+            walks.append(self._walk(window, rows))
+        except (RefusedError, TooLongError):
+            return None
+        proof = self._belief.proof(walks, counts=self._counts)
+        return self._whole(window, earlier, walks, proof) if proof else None
 
     def _alone(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece | None:
         """Both days of a question asked for alone; None where there is one, or the days alone are not all of it.
@@ -307,8 +328,12 @@ class Pieces:
         announced = sum(one.statements if one.announced is None else one.announced for one in (first, second))
         if announced < max(walk.announced or self.spools.events(walk.spool) for walk in walks):
             return None
-        missing = first.missing + (second.missing if window.end == self._last else 0)
-        if not any(walk.pages for walk in walks):
+        is_last, is_blind = window.end == self._last, not any(walk.pages for walk in walks)
+        missing = first.missing + (second.missing if is_last else 0)
+        counted = (first, second) if is_last or is_blind else (first,)
+        lacking = [one.window for one in counted if one.missing]
+        is_told = first.announced is not None or second.announced is not None
+        if is_blind:
             missing = max(missing, 1)
         is_proven = not missing and first.proof and second.proof
         return Piece(
@@ -317,9 +342,10 @@ class Pieces:
             None if missing else first.proof,
             missing,
             first.statements + second.statements,
-            announced,
+            announced if is_told else None,
             first.received + second.received,
             [*first.believed, *second.believed] if is_proven else (),
+            Window(lacking[0].start, lacking[-1].end) if lacking else None,
         )
 
     def _day(self, day: date) -> Piece:
@@ -331,30 +357,22 @@ class Pieces:
             self._alone_read = {day: piece}
         return self._alone_read[day]
 
-    def _sizes(self, walks: Sequence[Walk]) -> Iterator[int]:
-        """Sizes of pages to try: one that holds the day, and larger while it is full; smaller ones; then as it was."""
-        size = self.bounds.page_size
-        rows = max(max(walk.announced or 0, walk.received) for walk in walks) + 1
-        for _ in range(LARGER_PAGES):
-            if size < rows <= LARGEST_PAGE:
-                yield rows
-                rows = rows * 4 if walks[-1].pages == 1 else LARGEST_PAGE + 1
-        smaller = [part for part in (size // 2, size // 3, size // 5) if part >= 1]
-        yield from [*smaller, *[size] * MOST_WALKS][: max(MOST_WALKS - len(walks), 0)]
-
     def _whole(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk], proof: str) -> Piece:
-        last, together = walks[-1], proof == PASSES and not self._repeats(walks)
+        self._effort.was_of_use(*walks)
+        last = walks[-1]
+        together = proof == PASSES and not self._belief.repeats(walks, counts=self._counts)
         statements, proving = self.spools.events(last.spool), walks if together else [last]
         return Piece(window, [*earlier, *walks], proof, 0, statements, last.announced, last.received, proving)
 
     def _short(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece:
         """As far as it came. A day that is not over may move for ever: nothing of it is missing for that alone."""
-        together = self._together(walks)
+        together = self._belief.together(walks)
         announced = max((walk.announced or 0 for walk in walks), default=0)
         missing = max(announced - together, 0)
-        if window.start < self.today or any(fails(walk.refused) or not walk.pages for walk in walks):
+        if window.start < self.today or any(spoils(walk.refused) or not walk.pages for walk in walks):
             missing = max(missing, 1)
         last = walks[-1]
+        self._effort.was_of_use(last)
         statements = self.spools.events(*(walk.spool for walk in walks))
         return Piece(
             window, [*earlier, *walks], None, missing, statements, last.announced and announced, last.received
@@ -368,33 +386,3 @@ class Pieces:
             raise refusal
         nothing = Walk(self.listing(window, self.bounds.page_size).what, self.spools.new(), refused=refusal)
         return self._short(window, earlier, [nothing])
-
-    def _smaller(self, window: Window, refusal: RefusedError | TooLongError) -> list[Window]:
-        """What to ask for where a question was refused, or its answer too long: fewer days, or smaller pages.
-
-        Empty where nothing is smaller; the refusal is raised where it is not one of size.
-        """
-        if isinstance(refusal, TooLongError):
-            return self._shorter(window)
-        if not is_of_size(refusal):
-            raise refusal
-        is_of_page = bool({name.casefold() for name in refusal.fields} & OF_PAGE_SIZE)
-        if self._days(window) > 1 and not is_of_page:
-            halves = self._halves(window)
-            self.bounds.days = max((half.end - half.start).days + 1 for half in halves)
-            self.bounds.found.append(f"ranges of {(window.end - window.start).days + 1} days are refused")
-            return halves
-        if self.bounds.page_size < 2:
-            return []
-        self.bounds.found.append(f"pages of {self.bounds.page_size:,} rows are refused")
-        self.bounds.page_size //= 2
-        return [window]
-
-    def _shorter(self, window: Window) -> list[Window]:
-        """Fewer days where an answer is too long: whether its length follows the page's size is not known."""
-        if self._days(window) <= 1:
-            return []
-        self.bounds.found.append(
-            f"{(window.end - window.start).days + 1} days are more than fit into one answer"
-        )
-        return self._halves(window)

@@ -15,8 +15,8 @@ from sources.evidence import (
     resolved_rows,
     window_row,
 )
-from sources.failing import fails
-from sources.meaning import nothing_of
+from sources.failing import spoils
+from sources.meaning import bare, nothing_of
 from sources.mended import NO_TRACES, Traces, resolved
 from sources.piece import DAY, Piece
 from sources.pieces import Pieces
@@ -27,6 +27,10 @@ from wire.errors import UntrustedAnswerError, VendorError
 
 # The rest of a window, which the next step is to read: what is whole is committed first.
 OnRest = Callable[[Window], None]
+# Runs of days that are named in a sentence.
+MOST_NAMED = 6
+# How the advice at the end of an error begins.
+_ADVICE = ("try again", "check ", "ask ", "is besitos_url", "the address", "what was asked")
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,11 @@ def _refuse_what_holds_nothing(done: Read) -> None:
     bad = [rejected for walk in walks for rejected, _ in walk.bad]
     if bad and all(rejected.raw_hash in done.reading.known for rejected in bad):
         return
-    announced = max(walk.announced or 0 for walk in walks)
+    is_short = any(piece.missing for piece in done.pieces)
+    announced = max(walk.announced or 0 for walk in walks) if is_short else 0
+    refused = next((walk.refused for walk in walks if walk.refused is not None), None)
+    if isinstance(refused, UntrustedAnswerError) and not any(walk.pages for walk in walks):
+        raise refused
     with nothing_of(what):
         if bad:
             raise UntrustedAnswerError(
@@ -247,22 +255,60 @@ def _short(one: Read) -> str | None:
     short = [piece for piece in one.pieces if piece.missing]
     if not short:
         return None
-    days = f"{short[0].window.start} .. {short[-1].window.start}" if len(short) > 1 else str(short[0].window)
-    announced = sum(piece.announced or 0 for piece in short)
-    missing = sum(piece.missing for piece in short)
-    told = f"{announced:,} rows were announced, and" if announced else "No number of rows was announced, and"
-    lack = f"{'' if announced else 'at least '}{missing:,} {'row' if missing == 1 else 'rows'}"
+    failure = next((walk.refused for piece in short for walk in piece.walks if _is_gap(walk)), None)
+    if failure is not None:
+        why = "not all of it can be had, however it is asked for"
+        ask = (
+            f"what is wrong with them: {_without_advice(failure)}, while it answered for other days or pages"
+        )
+    elif any(piece.announced is not None for piece in short):
+        why, ask = (
+            "fewer rows came than were announced, however they were asked for",
+            "in which order rows are listed",
+        )
+    else:
+        why, ask = "no number of rows is announced, nor shown otherwise", "for a total on each page"
     return (
-        f"{one.reading.stream} is short by {lack} on {days}: {told} "
-        f"{sum(piece.statements for piece in short):,} distinct ones came, however they were asked for. What came is "
-        f"loaded, and the days are read again next time; if it stays so, ask the vendor {_what_to_ask(short)}"
+        f"{one.reading.stream} is short by {_lack(short)} on {_days(short)}: {why}. What came is loaded, and the days "
+        f"are read again next time; if it stays so, ask the vendor {ask}"
     )
 
 
-def _what_to_ask(short: Sequence[Piece]) -> str:
-    """In which order rows are listed; or, where a part of the days was failed at or refused each time, why."""
-    walks = [walk for piece in short for walk in piece.walks]
-    failure = next((one.refused for one in walks if fails(one.refused) or not one.pages), None)
-    if failure is None:
-        return "in which order rows are listed"
-    return f"what is wrong with them: {str(failure).rpartition(': ')[0]}, while it answered for other days or pages"
+def _is_gap(walk: Walk) -> bool:
+    """Whether some of a pass was not given, for a reason that was told."""
+    return walk.refused is not None and (spoils(walk.refused) or not walk.pages)
+
+
+def _lack(short: Sequence[Piece]) -> str:
+    """ "8 rows"; "at least 8 rows" where a row may be missing in two of the pieces, or nobody knows how many are."""
+    counts = [0, 0]  # the most that is missing of pieces that share no day: without the last one, and with it
+    is_exact, last = True, None
+    for piece in short:
+        shares = last is not None and piece.lacking.start <= last
+        counts = [max(counts), (counts[0] if shares else max(counts)) + piece.missing]
+        is_exact = (
+            is_exact and not shares and piece.announced is not None and not any(map(_is_gap, piece.walks))
+        )
+        last = piece.lacking.end
+    missing = max(counts)
+    return f"{'' if is_exact else 'at least '}{missing:,} {'row' if missing == 1 else 'rows'}"
+
+
+def _days(short: Sequence[Piece]) -> str:
+    """The days that lack something, those that follow each other together."""
+    runs: list[Window] = []
+    for days in (piece.lacking for piece in short):
+        if runs and days.start <= runs[-1].end + DAY:
+            runs[-1] = Window(runs[-1].start, max(runs[-1].end, days.end))
+        else:
+            runs.append(days)
+    named = [str(run if run.start < run.end else run.start) for run in runs[:MOST_NAMED]]
+    more = len(runs) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
+
+
+def _without_advice(failure: VendorError) -> str:
+    """What went wrong, without what that means for the tables and what to do about it, which is told beside it."""
+    text = bare(failure).rstrip(".?")
+    reason, _, advice = text.rpartition(": ")
+    return reason if reason and advice.startswith(_ADVICE) else text

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from sources.decoded import Decoded, Rejected, note_names
-from sources.failing import fails
+from sources.failing import BeyondBoundsError, spoils
 from sources.meaning import nothing_of
 from sources.side_by_side import side_by_side
 from sources.spool import Spool
@@ -64,6 +64,8 @@ class Walk:
     totals: set[int | None] = field(default_factory=set)
     doubt: str | None = None
     pages: int = 0
+    is_past_end: bool = False
+    """Whether a page came after the last one, and was empty."""
     is_ended: bool = False
     """Whether the listing came to its own end: a page that was not full and named no other, or none any more."""
     refused: VendorError | None = None
@@ -74,11 +76,11 @@ class Walk:
     bad_bytes: int = 0
 
     def set_aside(self, rejected: Sequence[Rejected], page: int) -> None:
-        """Keeps rows that cannot be read; UntrustedAnswerError where they are too many for that."""
+        """Keeps rows that cannot be read; BeyondBoundsError where they are too many for that."""
         self.bad += [(one, page) for one in rejected]
         self.bad_bytes += sum(one.size for one in rejected)
         if self.bad_bytes > ASIDE_BYTES:
-            raise UntrustedAnswerError(
+            raise BeyondBoundsError(
                 f"{self.what}: {len(self.bad):,} rows cannot be read ({self.bad[-1][0].reason}), more than are set "
                 "aside; nothing was loaded: ask the vendor what changed."
             )
@@ -120,7 +122,7 @@ class Listing:
     concurrency: int
     on_page: Callable[[int, int], None] = lambda _received, _announced: None
     on_failure: Callable[[], None] = lambda: None
-    """Is told of a page that the vendor fails at for good, before others are asked for."""
+    """Is told of a page that was left out, before others are asked for."""
 
     def fetch(self, number: int, retry: bool) -> Page:
         """Page `number` (see `ask`). What cannot be trusted of it says what that means for the tables."""
@@ -130,7 +132,8 @@ class Listing:
     def walk(self, spool: Spool, is_too_long: Callable[[int, int], bool] = lambda _a, _r: False) -> Walk:
         """One pass. What is refused after the first page ends it, short; a refusal of the first page is raised.
 
-        A page that the vendor fails at for good is left out, the second one in a row ends the pass.
+        A page that the vendor fails at for good, or that cannot be trusted, is left out, the second one in a row ends
+        the pass.
         `is_too_long(announced, received)` is asked after each page; where it says so, the pass ends there.
         """
         walk = Walk(self.what, spool)
@@ -174,6 +177,7 @@ class Listing:
             empty = 0 if rows else empty + 1
             if number > max(planned, 1) and (not rows or _same_rows(page, previous)):
                 # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
+                walk.is_past_end = not rows
                 walk.is_ended = not rows or not is_full
                 return
             if empty > MOST_EMPTY_PAGES:
@@ -181,19 +185,19 @@ class Listing:
             walk.pages, received, previous = walk.pages + 1, received + rows, page
             walk.totals.add(page.total)
             yield number, page
-            if is_too_long(walk.announced or 0, received):
-                return
             is_full = rows >= (full if number == 1 else size)
             met = received >= (walk.announced or 0)
             if number >= planned and met and not page.more and not (rows and is_full):
-                walk.is_ended = True
+                walk.is_ended, walk.is_past_end = True, not rows
+                return
+            if is_too_long(walk.announced or 0, received):
                 return
         if walk.pages >= planned + MOST_EXTRA_PAGES:
             with nothing_of(self.what):
-                raise UntrustedAnswerError(f"{self.what}: after {walk.pages} pages there is no end of it.")
+                raise BeyondBoundsError(f"{self.what}: after {walk.pages} pages there is no end of it.")
 
     def _chain(self, first: Page, planned: int, walk: Walk) -> Iterator[tuple[int, Page]]:
-        """The pages in their order, until one is refused, or not known (404), or two in a row are failed at.
+        """The pages in their order, until one is refused, or two in a row are failed at, or are no such page.
 
         What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
         """
@@ -223,7 +227,7 @@ class Listing:
                 continue
             walk.refused = page
             walk.is_cut = is_after_gap or isinstance(page, RefusedError)
-            if walk.is_cut or walk.announced is None or not fails(page):
+            if walk.is_cut or walk.announced is None:
                 return
             is_after_gap = True
             self.on_failure()
@@ -233,7 +237,7 @@ class Listing:
         try:
             return number, self._alike(most, number)
         except VendorError as error:
-            if isinstance(error, RefusedError) or error.status == 404 or fails(error):
+            if isinstance(error, RefusedError) or spoils(error):
                 return number, error
             raise
 

@@ -160,7 +160,10 @@ class Client:
 
     @property
     def hurried(self) -> bool:
-        """Whether requests that are held up get the short budget (see `Limits`), until that is set otherwise."""
+        """Whether requests that are held up get the short budget (see `Limits`), until that is set otherwise.
+
+        All of them together get `http_budget` once more; then each is asked for once.
+        """
         return self._patience.hurried
 
     @hurried.setter

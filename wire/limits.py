@@ -57,7 +57,9 @@ class Limits:
     Pages that keep coming are no vendor that stays away: a slow night ends by `attempts`, or by being done."""
 
     short_budget: float = 5.0
-    """The same while a client is hurried: what fails then is likely to do so for good, at a vendor that is there."""
+    """The same while a client is hurried: what fails then is likely to do so for good, at a vendor that is there.
+
+    In all, such requests are waited for no longer than `http_budget`, whatever answers come between them."""
 
     backoff: float = 0.5
     """Upper bound of the first wait; each next doubles, and the wait is random below it."""

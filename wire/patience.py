@@ -44,6 +44,7 @@ class HeldClock:
         self._held = 0
         self._since = 0.0
         self._past = 0.0
+        self._forgotten = 0.0
 
     def enter(self) -> None:
         """One more thread is held up."""
@@ -62,19 +63,27 @@ class HeldClock:
     def restart(self) -> None:
         """An answer came: what was waited until now is forgotten."""
         with self._lock:
-            self._past, self._since = 0.0, time.monotonic()
+            now = time.monotonic()
+            self._forgotten += self._past + (now - self._since if self._held else 0.0)
+            self._past, self._since = 0.0, now
 
     def seconds(self) -> float:
         """Since then, up to now."""
         with self._lock:
             return self._past + (time.monotonic() - self._since if self._held else 0.0)
 
+    def before(self) -> float:
+        """Seconds held up before that answer, all together."""
+        with self._lock:
+            return self._forgotten
+
 
 class Patience:
     """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
 
     `throttled`: whether the vendor ever told us to go slower, by a 429 or by a limit that made us wait. `hurried`: a
-    request that is held up gets the short budget, for as long as it is set.
+    request that is held up gets the short budget, for as long as it is set; and all of them together, from the first
+    time on, no more than `http_budget` once more. A throttle is waited for as ever.
     """
 
     def __init__(self, limits: Limits, voice: Voice) -> None:
@@ -85,17 +94,31 @@ class Patience:
         self.quota = Quota(limits.retry_after_cap)
         self.teller = Teller(voice.vendor, limits.worth_a_line)
         self.throttled = False
-        self.hurried = False
+        self._hurried = False
+        self._hurried_from: float | None = None
         self._lock = threading.Lock()
         self._gate = 0.0
         self._refused_since: float | None = None
         self._distrusted: deque[float] = deque()
 
     @property
-    def budget(self) -> float:
-        """Seconds in which requests may be held up."""
+    def hurried(self) -> bool:
+        """Whether a request that is held up gets the short budget."""
+        return self._hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self._hurried = hurried
+        if hurried and self._hurried_from is None:
+            self._hurried_from = self.held.before() + self.held.seconds()
+
+    def budget(self, status: int | None = None) -> float:
+        """Seconds in which requests may be held up, by an answer of this status."""
         http_budget = self.limits.http_budget
-        return min(http_budget, self.limits.short_budget) if self.hurried else http_budget
+        if not self.hurried or status == 429 or self._hurried_from is None:
+            return http_budget
+        left = http_budget - max(self.held.before() - self._hurried_from, 0.0)
+        return max(min(self.limits.short_budget, left), 0.0)
 
     def turn(self) -> Turn:
         """The waiting of one request."""
@@ -196,7 +219,8 @@ class Turn:
             waited = limits.reach_budget - shared.refused_left()
             shared.teller.held_up(trouble.error, seconds, waited, limits.reach_budget)
         elif trouble.kind is Kind.HELD_UP:
-            shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), shared.budget)
+            budget = shared.budget(trouble.error.status)
+            shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), budget)
 
     def _seconds(self, trouble: Trouble) -> float | None:
         """How long to wait, None if there is no budget for it."""
@@ -215,7 +239,8 @@ class Turn:
         if not self._holding:
             self._holding = True
             self._shared.held.enter()
-        return self._within(self._shared.budget - self._shared.held.seconds(), trouble)
+        budget = self._shared.budget(trouble.error.status)
+        return self._within(budget - self._shared.held.seconds(), trouble)
 
     def _within(self, left: float, trouble: Trouble) -> float | None:
         asked = trouble.error.retry_after or 0.0

@@ -102,8 +102,8 @@ def _incomplete(source: SourceHealth) -> Iterator[Problem]:
 def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Problem:
     rows = stream.days.missing
     text = (
-        f"{source.source}: {stream.stream} is short by {_rows(rows)} on {_spans(days)}: the vendor announced more than "
-        f"it served. Every night reads what is due again; by hand: {_again(source, days)}"
+        f"{source.source}: {stream.stream} is short by {_rows(rows)} on {_spans(days)}: not all that the "
+        f"vendor has of them came. Every night reads what is due again; by hand: {_again(source, days)}"
     )
     figures = {"stream": stream.stream, "rows": rows, "days": [str(day) for day in days]}
     return Problem("short", source.source, text, figures)

@@ -76,7 +76,7 @@ def written(statement: Statement, variants: Variants) -> Row:
     )
 
 
-def spoilt(row: Row) -> Row:
+def unreadable(row: Row) -> Row:
     """The row with a payout that is no number; verbatim text stays as it is."""
     if not isinstance(row.value, dict):
         return row
@@ -153,7 +153,8 @@ def page_json(rows: Sequence[str], tail: Mapping[str, Any], variants: Variants) 
         data = f"{{{','.join(f'{json.dumps(key)}:{row}' for key, row in keyed(rows).items())}{comma}}}"
     else:
         data = f"[{','.join(rows)}{comma}]"
-    return f'{{"data":{data},{to_json(tail)[1:]}'.encode("utf-8", "surrogateescape")
+    rest = f",{to_json(tail)[1:]}" if tail else "}"
+    return f'{{"data":{data}{rest}'.encode("utf-8", "surrogateescape")
 
 
 def keyed(rows: Sequence[AnyRow]) -> dict[str, AnyRow]:

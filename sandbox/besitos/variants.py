@@ -48,9 +48,22 @@ class Variants:
     broken: int = 0
     """A page that holds this transaction (0: none) cannot be made: a 500, each time."""
 
-    spoilt: int = 0
+    unreadable: int = 0
     """The rows of this transaction (0: none) have a payout that is no number, until this is 0 again: then the vendor
     has mended them. (Not of rows that are verbatim text.)"""
+    spoilt: Literal["none", "error", "page", "cut", "form", "empty", "unknown", "failed"] = "none"
+    """What some questions are answered with, each time: an `error` under 200; a web page; JSON that breaks off; JSON of
+    another form; nothing at all; a 404; a 500. Which questions is said below; by itself, it is all of them."""
+    spoilt_day: str = ""
+    """Those that hold this day, `2024-12-09`."""
+    spoilt_page: int = 0
+    """Those for this page."""
+    spoilt_per_page: int = 0
+    """Those for pages of more rows."""
+    spoilt_range: int = 0
+    """Those for more days, both counted."""
+    spoilt_flag: Literal["any", "everything", "reversals"] = "any"
+    """Those without is_reverse, or those with `is_reverse=true`."""
 
     # What a reversal says.
     reversal_dated: Literal["own", "original"] = "own"
@@ -96,6 +109,8 @@ class Variants:
     pages: Literal["right", "echoed", "second_repeats", "boundary"] = "right"
     """`echoed`: the first page's rows come whatever the page, which `meta` says was given; `second_repeats`: so on
     page 2 alone; `boundary`: page 2 begins with the last row of page 1, and its own first row is nowhere."""
+    last_page: int = 0
+    """A page beyond this one is answered with this one, which `meta` says was given. 0: each page is its own."""
     repeats: Literal["none", "counted", "uncounted"] = "none"
     """`counted`: every seventh row stands again at the end, and in `total`; `uncounted`: a page begins with
     the last row of the page before, beyond `per_page` and `total`."""
@@ -105,6 +120,8 @@ class Variants:
     """`total`, and `last_page` with it, never says more (0: it may). The rows beyond come all the same."""
     total_behind: int = 0
     """`total` says so many rows fewer than there are (below 0: more), as one from a cache does."""
+    numbers: Literal["told", "untold"] = "told"
+    """`untold`: there is neither `meta` nor `links`, so nothing tells how many rows or pages there are."""
     next_beyond: bool = False
     """Does a page from the told last one on name a next page while there are rows for it?"""
     arrivals_every: int = 0

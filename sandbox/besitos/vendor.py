@@ -16,7 +16,8 @@ from sandbox.besitos.limits import clipped, failed, invalid, refusal
 from sandbox.besitos.oracle import Oracle
 from sandbox.besitos.paginator import announced, current_page, cut, paginate
 from sandbox.besitos.reading import Read, select
-from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, spoilt, written
+from sandbox.besitos.rows import Row, Scripted, document_json, keyed, page_json, scripted, unreadable, written
+from sandbox.besitos.spoilt import spoilt
 from sandbox.besitos.statements import Statement, Teller
 from sandbox.besitos.variants import Variants
 from sandbox.messages import Answer, Request, json_answer
@@ -122,8 +123,11 @@ class Besitos:
         query = {name: text for name, text in request.query.items() if name not in variants.ignores}
         page, per_page = current_page(query), self._per_page(query)
         refused = refusal(query, read, per_page, variants)
+        if refused is None:
+            refused = spoilt(read, page, per_page, variants)
         if refused is not None:
             return refused
+        page = min(page, variants.last_page or page)
         read = clipped(read, variants)
         if page == 1:
             self.reads.append(read)
@@ -180,8 +184,8 @@ class Besitos:
         rows = rows if is_scripted else [self._row(one) for one in self._teller.at()]
         if self._left:
             rows = [row for row in rows if _identity(row) not in self._left]
-        if bad := str(self._variants.spoilt or ""):
-            rows = [spoilt(row) if str(row.transaction_id) == bad else row for row in rows]
+        if bad := str(self._variants.unreadable or ""):
+            rows = [unreadable(row) if str(row.transaction_id) == bad else row for row in rows]
         if is_scripted and self._variants.ties == "stable":
             return rows
         newest_first = self._variants.order == "newest"
@@ -213,6 +217,8 @@ class Besitos:
         goes_on = variants.next_beyond and begin + per_page < len(rows)
         total = announced(len(rows), variants)
         tail = self._tail(total, page, per_page, len(shown), request, goes_on=goes_on)
+        if variants.numbers == "untold":
+            tail = {}
         if variants.repeats == "uncounted" and begin:
             shown = rows[begin - 1 : begin] + shown
         if variants.order == "shuffled":

@@ -79,7 +79,7 @@ class Variants:
     """`failed`: a 500 without a reason instead, each time."""
     broken: str = ""
     """A page of the log that holds this conversion cannot be made: a 500, each time."""
-    spoilt: str = ""
+    unreadable: str = ""
     """This conversion's row of the log has a revenue that is no number, until this is empty again: then the tracker has
     mended it. (Not of a row that is verbatim text.)"""
     departures: int = 0

@@ -180,7 +180,7 @@ class Keitaro:
         shown = [row.row(columns, variants, ask.span.zone) for row in page]
         shown = [
             {**cells, "revenue": "n/a"}
-            if self._id(row) == variants.spoilt and isinstance(cells, dict)
+            if self._id(row) == variants.unreadable and isinstance(cells, dict)
             else cells
             for row, cells in zip(page, shown, strict=True)
         ]

@@ -41,7 +41,10 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
         answer, page = client.get(
             feed.PATH, asked, lambda answer: (answer, feed.page(answer, 1, feed.decoder(), origins))
         )
-        yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
+        if page.total is None:
+            yield Finding(True, "reached, and let in: how many conversions there are is told nowhere")
+        else:
+            yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
         yield from clock(answer)
         if page.decoded.table.num_rows:
             rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))

@@ -165,19 +165,42 @@ def _foreign(currency: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(currency, "USD"), pa.scalar(None, pa.string()), currency)
 
 
+class Totals:
+    """Whether this feed says how many rows there are, as far as its pages showed; `known` is what earlier runs saw.
+
+    A feed that never does is read all the same (see `sources/belief.py`). Where others have a total, a page without one
+    is none of the listing; and where none was seen yet, neither is one without a row: `{"data": []}` is anything.
+    """
+
+    def __init__(self, *, silent: bool) -> None:
+        self.told = False
+        self.silent = silent
+
+    def judge(self, page: Page) -> Page:
+        """The page; UntrustedAnswerError where it would have to have a total, or a row."""
+        if page.total is not None:
+            self.told = True
+        elif self.told or not (page.decoded.received or self.silent):
+            raise UntrustedAnswerError(
+                "Besitos answered without meta.total, so how many rows there are is not known: is besitos_url right?"
+            )
+        else:
+            self.silent = True
+        return page
+
+
 def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str]) -> Page:
     """The answer to page `asked`; raises UntrustedAnswerError where it is not that page of the listing.
 
-    Links and meta are evidence only: how many rows there are, and whether a page follows. A link is never
-    requested, and one that leads to none of `origins`, or back, tells of no page: the count shows whether all came.
+    Whether one without `meta.total` is a page at all is `Totals`' matter. Links and meta are evidence only: how many
+    rows there are, and whether a page follows. A link is never requested, and one that leads to none of `origins`, or
+    back, tells of no page: the count shows whether all came.
     """
     answer.refuse_html()
     decoded = decoder.decode(answer.body)
     meta, links = decoded.envelope.get("meta"), decoded.envelope.get("links")
-    if not isinstance(meta, dict) or (total := count(meta.get("total"))) is None:
-        raise UntrustedAnswerError(
-            "Besitos answered without meta.total, so how many rows there are is not known: is besitos_url right?"
-        )
+    meta = meta if isinstance(meta, dict) else {}
+    total = count(meta.get("total"))
     current = meta.get("current_page")
     if current is not None and count(current) != asked:
         raise UntrustedAnswerError(f"Besitos answered with another page than the one asked for ({asked}).")
@@ -185,6 +208,9 @@ def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str
     following = links.get("next") if isinstance(links, dict) else None
     doubt = _doubt(following, asked, origins) if following else None
     more = bool(following and not doubt) or (last is not None and last > asked)
+    if total is None:
+        # Nothing else tells where the listing ends: it is read until a page is empty.
+        more = decoded.received > 0
     return Page(decoded, total, more, size=count(meta.get("per_page")), doubt=doubt)
 
 

@@ -13,7 +13,7 @@ from sources.besitos import feed, withdrawn
 from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, workplace
-from sources.failing import fails
+from sources.failing import answers, spoils
 from sources.mended import Days, Traces
 from sources.piece import DAY, Piece
 from sources.pieces import LEAST_DAYS, Pieces
@@ -21,9 +21,9 @@ from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, 
 from sources.spool import Spool, Spools
 from sources.vanished import spoilt_ids, vanished
 from sources.vanished import told as vanished_told
-from sources.walk import Listing
+from sources.walk import Listing, Page
 from sources.windows import Window, first_day, unread
-from wire.client import Client
+from wire.client import Answer, Client
 from wire.errors import RefusedError, UntrustedAnswerError, VendorError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Feed:
     ) -> None:
         self._client, self._settings, self._state = client, settings, state
         self._spools, self._filters, self._on_page = spools, filters, on_page
+        self._totals = feed.Totals(silent=state.get("silent", False))
         self.bounds = Bounds.remembered(
             state, settings.besitos_range_days, settings.besitos_page_size, settings.today()
         )
@@ -69,16 +70,20 @@ class Feed:
             self._state["seen"] = min(seen, LIKELY)
             return done
         known = self._state.get("yes", YES[0])
-        refusal: RefusedError | None = None
+        refusal: VendorError | None = None
         for yes in sorted(YES, key=lambda text: text != known):
+            if refusal is not None and spoils(refusal) and not self._answers(days.window, yes):
+                break
             try:
                 done = self._read(days, yes, on_rest)
-            except RefusedError as error:
-                if error.fields and "is_reverse" not in error.fields:
+            except VendorError as error:
+                if not _is_of_words(error):
                     raise
-                refusal = error
+                refusal = refusal or error
                 continue
             is_empty = not any(walk.spool.rows for walk in done.walks)
+            if is_empty and refusal is not None and spoils(refusal):
+                break  # a word that nobody knows brings an empty list, too
             if is_empty and yes == known and self._comes_another_way(days.window, yes):
                 continue
             if is_empty or self._has_reversals(done):
@@ -96,8 +101,11 @@ class Feed:
         decoder, origins = feed.decoder(), (self._settings.besitos_url, feed.DOCUMENTED)
 
         def ask(number: int, retry: bool) -> Any:
-            understand = partial(feed.page, asked=number, decoder=decoder, origins=origins)
             params = {**asked, "page": str(number)}
+
+            def understand(answer: Answer) -> Page:
+                return self._totals.judge(feed.page(answer, number, decoder, origins))
+
             return self._client.request("GET", feed.PATH, params=params, decode=understand, retry=retry)
 
         return Listing(
@@ -118,18 +126,25 @@ class Feed:
             self.bounds,
             self._settings.today(),
             unread=unread(self._state.get(stream, {})),
+            in_parts=True,
         )
 
     def announced(self, window: Window) -> int | None:
-        """How many rows the first page of these days announces; None where the range is refused."""
+        """How many rows the first page of these days announces; None where it is not given, or does not say."""
         try:
             return self.listing(CONVERSIONS, None, window, self.bounds.page_size).fetch(1, True).total
-        except RefusedError:
-            return None
+        except VendorError as error:
+            if isinstance(error, RefusedError) or spoils(error):
+                return None
+            raise
 
     def remember(self) -> None:
         """Notes in the state what was found of the vendor."""
         settings = self._settings
+        if self._totals.told:
+            self._state.pop("silent", None)
+        elif self._totals.silent:
+            self._state["silent"] = True
         limits = settings.besitos_range_days, settings.besitos_page_size
         self.bounds.remember(self._state, *limits, settings.today())
 
@@ -171,12 +186,17 @@ class Feed:
         try:
             page = listing.fetch(1, True)
         except VendorError as error:
-            if isinstance(error, RefusedError) or fails(error):
+            if isinstance(error, RefusedError) or spoils(error):
                 return False
             raise
         return bool(
             page.decoded.received and pc.any(listing.derive(page.decoded.table)["is_reversal"]).as_py()
         )
+
+    def _answers(self, window: Window, yes: str) -> bool:
+        """Whether anything is answered where reversals are asked for in these words."""
+        start = max(window.start, window.end - timedelta(days=self.bounds.days - 1))
+        return answers(self.listing(REVERSALS, yes, Window(start, window.end), self.bounds.page_size))
 
     def _learn(self, yes: str, *, is_proven: bool) -> None:
         known = self._state.get("yes", YES[0])
@@ -227,6 +247,13 @@ def read_all(
         first = first_day(settings.besitos_start_date, today, "besitos_start_date")
         for one in done:
             move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
+
+
+def _is_of_words(error: VendorError) -> bool:
+    """Whether it may be for the words in which reversals were asked for that nothing came."""
+    if isinstance(error, RefusedError):
+        return not error.fields or "is_reverse" in error.fields
+    return spoils(error)
 
 
 def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | None:

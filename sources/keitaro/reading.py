@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sources.bounds import Bounds
 from sources.columns import zone
 from sources.evidence import Routed, workplace
-from sources.failing import OF_RANGE, fails, is_of_size
+from sources.failing import OF_RANGE, fails, is_of_size, spoils
 from sources.keitaro import log, report, statuses
 from sources.keitaro.tracker import Tracker
 from sources.meaning import nothing_of
@@ -96,22 +96,26 @@ class Asking:
         return self._read(days, listing, spools, asked.columns, note)
 
     def agreed(self, stream: str, agree: Callable[[Window], Agreed]) -> Agreed:
-        """What the tracker agrees to, over as many of the window's last days as it answers for at once."""
+        """What the tracker agrees to, over as many of the window's last days as it answers for at once.
+
+        Where the last days cannot be had for another reason than their number, the first ones tell.
+        """
         known = Bounds.remembered(self._found(stream), *self.limits, self.settings.today(stream)).days
         whole = (self.window.end - self.window.start).days + 1
         days = known if known < self.settings.keitaro_range_days else whole
         refusal: VendorError | None = None
-        while True:
-            window = Window(max(self.window.start, self.window.end - (days - 1) * DAY), self.window.end)
+        for window in _samples(self.window, days):
+            if refusal is not None and window.end < self.window.end and not spoils(refusal):
+                break
             try:
                 with nothing_of(f"Keitaro's {stream} of {self.window}"):
                     return agree(window)
             except VendorError as error:
                 refusal = refusal or error
-                days = ((window.end - window.start).days + 1) // 2
-                if days < LEAST_DAYS or not (fails(error) or _is_of_range(error)):
-                    raise refusal from None
+                if not (spoils(error) or _is_of_range(error)):
+                    break
                 self.tracker.pace.hurried = fails(error)
+        raise refusal or AssertionError("a window has days")
 
     def _found(self, stream: str) -> MutableMapping[str, Any]:
         found: MutableMapping[str, Any] = self.state.setdefault("found", {}).setdefault(stream, {})
@@ -153,6 +157,17 @@ class Asking:
         [done] = read([reading])
         bounds.remember(found, *self.limits, today)
         return done
+
+
+def _samples(window: Window, days: int) -> Iterator[Window]:
+    """Where to look for what a tracker agrees to: the last days, fewer and fewer of them, then the first."""
+    while days >= LEAST_DAYS or days == (window.end - window.start).days + 1:
+        last = Window(max(window.start, window.end - (days - 1) * DAY), window.end)
+        yield last
+        days = ((last.end - last.start).days + 1) // 2
+    first = Window(window.start, window.start + (LEAST_DAYS - 1) * DAY)
+    if first.end < last.start:
+        yield first
 
 
 def _is_of_range(error: VendorError) -> bool:

@@ -66,7 +66,7 @@ def payouts(house: House) -> Decimal:
 def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(nights: Any) -> None:
     """Set aside in the first night, weeks before the lookback: nights ask for its day, until the vendor mends it."""
     rows = [*daily(40), reversal(4, date_time=f"{january(5)} 12:00:00")]
-    house = nights(rows, spoilt=4)
+    house = nights(rows, unreadable=4)
     at(house, 40)
     assert (house.run().exit_code, house.query(OPEN)) == (3, [(2,)])
     since = len(house.sandbox.requests)
@@ -87,7 +87,7 @@ def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(nights:
 
 def test_f03_an_old_day_leaves_the_cursor_and_no_hole(nights: Any) -> None:
     """One that is short meanwhile costs exit 3, is asked for again, and has no night read the days between."""
-    house = nights(daily(40), spoilt=4)
+    house = nights(daily(40), unreadable=4)
     at(house, 40)
     house.run()
     house.settings["HTTP_BUDGET"] = "0"
@@ -110,7 +110,7 @@ def test_f03_old_days_that_are_not_to_be_had_cost_no_night(nights: Any, how: str
         row(100 + n, payout=Decimal(1), date_time=f"{january(3)} 10:00:{n:02}")
         for n in range(1 if "few" in how else 12)
     ]
-    house = nights([*daily(40), *old], spoilt=4)
+    house = nights([*daily(40), *old], unreadable=4)
     at(house, 40)
     assert house.run().exit_code == 3
     if how == "f03-refused":
@@ -220,7 +220,7 @@ def test_f03_a_time_with_an_offset_is_of_the_vendors_day(nights: Any) -> None:
 def test_f02_nothing_but_rows_that_are_known_to_be_bad_is_no_other_form(nights: Any) -> None:
     """A quiet week in which the one row is bad ended every night with exit 6."""
     house = nights([row(1, date_time=f"{january(0)} 12:00:00"), row(2, date_time=f"{january(8)} 12:00:00")])
-    house.sandbox.besitos.variants = Variants(spoilt=2)
+    house.sandbox.besitos.variants = Variants(unreadable=2)
     at(house, 10)
     assert house.run().exit_code == 3
     for number in (11, 20):
@@ -252,7 +252,7 @@ def test_f03_days_are_read_again_for_a_month() -> None:
 
 def test_f03_days_asked_for_are_these_days(nights: Any) -> None:
     """`--from` and `--to` ask for no old day; where they hold it, it is resolved."""
-    house = nights(daily(40), spoilt=4)
+    house = nights(daily(40), unreadable=4)
     at(house, 40)
     house.run()
     house.sandbox.besitos.variants = Variants()
@@ -266,7 +266,7 @@ def test_f03_days_asked_for_are_these_days(nights: Any) -> None:
 @pytest.mark.more
 def test_f03_verify_finds_what_was_mended_and_repair_loads_it(nights: Any) -> None:
     """The vendor states a row that is still set aside here: it differs, is read again, and is open no more."""
-    house = nights(daily(40), spoilt=4)
+    house = nights(daily(40), unreadable=4)
     at(house, 40)
     house.run()
     days = ("--from", january(2), "--to", january(5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Fault
+from sandbox import Fault, Request
 from sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, body, conversion
@@ -61,6 +61,28 @@ def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: Vendo
     assert {f"c{n}" for n in range(60) if n % 6 != 7 % 6} <= loaded(sixty) <= ALL - {"c7"}
     sixty.sandbox.keitaro.variants = Variants()
     sixty.load()
+    assert loaded(sixty) == ALL
+
+
+@pytest.mark.parametrize("day", sometimes("2026-01-07", "2026-01-04", quick=2))
+def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(sixty: VendorHouse, day: str) -> None:
+    """A web page for the newest day, or one in the middle: the others are loaded, exit 3, and the next night heals."""
+
+    def holds(asked: Request) -> bool:
+        days = body(asked)["range"]
+        return bool(days["from"] <= day <= days["to"])
+
+    fault = sixty.sandbox.faults.add(Fault(path=LOG, html=True, where=holds))
+    report = sixty.run("2026-01-01", "2026-01-07")
+    assert fault.delivered
+    assert (report.error, report.exit_code) == (None, 3)
+    [note] = [note for note in report.notes if "is short by" in note]
+    assert f" on {day}: " in note
+    assert "Keitaro answered with a web page instead of data, while it answered" in note
+    assert loaded(sixty) == {f"c{n}" for n in range(60) if f"2026-01-{2 + n % 6:02}" != day}
+    assert len(sixty.asked(LOG)) < 80
+    sixty.sandbox.faults.clear()
+    sixty.load("2026-01-01", "2026-01-07")
     assert loaded(sixty) == ALL
 
 

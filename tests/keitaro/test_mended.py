@@ -49,7 +49,7 @@ def night(house: VendorHouse, number: int) -> Any:
 def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: VendorHouse) -> None:
     """A conversion and a group of the report, weeks before the lookback: their days alone, until they are mended."""
     tracker = forty.sandbox.keitaro
-    tracker.variants = Variants(spoilt="c3")
+    tracker.variants = Variants(unreadable="c3")
     groups = list(tracker.report_rows or [])
     tracker.report_rows = [*groups[:10], group(day(10), clicks="many"), *groups[11:]]
     first, _ = night(forty, 40)

@@ -175,7 +175,7 @@ def test_a_request_that_makes_no_sense_is_a_406(sandbox: Sandbox, wrong: dict[st
 def test_a_conversion_leaves_between_two_pages_and_one_is_spoilt(sandbox: Sandbox) -> None:
     """The first row asked for is gone for good; a revenue is no number while the variant names its conversion."""
     sandbox.keitaro.rows = [{"event_id": str(number), "revenue": 1} for number in range(7)]
-    sandbox.keitaro.variants = Variants(departures=1, spoilt="2")
+    sandbox.keitaro.variants = Variants(departures=1, unreadable="2")
     asked = [
         log(sandbox, columns=["event_id", "revenue"], limit=2, offset=offset)["rows"] for offset in (0, 2)
     ]

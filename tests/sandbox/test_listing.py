@@ -100,6 +100,33 @@ def test_b04_a_total_from_a_cache() -> None:
     assert (ahead["meta"]["total"], ahead["meta"]["last_page"], len(ahead["data"])) == (12, 3, 4)
 
 
+def test_h11_a_question_that_is_never_answered_with_data() -> None:
+    """Only what meets all that is named is answered so: this day, this page, a larger page, more days."""
+    where = under(
+        "spoilt=page", "spoilt_day=2026-01-02", "spoilt_page=2", "spoilt_per_page=2", "spoilt_range=1"
+    )
+    with numbered(where, 9) as sandbox:
+        wrong = january(sandbox, "per_page=3&page=2")
+        right = [january(sandbox, query).status for query in ("per_page=3&page=1", "per_page=2&page=2")]
+        sandbox.besitos.variants = parse_variants(["spoilt=unknown"])
+        unknown = january(sandbox, "per_page=3")
+    assert (wrong.status, wrong.body[:9]) == (200, b"<!DOCTYPE")
+    assert (right, unknown.status) == ([200, 200], 404)
+
+
+def test_p05_a_page_number_that_is_clamped() -> None:
+    """A page beyond the last one that is given is that one, and says so; a feed may tell no number at all."""
+    with numbered(under("last_page=2"), 9) as sandbox:
+        clamped = page(sandbox, "per_page=3&page=3")
+        sandbox.besitos.variants = parse_variants(["numbers=untold"])
+        untold = page(sandbox, "per_page=3&page=3")
+    assert ([row["transaction_id"] for row in clamped["data"]], clamped["meta"]["current_page"]) == (
+        [4, 5, 6],
+        2,
+    )
+    assert (list(untold), len(untold["data"])) == (["data"], 3)
+
+
 def told(reply: Reply) -> tuple[int, list[str]]:
     """Status, and the parameters that a refusal names; each has a text, and the first one is the message."""
     document = reply.json()

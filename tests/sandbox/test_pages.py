@@ -254,7 +254,7 @@ def test_a_row_leaves_between_two_pages() -> None:
 
 def test_a_spoilt_row_is_mended_on_command() -> None:
     """Its payout is no number while the variant names it, whatever else it says."""
-    with scripted(Sandbox(variants=Variants(spoilt=2)), 3) as sandbox:
+    with scripted(Sandbox(variants=Variants(unreadable=2)), 3) as sandbox:
         assert [row.get("payout") for row in ask(sandbox, CONVERSIONS).json()["data"]] == [None, "n/a", None]
         sandbox.besitos.variants = Variants()
         assert [row.get("payout") for row in ask(sandbox, CONVERSIONS).json()["data"]] == [None, None, None]

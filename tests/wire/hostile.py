@@ -76,7 +76,8 @@ BODIES: dict[str, Callable[[], bytes]] = {
 def besitos(answer: Any) -> Any:
     from sources.besitos import feed
 
-    return feed.page(answer, 1, feed.decoder(), [feed.DOCUMENTED]).decoded.received
+    page = feed.page(answer, 1, feed.decoder(), [feed.DOCUMENTED])
+    return feed.Totals(silent=False).judge(page).decoded.received
 
 
 def keitaro(answer: Any) -> Any:

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from sandbox import Fault, Sandbox, World
 from tests.wire.conftest import MakeClient
 from tests.wire.server import Server, Talk, reply
 from wire.client import Answer, Client
@@ -163,6 +164,26 @@ def test_b09_a_reset_is_read_as_seconds_moment_or_date(value: str, seconds: floa
     """By the vendor's own clock; what is junk, past or too far off holds nobody up."""
     answer = Answer(200, {"X-RateLimit-Reset": value, "Date": format_datetime(NOW, usegmt=True)}, b"")
     assert reset_after(answer.headers, cap=300) == seconds
+
+
+def test_b05_what_is_hurried_shares_one_budget(make_client: MakeClient) -> None:
+    """Failures with answers between them: waited for in all as long as one, then each is asked for once."""
+    with Sandbox(World(days=1)) as sandbox:
+        failing = sandbox.faults.add(Fault(path="/failing", status=500))
+        fine = sandbox.faults.add(Fault(path="/fine", body=b"{}"))
+        limits = {"http_budget": 1.0, "short_budget": 0.5, "backoff": 0.1, "backoff_cap": 0.1}
+        client = make_client(sandbox.url, **limits)
+        client.hurried = True
+        began = time.monotonic()
+        for _ in range(6):
+            with pytest.raises(UnavailableError, match="500"):
+                client.get("/failing", {}, lambda answer: answer.body)
+            client.get("/fine", {}, lambda answer: answer.body)
+        before = failing.delivered
+        with pytest.raises(UnavailableError, match="500"):
+            client.get("/failing", {}, lambda answer: answer.body)
+        assert (failing.delivered, fine.delivered) == (before + 1, 6)
+        assert time.monotonic() - began > 0.8
 
 
 def test_b05_a_hurried_client_waits_for_the_short_budget_alone(make_client: MakeClient) -> None:
