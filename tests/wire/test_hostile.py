@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -128,6 +130,41 @@ def test_l04_names_are_capped() -> None:
         "a field's name is longer than 4096 characters",
         None,
     ]
+
+
+LET_GO = {
+    "no-json": (b"x" * (8 << 20), "not JSON"),
+    "no-end": (page(b'{"a":' + b"[" * 2_000 + b'"' + b"x" * (8 << 20)), "its brackets are not closed"),
+    "no-rows": (b'{"note":"%b"}' % (b"x" * (8 << 20)), "no list of rows"),
+    "an-error": (b'{"error":"%b"}' % (b"x" * (8 << 20)), "an error instead of data"),
+    "rows": (page(b'{"note":"\xf0\x9f\x98\x80%b"}' % (b"x" * (8 << 20))), ""),
+}
+
+
+@pytest.mark.parametrize("name", LET_GO)
+def test_l04_a_body_is_let_go_when_it_was_read(make_client: MakeClient, name: str) -> None:
+    """At once, and not when garbage is collected, also where the error that it came to is kept."""
+    body, words = LET_GO[name]
+    decode = READERS["conductrics" if name == "an-error" else "besitos"]
+    if name == "rows":
+        decode = lambda answer: len(answer.rows("data")[1])  # noqa: E731
+    with Server(reply(body)) as server:
+        client = make_client(server.origin, distrust_attempts=0, request_deadline=60, read_timeout=60)
+        told: list[object] = []
+        gc.disable()
+        tracemalloc.start()
+        try:
+            try:
+                told.append(client.request("GET", "/x", decode=decode, retry=False))
+            except UntrustedAnswerError as error:
+                told.append(error)
+            left, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+    assert words in str(told[0])
+    assert peak > len(body)
+    assert left < 2 << 20, left
 
 
 @pytest.mark.long
