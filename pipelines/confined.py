@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ _CURSOR = "conversync_outbox"
 _OPENED = f"""
     do $conversync$ declare asked refcursor := '{_CURSOR}';
     begin open asked no scroll for execute current_setting('conversync.query'); end $conversync$
+"""
+# PostgreSQL's functions that are not the same twice, its own and its extensions', but for those that change nothing, hold
+# nothing up and reach for nothing. (A person's own are theirs, in a transaction that only reads.)
+_MEDDLING = """
+    select proname::text from pg_proc as called
+    where proname = any(%s) and provolatile = 'v'
+        and (pronamespace = 'pg_catalog'::regnamespace or exists (
+            select 1 from pg_depend where classid = 'pg_proc'::regclass and objid = called.oid and deptype = 'e'))
+        and proname not in ('random', 'random_normal', 'setseed', 'gen_random_uuid', 'uuidv4', 'uuidv7',
+            'clock_timestamp', 'timeofday', 'currval', 'lastval', 'nextval')
+    order by 1 limit 1
 """
 _TRUSTED = """
     select rolname from pg_roles where rolname = current_user and (rolsuper or exists (
@@ -218,12 +230,28 @@ def _of_postgres(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
     """A transaction that may only read, whatever the text is."""
     client.execute_sql("begin transaction isolation level repeatable read read only")
     try:
+        if called := _called(query):
+            statement.refuse_calls({name for (name,) in client.execute_sql(_MEDDLING, called) or ()})
         client.execute_sql("select set_config('conversync.query', %s, true)", query)
         _limit(client, clock)
         client.execute_sql(_OPENED)
         yield _Fetched(client, clock)
     finally:
         client.execute_sql("rollback")
+
+
+def _called(query: str) -> list[str]:
+    """The names that stand before a bracket; none of a text that cannot be told apart, which the server will refuse."""
+    import sqlglot
+    from sqlglot.tokens import TokenType
+
+    try:
+        tokens = sqlglot.tokenize(query, dialect="postgres")
+    except sqlglot.errors.SqlglotError:
+        return []
+    calls = (before for before, after in pairwise(tokens) if after.token_type == TokenType.L_PAREN)
+    names = ((one.text, one.token_type == TokenType.IDENTIFIER) for one in calls)
+    return sorted({name if is_quoted else name.lower() for name, is_quoted in names})
 
 
 def _limit(client: Any, clock: _Clock) -> None:
