@@ -40,7 +40,7 @@ _OPENED = f"""
     do $conversync$ declare asked refcursor := '{_CURSOR}';
     begin open asked no scroll for execute current_setting('conversync.query'); end $conversync$
 """
-# PostgreSQL's functions that are not the same twice, its own and its extensions', but for those that change nothing, hold
+# Functions of PostgreSQL and its extensions that are not the same twice, but for those that change nothing, hold
 # nothing up and reach for nothing. (A person's own are theirs, in a transaction that only reads.)
 _MEDDLING = """
     select proname::text from pg_proc as called
