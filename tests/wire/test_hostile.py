@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import os
 import random
 import resource
 import subprocess
 import sys
-import threading
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox import Sandbox, World
 from tests.process.support import CONVERSYNC
 from tests.wire.conftest import MakeClient
 from tests.wire.hostile import BODIES, READERS, ROW, page
+from tests.wire.inflating import inflating
 from tests.wire.server import Server, reply
 from wire.errors import TooLongError, UnavailableError, UntrustedAnswerError
 from wire.redact import redact
@@ -224,6 +227,26 @@ def test_l04_long_loads_is_linear_in_depth_and_width() -> None:
         assert time.process_time() - begun < 5
 
 
+def loaded(folder: Path, vendor: str, settings: Mapping[str, str], seconds: float) -> tuple[int, float]:
+    """The exit code and the peak in MB of a load of some days by the command, which is killed after so many seconds."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+    env["CONVERSYNC_WAREHOUSE"] = str(folder / "warehouse.duckdb")
+    load = [CONVERSYNC, "load", vendor, "--from", "2024-12-04", "--to", "2024-12-05"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.wire.peak", str(seconds), *load],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+    assert "report it" not in done.stderr
+    assert told["code"] in (-9, 0, 3, 6), done.stderr
+    return told["code"], told["megabytes"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("rows", [7_000, 30_000, 60_000])
 def test_l04_long_a_run_that_is_answered_with_large_pages(tmp_path: Path, rows: int) -> None:
@@ -231,17 +254,45 @@ def test_l04_long_a_run_that_is_answered_with_large_pages(tmp_path: Path, rows: 
     body = page(
         b",".join(ROW % number for number in range(rows)), b'"links":{},"meta":{"total":%d}' % (rows * 9)
     )
-    with Server(reply(body)) as server, (tmp_path / "told").open("w+") as told:
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "BESITOS_URL": server.origin}
-        env |= {"BESITOS_TOKEN": "s3cret-t0ken", "CONVERSYNC_WAREHOUSE": str(tmp_path / "warehouse.duckdb")}
-        days = ["load", "besitos", "--from", "2024-12-04", "--to", "2024-12-05"]
-        process = subprocess.Popen([CONVERSYNC, *days], env=env, cwd=tmp_path, stdout=told, stderr=told)
-        timer = threading.Timer(120, process.kill)
-        timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        assert process.returncode in (-9, 0, 3, 6), told.read()
+    with Server(reply(body)) as server:
+        settings = {"BESITOS_URL": server.origin, "BESITOS_TOKEN": "s3cret-t0ken"}
+        _, megabytes = loaded(tmp_path, "besitos", settings, 120)
         assert len(server.asked) > 1
-    assert usage.ru_maxrss / 1024 < MOST_MEGABYTES, usage.ru_maxrss
+    assert megabytes < MOST_MEGABYTES
+
+
+VENDORS = ("besitos", "keitaro", "infobip", "conductrics")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("megabytes", [4, 12, 30])
+def test_l04_long_a_run_whose_answers_are_inflated(
+    tmp_path: Path, vendor: str, megabytes: int, packed: bool
+) -> None:
+    """Rows that are sound, far more of them than were asked for, in every answer of every vendor: below 512 MB."""
+    world = World(start=date(2024, 12, 1), days=8)
+    with Sandbox(world) as sandbox, inflating(sandbox.url, megabytes << 20, packed=packed) as vendors:
+        settings = {**sandbox.settings(), f"{vendor.upper()}_URL": vendors.url}
+        _, peak = loaded(tmp_path, vendor, settings, 60)
+    assert max(vendors.sizes) > (megabytes - 1) << 20
+    assert peak < MOST_MEGABYTES
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_l04_long_a_run_that_is_answered_with_every_body(tmp_path: Path, vendor: str) -> None:
+    """One after the other, packed and not, as the run asks again and again: below 512 MB, each with a sentence."""
+    bodies = [make() for make in BODIES.values()]
+    packed = [reply(gzip.compress(body, 1), Content_Encoding="gzip") for body in bodies]
+    script = [step for body, other in zip(bodies, packed, strict=True) for step in (reply(body), other)]
+    with Sandbox(World()) as sandbox:
+        settings = sandbox.settings()
+    for begin in range(0, len(script), 4):
+        with Server(*script[begin:], *script[:begin]) as server:
+            code, megabytes = loaded(
+                tmp_path, vendor, {**settings, f"{vendor.upper()}_URL": server.origin}, 120
+            )
+            assert server.asked
+        assert (code, megabytes < MOST_MEGABYTES) == (6, True), (begin, code, megabytes)
