@@ -135,11 +135,21 @@ def test_l04_names_are_capped() -> None:
     ]
 
 
+@pytest.mark.parametrize(("reader", "most"), [("conductrics", 8), ("conductrics_detail", 1)])
+def test_l04_goals_that_no_account_has_are_refused(make_client: MakeClient, reader: str, most: int) -> None:
+    """All of them are in memory together, so a list, or one goal, has a length of its own that it may have."""
+    goal = b'{"code":"a","name":"%b"}' % (b"x" * (most << 20))
+    with Server(reply(b'{"status":200,"data":[' + goal + b"]}")) as server:
+        client = make_client(server.origin, distrust_attempts=0, request_deadline=60, read_timeout=60)
+        with pytest.raises(TooLongError, match=f"more than the {most} MB"):
+            client.request("GET", "/x", decode=READERS[reader])
+
+
 LET_GO = {
     "no-json": (b"x" * (8 << 20), "not JSON"),
     "no-end": (page(b'{"a":' + b"[" * 2_000 + b'"' + b"x" * (8 << 20)), "its brackets are not closed"),
     "no-rows": (b'{"note":"%b"}' % (b"x" * (8 << 20)), "no list of rows"),
-    "an-error": (b'{"error":"%b"}' % (b"x" * (8 << 20)), "an error instead of data"),
+    "an-error": (b'{"error":"%b"}' % (b"x" * (7 << 20)), "an error instead of data"),
     "rows": (page(b'{"note":"\xf0\x9f\x98\x80%b"}' % (b"x" * (8 << 20))), ""),
 }
 
