@@ -243,14 +243,13 @@ def _of_postgres(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
 def _called(query: str) -> list[str]:
     """The names that stand before a bracket; none of a text that cannot be told apart, which the server will refuse."""
     import sqlglot
-    from sqlglot.tokens import TokenType
 
     try:
         tokens = sqlglot.tokenize(query, dialect="postgres")
     except sqlglot.errors.SqlglotError:
         return []
-    calls = (before for before, after in pairwise(tokens) if after.token_type == TokenType.L_PAREN)
-    names = ((one.text, one.token_type == TokenType.IDENTIFIER) for one in calls)
+    calls = (before for before, after in pairwise(tokens) if after.token_type.name == "L_PAREN")
+    names = ((one.text, one.token_type.name == "IDENTIFIER") for one in calls)
     return sorted({name if is_quoted else name.lower() for name, is_quoted in names})
 
 

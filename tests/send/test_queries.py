@@ -307,7 +307,7 @@ def test_what_a_query_gives_is_what_duckdb_gives(house: House, monkeypatch: pyte
     house.outbox(KEITARO, sales(1))
     with duckdb.connect(str(house.path), read_only=True) as connection:
         zone = connection.execute("select current_setting('TimeZone')").fetchone()
-        told = [connection.execute(f"select {VALUES}").fetchone()]
+        told = connection.execute(f"select {VALUES}").fetchall()
     settings = {"TimeZone": zone[0] if zone else None, "threads": 1}
     with asking.asked(str(house.path), settings, f"select {VALUES}", time.monotonic() + 60) as cursor:
         found = cursor.fetchmany(10)
@@ -333,7 +333,7 @@ def test_l02_the_program_that_asks_ends_with_us(house: House) -> None:
     """Killed in the middle of a query, a send leaves nobody at work, and the warehouse free."""
     house.outbox(KEITARO, sales(1))
     query = f"select {ONE_STEP['of-long-texts']}"
-    begin = [CONVERSYNC, "send", KEITARO, "--from", query, "--dry-run"]
+    begin = [str(CONVERSYNC), "send", KEITARO, "--from", query, "--dry-run"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(house.folder), **house.environment}
     with subprocess.Popen(begin, cwd=house.folder, env=environment, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60

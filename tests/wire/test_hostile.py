@@ -241,7 +241,7 @@ def loaded(folder: Path, vendor: str, settings: Mapping[str, str], seconds: floa
     """The exit code and the peak in MB of a load of some days by the command, which is killed after so many seconds."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
     env["CONVERSYNC_WAREHOUSE"] = str(folder / "warehouse.duckdb")
-    load = [CONVERSYNC, "load", vendor, "--from", "2024-12-04", "--to", "2024-12-05"]
+    load = [str(CONVERSYNC), "load", vendor, "--from", "2024-12-04", "--to", "2024-12-05"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.wire.peak", str(seconds), *load],
         cwd=ROOT,
