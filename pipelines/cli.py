@@ -83,6 +83,7 @@ for command in COMMANDS:
 def main() -> NoReturn:
     """Runs the command and ends with its exit code: a sentence for every known cause, never a traceback."""
     process.guard_streams()
+    process.give_memory_back()
     files.keep_alone()
     try:
         from pipelines import warehouse  # noqa: F401 - says whether this system has what a run needs

@@ -8,14 +8,15 @@ text is one SELECT, runs with no say over the configuration, and for so long at 
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipelines import asking, statement
 from wire.errors import SettingsError
 
 # DuckDB's settings of a closed instance, which cannot be opened again while it is there.
@@ -33,18 +34,22 @@ REFUSED = "disabled by configuration"
 ONLY_READS = "in a read-only transaction"
 # What a person's query may spill to the disk, at most.
 SPILL = "4GB"
-# The functions by which a SELECT changes what DuckDB itself does. Files are closed to them, too, but DuckDB ends the
-# whole process over that.
-_MEDDLING = frozenset(
-    ("enable_logging", "disable_logging", "enable_profiling", "disable_profiling", "truncate_duckdb_logs")
-)
-_NAME = re.compile(r'"?(\w+)')
-_UNREADABLE = "The query of the outbox cannot be read"
 _CURSOR = "conversync_outbox"
 # Opened by the server out of a text, which it takes only if that is one query, whatever the text says.
 _OPENED = f"""
     do $conversync$ declare asked refcursor := '{_CURSOR}';
     begin open asked no scroll for execute current_setting('conversync.query'); end $conversync$
+"""
+# Functions of PostgreSQL and its extensions that are not the same twice, but for those that change nothing, hold
+# nothing up and reach for nothing. (A person's own are theirs, in a transaction that only reads.)
+_MEDDLING = """
+    select proname::text from pg_proc as called
+    where proname = any(%s) and provolatile = 'v'
+        and (pronamespace = 'pg_catalog'::regnamespace or exists (
+            select 1 from pg_depend where classid = 'pg_proc'::regclass and objid = called.oid and deptype = 'e'))
+        and proname not in ('random', 'random_normal', 'setseed', 'gen_random_uuid', 'uuidv4', 'uuidv7',
+            'clock_timestamp', 'timeofday', 'currval', 'lastval', 'nextval')
+    order by 1 limit 1
 """
 _TRUSTED = """
     select rolname from pg_roles where rolname = current_user and (rolsuper or exists (
@@ -119,16 +124,16 @@ class _Clock:
     """Ends what runs when the time is over; until then, and after the block, it does nothing."""
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self.until = time.monotonic() + seconds
 
     @property
     def left(self) -> float:
         """Seconds, more than none."""
-        return max(self._until - time.monotonic(), 0.001)
+        return max(self.until - time.monotonic(), 0.001)
 
     @property
     def over(self) -> bool:
-        return time.monotonic() >= self._until
+        return time.monotonic() >= self.until
 
     @contextmanager
     def ending(self, end: Callable[[], Any]) -> Iterator[None]:
@@ -159,8 +164,12 @@ class _Timed:
 
 @contextmanager
 def _of_duckdb(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
-    _check_duckdb(query)
     connection = client.native_connection
+    if path := _file_of(client):
+        with asking.asked(path, _told_to(connection), query, clock.until) as rows:
+            yield rows
+        return
+    statement.check(connection, query)
     # dlt has said its settings by now; from here on nobody changes any.
     if not connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
         connection.execute(f"set global max_temp_directory_size = '{SPILL}'")
@@ -169,25 +178,30 @@ def _of_duckdb(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
         yield cursor
 
 
-def _check_duckdb(query: str) -> None:
-    """DuckDB's own parser says what the text is."""
-    import duckdb
+def _file_of(client: Any) -> str | None:
+    """The file that another process may open beside us, where it is one that we only read."""
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-    try:
-        statements = duckdb.extract_statements(query)
-    except duckdb.Error as error:
-        raise SettingsError(f"{_UNREADABLE}: {str(error).splitlines()[0].rstrip('.')}.") from None
-    # A pivot is a SELECT after a type that DuckDB makes of its values, without a text of its own.
-    own = [one for one in statements if one.query or one.type != duckdb.StatementType.CREATE]
-    if [one.type for one in own] != [duckdb.StatementType.SELECT]:
-        raise _no_select([str(one.type).rpartition(".")[2].lower() for one in own])
-    text = query.encode()  # tokens are counted in bytes
-    places = (start for start, kind in duckdb.tokenize(query) if kind == duckdb.token_type.identifier)
-    names = (_NAME.match(text[start:].decode(errors="replace")) for start in places)
-    if meddling := sorted({name[1].lower() for name in names if name} & _MEDDLING):
-        raise SettingsError(
-            f"{_UNREADABLE}: {meddling[0]} changes DuckDB itself, and it may only read tables."
-        )
+    own = client.credentials
+    return str(own.database) if isinstance(own, DuckDbCredentials) and own.read_only else None
+
+
+def _told_to(connection: Any) -> dict[str, Any]:
+    """The settings of a session that decide what a query may, and what it means; for another instance of DuckDB."""
+    asked = (
+        "memory_limit",
+        "threads",
+        "preserve_insertion_order",
+        "TimeZone",
+        "search_path",
+        "temp_directory",
+    )
+    told = dict(
+        connection.execute("select name, value from duckdb_settings() where name in (select unnest(?))", [list(asked)])
+        .fetchall()
+    )  # fmt: skip
+    told["temp_directory"] = f"{told['temp_directory']}-of-query"
+    return {**told, "max_temp_directory_size": SPILL, **CLOSED}
 
 
 class _Fetched:
@@ -216,12 +230,27 @@ def _of_postgres(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
     """A transaction that may only read, whatever the text is."""
     client.execute_sql("begin transaction isolation level repeatable read read only")
     try:
+        if called := _called(query):
+            statement.refuse_calls({name for (name,) in client.execute_sql(_MEDDLING, called) or ()})
         client.execute_sql("select set_config('conversync.query', %s, true)", query)
         _limit(client, clock)
         client.execute_sql(_OPENED)
         yield _Fetched(client, clock)
     finally:
         client.execute_sql("rollback")
+
+
+def _called(query: str) -> list[str]:
+    """The names that stand before a bracket; none of a text that cannot be told apart, which the server will refuse."""
+    import sqlglot
+
+    try:
+        tokens = sqlglot.tokenize(query, dialect="postgres")
+    except sqlglot.errors.SqlglotError:
+        return []
+    calls = (before for before, after in pairwise(tokens) if after.token_type.name == "L_PAREN")
+    names = ((one.text, one.token_type.name == "IDENTIFIER") for one in calls)
+    return sorted({name if is_quoted else name.lower() for name, is_quoted in names})
 
 
 def _limit(client: Any, clock: _Clock) -> None:
@@ -239,18 +268,11 @@ def _of_others(client: Any, query: str, _clock: _Clock) -> Iterator[Any]:
         found = sqlglot.parse(query, dialect=client.capabilities.sqlglot_dialect)
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise SettingsError(f"{_UNREADABLE}: {reason}. Make it a view, and name that.") from None
+        raise SettingsError(f"{statement.UNREADABLE}: {reason}. Make it a view, and name that.") from None
     trees = [one for one in found if one is not None]
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
-        raise _no_select([one.key for one in trees])
+        raise statement.no_select([one.key for one in trees])
     if writes := trees[0].find(exp.Into, exp.DML, exp.DDL, exp.Command):
-        raise _no_select([f"{trees[0].key} with {writes.key}"])
+        raise statement.no_select([f"{trees[0].key} with {writes.key}"])
     with client.execute_query(query) as cursor:
         yield cursor
-
-
-def _no_select(found: Sequence[str]) -> SettingsError:
-    are = " and ".join(found[:5]) or "nothing"
-    return SettingsError(
-        f"{_UNREADABLE}: it must be one SELECT, and is {are}. Nothing else is done for an outbox."
-    )

@@ -23,6 +23,28 @@ committed: dict[str, tuple[int, int, str]] | None = None
 GRACE = 20.0
 
 
+# The C library's names for what `give_memory_back` sets, and what it sets them to.
+_MALLOC = {
+    -3: 256 * 1024,  # M_MMAP_THRESHOLD
+    -1: 1024 * 1024,  # M_TRIM_THRESHOLD
+    -8: 2,  # M_ARENA_MAX
+}
+
+
+def give_memory_back() -> None:
+    """From now on, what is large goes back to the system as soon as it is let go; where the C library can say so.
+
+    Left alone, glibc keeps what it was given: one body of 30 MB makes it take the next ones out of what it holds for
+    small things, which then never shrinks, in each thread's own store.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for name, value in _MALLOC.items():
+            mallopt(name, value)
+
+
 def guard_streams() -> None:
     """Standard streams that a run survives: closed ones lead nowhere, a reader may leave, and text is only text.
 

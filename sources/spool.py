@@ -20,6 +20,8 @@ import pyarrow.dataset
 from sources.columns import hashes
 
 MEMORY = "150MB"
+# Rows that are ranked together, in bytes.
+PART = 16 * 1024 * 1024
 
 
 class Spool:
@@ -155,13 +157,14 @@ class Spools:
         if len(spools) == 1 and not without and self.events(spools[0]) == spools[0].rows:
             yield from spools[0].tables()
             return
-        query = f"select * exclude (walk, place) from ({self._ranked(spools)}) where place = 1"  # noqa: S608
-        if without:
-            query += f" and {self._key} not in (select unnest(?))"
         values = [list(without)] if without else []
-        reader = self._ask(query, self._named(spools), values).to_arrow_reader(20_000)
-        for batch in reader:
-            yield pa.Table.from_batches([batch]).cast(schema)
+        for part in self._parts(spools):
+            query = f"select * exclude (walk, place) from ({self._ranked(part)}) where place = 1"  # noqa: S608
+            if without:
+                query += f" and {self._key} not in (select unnest(?))"
+            reader = self._ask(query, {"walks": _walks(spools)}, values).to_arrow_reader(20_000)
+            for batch in reader:
+                yield pa.Table.from_batches([batch]).cast(schema)
 
     def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
         """(key, JSON of `columns`) of each content that lost against another one in the same walk."""
@@ -169,15 +172,16 @@ class Spools:
         if all(self.events(spool) == spool.rows for spool in spools):
             return
         row = ", ".join(f'"{name}" := "{name}"' for name in columns)
-        query = f"""
-            with ranked as ({self._ranked(spools)}),
-            kept as (select {self._key}, walk, statement_hash from ranked where place = 1)
-            select distinct ranked.{self._key}, cast(to_json(struct_pack({row})) as varchar)
-            from ranked join kept using ({self._key}, walk)
-            where ranked.statement_hash <> kept.statement_hash
-            order by all
-        """  # noqa: S608
-        yield from self._ask(query, self._named(spools)).fetchall()
+        for part in self._parts(spools):
+            query = f"""
+                with ranked as materialized ({self._ranked(part)}),
+                kept as (select {self._key}, walk, statement_hash from ranked where place = 1)
+                select distinct ranked.{self._key}, cast(to_json(struct_pack({row})) as varchar)
+                from ranked join kept using ({self._key}, walk)
+                where ranked.statement_hash <> kept.statement_hash
+                order by all
+            """  # noqa: S608
+            yield from self._ask(query, {"walks": _walks(spools)}).fetchall()
 
     def superseded_across(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
         """As `superseded`, of contents that came in other spools, under another `latest` than the one that is kept."""
@@ -185,20 +189,21 @@ class Spools:
         if len(spools) < 2 or self.events(*spools) == sum(spool.rows for spool in spools):
             return
         row = ", ".join(f'"{name}" := ranked."{name}"' for name in columns)
-        query = f"""
-            with ranked as (
-                select *, row_number() over (
-                    partition by {self._key} order by {self._latest} desc, statement_hash desc
-                ) as place
-                from ({self._united("*", spools)})
-            ),
-            kept as (select {self._key}, {self._latest}, statement_hash from ranked where place = 1)
-            select distinct {self._key}, cast(to_json(struct_pack({row})) as varchar)
-            from ranked join kept using ({self._key})
-            where ranked.statement_hash <> kept.statement_hash and ranked.{self._latest} <> kept.{self._latest}
-            order by all
-        """  # noqa: S608
-        yield from self._ask(query, self._named(spools)).fetchall()
+        for part in self._parts(spools):
+            query = f"""
+                with ranked as materialized (
+                    select *, row_number() over (
+                        partition by {self._key} order by {self._latest} desc, statement_hash desc
+                    ) as place
+                    from walks where {part}
+                ),
+                kept as (select {self._key}, {self._latest}, statement_hash from ranked where place = 1)
+                select distinct {self._key}, cast(to_json(struct_pack({row})) as varchar)
+                from ranked join kept using ({self._key})
+                where ranked.statement_hash <> kept.statement_hash and ranked.{self._latest} <> kept.{self._latest}
+                order by all
+            """  # noqa: S608
+            yield from self._ask(query, {"walks": _walks(spools)}).fetchall()
 
     def absent(self, spools: Sequence[Spool], keys: pa.Table) -> list[Any]:
         """The keys of a table of one column, named as the key is, that the spools do not hold."""
@@ -244,17 +249,20 @@ class Spools:
     def _named(spools: Sequence[Spool], word: str = "walk") -> Mapping[str, Spool | pa.Table]:
         return {f"{word}_{number}": spool for number, spool in enumerate(spools)}
 
-    def _ranked(self, spools: Sequence[Spool]) -> str:
-        walks = " union all ".join(
-            f"select *, {number} as walk from {name}"  # noqa: S608
-            for number, name in enumerate(self._named(spools))
-        )
-        order = f"walk desc, {self._latest} desc, statement_hash desc"
-        return (
-            f"select *, row_number() over (partition by {self._key} order by {order}) as place from ({walks})"  # noqa: S608
-        )
+    def _parts(self, spools: Sequence[Spool]) -> Iterator[str]:
+        """Conditions that each take some of the events with all their rows, about `PART` bytes; together all of them.
 
-    def _ask(self, query: str, rows_of: Mapping[str, Spool | pa.Table], values: Sequence[Any] = ()) -> Any:
+        DuckDB sorts whole rows in more memory than it is allowed: so it is given few at a time.
+        """
+        parts = sum(spool.path.stat().st_size for spool in spools if spool.rows) // PART + 1
+        return (f"hash({self._key}) % {parts} = {number}" for number in range(parts))
+
+    def _ranked(self, part: str) -> str:
+        order = f"walk desc, {self._latest} desc, statement_hash desc"
+        place = f"row_number() over (partition by {self._key} order by {order}) as place"
+        return f"select *, {place} from walks where {part}"  # noqa: S608
+
+    def _ask(self, query: str, rows_of: Mapping[str, Any], values: Sequence[Any] = ()) -> Any:
         if self._connection is None:
             import duckdb
 
@@ -270,3 +278,20 @@ class Spools:
             )
             self._connection.register(name, rows)
         return self._connection.execute(query, list(values))
+
+
+def _walks(spools: Sequence[Spool]) -> pa.RecordBatchReader:
+    """All rows, one batch after the other, each with the number of its spool as `walk`; to be read once.
+
+    A dataset of so many files would be read ahead in each of them.
+    """
+    [schema, *_] = [spool.schema for spool in spools if spool.schema is not None]
+    number = pa.field("walk", pa.int64())
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for walk, spool in enumerate(spools):
+            for table in spool.tables() if spool.rows else ():
+                rows = table.cast(schema)
+                yield from rows.append_column(number, pa.repeat(walk, rows.num_rows)).to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema.append(number), batches())

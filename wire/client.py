@@ -252,7 +252,7 @@ class Client:
             judged = error
         except TimeoutError:
             return None, self._voice.timed_out(call.what)
-        judged.__cause__ = judged.__context__ = None
+        judged.__cause__ = judged.__context__ = judged.__traceback__ = None
         judged.status = judged.status or answer.status
         return None, Trouble(
             Kind.DISTRUST if isinstance(judged, UntrustedAnswerError) else Kind.HELD_UP, judged

@@ -67,14 +67,7 @@ class Reader:
         self.text = text
         self.position = 0
         self._noted: list[str] = []
-        # Not strict: a raw control character is a row's fault, and json's own error for it counts the lines before it.
-        self._decoder = json.JSONDecoder(
-            object_pairs_hook=self._object,
-            parse_float=self._decimal,
-            parse_int=self._integer,
-            parse_constant=self._constant,
-            strict=False,
-        )
+        self._decoder = _decoder(self._noted)
         self._deadline: float = getattr(_clock, "deadline", math.inf)
 
     def value(self) -> Any:
@@ -91,7 +84,7 @@ class Reader:
             reason, position = error.msg, error.pos
         else:
             return value
-        raise SyntaxFaultError(_phrase(reason, self.text[:position]), position)
+        raise SyntaxFaultError(_phrase(reason, self.text, position), position)
 
     def _too_deep(self, start: int) -> Any:
         self._noted.append(f"it is nested more than {MAX_DEPTH} deep")
@@ -139,7 +132,17 @@ class Reader:
         if self.peek():
             raise SyntaxFaultError("there is more after its end", self.position)
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+
+class _Hooks:
+    """What is made of objects and numbers, and noted of them.
+
+    It knows no `Reader`: one that its decoder led back to would keep a body until the next collection of garbage.
+    """
+
+    def __init__(self, noted: list[str]) -> None:
+        self._noted = noted
+
+    def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(pairs) > MAX_NAMES and not all(name.isdigit() for name, _ in pairs):
             self._noted.append(f"an object has {len(pairs):,} fields")
             return {}
@@ -150,21 +153,33 @@ class Reader:
             self._noted.append(twice(pairs))
         return found
 
-    def _decimal(self, literal: str) -> Decimal:
+    def decimal(self, literal: str) -> Decimal:
         try:
             return Decimal(literal)
         except InvalidOperation:
             self._noted.append("a number has an exponent out of all bounds")
         return Decimal(0)
 
-    def _integer(self, literal: str) -> int:
+    def integer(self, literal: str) -> int:
         if len(literal) > MAX_DIGITS:
             self._noted.append(f"a number has {len(literal)} digits")
             return 0
         return int(literal)
 
-    def _constant(self, name: str) -> None:
+    def constant(self, name: str) -> None:
         self._noted.append(f"{name} is not a number that JSON knows")
+
+
+def _decoder(noted: list[str]) -> json.JSONDecoder:
+    hooks = _Hooks(noted)
+    # Not strict: a raw control character is a row's fault, and json's own error for it counts the lines before it.
+    return json.JSONDecoder(
+        object_pairs_hook=hooks.object,
+        parse_float=hooks.decimal,
+        parse_int=hooks.integer,
+        parse_constant=hooks.constant,
+        strict=False,
+    )
 
 
 def twice(pairs: list[tuple[str, Any]]) -> str:
@@ -225,7 +240,9 @@ def texts_changed(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _phrase(message: str, before: str) -> str:
-    if before.rstrip(" \t\n\r").endswith(","):
+def _phrase(message: str, text: str, position: int) -> str:
+    comma = text.rfind(",", 0, position)
+    blank = _SPACE.match(text, comma + 1) if comma >= 0 else None
+    if blank and blank.end() >= position:
         return "a comma with nothing after it"
     return message[:1].lower() + message[1:]

@@ -54,15 +54,17 @@ def loads(body: bytes, *, who: str = "The vendor", as_served: bool = False) -> A
 
     `as_served`: its texts are a row's (see above), for a document that is a list of rows, or a part of one.
     """
+    text = ""
     try:
-        reader = Reader(_text(body))
+        text = _text(body)
+        reader = Reader(text)
         value = reader.value()
         reader.end()
-        fault = reader.fault_in(reader.text) or (None if as_served else _control_in(reader.text))
+        fault = reader.fault_in(text) or (None if as_served else _control_in(text))
     except SyntaxFaultError as error:
-        fault = _place(error, body)
+        fault = _place(error, text)
     if fault is None:
-        return value if as_served else whole(value, reader.text)
+        return value if as_served else whole(value, text)
     raise _refusal(who, fault)
 
 
@@ -83,12 +85,14 @@ def each_row(
     is wrong inside one element is that row's fault, syntax aside. UntrustedAnswerError for syntax errors anywhere (with
     line and column), for anything wrong outside the rows, and where no array stands.
     """
+    text = ""
     try:
-        page = _Page(_text(body), key, take)
+        text = _text(body)
+        page = _Page(text, key, take)
         envelope = page.read()
         fault = page.fault
     except SyntaxFaultError as error:
-        fault = _place(error, body)
+        fault = _place(error, text)
     if fault is None:
         return envelope
     raise _refusal(who, fault)
@@ -128,11 +132,13 @@ def _text(body: bytes) -> str:
     return text
 
 
-def _place(error: SyntaxFaultError, body: bytes) -> str:
+def _place(error: SyntaxFaultError, text: str) -> str:
     if error.position < 0:
         return error.reason
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")[: error.position]
-    line, column = text.count("\n") + 1, error.position - text.rfind("\n")
+    line, column = (
+        text.count("\n", 0, error.position) + 1,
+        error.position - text.rfind("\n", 0, error.position),
+    )
     return f"it is not JSON at line {line}, column {column} ({error.reason})"
 
 

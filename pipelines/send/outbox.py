@@ -19,7 +19,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 from destinations.target import Row, RowRefusedError, Target
-from pipelines import confined
+from pipelines import asking, confined
 from pipelines.registry import nearest
 from pipelines.send.options import NAME, QUERY, Options, read
 from pipelines.send.records import plain
@@ -112,7 +112,7 @@ def entries(client: Any, query: str, target: Target, options: Options) -> Iterat
             names = [str(column[0]).lower() for column in cursor.description]
             _check_columns(names, target)
             yield _entries(cursor, names, target, options.max_outbox)
-    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error) as error:
+    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error, asking.QueryError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".!")
         hint = PLAYERS if JOIN in query else TABLES_ONLY if confined.REFUSED in reason else ""
         raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error

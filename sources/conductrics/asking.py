@@ -11,7 +11,15 @@ from urllib.parse import quote
 
 from sources.catalogue import confirmed
 from sources.conductrics import goals as documented
-from sources.conductrics.envelope import ACCEPTED, CREDENTIALS_HINT, Gone, item, items
+from sources.conductrics.envelope import (
+    ACCEPTED,
+    CREDENTIALS_HINT,
+    MOST_OF_LIST,
+    Gone,
+    item,
+    items,
+    refuse_long,
+)
 from sources.conductrics.goals import code_of
 from sources.decoded import Rejected, note_names
 from sources.side_by_side import side_by_side
@@ -71,8 +79,11 @@ class Access:
         """The goals, each with its detail; one that is gone when its detail is asked for is left out."""
         summaries, found = _named(confirmed(lambda: self.goal_list(client)))
         details = side_by_side(partial(self._detail, client), summaries, CONCURRENCY)
+        size = 0
         for (code, summary), detail in zip(summaries.items(), details, strict=True):
             found.requests += 1
+            size += len(detail.raw) if detail else 0
+            refuse_long(size, MOST_OF_LIST)
             on_page(found.requests - 1, len(summaries))
             if detail is not None:
                 _take(found, code, detail, partial(documented.goal, code, summary.value or {}))

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from wire.client import Answer
-from wire.errors import CredentialsError, RefusedError, UnavailableError, UntrustedAnswerError
+from wire.errors import CredentialsError, RefusedError, TooLongError, UnavailableError, UntrustedAnswerError
 from wire.refusal import said, says_error
 from wire.strictjson import Row
 
 # Statuses whose answers are read here; all others have their sentence without a body.
 ACCEPTED = (400, 404)
+# Of a list, and of one goal, in bytes: all of them are in memory together, and ten thousand goals are 5 MB.
+MOST_OF_LIST, MOST_OF_ITEM = 8 * 1024 * 1024, 1024 * 1024
 CREDENTIALS_HINT = "Check conductrics_api_key in .dlt/secrets.toml or CONDUCTRICS_API_KEY."
 
 
@@ -24,6 +26,7 @@ class Gone(Exception):  # noqa: N818 - not an error: what was asked for is not t
 
 def items(answer: Answer) -> list[Row]:
     """The rows of a list. Raises Gone, and the errors of `wire.errors`."""
+    refuse_long(len(answer.body), MOST_OF_LIST)
     try:
         envelope, rows = answer.rows("data")
     except UntrustedAnswerError:
@@ -40,6 +43,7 @@ def item(answer: Answer) -> Row:
     if answer.status >= 400:
         answer.refuse_html()
         raise _refused(answer.status, answer)
+    refuse_long(len(answer.body), MOST_OF_ITEM)
     row = answer.row()
     if row.value is None:
         return row
@@ -50,6 +54,15 @@ def item(answer: Answer) -> Row:
     if not isinstance(data, dict) or "code" not in data:
         raise UntrustedAnswerError("Conductrics answered without the goal that was asked for.")
     return Row(row.raw, data, None)
+
+
+def refuse_long(size: int, most: int) -> None:
+    """TooLongError where so many bytes are more than an account has."""
+    if size > most:
+        raise TooLongError(
+            f"Conductrics answered with more than the {most // 2**20} MB that its goals or agents may take: ask it "
+            "what changed."
+        )
 
 
 def _judge(answer: Answer, body: Any) -> None:

@@ -107,6 +107,28 @@ def test_l10_a_wheel_holds_the_packages_and_nothing_that_lies_about(packed: Pack
     assert (packed.folder / "copy" / "pipelines" / "secrets.toml").exists()
 
 
+def test_the_image_of_the_document_is_made_of_all_that_it_needs(packed: Packed, tmp_path: Path) -> None:
+    """What docs/container.md copies builds the same wheel; nobody's settings are in it, and no shell starts it."""
+    page = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
+    lines = [line.split() for line in page.splitlines()]
+    image = Packed(tmp_path)
+    for _, *names, place in (line for line in lines if line[:1] == ["COPY"]):
+        for name in names:
+            what, where = packed.folder / "copy" / name, tmp_path / place
+            if what.is_dir():
+                shutil.copytree(what, where)
+            else:
+                shutil.copy(what, where / name)
+    assert not {path.name for path in tmp_path.iterdir()} & {name.partition("/")[0] for name in STRAY}
+    assert (tmp_path / "requirements.lock").exists()
+    argv = [sys.executable, "-m", "hatchling", "build", "-d", "dist", "-t", "wheel"]
+    subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+    assert image.in_wheel() == packed.in_wheel()
+    # By number, so that a system without its name takes it; nothing is started by a shell.
+    assert [line for line in lines if line[:1] == ["USER"]] == [["USER", "10001:10001"]]
+    assert all(line[1].startswith("[") for line in lines if line[:1] in (["ENTRYPOINT"], ["CMD"]))
+
+
 def test_l10_a_source_distribution_holds_the_repository_and_nothing_that_lies_about(packed: Packed) -> None:
     """Every file of it, and what a build adds."""
     expected = {name for name in held() if not name.endswith(".gitignore")}

@@ -144,7 +144,9 @@ WIPE = """
     create or replace function public.wipe() returns text volatile language plpgsql as
     $$ begin delete from public.sales; return 'x'; end $$;
     create or replace view public.trap as select send_key, public.wipe() as subid, tid from public.sales;
-    alter function public.wipe() owner to conversync; alter view public.trap owner to conversync; select 1
+    alter function public.wipe() owner to conversync; alter view public.trap owner to conversync;
+    create or replace view public.peek as select pg_read_file('/etc/passwd') as send_key, 'x' as subid;
+    alter view public.peek owner to conversync; select 1
 """
 REACHING = {
     "several": (f"select {ROWS}; delete from public.sales", "cannot be read"),
@@ -156,7 +158,14 @@ REACHING = {
     "another-mode": (
         "select set_config('transaction_read_only', 'off', false) as send_key, public.wipe() as subid", "cannot be read"
     ),
-    "the-servers-files": ("select pg_read_file('/etc/passwd') as send_key, 'x' as subid", "permission denied"),
+    "the-servers-files": ("select pg_read_file('/etc/passwd') as send_key, 'x' as subid", "calls pg_read_file"),
+    "a-file-to-the-server": ("select \"lo_export\" (1, '/tmp/x')::text as send_key, 'x' as subid", "calls lo_export"),
+    "a-lock": ("select PG_ADVISORY_LOCK /* mine */ (1)::text as send_key, 'x' as subid", "calls pg_advisory_lock"),
+    "others-sessions": (
+        "select pg_terminate_backend(pid)::text as send_key, 'x' as subid from pg_stat_activity", "calls pg_terminate"
+    ),
+    "asleep": ("select pg_catalog.pg_sleep(60)::text as send_key, 'c' as subid", "calls pg_sleep"),
+    "files-by-a-view": ("public.peek", "permission denied"),
     "out-of-the-text": (f"select {ROWS} $conversync$ end; delete from public.sales; $conversync$", "cannot be read"),
 }  # fmt: skip
 
@@ -174,10 +183,17 @@ def test_l02_a_query_of_postgres_only_reads(remote: Remote, name: str) -> None:
     assert remote.database.ask("select to_regclass('public.other')") == [(None,)]
 
 
+# Somebody's own functions, which may call what a query may not.
+SLEEP = """
+    create or replace function public.asleep(seconds double precision) returns text volatile language sql as
+    $$ select pg_sleep(seconds)::text $$;
+    create or replace function public.without_limit() returns text volatile language sql as
+    $$ select set_config('statement_timeout', '0', false) $$; select 1
+"""
 SLOW = {
-    "asleep": "select pg_sleep(60)::text as send_key, 'c' as subid",
-    "without-its-limit": "select set_config('statement_timeout', '0', false) || n as send_key, "
-    "pg_sleep(0.3)::text || n as subid, n::text as tid from generate_series(1, 1000) as n",
+    "asleep": "select public.asleep(60) as send_key, 'c' as subid",
+    "without-its-limit": "select public.without_limit() || n as send_key, "
+    "public.asleep(0.3) || n as subid, n::text as tid from generate_series(1, 1000) as n",
     "a-product": "select max(a::bigint * b)::text as send_key, 'c' as subid from generate_series(1, 100000) as a, "
     "generate_series(1, 1000000) as b",
 }
@@ -186,6 +202,7 @@ SLOW = {
 @pytest.mark.parametrize("name", SLOW)
 def test_l02_a_query_of_postgres_ends_when_its_time_is_over(remote: Remote, name: str) -> None:
     """Also where it lifts the server's own limit; nothing of it goes on at the server."""
+    remote.database.ask(SLEEP)
     remote.settings["SEND_QUERY_SECONDS"] = "1"
     with pytest.raises(SettingsError, match="took longer than 1 seconds"):
         remote.look(KEITARO, SLOW[name])

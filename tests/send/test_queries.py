@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from pipelines import asking
+from tests.process.support import CONVERSYNC
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
 from wire.errors import SettingsError
 
@@ -56,6 +62,12 @@ REACHING = {
     "what-duckdb-measures": (
         row("'u'", "from \"enable_profiling\"(format = 'json', save_location = '{out}.json')"), "may only read"
     ),
+    "what-duckdb-is-set-to": (row("current_setting('home_directory')"), "may only read"),
+    "all-that-it-is-set-to": (row("value", "from duckdb_settings()"), "may only read"),
+    "what-it-keeps-secret": (row("secret_string", "from /* all */ duckdb_secrets /* of them */ ()"), "may only read"),
+    "a-line-in-its-log": (row("\"write_log\"('u')::varchar"), "may only read"),
+    "a-sleep": (row("sleep_ms(100000)::varchar"), "may only read"),
+    "a-sleep-of-postgres": (row("pg_sleep(100)::varchar"), "may only read"),
 }  # fmt: skip
 
 
@@ -100,8 +112,6 @@ def listener() -> Iterator[Listener]:
 @pytest.fixture
 def tempting(house: House, listener: Listener) -> dict[str, str]:
     """A warehouse with files beside it that an outbox has no business with, and where each is."""
-    import duckdb
-
     places = {
         "folder": str(house.folder),
         "secret": str(house.folder / "secrets.toml"),
@@ -212,7 +222,8 @@ def test_l02_a_query_runs_within_bounds_that_it_cannot_move(house: House) -> Non
         "memory_limit", "threads", "max_temp_directory_size", "enable_external_access", "lock_configuration",
         "autoload_known_extensions", "allow_persistent_secrets", "python_enable_replacements",
     ]  # fmt: skip
-    told = " || ' ' || ".join(f"current_setting('{name}')::varchar" for name in names)
+    house.change("create macro main.told(name) as current_setting(name)::varchar")
+    told = " || ' ' || ".join(f"main.told('{name}')" for name in names)
     report = house.send(KEITARO, source=f"select send_key, subid, {told} as tid from main.keitaro")
     assert report.exit_code == 0
     [taken] = house.receiver.taken
@@ -238,3 +249,99 @@ def test_l02_a_product_of_all_with_all_ends_with_a_sentence(house: House, name: 
     with pytest.raises(SettingsError, match=r"more than 1,000 rows.*send_max_outbox"):
         house.plan(KEITARO, source=PRODUCTS["without-end"])
     assert house.asked() == []
+
+
+NESTED = ", ".join(
+    f"c{n} as not materialized (select x.a from c{n - 1} as x join c{n - 1} as y using (a))"
+    for n in range(1, 25)
+)
+# What DuckDB does in one step, and so does not end when it is asked to.
+ONE_STEP = {
+    "of-long-texts": "levenshtein(repeat('a', 300000), repeat('b', 300000))::varchar as send_key, 'c' as subid",
+    "its-plan": f"a::varchar as send_key, 'c' as subid from (with c0 as not materialized (select 1 as a), {NESTED} "
+    "select a from c24)",
+}
+
+
+@pytest.mark.parametrize("name", ONE_STEP)
+def test_l02_a_query_that_cannot_be_interrupted_ends_with_a_sentence(house: House, name: str) -> None:
+    """By the command: in time, exit 2, nothing sent; the lock is free, and what is to go goes with the next send."""
+    house.outbox(KEITARO, sales(1))
+    house.settings["SEND_QUERY_SECONDS"] = "1"
+    begun = time.monotonic()
+    ended = house.command("send", KEITARO, "--from", f"select {ONE_STEP[name]}")
+    assert (ended.code, time.monotonic() - begun < 20) == (2, True)
+    assert "took longer than 1 seconds and was ended" in ended.err
+    assert house.asked() == []
+    report = house.send(KEITARO)
+    assert (report.exit_code, report.sent.sent) == (0, 1)
+
+
+HUGE = {
+    "a-list": "len(range(1000000000))::varchar as send_key, 'c' as subid",
+    "a-list-of-ours": "list(range::varchar) as send_key, 'c' as subid from range(300000000)",
+    "texts": "repeat('x', 1000000) || range as send_key, 'c' as subid from range(1000)",
+    "one-text": "repeat('x', 40000000) as send_key, 'c' as subid",
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_l04_a_query_stays_within_its_memory(house: House, name: str) -> None:
+    """Long lists and texts end it with a sentence; nothing is sent."""
+    house.outbox(KEITARO, sales(1))
+    with pytest.raises(SettingsError, match="takes more memory than it may"):
+        house.plan(KEITARO, source=f"select {HUGE[name]}")
+    assert house.asked() == []
+
+
+VALUES = """
+    1::hugeint, 1.50::decimal(18, 3), 1.5::double, true, date '2024-01-01', timestamp '2024-01-01 01:02:03.5',
+    timestamptz '2024-07-01 01:02:03+00', time '01:02:03', interval '1 day', 'ab'::blob, [1, 2], {'a': 1}, null,
+    uuid 'd9428888-122b-11e1-b85c-61cd3cbb3210', map {'a': 1}, 'a'::enum('a', 'b'), timetz '01:02:03+02', '101'::bit
+"""
+
+
+def test_what_a_query_gives_is_what_duckdb_gives(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Value for value and kind for kind, in the machine's zone: a row that was sent is not taken for another one."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    house.outbox(KEITARO, sales(1))
+    with duckdb.connect(str(house.path), read_only=True) as connection:
+        zone = connection.execute("select current_setting('TimeZone')").fetchone()
+        told = connection.execute(f"select {VALUES}").fetchall()
+    settings = {"TimeZone": zone[0] if zone else None, "threads": 1}
+    with asking.asked(str(house.path), settings, f"select {VALUES}", time.monotonic() + 60) as cursor:
+        found = cursor.fetchmany(10)
+    assert found == told
+    assert [list(map(repr, row)) for row in found] == [list(map(repr, row)) for row in told]
+
+
+def children_of(process: int) -> list[str]:
+    """The numbers of the programs that one has started."""
+    return Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
+
+
+def at_work(process: str) -> bool:
+    """Whether there is such a program, and it has not ended."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return told.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_l02_the_program_that_asks_ends_with_us(house: House) -> None:
+    """Killed in the middle of a query, a send leaves nobody at work, and the warehouse free."""
+    house.outbox(KEITARO, sales(1))
+    query = f"select {ONE_STEP['of-long-texts']}"
+    begin = [str(CONVERSYNC), "send", KEITARO, "--from", query, "--dry-run"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(house.folder), **house.environment}
+    with subprocess.Popen(begin, cwd=house.folder, env=environment, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not (askers := children_of(process.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    while any(map(at_work, askers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    house.change("create table main.free as select 1")

@@ -140,9 +140,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
 def main(origin: str, *wanted: str) -> None:
     """Asks once for each reader's name, in one connection's turn."""
     import pipelines.load  # noqa: F401 - what a run has in its memory
+    from pipelines.process import give_memory_back
     from wire.client import Client, Limits
     from wire.errors import ConversyncError
 
+    give_memory_back()
     limits = Limits(distrust_attempts=0, http_budget=0.1, backoff=0.01, request_deadline=120)
     with Client(
         origin,

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import gzip
 import json
 import os
 import random
 import resource
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox import Sandbox, World
 from tests.process.support import CONVERSYNC
 from tests.wire.conftest import MakeClient
 from tests.wire.hostile import BODIES, READERS, ROW, page
+from tests.wire.inflating import inflating
 from tests.wire.server import Server, reply
 from wire.errors import TooLongError, UnavailableError, UntrustedAnswerError
 from wire.redact import redact
@@ -130,6 +135,51 @@ def test_l04_names_are_capped() -> None:
     ]
 
 
+@pytest.mark.parametrize(("reader", "most"), [("conductrics", 8), ("conductrics_detail", 1)])
+def test_l04_goals_that_no_account_has_are_refused(make_client: MakeClient, reader: str, most: int) -> None:
+    """All of them are in memory together, so a list, or one goal, has a length of its own that it may have."""
+    goal = b'{"code":"a","name":"%b"}' % (b"x" * (most << 20))
+    with Server(reply(b'{"status":200,"data":[' + goal + b"]}")) as server:
+        client = make_client(server.origin, distrust_attempts=0, request_deadline=60, read_timeout=60)
+        with pytest.raises(TooLongError, match=f"more than the {most} MB"):
+            client.request("GET", "/x", decode=READERS[reader])
+
+
+LET_GO = {
+    "no-json": (b"x" * (8 << 20), "not JSON"),
+    "no-end": (page(b'{"a":' + b"[" * 2_000 + b'"' + b"x" * (8 << 20)), "its brackets are not closed"),
+    "no-rows": (b'{"note":"%b"}' % (b"x" * (8 << 20)), "no list of rows"),
+    "an-error": (b'{"error":"%b"}' % (b"x" * (7 << 20)), "an error instead of data"),
+    "rows": (page(b'{"note":"\xf0\x9f\x98\x80%b"}' % (b"x" * (8 << 20))), ""),
+}
+
+
+@pytest.mark.parametrize("name", LET_GO)
+def test_l04_a_body_is_let_go_when_it_was_read(make_client: MakeClient, name: str) -> None:
+    """At once, and not when garbage is collected, also where the error that it came to is kept."""
+    body, words = LET_GO[name]
+    decode = READERS["conductrics" if name == "an-error" else "besitos"]
+    if name == "rows":
+        decode = lambda answer: len(answer.rows("data")[1])  # noqa: E731
+    with Server(reply(body)) as server:
+        client = make_client(server.origin, distrust_attempts=0, request_deadline=60, read_timeout=60)
+        told: list[object] = []
+        gc.disable()
+        tracemalloc.start()
+        try:
+            try:
+                told.append(client.request("GET", "/x", decode=decode, retry=False))
+            except UntrustedAnswerError as error:
+                told.append(error)
+            left, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+    assert words in str(told[0])
+    assert peak > len(body)
+    assert left < 2 << 20, left
+
+
 @pytest.mark.long
 def test_l04_long_a_vendor_that_repeats_a_secret_is_masked_in_time() -> None:
     """The beginning of a token, a hundred thousand times over: the search looks at each place once."""
@@ -187,6 +237,26 @@ def test_l04_long_loads_is_linear_in_depth_and_width() -> None:
         assert time.process_time() - begun < 5
 
 
+def loaded(folder: Path, vendor: str, settings: Mapping[str, str], seconds: float) -> tuple[int, float]:
+    """The exit code and the peak in MB of a load of some days by the command, which is killed after so many seconds."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+    env["CONVERSYNC_WAREHOUSE"] = str(folder / "warehouse.duckdb")
+    load = [str(CONVERSYNC), "load", vendor, "--from", "2024-12-04", "--to", "2024-12-05"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.wire.peak", str(seconds), *load],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+    assert "report it" not in done.stderr
+    assert told["code"] in (-9, 0, 3, 6), done.stderr
+    return told["code"], told["megabytes"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("rows", [7_000, 30_000, 60_000])
 def test_l04_long_a_run_that_is_answered_with_large_pages(tmp_path: Path, rows: int) -> None:
@@ -194,17 +264,45 @@ def test_l04_long_a_run_that_is_answered_with_large_pages(tmp_path: Path, rows: 
     body = page(
         b",".join(ROW % number for number in range(rows)), b'"links":{},"meta":{"total":%d}' % (rows * 9)
     )
-    with Server(reply(body)) as server, (tmp_path / "told").open("w+") as told:
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "BESITOS_URL": server.origin}
-        env |= {"BESITOS_TOKEN": "s3cret-t0ken", "CONVERSYNC_WAREHOUSE": str(tmp_path / "warehouse.duckdb")}
-        days = ["load", "besitos", "--from", "2024-12-04", "--to", "2024-12-05"]
-        process = subprocess.Popen([CONVERSYNC, *days], env=env, cwd=tmp_path, stdout=told, stderr=told)
-        timer = threading.Timer(120, process.kill)
-        timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        assert process.returncode in (-9, 0, 3, 6), told.read()
+    with Server(reply(body)) as server:
+        settings = {"BESITOS_URL": server.origin, "BESITOS_TOKEN": "s3cret-t0ken"}
+        _, megabytes = loaded(tmp_path, "besitos", settings, 120)
         assert len(server.asked) > 1
-    assert usage.ru_maxrss / 1024 < MOST_MEGABYTES, usage.ru_maxrss
+    assert megabytes < MOST_MEGABYTES
+
+
+VENDORS = ("besitos", "keitaro", "infobip", "conductrics")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("megabytes", [4, 12, 30])
+def test_l04_long_a_run_whose_answers_are_inflated(
+    tmp_path: Path, vendor: str, megabytes: int, packed: bool
+) -> None:
+    """Rows that are sound, far more of them than were asked for, in every answer of every vendor: below 512 MB."""
+    world = World(start=date(2024, 12, 1), days=8)
+    with Sandbox(world) as sandbox, inflating(sandbox.url, megabytes << 20, packed=packed) as vendors:
+        settings = {**sandbox.settings(), f"{vendor.upper()}_URL": vendors.url}
+        _, peak = loaded(tmp_path, vendor, settings, 60)
+    assert max(vendors.sizes) > (megabytes - 1) << 20
+    assert peak < MOST_MEGABYTES
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_l04_long_a_run_that_is_answered_with_every_body(tmp_path: Path, vendor: str) -> None:
+    """One after the other, packed and not, as the run asks again and again: below 512 MB, each with a sentence."""
+    bodies = [make() for make in BODIES.values()]
+    packed = [reply(gzip.compress(body, 1), Content_Encoding="gzip") for body in bodies]
+    script = [step for body, other in zip(bodies, packed, strict=True) for step in (reply(body), other)]
+    with Sandbox(World()) as sandbox:
+        settings = sandbox.settings()
+    for begin in range(0, len(script), 4):
+        with Server(*script[begin:], *script[:begin]) as server:
+            code, megabytes = loaded(
+                tmp_path, vendor, {**settings, f"{vendor.upper()}_URL": server.origin}, 120
+            )
+            assert server.asked
+        assert (code, megabytes < MOST_MEGABYTES) == (6, True), (begin, code, megabytes)
