@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pipelines.warehouse import settle_dlt
+from conversync.warehouse.warehouse import settle_dlt
 
 # In-process runs look for settings here, where there is no .dlt/, and not in the folder they were started in.
 os.environ["DLT_PROJECT_DIR"] = str(Path(__file__).parent)

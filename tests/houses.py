@@ -19,10 +19,10 @@ from tests.support import Quiet  # settles dlt before it is imported
 import duckdb
 import pytest
 
-from pipelines.load import SourceReport, load
-from pipelines.vendors import Asked, Vendor, vendors
-from pipelines.warehouse import Warehouse
-from sandbox import Request, Sandbox
+from conversync.load import SourceReport, load
+from conversync.sandbox import Request, Sandbox
+from conversync.vendors import Asked, Vendor, vendors
+from conversync.warehouse.warehouse import Warehouse
 
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:

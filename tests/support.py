@@ -19,13 +19,13 @@ import pytest
 from dlt.common.configuration.specs import configspec
 from dlt.common.typing import TSecretStrValue  # noqa: F401 - dlt looks it up here, for the inherited field
 
-from pipelines.load import SourceReport, StepReport, load, planned
-from pipelines.vendors import Asked, Step, Vendor, vendors
-from pipelines.warehouse import Warehouse
-from sandbox import Request, Sandbox, Statement, Totals
-from sandbox.besitos import totals, totals_by_offer
+from conversync.extract.columns import zone
+from conversync.load import SourceReport, StepReport, load, planned
+from conversync.sandbox import Request, Sandbox, Statement, Totals
+from conversync.sandbox.besitos import totals, totals_by_offer
+from conversync.vendors import Asked, Step, Vendor, vendors
+from conversync.warehouse.warehouse import Warehouse
 from sources.besitos import BesitosSettings, besitos
-from sources.columns import zone
 
 CONVERSYNC = Path(sys.executable).with_name("conversync")
 FEED = "/data/partner/conversions"

@@ -22,10 +22,10 @@ LAYERS = {
     "tests": {*OURS},
 }
 # The two commands that show the sandbox.
-MAY_IMPORT_SANDBOX = {"pipelines/demo.py", "pipelines/commands/showing.py"}
+MAY_IMPORT_SANDBOX = {"conversync/demo.py", "conversync/cli/showing.py"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")
 # The sandbox serves, its tests and those of wire ask it without ours, and the benchmarks compare with others.
-MAY_TALK = ("wire/", "sandbox/", "tests/", "benchmarks/")
+MAY_TALK = ("conversync/http/", "sandbox/", "tests/", "benchmarks/")
 MOST_LINES = 400
 
 
@@ -64,7 +64,7 @@ def test_imports_run_one_way(name: str) -> None:
         else:
             allowed = package in LAYERS[top]
         assert allowed, f"{name} imports {module}"
-        assert not has(module, "pipelines.cli") or top == "tests", f"{name} imports the command line"
+        assert not has(module, "conversync.cli.main") or top == "tests", f"{name} imports the command line"
         if top == "sandbox":
             assert package in sys.stdlib_module_names or package == "sandbox", f"{name} imports {module}"
         if not name.startswith(MAY_TALK):

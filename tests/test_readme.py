@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from typer.main import get_command
 
-from pipelines.cli import app
-from sandbox import Sandbox, World
+from conversync.cli.main import app
+from conversync.sandbox import Sandbox, World
 from tests.houses import forget_settings
 from tests.support import command
 
@@ -24,7 +24,7 @@ PAGES = (
     "docs/container.md",
     "docs/privacy.md",
     "dbt/README.md",
-    "destinations/README.md",
+    "docs/sending.md",
 )
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # typer's command is a group
 

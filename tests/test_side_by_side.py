@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sources.side_by_side import side_by_side
+from conversync.extract.parallel import side_by_side
 
 MOST = 6
 

@@ -21,18 +21,19 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from sources.besitos import feed, reading
-from sources.besitos.catalogue import catalogue
-from sources.besitos.reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
-from sources.besitos.withdrawn import WITHDRAWN_HINTS
-from sources.columns import now, zone
-from sources.evidence import Routed, rejected_rows, routed, windows
-from sources.mended import Days, with_old_days
-from sources.ranges import BUDGET, DAYS, check_ranges
-from sources.reading import OnRest, statement_hints
-from sources.windows import Window, cut, day, first_day, planned
-from wire.client import Client, Limits
-from wire.secret import check_secret
+from conversync.extract.columns import now, zone
+from conversync.extract.evidence import Routed, rejected_rows, routed, windows
+from conversync.extract.mended import Days, with_old_days
+from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.reading import OnRest, statement_hints
+from conversync.extract.windows import Window, cut, day, first_day, planned
+from conversync.http.client import Client, Limits
+from conversync.http.secret import check_secret
+
+from . import feed, reading
+from .catalogue import catalogue
+from .reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
+from .withdrawn import WITHDRAWN_HINTS
 
 # Between these a setting can be meant.
 LIMITS = {
@@ -141,7 +142,7 @@ def besitos(
 
     `start` and `end` are days in `besitos_zone`, both asked for; without them each stream reads what is due by
     its cursor. A reading filtered by `user_id`, `offer_id` or `type` never moves a cursor. `on_page` is told
-    the rows received and announced so far. Raises the errors of `wire.errors`; then nothing is loaded. With `on_rest`,
+    the rows received and announced so far. Raises the errors of `conversync.errors`; then nothing is loaded. With `on_rest`,
     what was read whole until then is loaded, and the days that are left are told. `accept_empty` believes a feed that
     serves most of what is held no more. `again` are old days of `plan` to be read, and nothing else.
     """

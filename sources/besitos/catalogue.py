@@ -14,13 +14,13 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
-from sources.meaning import nothing_of
-from sources.records import AMOUNT, KEY, MONEY, TEXT, Kind, dumps
-from sources.values import AlteredError, is_nothing, taken_of
-from wire.client import Answer, Client
-from wire.errors import UntrustedAnswerError
-from wire.told import refuse_error
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
+from conversync.extract.meaning import nothing_of
+from conversync.extract.page_decoder import AMOUNT, KEY, MONEY, TEXT, Kind, dumps
+from conversync.extract.values import AlteredError, is_nothing, taken_of
+from conversync.http.body_status import refuse_error
+from conversync.http.client import Answer, Client
 
 PER_PAGE = 1000
 # Far more pages than any wall has offers for.

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sources.besitos import feed
-from sources.besitos.reading import CONVERSIONS, REVERSALS, Feed
-from sources.columns import now, zone
-from sources.findings import Finding, clock, newest_row
-from sources.mended import Days
-from sources.proofs import proved
-from sources.spool import Spools
-from sources.windows import Window
+from conversync.extract.check_results import Finding, clock, newest_row
+from conversync.extract.columns import now, zone
+from conversync.extract.mended import Days
+from conversync.extract.proofs import proved
+from conversync.extract.spill import Spools
+from conversync.extract.windows import Window
+
+from . import feed
+from .reading import CONVERSIONS, REVERSALS, Feed
 
 if TYPE_CHECKING:
-    from sources.besitos import BesitosSettings
-    from wire.client import Client
+    from conversync.http.client import Client
+
+    from . import BesitosSettings
 
 DAYS = 3
 # As many rows as no vendor refuses, for the first look.
@@ -27,7 +29,7 @@ FEW = 100
 def check(settings: BesitosSettings) -> Iterator[Finding]:
     """Asks for one page of the last days, tomorrow included; then both walks as a night does.
 
-    Raises the errors of `wire.errors`.
+    Raises the errors of `conversync.errors`.
     """
     today = settings.today()
     asked = {

@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sources.columns import UTC_MICROSECONDS, casefold, digest
-from sources.records import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT, Field, PageDecoder
-from sources.times import moments
-from sources.walk import Page, count
-from wire.client import Answer
-from wire.errors import UntrustedAnswerError
-from wire.redact import quoted
-from wire.strictjson import loads
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.columns import UTC_MICROSECONDS, casefold, digest
+from conversync.extract.page_decoder import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT, Field, PageDecoder
+from conversync.extract.pagination import Page, count
+from conversync.extract.times import moments
+from conversync.http.client import Answer
+from conversync.http.redact import quoted
+from conversync.http.strictjson import loads
 
 PATH = "/data/partner/conversions"
 # The address in the document, which a server behind another one may write into its page links.
@@ -168,7 +168,7 @@ def _foreign(currency: pa.ChunkedArray) -> pa.ChunkedArray:
 class Totals:
     """Whether this feed says how many rows there are, as far as its pages showed; `known` is what earlier runs saw.
 
-    A feed that never does is read all the same (see `sources/belief.py`). Where others have a total, a page without one
+    A feed that never does is read all the same (see `conversync/extract/belief.py`). Where others have a total, a page without one
     is none of the listing; and where none was seen yet, neither is one without a row: `{"data": []}` is anything.
     """
 

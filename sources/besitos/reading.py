@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from sources.besitos import feed, withdrawn
-from sources.bounds import Bounds
-from sources.columns import zone
-from sources.evidence import Routed, workplace
-from sources.failing import answers, spoils
-from sources.mended import Days, Traces
-from sources.piece import DAY, Piece
-from sources.pieces import LEAST_DAYS, Pieces
-from sources.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
-from sources.spool import Spool, Spools
-from sources.vanished import spoilt_ids, vanished
-from sources.vanished import told as vanished_told
-from sources.walk import Listing, Page
-from sources.windows import Window, first_day, unread
-from wire.client import Answer, Client
-from wire.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.extract.bounds import Bounds
+from conversync.extract.columns import zone
+from conversync.extract.evidence import Routed, workplace
+from conversync.extract.failing import answers, spoils
+from conversync.extract.mended import Days, Traces
+from conversync.extract.pagination import Listing, Page
+from conversync.extract.piece import DAY, Piece
+from conversync.extract.pieces import LEAST_DAYS, Pieces
+from conversync.extract.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
+from conversync.extract.spill import Spool, Spools
+from conversync.extract.vanished import spoilt_ids, vanished
+from conversync.extract.vanished import told as vanished_told
+from conversync.extract.windows import Window, first_day, unread
+from conversync.http.client import Answer, Client
+
+from . import feed, withdrawn
 
 if TYPE_CHECKING:
-    from sources.besitos import BesitosSettings
+    from . import BesitosSettings
 
 CONVERSIONS = "conversions"
 REVERSALS = "reversals"

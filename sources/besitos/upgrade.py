@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sources.besitos.feed import STATED
+from .feed import STATED
 
 # Before several reversals of a transaction were events of their own, a reversal's key had no time.
 _OLD = "is_reversal and event_key = cast(transaction_id as varchar) || ':reversal'"

@@ -13,12 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from sources.catalogue import held, held_values
-from sources.columns import UTC_MICROSECONDS
-from sources.reading import Read
-from sources.spool import Spool, Spools
-from sources.windows import Window
-from wire.errors import UntrustedAnswerError
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.catalogue import held, held_values
+from conversync.extract.columns import UTC_MICROSECONDS
+from conversync.extract.reading import Read
+from conversync.extract.spill import Spool, Spools
+from conversync.extract.windows import Window
 
 WITHDRAWN = pa.schema(
     [

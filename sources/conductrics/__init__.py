@@ -21,11 +21,10 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from sources.catalogue import held
-from sources.columns import now
-from sources.conductrics.asking import Access, Listed
-from sources.conductrics.goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
-from sources.evidence import (
+from conversync.errors import SettingsError, UntrustedAnswerError
+from conversync.extract.catalogue import held
+from conversync.extract.columns import now
+from conversync.extract.evidence import (
     Aside,
     Routed,
     reading_row,
@@ -35,12 +34,14 @@ from sources.evidence import (
     routed,
     windows,
 )
-from sources.meaning import nothing_of
-from sources.mended import resolved
-from sources.ranges import BUDGET, check_ranges
-from sources.windows import Window
-from wire.errors import SettingsError, UntrustedAnswerError
-from wire.secret import check_secret
+from conversync.extract.meaning import nothing_of
+from conversync.extract.mended import resolved
+from conversync.extract.ranges import BUDGET, check_ranges
+from conversync.extract.windows import Window
+from conversync.http.secret import check_secret
+
+from .asking import Access, Listed
+from .goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
 
 DOCUMENTED = "https://api-v3.conductrics.com"
 # A list is read whole, whenever a row of it was set aside.
@@ -101,7 +102,7 @@ def conductrics(
     """`goals`, `goal_agents`, `goal_history` and `agents` as they are now, and the evidence.
 
     A list that is empty, twice in a row, where the table has rows, is an UntrustedAnswerError unless `accept_empty`.
-    `on_page` is told the goals read and listed. Raises the errors of `wire.errors`; then nothing is loaded.
+    `on_page` is told the goals read and listed. Raises the errors of `conversync.errors`; then nothing is loaded.
     """
 
     @dlt.resource(name="walk", selected=False)

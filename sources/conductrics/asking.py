@@ -9,23 +9,16 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from sources.catalogue import confirmed
-from sources.conductrics import goals as documented
-from sources.conductrics.envelope import (
-    ACCEPTED,
-    CREDENTIALS_HINT,
-    MOST_OF_LIST,
-    Gone,
-    item,
-    items,
-    refuse_long,
-)
-from sources.conductrics.goals import code_of
-from sources.decoded import Rejected, note_names
-from sources.side_by_side import side_by_side
-from wire.client import Answer, Client, Limits
-from wire.errors import RefusedError
-from wire.strictjson import Row
+from conversync.errors import RefusedError
+from conversync.extract.catalogue import confirmed
+from conversync.extract.decoded import Rejected, note_names
+from conversync.extract.parallel import side_by_side
+from conversync.http.client import Answer, Client, Limits
+from conversync.http.strictjson import Row
+
+from . import goals as documented
+from .envelope import ACCEPTED, CREDENTIALS_HINT, MOST_OF_LIST, Gone, item, items, refuse_long
+from .goals import code_of
 
 # The document names no rate limit; there is one question for each goal.
 CONCURRENCY = 4

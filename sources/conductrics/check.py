@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sources.conductrics import ConductricsSettings
-from sources.conductrics.goals import code_of
-from sources.findings import Finding, clock
-from wire.client import Answer
+from conversync.extract.check_results import Finding, clock
+from conversync.http.client import Answer
+
+from . import ConductricsSettings
+from .goals import code_of
 
 
 def check(settings: ConductricsSettings) -> Iterator[Finding]:
-    """Asks for the list of goals, and for none of them. Raises the errors of `wire.errors`."""
+    """Asks for the list of goals, and for none of them. Raises the errors of `conversync.errors`."""
     heard: list[Answer] = []
     access = settings.access()
     with access.client(settings.http_budget) as client:

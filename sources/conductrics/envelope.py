@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from wire.client import Answer
-from wire.errors import CredentialsError, RefusedError, TooLongError, UnavailableError, UntrustedAnswerError
-from wire.refusal import said, says_error
-from wire.strictjson import Row
+from conversync.errors import (
+    CredentialsError,
+    RefusedError,
+    TooLongError,
+    UnavailableError,
+    UntrustedAnswerError,
+)
+from conversync.http.client import Answer
+from conversync.http.rejection import said, says_error
+from conversync.http.strictjson import Row
 
 # Statuses whose answers are read here; all others have their sentence without a body.
 ACCEPTED = (400, 404)
@@ -25,7 +31,7 @@ class Gone(Exception):  # noqa: N818 - not an error: what was asked for is not t
 
 
 def items(answer: Answer) -> list[Row]:
-    """The rows of a list. Raises Gone, and the errors of `wire.errors`."""
+    """The rows of a list. Raises Gone, and the errors of `conversync.errors`."""
     refuse_long(len(answer.body), MOST_OF_LIST)
     try:
         envelope, rows = answer.rows("data")
@@ -39,7 +45,7 @@ def items(answer: Answer) -> list[Row]:
 
 
 def item(answer: Answer) -> Row:
-    """One object, with its fault if it has one. Raises Gone, and the errors of `wire.errors`."""
+    """One object, with its fault if it has one. Raises Gone, and the errors of `conversync.errors`."""
     if answer.status >= 400:
         answer.refuse_html()
         raise _refused(answer.status, answer)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from sources.columns import UTC_MICROSECONDS, digest
-from sources.fields import JSON, Fields
-from sources.records import AMOUNT, INTEGER, KEY, MONEY, TEXT, dumps
+from conversync.extract.columns import UTC_MICROSECONDS, digest
+from conversync.extract.fields import JSON, Fields
+from conversync.extract.page_decoder import AMOUNT, INTEGER, KEY, MONEY, TEXT, dumps
 
 GOALS = pa.schema(
     [

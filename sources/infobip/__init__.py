@@ -22,9 +22,10 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from sources.columns import now
-from sources.decoded import note_names
-from sources.evidence import (
+from conversync.errors import SettingsError
+from conversync.extract.columns import now
+from conversync.extract.decoded import note_names
+from conversync.extract.evidence import (
     Aside,
     Routed,
     reading_row,
@@ -34,17 +35,17 @@ from sources.evidence import (
     routed,
     windows,
 )
-from sources.infobip import pairs as named
-from sources.infobip.asking import Access, questions
-from sources.infobip.pairs import Pair
-from sources.infobip.statistics import DAY, RATES, TIMES, Frame, Rows
-from sources.meaning import nothing_of
-from sources.mended import Traces, resolved, with_old_days
-from sources.ranges import BUDGET, DAYS, check_ranges
-from sources.side_by_side import side_by_side
-from sources.windows import Window, day, first_day, move, planned
-from wire.errors import SettingsError
-from wire.secret import check_secret
+from conversync.extract.meaning import nothing_of
+from conversync.extract.mended import Traces, resolved, with_old_days
+from conversync.extract.parallel import side_by_side
+from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.windows import Window, day, first_day, move, planned
+from conversync.http.secret import check_secret
+
+from . import pairs as named
+from .asking import Access, questions
+from .pairs import Pair
+from .statistics import DAY, RATES, TIMES, Frame, Rows
 
 DOCUMENTED = "https://oneapi.infobip.com"
 # The document names no rate limit, and a 429; a window of a month is 33 small questions.
@@ -146,7 +147,7 @@ def infobip(
 
     `start` and `end` are UTC days, both read; without them each pair reads what is due by its cursor. `pairs`
     limits the reading to some of the settings' pairs. `trailing` adds the average over the 30 days up to the last one.
-    `on_page` is told the answers that came and those that are asked for. Raises the errors of `wire.errors`; then
+    `on_page` is told the answers that came and those that are asked for. Raises the errors of `conversync.errors`; then
     nothing is loaded. `again` are old days of `plan` to be read, and nothing else.
     """
 

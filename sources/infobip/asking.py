@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sources.infobip import statistics
-from sources.infobip.pairs import Pair
-from sources.infobip.refusals import CREDENTIALS_HINT, of_pair, refuse_refusal
-from sources.infobip.statistics import AVERAGE, BY_DATE, Frame, Rows
-from sources.windows import Window
-from wire.client import Answer, Client, Limits
-from wire.errors import RefusedError
+from conversync.errors import RefusedError
+from conversync.extract.windows import Window
+from conversync.http.client import Answer, Client, Limits
+
+from . import statistics
+from .pairs import Pair
+from .refusals import CREDENTIALS_HINT, of_pair, refuse_refusal
+from .statistics import AVERAGE, BY_DATE, Frame, Rows
 
 
 class Question(NamedTuple):
@@ -74,7 +75,7 @@ class Access:
         today: date,
         listen: Callable[[Answer], object] = lambda _answer: None,
     ) -> Rows:
-        """The rows of one answer; `listen` is told it as it came. Raises the errors of `wire.errors`."""
+        """The rows of one answer; `listen` is told it as it came. Raises the errors of `conversync.errors`."""
         pair, window, frame = question
 
         def understand(answer: Answer) -> Rows:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sources.findings import Finding, clock
-from sources.infobip import InfobipSettings
-from sources.infobip.asking import Question
-from sources.windows import Window
-from wire.client import Answer
-from wire.errors import RefusedError
+from conversync.errors import RefusedError
+from conversync.extract.check_results import Finding, clock
+from conversync.extract.windows import Window
+from conversync.http.client import Answer
+
+from . import InfobipSettings
+from .asking import Question
 
 DAYS = 3
 
 
 def check(settings: InfobipSettings) -> Iterator[Finding]:
-    """Asks each pair for its last days. Raises the errors of `wire.errors`, but for a pair that is refused."""
+    """Asks each pair for its last days. Raises the errors of `conversync.errors`, but for a pair that is refused."""
     today, access = settings.today(), settings.access()
     window = Window(today - timedelta(days=DAYS), today)
     heard: list[Answer] = []

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from sources.columns import UTC_MICROSECONDS
-from wire.errors import SettingsError
+from conversync.errors import SettingsError
+from conversync.extract.columns import UTC_MICROSECONDS
 
 # What is known of a process or a tag beyond its key is what the vendor answered when it was created.
 PROCESSES = pa.schema(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wire.client import Answer
-from wire.errors import CredentialsError, RefusedError, UntrustedAnswerError
-from wire.refusal import said
+from conversync.errors import CredentialsError, RefusedError, UntrustedAnswerError
+from conversync.http.client import Answer
+from conversync.http.rejection import said
 
 CREDENTIALS_HINT = (
     "Check infobip_username and infobip_password in .dlt/secrets.toml, "

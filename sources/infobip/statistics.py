@@ -13,18 +13,19 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from sources.columns import UTC_MICROSECONDS
-from sources.decoded import Rejected, note_names
-from sources.fields import Fields
-from sources.infobip.pairs import Pair
-from sources.records import INTEGER, TEXT, dumps
-from sources.times import read
-from sources.values import is_blank, number, trimmed
-from sources.windows import Window
-from wire.client import Answer
-from wire.errors import UntrustedAnswerError
-from wire.strictjson import Row
-from wire.told import ToldError, refuse_error, rows_of
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.columns import UTC_MICROSECONDS
+from conversync.extract.decoded import Rejected, note_names
+from conversync.extract.fields import Fields
+from conversync.extract.page_decoder import INTEGER, TEXT, dumps
+from conversync.extract.times import read
+from conversync.extract.values import is_blank, number, trimmed
+from conversync.extract.windows import Window
+from conversync.http.body_status import ToldError, refuse_error, rows_of
+from conversync.http.client import Answer
+from conversync.http.strictjson import Row
+
+from .pairs import Pair
 
 BY_DATE = "conversion-rate"
 AVERAGE = "average-conversion-rate"

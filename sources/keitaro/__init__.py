@@ -23,19 +23,20 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from sources.columns import now, zone
-from sources.evidence import Routed, rejected_rows, routed, windows
-from sources.keitaro import report
-from sources.keitaro.lists import OnSkip, lists, warn
-from sources.keitaro.reading import CONVERSIONS, READERS, STREAMS, Asking, OnPage
-from sources.keitaro.tracker import Tracker
-from sources.mended import Days, with_old_days
-from sources.ranges import BUDGET, DAYS, check_ranges
-from sources.reading import OnRest, Read, move_cursor, statement_hints
-from sources.windows import Window, day, first_day, planned
-from wire.client import Client, Limits
-from wire.errors import SettingsError
-from wire.secret import check_secret
+from conversync.errors import SettingsError
+from conversync.extract.columns import now, zone
+from conversync.extract.evidence import Routed, rejected_rows, routed, windows
+from conversync.extract.mended import Days, with_old_days
+from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.reading import OnRest, Read, move_cursor, statement_hints
+from conversync.extract.windows import Window, day, first_day, planned
+from conversync.http.client import Client, Limits
+from conversync.http.secret import check_secret
+
+from . import report
+from .lists import OnSkip, lists, warn
+from .reading import CONVERSIONS, READERS, STREAMS, Asking, OnPage
+from .tracker import Tracker
 
 # Between these a setting can be meant.
 LIMITS = {
@@ -141,7 +142,7 @@ def keitaro(
 
     `start` and `end` are days, both asked for; without them each stream reads what is due by its cursor. `on_page`
     is told the rows received and announced so far, `on_skip` of a list that cannot be had. Raises the errors of
-    `wire.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and the days that
+    `conversync.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and the days that
     are left are told. `again` are old days of `plan` to be read, and nothing else.
     """
 

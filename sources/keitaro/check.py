@@ -6,24 +6,25 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from sources.columns import now
-from sources.findings import Finding, clock, newest_row
-from sources.keitaro import log, report
-from sources.keitaro.reading import CONVERSIONS, REPORT, Asking
-from sources.keitaro.tracker import Tracker, page
-from sources.mended import Days
-from sources.proofs import proved
-from sources.spool import Spools
-from sources.windows import Window
+from conversync.extract.check_results import Finding, clock, newest_row
+from conversync.extract.columns import now
+from conversync.extract.mended import Days
+from conversync.extract.proofs import proved
+from conversync.extract.spill import Spools
+from conversync.extract.windows import Window
+
+from . import log, report
+from .reading import CONVERSIONS, REPORT, Asking
+from .tracker import Tracker, page
 
 if TYPE_CHECKING:
-    from sources.keitaro import KeitaroSettings
+    from . import KeitaroSettings
 
 DAYS = 3
 
 
 def check(settings: KeitaroSettings) -> Iterator[Finding]:
-    """Asks for a few conversions and one group of the last days. Raises the errors of `wire.errors`."""
+    """Asks for a few conversions and one group of the last days. Raises the errors of `conversync.errors`."""
     today = settings.today("conversions")
     window = Window(today - timedelta(days=DAYS), today + timedelta(days=1))
     with settings.tracker() as tracker:

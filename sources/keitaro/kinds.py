@@ -13,11 +13,11 @@ import msgspec
 import pyarrow as pa
 from msgspec import UnsetType
 
-from sources import times
-from sources.records import INTEGER, KEY, STAMP, TEXT, Doubt, Money, Stamp, dumps
-from sources.values import exact, is_blank, millionths, number
-from wire.errors import UntrustedAnswerError
-from wire.strictjson import loads
+from conversync.errors import UntrustedAnswerError
+from conversync.extract import times
+from conversync.extract.page_decoder import INTEGER, KEY, STAMP, TEXT, Doubt, Money, Stamp, dumps
+from conversync.extract.values import exact, is_blank, millionths, number
+from conversync.http.strictjson import loads
 
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
 _PLAIN_NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")

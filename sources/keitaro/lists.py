@@ -14,15 +14,16 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from sources.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
-from sources.fields import Fields
-from sources.keitaro.kinds import WORD
-from sources.keitaro.tracker import Tracker
-from sources.meaning import nothing_of
-from sources.records import INTEGER, dumps
-from wire.client import Answer
-from wire.errors import RefusedError, UntrustedAnswerError, VendorError
-from wire.told import refuse_error
+from conversync.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
+from conversync.extract.fields import Fields
+from conversync.extract.meaning import nothing_of
+from conversync.extract.page_decoder import INTEGER, dumps
+from conversync.http.body_status import refuse_error
+from conversync.http.client import Answer
+
+from .kinds import WORD
+from .tracker import Tracker
 
 log = logging.getLogger("conversync")
 

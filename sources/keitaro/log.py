@@ -19,17 +19,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sources.columns import UTC_MICROSECONDS, digest, local_day
-from sources.decoded import Decoded
-from sources.keitaro import statuses
-from sources.keitaro.kinds import FIGURE, IDENTITY, MOMENT, NESTED, REFERENCE, WORD
-from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
-from sources.records import Field, PageDecoder
-from sources.times import moments, plainly
-from sources.walk import Listing, Page
-from sources.windows import Window
-from wire.client import Answer
-from wire.errors import UntrustedAnswerError
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.columns import UTC_MICROSECONDS, digest, local_day
+from conversync.extract.decoded import Decoded
+from conversync.extract.page_decoder import Field, PageDecoder
+from conversync.extract.pagination import Listing, Page
+from conversync.extract.times import moments, plainly
+from conversync.extract.windows import Window
+from conversync.http.client import Answer
+
+from . import statuses
+from .kinds import FIGURE, IDENTITY, MOMENT, NESTED, REFERENCE, WORD
+from .tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 
 PATH = "/conversions/log"
 # Whichever comes back is the key; where both do, the first.

@@ -7,26 +7,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sources.bounds import Bounds
-from sources.columns import zone
-from sources.evidence import Routed, workplace
-from sources.failing import OF_RANGE, fails, is_of_size, spoils
-from sources.keitaro import log, report, statuses
-from sources.keitaro.tracker import Tracker
-from sources.meaning import nothing_of
-from sources.mended import Days, Traces
-from sources.piece import DAY, Piece
-from sources.pieces import LEAST_DAYS, Pieces
-from sources.reading import OnRest, Read, Reading, evidence, read, statements
-from sources.spool import Spools
-from sources.vanished import told as vanished_told
-from sources.vanished import vanished
-from sources.walk import Listing
-from sources.windows import Window, unread
-from wire.errors import VendorError
+from conversync.errors import VendorError
+from conversync.extract.bounds import Bounds
+from conversync.extract.columns import zone
+from conversync.extract.evidence import Routed, workplace
+from conversync.extract.failing import OF_RANGE, fails, is_of_size, spoils
+from conversync.extract.meaning import nothing_of
+from conversync.extract.mended import Days, Traces
+from conversync.extract.pagination import Listing
+from conversync.extract.piece import DAY, Piece
+from conversync.extract.pieces import LEAST_DAYS, Pieces
+from conversync.extract.reading import OnRest, Read, Reading, evidence, read, statements
+from conversync.extract.spill import Spools
+from conversync.extract.vanished import told as vanished_told
+from conversync.extract.vanished import vanished
+from conversync.extract.windows import Window, unread
+
+from . import log, report, statuses
+from .tracker import Tracker
 
 if TYPE_CHECKING:
-    from sources.keitaro import KeitaroSettings
+    from . import KeitaroSettings
 
 CONVERSIONS = "conversions"
 REPORT = "report"

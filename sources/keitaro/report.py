@@ -16,14 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sources.columns import digest
-from sources.keitaro.kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
-from sources.keitaro.tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
-from sources.records import Field, Kind, PageDecoder
-from sources.walk import Listing, Page
-from sources.windows import Window
-from wire.client import Answer
-from wire.errors import UntrustedAnswerError
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.columns import digest
+from conversync.extract.page_decoder import Field, Kind, PageDecoder
+from conversync.extract.pagination import Listing, Page
+from conversync.extract.windows import Window
+from conversync.http.client import Answer
+
+from .kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
+from .tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 
 PATH = "/report/build"
 # What a tracker calls the groupings and the metrics that are asked for; some hear only the second pair of words.

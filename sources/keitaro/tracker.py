@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sources.decoded import Decoded
-from sources.walk import Page, count
-from wire.client import Answer, Client
-from wire.errors import RefusedError
-from wire.strictjson import Row
-from wire.told import envelope_of
+from conversync.errors import RefusedError
+from conversync.extract.decoded import Decoded
+from conversync.extract.pagination import Page, count
+from conversync.http.body_status import envelope_of
+from conversync.http.client import Answer, Client
+from conversync.http.strictjson import Row
 
 API = "/admin_api/v1"
 # Which setting a field of a refused request comes from.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox import Request
+from conversync.sandbox import Request
 from tests.besitos.rows import DAY
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Sandbox, Variants, World
+from conversync.sandbox import Sandbox, Variants, World
 from tests.besitos.rows import row
 from tests.support import House, at_once
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.faults import refused_url
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.faults import refused_url
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import AFTER, FROM, TO, row, text
 from tests.support import FEED, House, command, pages, sometimes

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Request, Variants
+from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row

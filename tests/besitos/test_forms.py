@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, World
-from sandbox.besitos import parse_variants
+from conversync.errors import CredentialsError, UntrustedAnswerError
+from conversync.extract.page_decoder import PageDecoder
+from conversync.http.body_status import ToldError
+from conversync.sandbox import Fault, World
+from conversync.sandbox.besitos import parse_variants
 from sources.besitos import feed
-from sources.records import PageDecoder
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row, text
 from tests.support import House, at_once, sometimes, tables, view_totals
-from wire.errors import CredentialsError, UntrustedAnswerError
-from wire.told import ToldError
 
 STORY = (date(2025, 12, 30), date(2026, 6, 30))
 

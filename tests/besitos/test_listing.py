@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Request, Variants
-from sources.bounds import Bounds
+from conversync.extract.bounds import Bounds
+from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
 from tests.support import House, at_once, command, pages, sometimes, tables

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Variants, World
-from sources.mended import MOST_DAYS, WATCHED_DAYS, with_old_days
-from sources.windows import Window
+from conversync.extract.mended import MOST_DAYS, WATCHED_DAYS, with_old_days
+from conversync.extract.windows import Window
+from conversync.sandbox import Fault, Variants, World
 from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row

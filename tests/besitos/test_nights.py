@@ -9,9 +9,9 @@ from pathlib import Path
 import dlt
 import pytest
 
-from pipelines.vendors import vendors
-from sandbox import Fault, Request, Variants, World
-from sandbox.besitos import totals
+from conversync.sandbox import Fault, Request, Variants, World
+from conversync.sandbox.besitos import totals
+from conversync.vendors import vendors
 from sources.besitos import besitos
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import row

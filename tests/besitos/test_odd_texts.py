@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal as D  # noqa: N817 - as short as the amounts
 
-from pipelines.report import notes
-from sandbox import Fault
+from conversync.cli.output import notes
+from conversync.sandbox import Fault
 from tests.besitos.rows import FROM, TO, text
 from tests.besitos.test_rows import PLAIN, served
 from tests.support import House, tables

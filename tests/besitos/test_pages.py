@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, Variants, World
+from conversync.sandbox import Fault, Sandbox, Variants, World
 from tests.besitos.changes import everything, link, meta, on_a_day
 from tests.besitos.conftest import ROWS, MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row, text

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.decoded import Decoded
+from conversync.http.body_status import ToldError, refuse_error
 from sources.besitos import feed
-from sources.decoded import Decoded
-from wire.errors import UntrustedAnswerError
-from wire.told import ToldError, refuse_error
 
 DECODER = feed.decoder()
 PLAIN: dict[str, list[str]] = {

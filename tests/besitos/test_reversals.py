@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sandbox import Sandbox, Statement, Totals, World
-from sandbox.besitos import totals_by_offer
+from conversync.sandbox import Sandbox, Statement, Totals, World
+from conversync.sandbox.besitos import totals_by_offer
 from tests.besitos.rows import FROM, TO, reversal, row
 from tests.support import House, at_once, view_totals
 

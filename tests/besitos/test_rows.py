@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.besitos import Scripted
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.besitos import Scripted
 from tests.besitos.rows import DAY, FROM, TO, row, text
 from tests.support import House, sometimes, tables
 

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 import sources.besitos
-from sandbox import Variants
+from conversync.sandbox import Variants
 from tests.besitos.rows import row
 from tests.support import House, sometimes
 

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from sandbox import World
-from sandbox.besitos import parse_variants
+from conversync.sandbox import World
+from conversync.sandbox.besitos import parse_variants
 from tests.besitos.conftest import MakeHouse
 from tests.support import House, at_once, held_is_the_oracles, sometimes, tables
 

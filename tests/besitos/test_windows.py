@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.windows import Window, advance, cut, day, due, first_day
-from wire.errors import SettingsError
+from conversync.errors import SettingsError
+from conversync.extract.windows import Window, advance, cut, day, due, first_day
 
 BEGIN = date(2025, 1, 1)
 NIGHTS = 400

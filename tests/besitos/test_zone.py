@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox, World
-from sources.findings import newest_row
+from conversync.extract.check_results import newest_row
+from conversync.sandbox import Sandbox, World
 from tests.besitos.rows import row
 from tests.support import command
 

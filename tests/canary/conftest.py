@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox
+from conversync.sandbox import Sandbox
 from tests.canary.story import Story, secrets, told
 from tests.houses import made_once
 from tests.nightly.support import small_world

@@ -23,7 +23,7 @@ from tests.support import CONVERSYNC  # settles dlt before it is imported
 # isort: split
 import duckdb
 
-from sandbox import Fault, Sandbox
+from conversync.sandbox import Fault, Sandbox
 from tests.besitos.rows import row
 from tests.health.support import program, webhook
 from tests.keitaro.books import conversion

@@ -13,15 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.canary.story import (
-    PERSON,
-    PHONE,
-    POSTBACK,
-    RAW_SIGNS,
-    SECRET,
-    Story,
-    rows_of,
-)
+from tests.canary.story import PERSON, PHONE, POSTBACK, RAW_SIGNS, SECRET, Story, rows_of
 from tests.process.test_secrets import forms
 
 PRIVACY = Path(__file__).parents[2] / "docs" / "privacy.md"

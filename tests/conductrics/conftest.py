@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.conductrics import Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.conductrics import Variants
 from tests.houses import VendorHouse, forget_settings
 
 MakeHouse = Callable[..., VendorHouse]

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import Fault, World
-from sandbox.conductrics import Goal, Variants
-from sandbox.readings import parse
+from conversync.sandbox import Fault, World
+from conversync.sandbox.conductrics import Goal, Variants
+from conversync.sandbox.readings import parse
 from tests.conductrics.conftest import MakeHouse, goal
 from tests.houses import VendorHouse
 from tests.support import tables

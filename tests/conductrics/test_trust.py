@@ -10,17 +10,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.settings import resolve
-from pipelines.vendors import vendors
-from sandbox import Fault
-from sandbox.faults import LOGIN_PAGE
+from conversync.errors import SettingsError, VendorError
+from conversync.sandbox import Fault
+from conversync.sandbox.faults import LOGIN_PAGE
+from conversync.settings.lookup import resolve
+from conversync.vendors import vendors
 from sources.conductrics import ConductricsSettings
 from sources.conductrics.asking import Listed
 from tests.conductrics.conftest import goal
 from tests.conductrics.test_goals import goals_held, history_held
 from tests.houses import VendorHouse, readme_script, run_script
 from tests.support import command, tables
-from wire.errors import SettingsError, VendorError
 
 README = Path(__file__).parents[2] / "sources" / "conductrics" / "README.md"
 LIST = "/admin/acc-xxxxxx/goals"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import build
-from sandbox import Sandbox
+from conversync.build import build
+from conversync.sandbox import Sandbox
 from tests.dbt.nights import Story, small_world
 from tests.houses import environment, forget_settings, made_once
 

@@ -13,10 +13,10 @@ from tests.support import Quiet  # settles dlt before it is imported
 # isort: split
 import duckdb
 
-from pipelines.load import load
-from pipelines.vendors import NAMES, Asked, vendors
-from pipelines.warehouse import Warehouse
-from sandbox import Sandbox, World
+from conversync.load import load
+from conversync.sandbox import Sandbox, World
+from conversync.vendors import NAMES, Asked, vendors
+from conversync.warehouse.warehouse import Warehouse
 from tests.houses import environment
 
 DATED = ("besitos", "infobip", "keitaro")

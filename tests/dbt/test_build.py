@@ -12,11 +12,11 @@ from typing import NoReturn
 import duckdb
 import pytest
 
-from pipelines import build as building
-from pipelines.build import build, selection
-from pipelines.warehouse import Warehouse
+from conversync import build as building
+from conversync.build import build, selection
+from conversync.errors import LockedError, SettingsError
+from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import ask, marts
-from wire.errors import LockedError, SettingsError
 
 
 @pytest.mark.more

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 import yaml
 
-from pipelines.build import build, project
+from conversync.build import build, project
 from tests.dbt.nights import ask, marts
 from tests.houses import made_once
 
@@ -246,7 +246,7 @@ def test_a_mart_that_breaks_its_contract_is_not_built(
         query.replace("\n    offers.first_on,\n", "\n    cast(offers.first_on as varchar) as first_on,\n")
     )
     before = marts(path)
-    monkeypatch.setattr("pipelines.build.PROJECTS", (broken,))
+    monkeypatch.setattr("conversync.build.PROJECTS", (broken,))
     report = build(path, select="offer_performance")
     [sentence] = report.failures
     assert sentence.startswith("The model offer_performance could not be built")

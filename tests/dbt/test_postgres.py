@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.build import project
-from pipelines.health.look import look
-from pipelines.vendors import vendors
-from pipelines.warehouse import Warehouse
-from sandbox import Sandbox
+from conversync.build import project
+from conversync.monitor.look import look
+from conversync.sandbox import Sandbox
+from conversync.vendors import vendors
+from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.cluster import Cluster, binary
 from tests.dbt.nights import Story, small_world
 from tests.houses import environment

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox, World
+from conversync.sandbox import Sandbox, World
 from tests.health.support import House
 from tests.houses import forget_settings
 from tests.process.conftest import one_nursery

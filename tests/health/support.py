@@ -19,12 +19,12 @@ from tests.process.support import Done, Nursery, Wish
 # isort: split
 import duckdb
 
-from pipelines.health.limits import Limits
-from pipelines.health.look import Health, look
-from pipelines.health.problems import Problem, problems
-from pipelines.health.source import SourceHealth
-from pipelines.vendors import vendors
-from pipelines.warehouse import Warehouse
+from conversync.monitor.limits import Limits
+from conversync.monitor.look import Health, look
+from conversync.monitor.problems import Problem, problems
+from conversync.monitor.source import SourceHealth
+from conversync.vendors import vendors
+from conversync.warehouse.warehouse import Warehouse
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Fault
+from conversync.sandbox import Fault
 from tests.besitos.rows import row
 from tests.health.support import House, change, program, run, webhook
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.html.markup import clean
-from sandbox import Fault
+from conversync.report.markup import clean
+from conversync.sandbox import Fault
 from tests.besitos.rows import row
 from tests.foreign import CANARY, STORED, harmless, harmless_in_chat
 from tests.health.support import House, change, program, run, webhook

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import duckdb
 
-from pipelines.vendors import vendors
-from pipelines.views import portable
+from conversync.vendors import vendors
+from conversync.warehouse.views import portable
 from sources.keitaro.log import STATEMENTS
 
 EVENTS = """

@@ -97,7 +97,7 @@ def test_a_load_puts_our_own_views_back(planted: House, wire: Tripwire) -> None:
 
 def test_l02_reports_and_copies_open_no_file(house: House, wire: Tripwire) -> None:
     """The report's marts may be anybody's views: it ends with a sentence; a compacted copy takes the view as a text."""
-    from pipelines.html.reading import MARTS
+    from conversync.report.reading import MARTS
 
     change(house, "create schema marts")
     for name in MARTS:

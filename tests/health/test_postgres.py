@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
+from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
 from tests.process.support import Done, Nursery, Place, Wish

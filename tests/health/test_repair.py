@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox import Fault
+from conversync.sandbox import Fault
 from tests.besitos.rows import reversal, row
 from tests.health.support import House, change, run
 from tests.support import held, sometimes

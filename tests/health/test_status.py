@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 
-from pipelines.health.limits import Limits
+from conversync.monitor.limits import Limits
 from tests.besitos.rows import reversal, row
 from tests.health.support import House, change, forked, health, run, source, told
 from tests.support import CONVERSYNC, sometimes

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sandbox import Fault, Sandbox, Variants, World
+from conversync.sandbox import Fault, Sandbox, Variants, World
 from tests.besitos.rows import reversal, row
 from tests.health.support import House, change, run
 from tests.process.support import Nursery

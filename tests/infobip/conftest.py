@@ -15,9 +15,9 @@ from tests.houses import VendorHouse, forget_settings
 # isort: split
 from dlt.common.configuration.specs import configspec
 
-from pipelines.vendors import Vendor, vendors
-from sandbox import Sandbox, World
-from sandbox.infobip import Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.infobip import Variants
+from conversync.vendors import Vendor, vendors
 from sources.infobip import InfobipSettings
 
 MakeHouse = Callable[..., VendorHouse]

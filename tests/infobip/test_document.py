@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from conversync.errors import UntrustedAnswerError
+from conversync.extract.windows import Window
+from conversync.http.client import Answer
 from sources.infobip.pairs import Pair
 from sources.infobip.statistics import Frame, Rows, frames, rates, stamp, times
-from sources.windows import Window
-from wire.client import Answer
-from wire.errors import UntrustedAnswerError
 
 # Verbatim, with its spaces.
 BY_DATE = """

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, World
-from sandbox.infobip import Variants
+from conversync.errors import CredentialsError, UntrustedAnswerError
+from conversync.http.body_status import ToldError
+from conversync.sandbox import Fault, World
+from conversync.sandbox.infobip import Variants
 from sources.infobip.statistics import rates, times
 from tests.houses import VendorHouse
 from tests.infobip.conftest import MakeHouse
@@ -27,8 +29,6 @@ from tests.infobip.test_document import (
     stats,
 )
 from tests.support import tables
-from wire.errors import CredentialsError, UntrustedAnswerError
-from wire.told import ToldError
 
 QUESTIONS = "/1/conversion-rate/*"
 

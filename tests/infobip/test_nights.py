@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.load import pipeline_for, restored
-from pipelines.warehouse import Warehouse
-from sandbox import World
-from sandbox.infobip import Variants
-from sandbox.readings import parse
+from conversync.load import pipeline_for, restored
+from conversync.sandbox import World
+from conversync.sandbox.infobip import Variants
+from conversync.sandbox.readings import parse
+from conversync.warehouse.warehouse import Warehouse
 from tests.houses import VendorHouse
 from tests.infobip.conftest import MakeHouse
 from tests.support import tables

@@ -10,18 +10,18 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.settings import resolve
-from sandbox import Fault, World
-from sandbox.infobip import error_body
-from sandbox.messages import to_json
+from conversync.errors import SettingsError, VendorError
+from conversync.extract.windows import Window
+from conversync.sandbox import Fault, World
+from conversync.sandbox.infobip import error_body
+from conversync.sandbox.messages import to_json
+from conversync.settings.lookup import resolve
 from sources.infobip import InfobipSettings
 from sources.infobip.asking import Question
 from sources.infobip.statistics import Rows
-from sources.windows import Window
 from tests.houses import VendorHouse, readme_script, run_script
 from tests.infobip.conftest import MakeHouse
 from tests.support import command, tables
-from wire.errors import SettingsError, VendorError
 
 README = Path(__file__).parents[2] / "sources" / "infobip" / "README.md"
 PAIR = "47A3 from START to END"

@@ -15,10 +15,10 @@ from tests.houses import VendorHouse
 # isort: split
 from dlt.common.configuration.specs import configspec
 
-from pipelines.vendors import Asked, Step, Vendor, vendors
-from sandbox import Request, Sandbox
-from sandbox.keitaro import Event
-from sources.columns import zone
+from conversync.extract.columns import zone
+from conversync.sandbox import Request, Sandbox
+from conversync.sandbox.keitaro import Event
+from conversync.vendors import Asked, Step, Vendor, vendors
 from sources.keitaro import KeitaroSettings, keitaro
 from sources.keitaro.reading import CONVERSIONS
 

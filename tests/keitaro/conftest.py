@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.keitaro import Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.keitaro import Variants
 from tests.houses import VendorHouse, forget_settings
 from tests.keitaro.books import vendor_at
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 import sources.keitaro
-from sandbox import World
+from conversync.sandbox import World
 from sources.keitaro.check import check
 from tests.houses import VendorHouse, readme_script, run_script
 from tests.keitaro.books import LISTS, vendor_at
@@ -69,9 +69,9 @@ def findings(house: VendorHouse) -> list[tuple[bool, str]]:
     """What `check` says, by the world's clock."""
     vendor = vendor_at(house.sandbox)
     with house.set():
-        from pipelines import settings
+        from conversync.settings import lookup
 
-        return [(one.good, one.text) for one in check(settings.resolve(vendor.settings, "keitaro"))]
+        return [(one.good, one.text) for one in check(lookup.resolve(vendor.settings, "keitaro"))]
 
 
 def test_check_says_what_it_found(make_house: MakeHouse) -> None:
@@ -89,7 +89,7 @@ def test_check_says_what_it_found(make_house: MakeHouse) -> None:
 def test_check_sees_times_that_lie_ahead(make_house: MakeHouse) -> None:
     """A tracker that answers in its own zone, not in UTC, shows conversions from the future."""
     house = make_house(World(days=3, conversions_a_day=5))
-    from sources.columns import now
+    from conversync.extract.columns import now
 
     ahead = now() + timedelta(hours=3)
     house.sandbox.keitaro.rows = [{"event_id": "c1", "datetime": f"{ahead:%Y-%m-%d %H:%M:%S}"}]

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pipelines.report import notes
-from sandbox import Fault, World
-from sandbox.keitaro import Variants
+from conversync.cli.output import notes
+from conversync.errors import RefusedError, UntrustedAnswerError
+from conversync.sandbox import Fault, World
+from conversync.sandbox.keitaro import Variants
 from sources.keitaro import log
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, body, conversion, expected, held
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
-from wire.errors import RefusedError, UntrustedAnswerError
 
 OTHERS = {
     "new": ["conversion_id", "postback_datetime", "previous_status", "original_status", "currency"],

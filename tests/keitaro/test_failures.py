@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Fault, Request
-from sandbox.keitaro import Variants
+from conversync.sandbox import Fault, Request
+from conversync.sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, body, conversion
 from tests.keitaro.conftest import MakeHouse

@@ -9,13 +9,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.reconcile import reconcile
-from pipelines.report import notes
-from pipelines.vendors import vendors
-from pipelines.verify import verify
-from pipelines.warehouse import Warehouse
-from sandbox import Fault, World
-from sandbox.keitaro import Variants
+from conversync.cli.output import notes
+from conversync.errors import CredentialsError, UntrustedAnswerError
+from conversync.monitor.verify import verify
+from conversync.sandbox import Fault, World
+from conversync.sandbox.keitaro import Variants
+from conversync.send.reconcile import reconcile
+from conversync.vendors import vendors
+from conversync.warehouse.warehouse import Warehouse
 from tests.houses import VendorHouse
 from tests.keitaro.books import (
     LOG,
@@ -30,7 +31,6 @@ from tests.keitaro.books import (
 )
 from tests.keitaro.conftest import MakeHouse
 from tests.support import Quiet, sometimes, tables
-from wire.errors import CredentialsError, UntrustedAnswerError
 
 COLUMNS = ("day", "campaign_id", "clicks", "conversions", "revenue", "cost")
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.vendors import Asked, Step
-from sandbox import Fault, World
+from conversync.errors import UntrustedAnswerError
+from conversync.sandbox import Fault, World
+from conversync.vendors import Asked, Step
 from sources.keitaro import keitaro
 from tests.houses import VendorHouse
 from tests.keitaro.books import LISTS, vendor_at
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
-from wire.errors import UntrustedAnswerError
 
 
 @pytest.fixture

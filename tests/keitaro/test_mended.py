@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Request
-from sandbox.keitaro import Variants
+from conversync.sandbox import Fault, Request
+from conversync.sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, REPORT, body, conversion
 from tests.keitaro.test_report import group

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import World
-from sandbox.keitaro import Variants
-from sandbox.readings import parse
+from conversync.sandbox import World
+from conversync.sandbox.keitaro import Variants
+from conversync.sandbox.readings import parse
 from tests.houses import VendorHouse
 from tests.keitaro.books import (
     LISTS,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Request, World
-from sandbox.keitaro import Variants
+from conversync.sandbox import Fault, Request, World
+from conversync.sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, body, conversion, expected, held, pages
 from tests.keitaro.conftest import MakeHouse

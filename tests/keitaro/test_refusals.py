@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Fault, World
-from sandbox.keitaro import Variants
+from conversync.errors import CredentialsError, RefusedError, SettingsError, UntrustedAnswerError
+from conversync.sandbox import Fault, World
+from conversync.sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import LOG, REPORT
 from tests.keitaro.conftest import MakeHouse
-from wire.errors import CredentialsError, RefusedError, SettingsError, UntrustedAnswerError
 
 
 def test_a_wrong_key_is_an_end_at_once(house: VendorHouse) -> None:

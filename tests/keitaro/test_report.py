@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.report import notes
-from sandbox import Fault, World
-from sandbox.keitaro import Variants
+from conversync.cli.output import notes
+from conversync.errors import SettingsError, UntrustedAnswerError
+from conversync.sandbox import Fault, World
+from conversync.sandbox.keitaro import Variants
 from tests.houses import VendorHouse
 from tests.keitaro.books import REPORT, body, money, pages, report_expected, report_held, vendor_at
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
-from wire.errors import SettingsError, UntrustedAnswerError
 
 
 def group(day: str, campaign: int = 1, **figures: Any) -> dict[str, Any]:

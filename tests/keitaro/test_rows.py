@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.decoded import Decoded
+from conversync.extract.decoded import Decoded
+from conversync.extract.page_decoder import PageDecoder
 from sources.keitaro import log, report
-from sources.records import PageDecoder
 from tests.houses import VendorHouse
 from tests.keitaro.books import conversion, money
 

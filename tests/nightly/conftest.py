@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox
+from conversync.sandbox import Sandbox
 from tests.houses import forget_settings
 from tests.nightly.support import Project, small_world
 from tests.process.conftest import one_nursery

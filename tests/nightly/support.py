@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sandbox import Sandbox, World
+from conversync.sandbox import Sandbox, World
 from tests.health.support import forked
 from tests.process.support import Done, Nursery
 

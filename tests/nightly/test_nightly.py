@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 
-from pipelines.nightly import sources_of
-from sandbox import Fault
+from conversync.nightly import sources_of
+from conversync.sandbox import Fault
 from tests.besitos.rows import row
 from tests.health.support import program, webhook
 from tests.nightly.support import OUTBOX, Project
@@ -199,7 +199,7 @@ def test_a_missing_setting_is_told_before_any_request(project: Project) -> None:
 )
 def test_a_send_rests_on_what_its_query_reads(outbox: str, reads: set[str]) -> None:
     """On vendors' own tables: those vendors. On anything else, a view or marts: all, for nobody knows what it reads."""
-    from destinations import targets
+    from conversync.send.targets import targets
 
     assert sources_of(outbox, targets()["keitaro.conversions"]) == reads
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox
+from conversync.sandbox import Sandbox
 from tests.process.nights import Nights, two_nights
 from tests.process.support import Nursery, Place, nursery
 

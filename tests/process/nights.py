@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
-from sandbox import Sandbox, World
+from conversync.sandbox import Sandbox, World
 from tests.process.support import Nursery, Place
 
 

@@ -56,7 +56,7 @@ def run(wish: dict[str, Any]) -> NoReturn:
         meet = Points(wish["at"], wish["number"], wish["points"])
         sys.addaudithook(changes(meet))
         statements(meet)
-    from pipelines.cli import main
+    from conversync.cli.main import main
 
     code: Any = 1
     try:
@@ -176,10 +176,16 @@ def main() -> None:
     for name in (
         *("duckdb", "pyarrow.dataset", "rich.progress", "rich.table", "sqlglot"),
         *("dlt.destinations.impl.duckdb.duck", "dlt.load.load", "dlt.normalize.normalize"),
-        *("pipelines.cli", "pipelines.load", "pipelines.report", "pipelines.vendors", "pipelines.views"),
+        *(
+            "conversync.cli.main",
+            "conversync.load",
+            "conversync.cli.output",
+            "conversync.vendors",
+            "conversync.warehouse.views",
+        ),
     ):
         importlib.import_module(name)
-    from pipelines.vendors import vendors
+    from conversync.vendors import vendors
 
     vendors()
     for line in sys.stdin:

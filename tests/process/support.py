@@ -18,8 +18,8 @@ from typing import Any
 
 import duckdb
 
-from sandbox import Sandbox, Statement
-from sandbox.besitos import Read
+from conversync.sandbox import Sandbox, Statement
+from conversync.sandbox.besitos import Read
 
 ROOT = Path(__file__).parents[2]
 CONVERSYNC = Path(sys.executable).with_name("conversync")

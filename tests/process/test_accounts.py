@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pipelines import account
-from pipelines.vendors import vendors
-from sandbox import Sandbox
+from conversync.sandbox import Sandbox
+from conversync.vendors import vendors
+from conversync.warehouse import account
 from tests.process.nights import two_nights
 from tests.process.support import Place
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
+from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import row
 from tests.process.support import Done, Nursery, Place, Wish, nursery
 

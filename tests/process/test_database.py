@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.sentences import sentence
-from sandbox import Fault, Sandbox, World
+from conversync.dlt_errors import sentence
+from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row
 from tests.dbt.cluster import Cluster, binary
 from tests.process.support import Done, Nursery, Place, Wish

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.warehouse import Warehouse
-from sandbox import Fault
+from conversync.sandbox import Fault
+from conversync.warehouse.warehouse import Warehouse
 from tests.process.support import FEED, Done, Forked, Place
 
 SENTENCE = "Another run holds"

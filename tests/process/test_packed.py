@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-import pipelines
 from tests.houses import made_once
 
 ROOT = Path(__file__).parents[2]
@@ -192,9 +191,9 @@ def test_l10_the_wheel_alone_has_all_that_the_command_needs(installed: Installed
     script = """
 import pipelines, sandbox
 from pipelines import build, comments, html
-from pipelines.html import reading
-from pipelines.send import outbox
-from pipelines.vendors import vendors
+from conversync.report import reading
+from conversync.send import outbox
+from conversync.vendors import vendors
 assert build.project().name == "_dbt" and list(build.project().rglob("models/*/*.yml"))
 assert len(list(reading.QUERIES.glob("*.sql"))) > 20
 assert outbox.ready_made("keitaro")

@@ -170,7 +170,7 @@ def test_k25_a_system_without_posix_locks(tmp_path: Path) -> None:
     """Windows has no fcntl: exit 2 and one sentence from the command, and from an import."""
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['fcntl'] = None\n")
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    for code in ("from pipelines.cli import main; main()", "import pipelines.warehouse"):
+    for code in ("from conversync.cli.main import main; main()", "import conversync.warehouse.warehouse"):
         ended = subprocess.run(
             [sys.executable, "-c", code, "load"],
             cwd=tmp_path,
@@ -181,7 +181,7 @@ def test_k25_a_system_without_posix_locks(tmp_path: Path) -> None:
         )
         assert "Conversync needs a system with POSIX file locks" in ended.stderr.splitlines()[-1]
     assert ended.returncode == 1
-    command = [sys.executable, "-c", "from pipelines.cli import main; main()", "load"]
+    command = [sys.executable, "-c", "from conversync.cli.main import main; main()", "load"]
     ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
 

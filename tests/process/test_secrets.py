@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sandbox import Fault, Sandbox
+from conversync.sandbox import Fault, Sandbox
 from tests.process.nights import two_nights
 from tests.process.support import FEED, Nursery, Place
 

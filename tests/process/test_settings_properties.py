@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
-from destinations import targets
-from pipelines import settings
-from pipelines.vendors import Asked, vendors
-from wire.errors import SettingsError
+from conversync.errors import SettingsError
+from conversync.send.targets import targets
+from conversync.settings import lookup
+from conversync.vendors import Asked, vendors
 
 RIGHT = {
     "BESITOS_TOKEN": "abc-123",
@@ -89,7 +89,7 @@ def test_k02_long_any_text_is_understood_or_refused_by_name(field: tuple[str, st
 def understood_or_refused(spec: str, name: str, text: str) -> None:
     with environment({**RIGHT, name.upper(): text}):
         try:
-            resolved, refused = settings.resolve(*SPECS[spec]), None
+            resolved, refused = lookup.resolve(*SPECS[spec]), None
         except SettingsError as error:
             resolved, refused = None, str(error)
         if refused is None and spec in vendors():
@@ -105,7 +105,7 @@ def test_k02_a_number_that_cannot_be_meant_is_refused_with_what_can(
 ) -> None:
     """Below and above every range, the name, the number and both ends of what may stand there."""
     with environment({**RIGHT, name.upper(): str(number)}), pytest.raises(SettingsError) as refused:
-        settings.resolve(*SPECS[spec])
+        lookup.resolve(*SPECS[spec])
     assert f"{name} is {number}, but must be at least" in str(refused.value)
     assert "at most" in str(refused.value)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault
+from conversync.sandbox import Fault
 from tests.process.support import FEED, PATIENCE, ROOT, Done, Place, reads_at_once
 
 # The promise is 30 s. Nothing here needs the last resort, which comes after 20.

@@ -13,7 +13,7 @@ CODE = """
 import atexit, json, sys
 atexit.register(lambda: print("MODULES", json.dumps(sorted({name.partition(".")[0] for name in sys.modules}))))
 sys.argv = ["conversync", *sys.argv[1:]]
-from pipelines.cli import main
+from conversync.cli.main import main
 main()
 """
 

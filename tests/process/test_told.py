@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from sandbox.front import Variants
+from conversync.sandbox.front import Variants
 from tests.process.support import Place
 
 

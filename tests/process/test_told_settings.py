@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import COMMANDS
+from conversync.cli.main import COMMANDS
 from tests.process.support import Place
 
 TOKEN = "besitos_token = 'another-token'"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import registry
-from pipelines.send import options
+from conversync.send import options
+from conversync.settings import registry
 from tests.process.support import ROOT, Place
 
 IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {

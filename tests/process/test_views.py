@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import build
-from sandbox import Fault
+from conversync.build import build
+from conversync.errors import ConversyncError
+from conversync.sandbox import Fault
 from tests.process.nights import Nights
 from tests.process.support import Place
-from wire.errors import ConversyncError
 
 NO_VIEW = "drop view besitos.conversions"
 CONVERSIONS = "select count(*) from besitos.conversions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Fault
+from conversync.sandbox import Fault
 from tests.process.support import FEED, Place, reads_at_once
 
 

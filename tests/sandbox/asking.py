@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox import Sandbox
+from conversync.sandbox import Sandbox
 
 CONVERSIONS = "/data/partner/conversions"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.command import set_variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.command import set_variants
 from tests.sandbox.asking import call, conductrics, control, infobip, keitaro
 
 SETTINGS = [
@@ -124,7 +124,7 @@ def test_another_process_may_script_every_vendor() -> None:
 
 def test_a_wrong_variant_is_refused_before_anything_is_served() -> None:
     """And no port stays taken."""
-    from sandbox import serve
+    from conversync.sandbox import serve
 
     out = io.StringIO()
     with pytest.raises(ValueError, match="no variant"):

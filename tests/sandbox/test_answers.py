@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.besitos import Statement, parse_variants
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.besitos import Statement, parse_variants
 from tests.sandbox.asking import CONVERSIONS, ask, walk
 
 WINDOW = {"from_date": "2026-01-02", "to_date": "2026-01-09"}

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.conductrics import Goal, Variants
-from sandbox.readings import parse
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.conductrics import Goal, Variants
+from conversync.sandbox.readings import parse
 from tests.sandbox.asking import call, conductrics
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.conductrics import Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.conductrics import Variants
 from tests.sandbox.asking import call, conductrics
 
 LIST = """

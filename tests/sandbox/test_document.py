@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sandbox import Sandbox, Variants
+from conversync.sandbox import Sandbox, Variants
 from tests.sandbox.asking import ask
 
 REQUEST = (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Raw, Sandbox, blackhole, refused_url
+from conversync.sandbox import Fault, Raw, Sandbox, blackhole, refused_url
 from tests.sandbox.asking import CONVERSIONS, ask, connect, send
 
 

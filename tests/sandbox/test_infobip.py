@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.infobip import Variants
-from sandbox.infobip.instants import read, shown
-from sandbox.infobip.processes import told_by
-from sandbox.readings import parse
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.infobip import Variants
+from conversync.sandbox.infobip.instants import read, shown
+from conversync.sandbox.infobip.processes import told_by
+from conversync.sandbox.readings import parse
 from tests.sandbox.asking import infobip
 
 

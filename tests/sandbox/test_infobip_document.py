@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.infobip import Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.infobip import Variants
 from tests.sandbox.asking import Reply, call, infobip
 
 PROCESS_REQUEST = """

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.infobip import Variants, error_body
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.infobip import Variants, error_body
 from tests.sandbox.asking import call, infobip
 
 

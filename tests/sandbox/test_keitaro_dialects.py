@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.keitaro import Variants
-from sandbox.readings import parse
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.keitaro import Variants
+from conversync.sandbox.readings import parse
 from tests.sandbox.asking import keitaro
 from tests.sandbox.tracker import ALL, OLD, log, walk
 

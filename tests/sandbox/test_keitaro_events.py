@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import World
-from sandbox.keitaro import Variants
-from sandbox.keitaro.events import Posting, postings_of, stands
-from sandbox.story import Amounts, Conversion, Reversal, Telling
+from conversync.sandbox import World
+from conversync.sandbox.keitaro import Variants
+from conversync.sandbox.keitaro.events import Posting, postings_of, stands
+from conversync.sandbox.story import Amounts, Conversion, Reversal, Telling
 
 BEGIN = datetime(2026, 1, 5, 12, 0, 0, 250000, UTC)
 HOUR = timedelta(hours=1)

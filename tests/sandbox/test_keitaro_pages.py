@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.keitaro import Variants
-from sandbox.messages import Raw
-from sandbox.readings import parse
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.keitaro import Variants
+from conversync.sandbox.messages import Raw
+from conversync.sandbox.readings import parse
 from tests.sandbox.asking import call, keitaro
 from tests.sandbox.tracker import ALL, log, walk
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.keitaro import Event, Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.keitaro import Event, Variants
 from tests.sandbox.asking import Reply, call, keitaro
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.keitaro import Variants
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.keitaro import Variants
 from tests.sandbox.asking import keitaro
 
 GROUPS = ["day", "campaign_id", "offer"]

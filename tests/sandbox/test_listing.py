@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Sandbox, Variants, World
-from sandbox.besitos import parse_variants
+from conversync.sandbox import Sandbox, Variants, World
+from conversync.sandbox.besitos import parse_variants
 from tests.sandbox.asking import CONVERSIONS, Reply, ask
 
 DAY = "2026-01-05"

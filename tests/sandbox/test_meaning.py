@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Read, Sandbox, Statement, Totals, Variants, World
-from sandbox.besitos import parse_variants, totals, totals_by_offer
+from conversync.sandbox import Read, Sandbox, Statement, Totals, Variants, World
+from conversync.sandbox.besitos import parse_variants, totals, totals_by_offer
 from tests.sandbox.asking import walk
 
 FIRST, LAST = date(2025, 12, 1), date(2026, 12, 31)

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import Sandbox, World
-from sandbox.keitaro import Variants
+from conversync.sandbox import Sandbox, World
+from conversync.sandbox.keitaro import Variants
 from tests.sandbox.asking import conductrics, infobip, keitaro, walk
 
 

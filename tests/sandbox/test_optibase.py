@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
-from sandbox.optibase import ENDPOINT, Variants
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.optibase import ENDPOINT, Variants
 from tests.sandbox.asking import Reply, call, control
 
 # The document's samples, blanks and all.

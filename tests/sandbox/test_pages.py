@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Sandbox, Variants, World
-from sandbox.besitos import Scripted
+from conversync.sandbox import Sandbox, Variants, World
+from conversync.sandbox.besitos import Scripted
 from tests.sandbox.asking import CONVERSIONS, ask, walk
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox import Sandbox, World, conductrics, infobip, keitaro
+from conversync.sandbox import Sandbox, World, conductrics, infobip, keitaro
 from tests.sandbox import asking
 
 

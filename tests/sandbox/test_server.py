@@ -20,8 +20,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 import trustme
 
-from sandbox import Fault, Sandbox, World
-from sandbox.readings import parse
+from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox.readings import parse
 from tests.sandbox.asking import CONVERSIONS, ask, connect, control, send
 
 

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from sandbox import World
-from sandbox.story import Conversion, Reversal, told
+from conversync.sandbox import World
+from conversync.sandbox.story import Conversion, Reversal, told
 
 
 def reversals(world: World) -> list[tuple[Conversion, Reversal]]:

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sandbox import Read, Sandbox, Totals, World
-from sandbox.besitos import parse_variants, totals
-from sandbox.story import Conversion
+from conversync.sandbox import Read, Sandbox, Totals, World
+from conversync.sandbox.besitos import parse_variants, totals
+from conversync.sandbox.story import Conversion
 from tests.sandbox.asking import walk
 
 FIRST, LAST = date(2025, 12, 1), date(2026, 12, 31)

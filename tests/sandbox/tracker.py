@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import Sandbox
+from conversync.sandbox import Sandbox
 from tests.sandbox.asking import keitaro
 
 NEW = (

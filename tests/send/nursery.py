@@ -29,8 +29,8 @@ def main() -> None:
     statements = base.statements
 
     def more(meet: Callable[[], None]) -> None:
-        from pipelines.send.journal import Journal
-        from wire.client import Client
+        from conversync.http.client import Client
+        from conversync.send.journal import Journal
 
         statements(meet)
         around(Journal, "_write", meet)
@@ -50,10 +50,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import destinations
-    import pipelines.commands.sending
-    import pipelines.send.run
-    import pipelines.send.shown  # noqa: F401 - so that each run need not
-
     destinations.targets()
     main()

@@ -9,9 +9,9 @@ import json
 import threading
 from collections.abc import Callable
 
-from sandbox import Request, World
-from sandbox.messages import Answer, json_answer
-from sandbox.server import Server
+from conversync.sandbox import Request, World
+from conversync.sandbox.messages import Answer, json_answer
+from conversync.sandbox.server import Server
 
 PUBLIC_KEY = "clv-public-canary"
 POSTBACK_KEY = "pb-canary-7"

@@ -13,14 +13,14 @@ from tests.support import Finished, command  # settles dlt before it is imported
 # isort: split
 import duckdb
 
-from destinations import targets
-from pipelines.send.journal import Journal, journal_path
-from pipelines.send.options import options
-from pipelines.send.plan import Plan
-from pipelines.send.run import SendReport, dry_run, send
-from pipelines.warehouse import Warehouse
-from sandbox import Request
-from sandbox.server import Server
+from conversync.sandbox import Request
+from conversync.sandbox.server import Server
+from conversync.send.journal import Journal, journal_path
+from conversync.send.options import options
+from conversync.send.plan import Plan
+from conversync.send.run import SendReport, dry_run, send
+from conversync.send.targets import targets
+from conversync.warehouse.warehouse import Warehouse
 from tests.houses import environment
 from tests.send.receiver import ENDPOINT, POSTBACK_KEY, PUBLIC_KEY, Receiver
 

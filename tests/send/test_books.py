@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Fault
+from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.sandbox import Fault
 from tests.send.receiver import ENDPOINT, POSTBACK_KEY, PUBLIC_KEY
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
-from wire.errors import ConversyncError, LockedError, SettingsError
 
 
 def journal_of(house: House) -> Path:
@@ -120,7 +120,7 @@ def test_an_outcome_that_was_never_loaded_is_loaded_first(house: House) -> None:
         assert process.stdout is not None
         process.stdout.readline()
 
-    from pipelines.send import run
+    from conversync.send import run
 
     house.server.faults.add(Fault(path=ENDPOINT, action=hold))
     patience, run.PATIENCE = run.PATIENCE, 0.5

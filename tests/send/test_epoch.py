@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.warehouse import Warehouse
+from conversync.errors import ConversyncError, SettingsError
+from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, House, users
-from wire.errors import ConversyncError, SettingsError
 
 # isort: split
 import duckdb

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault
+from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswerError
+from conversync.sandbox import Fault
 from tests.send.receiver import ENDPOINT, POSTBACK
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
-from wire.errors import CredentialsError, UnavailableError, UntrustedAnswerError
 
 
 def of_user(number: int) -> dict[str, str]:
@@ -170,8 +170,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that wait half a second for an answer."""
     import dataclasses
 
-    from destinations import keitaro, optibase
-    from wire.client import Limits
+    from conversync.http.client import Limits
 
     for module in (keitaro, optibase):
 

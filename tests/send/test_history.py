@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from conversync.errors import SettingsError
 from tests.send.support import KEITARO, House, sales
-from wire.errors import SettingsError
 
 COLUMNS = (
     "send_key varchar, subid varchar, status varchar, payout decimal(18, 6), currency varchar, tid varchar, "

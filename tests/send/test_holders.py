@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.reconcile import reconcile
-from pipelines.warehouse import Warehouse
+from conversync.send.reconcile import reconcile
+from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, House
 from tests.send.test_identity import row, stands
 from tests.send.test_reconcile import tracker

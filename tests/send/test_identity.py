@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from destinations import targets
-from pipelines.reconcile import reconcile
-from pipelines.warehouse import Warehouse
+from conversync.errors import SettingsError
+from conversync.send.reconcile import reconcile
+from conversync.send.targets import targets
+from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
 from tests.send.test_reconcile import tracker
-from wire.errors import SettingsError
 
 # The columns that journal and ledger have since.
 ADDED = ("identities", "occurred_on", "outbox", "epoch")

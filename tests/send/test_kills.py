@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 
-from sandbox import Fault
+from conversync.sandbox import Fault
 from tests.process.support import ROOT, Done, Forked, Nursery, Wish
 from tests.send.receiver import ENDPOINT
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users

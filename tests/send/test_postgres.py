@@ -16,16 +16,16 @@ from tests.send.support import KEITARO, House
 from tests.support import Quiet
 
 # isort: split
-from destinations import targets
-from pipelines.load import load
-from pipelines.reconcile import reconcile
-from pipelines.send.options import options
-from pipelines.send.plan import Plan
-from pipelines.send.run import SendReport, dry_run, send
-from pipelines.vendors import Asked, vendors
-from pipelines.warehouse import Warehouse
-from sandbox import Sandbox, World
-from wire.errors import SettingsError
+from conversync.errors import SettingsError
+from conversync.load import load
+from conversync.sandbox import Sandbox, World
+from conversync.send.options import options
+from conversync.send.plan import Plan
+from conversync.send.reconcile import reconcile
+from conversync.send.run import SendReport, dry_run, send
+from conversync.send.targets import targets
+from conversync.vendors import Asked, vendors
+from conversync.warehouse.warehouse import Warehouse
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
 ROLE = "conversync"
@@ -236,8 +236,8 @@ def test_l02_a_session_that_reads_writes_nothing_even_after_an_error(remote: Rem
     """What status, verify and reconcile read through: dlt resets a session after each error."""
     from dlt.destinations.exceptions import DatabaseException
 
-    from pipelines import confined
-    from pipelines.load import pipeline_for
+    from conversync.load import pipeline_for
+    from conversync.warehouse import confined
 
     remote.database.ask(WIPE)
     with remote.set(), confined.reading(pipeline_for("sent", "postgres", tmp_path / "work")) as client:

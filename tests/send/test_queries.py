@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import asking
+from conversync.errors import SettingsError
+from conversync.warehouse import asking
 from tests.process.support import CONVERSYNC
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
-from wire.errors import SettingsError
 
 SECRET = "canary-of-the-settings"
 AS_ROW = "'k' as send_key, 'purchase' as conversion_id, {what} as tested_user_external_id"

@@ -16,14 +16,14 @@ from tests.houses import VendorHouse, forget_settings
 # isort: split
 import duckdb
 
-from destinations import targets
-from pipelines.reconcile import Comparison, reconcile
-from pipelines.send.options import options
-from pipelines.send.run import SendReport, send
-from pipelines.warehouse import Warehouse
-from sandbox import Sandbox, World
+from conversync.errors import SettingsError
+from conversync.sandbox import Sandbox, World
+from conversync.send.options import options
+from conversync.send.reconcile import Comparison, reconcile
+from conversync.send.run import SendReport, send
+from conversync.send.targets import targets
+from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, House, sales
-from wire.errors import SettingsError
 
 TRACKER = (
     "create schema if not exists keitaro; create or replace table keitaro.conversions "

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
+from conversync.errors import SettingsError
+from conversync.sandbox import Fault, Sandbox, World
 from tests.send.support import House
-from wire.errors import SettingsError
 
 TARGET = "infobip.messages"
 OLD, FRESH = 181, 179

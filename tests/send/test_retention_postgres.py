@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from destinations import targets
-from pipelines.send.journal import Journal, journal_path
-from pipelines.send.options import options
-from pipelines.send.run import SendReport, send
-from pipelines.warehouse import Warehouse
-from sandbox import Sandbox, World
+from conversync.sandbox import Sandbox, World
+from conversync.send.journal import Journal, journal_path
+from conversync.send.options import options
+from conversync.send.run import SendReport, send
+from conversync.send.targets import targets
+from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sandbox import Fault
+from conversync.sandbox import Fault
 from tests.send.receiver import ENDPOINT, POSTBACK, PUBLIC_KEY
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
 

@@ -11,11 +11,11 @@ import pytest
 from tests.houses import VendorHouse, forget_settings
 
 # isort: split
-from destinations import targets
-from pipelines.send.options import options
-from pipelines.send.run import SendReport, send
-from pipelines.warehouse import Warehouse
-from sandbox import Sandbox, World
+from conversync.sandbox import Sandbox, World
+from conversync.send.options import options
+from conversync.send.run import SendReport, send
+from conversync.send.targets import targets
+from conversync.warehouse.warehouse import Warehouse
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import Fault, Sandbox, World
+from conversync.sandbox import Fault, Sandbox, World
 from tests.send.support import House
 
 

@@ -1,0 +1,297 @@
+"""`conversync build`: the dbt project over the warehouse, in a process of its own that leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from conversync import children
+from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.vendors import Vendor, vendors
+from conversync.warehouse import views
+from conversync.warehouse.warehouse import Warehouse
+
+# Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
+PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
+# What the models are written into; a file of such a name could not be told from the schema.
+SCHEMAS = ("staging", "intermediate", "marts")
+# The vendors whose days have a zone of their own.
+ZONED = ("besitos", "keitaro")
+# What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
+PREFIX = "conversync__"
+
+
+@dataclass
+class BuildReport:
+    """What a build came to. `failures` and `warnings` are sentences; `skipped` depended on something that failed."""
+
+    models: int = 0
+    models_failed: int = 0
+    tests_passed: int = 0
+    tests_failed: int = 0
+    tests_warned: int = 0
+    skipped: int = 0
+    seconds: float = 0
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with: 0, or 1 if a model or a test failed."""
+        return 1 if self.failures else 0
+
+
+def build(
+    warehouse_path: Path,
+    *,
+    full_refresh: bool = False,
+    select: str | None = None,
+    run_tests: bool = True,
+    unit_tests: bool = False,
+    wait: float = 0,
+) -> BuildReport:
+    """Builds staging, intermediate and marts in the DuckDB file, and tests what they hold.
+
+    `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
+    models' arithmetic on rows of their own: they say nothing about the warehouse. Nothing is asked of a network.
+    Raises SettingsError without the extra `dbt` or without a warehouse, LockedError if another run or a reader holds
+    the file for longer than `wait` seconds.
+    """
+    _installed()
+    if not warehouse_path.exists():
+        raise SettingsError(f"There is no warehouse {warehouse_path} to build on: run conversync load first.")
+    if warehouse_path.stem in SCHEMAS:
+        raise SettingsError(
+            f"The warehouse may not be called {warehouse_path.name}: DuckDB could not tell the file from the schema "
+            f"{warehouse_path.stem}. Call it warehouse.duckdb."
+        )
+    options = ["build" if run_tests else "run"]
+    options += ["--full-refresh"] if full_refresh else []
+    options += ["--select", selection(select)] if select else []
+    if run_tests and not unit_tests:
+        options += ["--exclude-resource-type", "unit_test"]
+    started = time.monotonic()
+    warehouse = Warehouse(warehouse_path)
+    with warehouse.locked(wait) as folder:
+        # Waits for readers; then dbt's own process is to open the file.
+        with warehouse.held(wait, folder) as connection:
+            names = _relations(connection)
+            _refuse_rows_without_their_view(connection, names)
+        variables = zones() | using(names)
+        ended = run_dbt([*options, "--vars", json.dumps(variables)], warehouse_path, folder)
+        report = _told(ended, folder / "dbt", warehouse_path)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def project() -> Path:
+    """The folder of the dbt project."""
+    for folder in PROJECTS:
+        if (folder / "dbt_project.yml").exists():
+            return folder
+    raise ConversyncError("The dbt project is missing from this installation; install conversync anew.")
+
+
+def zones() -> dict[str, str]:
+    """The dbt variables that the settings answer: in which zone each vendor's days are."""
+    known = vendors()
+    return {f"{name}_zone": _settings(known[name])[f"{name}_zone"] for name in ZONED}
+
+
+def using(names: Collection[str]) -> dict[str, bool]:
+    """The dbt variables that a warehouse of these relations answers: which of the project's sources it has.
+
+    One that was loaded has tables. One that is gone, but was built once, stays on: else its old models would stand as
+    they were.
+    """
+    return {
+        f"{PREFIX}using_{source}": any(
+            name.startswith((f"{source}.", f"{SCHEMAS[0]}.stg_{source}__")) for name in names
+        )
+        for source in _sources()
+    }
+
+
+def selection(select: str) -> str:
+    """dbt's selection of models and sources, where ours may be called as their tables and datasets are."""
+    models = {model["config"]["alias"]: model["name"] for model in _models()}
+    sources = "|".join(_sources())
+
+    def named(part: str) -> str:
+        if "source:" in part:
+            return re.sub(rf"\bsource:(?=(?:{sources})\b)", f"source:{PREFIX}", part)
+        return re.sub(r"\w+", lambda word: models.get(word[0], word[0]), part)
+
+    return "".join(map(named, re.split(r"([\s,]+)", select)))
+
+
+def _sources() -> list[str]:
+    """What the project has sources of, in a file of its name each."""
+    return sorted(file.stem for file in (project() / "models" / SCHEMAS[0]).glob("*.yml"))
+
+
+def _models() -> Iterator[dict[str, Any]]:
+    import yaml
+
+    for file in sorted((project() / "models").glob("*/*.yml")):
+        yield from yaml.safe_load(file.read_bytes()).get("models", ())
+
+
+def _settings(vendor: Vendor) -> Any:
+    """What is set of a vendor, whether or not it is enough to load it."""
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.configuration.resolve import resolve_configuration
+
+    try:
+        return resolve_configuration(
+            vendor.settings(), sections=("sources", vendor.name), accept_partial=True
+        )
+    except (SettingsError, ConfigurationException) as error:
+        raise SettingsError(
+            f"The settings of {vendor.name} cannot be read: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def _relations(connection: Any) -> set[str]:
+    """The tables and views of the warehouse, as schema.name."""
+    here = "database_name = current_database()"
+    stand = connection.execute(
+        f"select schema_name || '.' || view_name from duckdb_views() where {here} "  # noqa: S608 - our own words
+        f"union all select schema_name || '.' || table_name from duckdb_tables() where {here}"
+    ).fetchall()
+    return {name for (name,) in stand}
+
+
+def _refuse_rows_without_their_view(connection: Any, names: set[str]) -> None:
+    """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
+    for table, view in _without_view(names):
+        if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
+            raise ConversyncError(
+                f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
+                f"nothing was built. conversync load {view.partition('.')[0]} makes it, even while the vendor is down."
+            )
+
+
+def _without_view(names: set[str]) -> Iterator[tuple[str, str]]:
+    """Of the tables and views of these names, each table that a view should read, with that view, which is missing."""
+    for vendor in vendors().values():
+        if not any(name.startswith(f"{vendor.name}.") for name in names):
+            continue
+        for view, query in vendor.views(_settings(vendor)).items():
+            if f"{vendor.name}.{view}" not in names:
+                tables = {f"{vendor.name}.{table}" for table in views.tables_of(query)}
+                yield from ((table, f"{vendor.name}.{view}") for table in sorted(tables & names))
+
+
+def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """dbt on our project, with all that it writes in `folder`/dbt."""
+    ours = {
+        "CONVERSYNC_WAREHOUSE": str(warehouse_path.absolute()),
+        "CONVERSYNC_BUILD_SPILL": str(folder / "spill"),
+        "DBT_PROJECT_DIR": str(project()),
+        "DBT_PROFILES_DIR": str(project()),
+        "DBT_TARGET_PATH": str(folder / "dbt"),
+        "DBT_LOG_PATH": str(folder / "dbt"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_VERSION_CHECK": "false",
+        "DBT_PARTIAL_PARSE": "false",
+        "DBT_USE_COLORS": "false",
+        "DBT_WRITE_JSON": "true",
+        "DBT_LOG_LEVEL_FILE": "none",
+        "DBT_TARGET": "duckdb",
+        "DO_NOT_TRACK": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # Nothing of a home directory is read, which a container may not have.
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }
+    return subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
+        cwd=folder,
+        env=children.bare("CONVERSYNC_BUILD_MEMORY", **ours),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def _installed() -> None:
+    try:
+        version("dbt-duckdb"), version("dbt-core")
+    except PackageNotFoundError:
+        raise SettingsError(
+            'dbt is not installed, and build runs it: pip install "conversync[dbt]".'
+        ) from None
+
+
+def _told(ended: subprocess.CompletedProcess[str], target: Path, warehouse_path: Path) -> BuildReport:
+    """What dbt noted of its nodes; an error where it did not come so far."""
+    results = target / "run_results.json"
+    if not results.exists():
+        _refuse(ended.stdout, warehouse_path)
+    nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+    report = BuildReport()
+    counts: Counter[str] = Counter()
+    for result in json.loads(results.read_text(encoding="utf-8"))["results"]:
+        kind, status = result["unique_id"].partition(".")[0], result["status"]
+        if kind not in {"model", "test", "unit_test"}:
+            continue
+        counts[f"{'model' if kind == 'model' else 'test'} {status}"] += 1
+        node = nodes.get(result["unique_id"], {"name": result["unique_id"].rpartition(".")[2]})
+        if status in {"error", "fail", "runtime error"}:
+            report.failures.append(_sentence(kind, node, result))
+        elif status == "warn":
+            report.warnings.append(_sentence(kind, node, result))
+    if ended.returncode and not report.failures:
+        _refuse(ended.stdout, warehouse_path)
+    report.models = counts["model success"]
+    report.models_failed = counts["model error"]
+    report.tests_passed = counts["test pass"] + counts["test success"]
+    report.tests_failed = counts["test fail"] + counts["test error"] + counts["test runtime error"]
+    report.tests_warned = counts["test warn"]
+    report.skipped = counts["model skipped"] + counts["test skipped"]
+    return report
+
+
+def _sentence(kind: str, node: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """What failed, in words: of an integrity test, the promise that its file begins with."""
+    message = " ".join(str(result.get("message") or "").split())[:600]
+    if kind == "model":
+        return f"The model {node.get('alias', node['name'])} could not be built: {message}"
+    if kind == "unit_test":
+        return f"The unit test {node['name']} failed: {message}"
+    rows = result.get("failures")
+    found = f"{rows} rows" if rows is not None else message
+    return (
+        f"The test {node['name']} failed ({found}). {' '.join(_promise(node.get('raw_code', '')))}".rstrip()
+    )
+
+
+def _promise(code: str) -> Iterator[str]:
+    for line in code.splitlines():
+        if not line.startswith("-- "):
+            return
+        yield line.removeprefix("-- ")
+
+
+def _refuse(output: str, warehouse_path: Path) -> None:
+    """Raises what made dbt give up before it built anything."""
+    if "Could not set lock on file" in output:
+        raise LockedError(
+            f"Somebody has {warehouse_path} open; close that session, or wait for it with --wait 30m."
+        )
+    lines = [line.split("  ", 1)[-1].strip() for line in output.splitlines()]
+    told = [line for line in lines if line and "Running with dbt" not in line and "Registered" not in line]
+    raise ConversyncError(f"dbt could not begin, and nothing was built: {' '.join(told)[:600]}")

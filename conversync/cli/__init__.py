@@ -1,0 +1,1 @@
+"""The commands, a file each kind; `conversync.cli.main` gathers them."""

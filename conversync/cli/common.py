@@ -1,0 +1,134 @@
+"""What the commands share: their options, and what each does first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conversync.cli import logs
+from conversync.cli.terminal import say
+from conversync.errors import SettingsError
+
+if TYPE_CHECKING:
+    from conversync import vendors
+    from conversync.warehouse import warehouse
+
+
+class LogFormat(StrEnum):
+    """How progress and the summary are written."""
+
+    text = "text"
+    json = "json"
+
+
+Source = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE", help="Which sources; all that have their settings if none is named."),
+]
+WarehousePath = Annotated[
+    str | None,
+    typer.Option(
+        "--warehouse",
+        metavar="PATH",
+        help="The DuckDB file. [default: $CONVERSYNC_WAREHOUSE, or warehouse.duckdb]",
+    ),
+]
+Destination = Annotated[
+    str, typer.Option(metavar="NAME", help="A dlt destination, with its credentials in .dlt/.")
+]
+Project = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The folder whose .dlt/ holds the settings. [default: .]")
+]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="Lines to read, or JSON objects.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what dlt and the client do.")]
+
+
+Wait = Annotated[
+    str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")
+]
+
+
+def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> Sequence[str]:
+    """What every command does first: settles dlt, and reads the settings; SettingsError where they cannot be meant.
+
+    Out come the names that merely begin like settings of ours: they are not read. `files_are_read`: not by a command
+    that is about to write them.
+    """
+    folder = os.environ.get("DLT_PROJECT_DIR") or None if project is None else project
+    if folder is not None:
+        _check_project(folder, must_exist=files_are_read)
+        os.environ["DLT_PROJECT_DIR"] = folder
+    from conversync.warehouse.warehouse import settle_dlt, settle_temporary_files
+
+    settle_dlt("INFO" if debug else "CRITICAL")
+    logs.begin(debug=debug)
+    from conversync.settings import lookup, provided, proxies, trust
+    from conversync.settings.project import Environment, use
+
+    if not files_are_read:
+        provided.settle_environment()
+        use(Environment)
+        return ()
+    foreign = provided.settle().foreign
+    proxies.settle()
+    for warning in filter(None, [lookup.open_secrets(), *trust.warnings(), *provided.shared_secrets()]):
+        say(f"conversync: {warning}", error=True)
+    settle_temporary_files(lookup.warehouse_path(None).parent)
+    return foreign
+
+
+def _check_project(folder: str, *, must_exist: bool) -> None:
+    """SettingsError for a project's folder that is none; `init` makes one that is not there yet."""
+    if folder and Path(folder).is_dir():
+        return
+    if must_exist or not folder.strip() or os.path.lexists(folder):
+        raise SettingsError(
+            f'There is no folder "{folder}": --project (DLT_PROJECT_DIR) names one that is there, and whose .dlt/ '
+            "holds the settings."
+        )
+
+
+def choose(names: list[str]) -> list[vendors.Vendor]:
+    """The vendors of these names, or all that are configured; SettingsError where that is none."""
+    from conversync.settings import lookup
+    from conversync.settings.registry import unknown
+    from conversync.vendors import vendors
+
+    known = vendors()
+    for name in names:
+        if name not in known:
+            raise unknown("source", name, list(known))
+    chosen = [known[name] for name in dict.fromkeys(names)]
+    chosen = chosen or [
+        vendor for vendor in known.values() if lookup.is_configured(vendor.settings, vendor.name)
+    ]
+    if not chosen:
+        raise SettingsError(
+            "No source has its settings. conversync init asks for them and writes the files; for Besitos alone, "
+            f"{settings.where('besitos_token')}."
+        )
+    return chosen
+
+
+def at(path: str | None, destination: str) -> warehouse.Warehouse:
+    """The warehouse that the options name."""
+    from conversync.settings import lookup
+    from conversync.warehouse.warehouse import Warehouse
+
+    place = Warehouse(lookup.warehouse_path(path), destination)
+    place.check_destination()
+    return place
+
+
+def tell_new_folder(place: warehouse.Warehouse) -> None:
+    """Says that a warehouse's folder is about to be made: its name may be a typing error."""
+    if place.destination == "duckdb" and not place.path.parent.exists():
+        say(
+            f"conversync: the folder {place.path.parent} was not there; it is made for the warehouse.",
+            error=True,
+        )

@@ -1,0 +1,47 @@
+"""What a person or a log reads of a night: a line a step, then a sentence for everything that wants one."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from conversync.cli.terminal import say, styled
+from conversync.monitor.shown import grid, screen, write
+from conversync.nightly import FAILED, SKIPPED, Night, Step
+
+
+def show(night: Night) -> None:
+    """The table on standard output; failures once more on standard error, for cron's mail."""
+    with suppress(OSError, ValueError):
+        out = screen()
+        out.print(grid(("step", "", "outcome", "seconds"), (_line(one) for one in night.steps), right=(3,)))
+        for step in night.steps:
+            for note in step.notes:
+                out.say(note)
+        for problem in night.problems:
+            if problem.kind != "failure":
+                out.say(f"LOOK  {problem.text}", style="yellow")
+        out.say(f"Warehouse: {night.warehouse}")
+    for step in night.steps:
+        if step.outcome == FAILED:
+            say(f"conversync: {' '.join(filter(None, (step.step, step.what)))}: {step.text}", error=True)
+
+
+def show_json(night: Night) -> None:
+    """One object on one line."""
+    steps = [{**asdict(step), "seconds": round(step.seconds, 2)} for step in night.steps]
+    found = [problem.fields() for problem in night.problems]
+    said = {"event": "nightly", "warehouse": night.warehouse, "exit_code": night.exit_code}
+    write(json.dumps({**said, "steps": steps, "problems": found}))
+
+
+def _line(step: Step) -> tuple[Any, ...]:
+    outcome: Any = step.text
+    if step.outcome == FAILED:
+        code = f" (exit code {step.exit_code})" if step.exit_code else ""
+        outcome = styled("FAILED", "red").append(code, style="default")
+    elif step.outcome == SKIPPED:
+        outcome = styled(f"skipped: {step.text}", "dim")
+    return step.step, step.what, outcome, f"{step.seconds:.1f}"

@@ -1,0 +1,275 @@
+"""What a person or a log reads of a run: progress while it works, a table at its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from conversync.build import BuildReport
+from conversync.cli import logs, process, terminal
+from conversync.errors import ConversyncError
+from conversync.extract.decoded import altered_name
+from conversync.http.redact import plain, redact
+from conversync.load import Progress, SourceReport, StepReport
+
+log = logging.getLogger("conversync")
+
+
+class Lines:
+    """A line a window, for cron and logs; JSON objects if asked for. A closed stream does not stop a run."""
+
+    def __init__(self, stream: IO[str], log_format: str) -> None:
+        self._stream = stream
+        self._json = log_format == "json"
+
+    def step(self, dataset: str, label: str) -> None:
+        """Said when it is done."""
+
+    def page(self, received: int, announced: int) -> None:
+        """Too often for a line."""
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """One line for a committed window."""
+        self.say(
+            f"{dataset} {label}: {step.received:,} read, {step.added:,} new, {step.restated:,} restated",
+            event="window",
+            dataset=dataset,
+            window=label,
+            read=step.received,
+            new=step.added,
+            restated=step.restated,
+            set_aside=step.rejected,
+        )
+
+    def say(self, text: str, **fields: Any) -> None:
+        """One line: the text, or the fields as JSON."""
+        with suppress(OSError, ValueError):
+            print(json.dumps(fields) if self._json else plain(text), file=self._stream, flush=True)
+
+
+class Bar:
+    """A bar on a terminal: the rows of the window that is being read."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None)
+
+    def step(self, dataset: str, label: str) -> None:
+        """Starts the bar anew for a window."""
+        self._bar.reset(self._task, description=f"{dataset} {label}", total=None)
+
+    def page(self, received: int, announced: int) -> None:
+        """Moves it."""
+        self._bar.update(self._task, completed=received, total=announced or None)
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """A line above the bar for a committed window."""
+        self._bar.console.say(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
+
+
+class Noted:
+    """A progress that also notes what is committed, for the sentence of a run that is stopped."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.step, self.page = progress.step, progress.page
+        process.committed = {}
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """The window is committed."""
+        self._progress.done(dataset, label, step)
+        windows, received, _ = (process.committed or {}).get(dataset, (0, 0, ""))
+        process.committed = {
+            **(process.committed or {}),
+            dataset: (windows + 1, received + step.received, label),
+        }
+
+
+@contextmanager
+def progress(log_format: str) -> Iterator[Progress]:
+    """A bar where standard error is a terminal, else lines there; what is waited for is told in the same way."""
+    logs.speak(log_format)
+    if log_format == "json" or not sys.stderr.isatty():
+        yield Lines(sys.stderr, log_format)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
+    with RichProgress(*columns, console=terminal.screen(error=True), transient=True) as bar:
+        yield Bar(bar)
+
+
+def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) -> None:
+    """The table at the end of a run, on standard output, with a sentence for everything that wants one.
+
+    A source that failed before it read anything has its sentence, and no line of zeros.
+    """
+    with suppress(OSError, ValueError):
+        if log_format == "json":
+            print(
+                json.dumps(
+                    {"event": "summary", "warehouse": warehouse, "sources": [_fields(r) for r in reports]}
+                )
+            )
+        else:
+            _table(reports, warehouse)
+
+
+def built(report: BuildReport) -> None:
+    """What a build came to, in a line; before it, a sentence for everything that failed."""
+    with suppress(OSError, ValueError):
+        for sentence in report.failures:
+            terminal.say(sentence, error=True)
+        for sentence in report.warnings:
+            terminal.say(sentence)
+        print(
+            f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
+            f"{report.skipped} skipped, {report.seconds:.0f} s"
+        )
+
+
+def published(path: Path | None, log_format: str = "text") -> None:
+    """Where the copy for readers is now."""
+    if path is not None:
+        with suppress(OSError, ValueError):
+            event = json.dumps({"event": "published", "path": str(path)})
+            terminal.say(event if log_format == "json" else f"Published for readers: {path}")
+
+
+def forgot(told: Iterable[str], log_format: str = "text") -> None:
+    """What was removed because it is old."""
+    for sentence in told:
+        with suppress(OSError, ValueError):
+            event = json.dumps({"event": "forgotten", "text": sentence})
+            print(event if log_format == "json" else f"{sentence}.")
+
+
+def show_settings(dataset: str, settings: Iterable[tuple[str, str, str]]) -> None:
+    """A table of settings: name, value (secrets are masked before they come here), origin."""
+    _print_table(dataset, ("setting", "value", "from"), settings)
+
+
+def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for head in heads:
+        # Values and places may be long; they are folded rather than cut.
+        folded = head in ("value", "from")
+        table.add_column(
+            head, justify="right" if head == "rows" else "left", no_wrap=not folded, overflow="fold"
+        )
+    for line in lines:
+        table.add_row(*map(terminal.cell, line))
+    console().print(table)
+
+
+def console() -> Any:
+    """Standard output (see `terminal.screen`)."""
+    return terminal.screen()
+
+
+def _fields(report: SourceReport) -> dict[str, Any]:
+    return {
+        "dataset": report.dataset,
+        "exit_code": report.exit_code,
+        "error": explain(report.error) if report.error else None,
+        "read": report.total("received"),
+        "new": report.total("added"),
+        "reversals": report.total("reversals"),
+        "restated": report.total("restated"),
+        "set_aside_new": report.total("rejected_new"),
+        "set_aside_known": report.known_rejected,
+        "unknown_fields": dict(report.unknown_fields),
+        "notes": report.notes,
+        "seconds": round(report.seconds, 2),
+    }
+
+
+def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    out = console()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("source")
+    for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
+        table.add_column(name, justify="right")
+    read = [report for report in reports if report.steps or report.error is None]
+    for report in read:
+        figures = [report.total(name) for name in ("received", "added", "reversals", "restated")]
+        aside = report.total("rejected_new") + report.known_rejected
+        cells = [f"{figure:,}" for figure in [*figures, aside]]
+        table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
+    if read:
+        out.print(table)
+    for report in reports:
+        for line in notes(report):
+            out.say(line)
+    if read:
+        out.say(f"Warehouse: {warehouse}")
+    for report in reports:
+        if report.error:
+            terminal.say(failure(report), error=True)
+
+
+def notes(report: SourceReport) -> Iterator[str]:
+    """A sentence for everything in a report that a person should look at."""
+    new, known = report.total("rejected_new"), report.known_rejected
+    query = f"select window_start, reason, raw from {report.dataset}.rejected_rows order by last_seen desc"
+    if new:
+        yield (
+            f"{report.dataset}: {rows(new)} newly set aside, everything else is loaded. See: {query}; nights ask for "
+            "them again for 31 days, so what the vendor mends until then comes by itself; for rows that it mends "
+            f"later, load those days: conversync load {report.dataset} --from DAY --to DAY"
+        )
+    if known:
+        stay = "stays" if known == 1 else "stay"
+        yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
+    told = report.unknown_fields.items()
+    altered = [f"{field} ({rows(count)})" for name, count in told if (field := altered_name(name))]
+    if altered:
+        yield (
+            f"{report.dataset}: {', '.join(altered)} could not be stored as it came: a character that no database "
+            "takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
+        )
+    for name, count in told:
+        if altered_name(name) is None:
+            yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
+    for note in report.notes:
+        yield f"{report.dataset}: {note}."
+
+
+def failure(report: SourceReport) -> str:
+    """What a source failed with, and what of it is loaded all the same."""
+    assert report.error is not None  # noqa: S101 - asked of failed ones only
+    loaded = (
+        f" {len(report.steps)} windows before it are loaded; the next run goes on there."
+        if report.steps
+        else ""
+    )
+    return f"conversync: {report.dataset}: {explain(report.error)}{loaded}"
+
+
+def rows(count: int) -> str:
+    """ "1 row", "2 rows"."""
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+def explain(error: BaseException) -> str:
+    """The sentence of an error of ours; of any other its kind, for it may quote what must not be shown."""
+    if isinstance(error, ConversyncError):
+        return plain(redact(str(error)))
+    return f"failed with an unexpected {type(error).__name__}; run it with --debug for the traceback, and report it."

@@ -1,0 +1,157 @@
+"""Reading the vendors: load, check."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conversync.cli.common import (
+    Debug,
+    Destination,
+    Format,
+    LogFormat,
+    Project,
+    Source,
+    Wait,
+    WarehousePath,
+    at,
+    begin,
+    choose,
+    tell_new_folder,
+)
+from conversync.cli.terminal import say
+from conversync.errors import ConversyncError, LockedError
+
+if TYPE_CHECKING:
+    from conversync import vendors
+    from conversync.warehouse import warehouse
+
+
+def load(
+    source: Source = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")
+    ] = None,
+    window: Annotated[str, typer.Option(metavar="31d", help="How many days are committed together.")] = "31d",
+    destination: Destination = "duckdb",
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    accept_empty: Annotated[
+        bool,
+        typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
+    ] = False,
+    same_account: Annotated[
+        bool,
+        typer.Option(
+            "--same-account",
+            help="Believe that an address, or an account's name, that changed is the same account's.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
+    ] = False,
+    project: Project = None,
+    log_format: Format = LogFormat.text,
+    debug: Debug = False,
+) -> None:
+    """Read what is due, or the given days, into the warehouse.
+
+    Without dates, every source reads from its cursor on, with a lookback for what changes late; the first run
+    reads half a year, or from `besitos_start_date`. Reading a day again is free: nothing is doubled.
+
+    Exit codes: 0 done · 1 failed · 2 settings · 3 done, and something wants a look: rows newly set aside, days short, a
+    clock that is wrong · 4 locked · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
+
+    Examples: `conversync load` · `conversync load besitos --from 2024-12-01 --to 2024-12-20`
+    """
+    begin(project, debug)
+    from conversync.cli import output
+    from conversync.load import GRAVITY, load
+    from conversync.settings import lookup
+    from conversync.vendors import Asked
+    from conversync.warehouse import retention
+    from conversync.warehouse.publish import check_published, published_after
+
+    lookup.span(start, end, "--from", "--to")
+    asked = Asked(start, end, lookup.days(window, "--window"), accept_empty, same_account)
+    seconds = lookup.duration(wait, "--wait")
+    chosen, place = choose(source or []), at(warehouse, destination)
+    if dry_run:
+        show_plan(chosen, asked, place)
+        return
+    check_published(place)  # a setting that cannot be meant is told before any request
+    retention.check()
+    tell_new_folder(place)
+    with output.progress(log_format) as progress:
+        reports = load(place, chosen, asked, output.Noted(progress), seconds)
+    output.summary(reports, str(place), log_format)
+    codes = [one.exit_code for one in reports] + [_forget(place, seconds, log_format)]
+    if any(one.steps for one in reports):
+        output.published(published_after(place, seconds), log_format)
+    if debug:
+        for failed in (r.error for r in reports if r.error):
+            logging.getLogger("conversync").error("traceback", exc_info=failed)
+    raise typer.Exit(max(codes, key=GRAVITY.index))
+
+
+def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
+    """What was sent long ago; the exit code. Where somebody holds the books by now, the next run does it."""
+    from conversync.cli import output
+    from conversync.send.run import forget_old
+
+    try:
+        output.forgot(forget_old(place, wait), log_format)
+    except LockedError:
+        return 0
+    except ConversyncError as error:
+        typer.echo(f"conversync: {error}", err=True)
+        return error.exit_code
+    return 0
+
+
+def check(source: Source = None, project: Project = None, debug: Debug = False) -> None:
+    """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
+
+    Prints every setting with where it comes from, secrets masked; and of the settings files and of what is kept here
+    the mode, the owner, and what others on this machine could do with it. Loads nothing.
+
+    Example: `conversync check besitos`
+    """
+    foreign = begin(project, debug)
+    from conversync.cli import output
+    from conversync.load import GRAVITY
+    from conversync.monitor import check as look
+
+    chosen, place = choose(source or []), at(None, "duckdb")
+    for path, mode, told in look.places(place):
+        typer.echo(f"{'open' if told else 'here'} {path}: {mode}{f': {told}' if told else ''}")
+    for vendor in chosen:
+        if found := list(look.origins(vendor)):
+            output.show_settings(vendor.name, found)
+        for told in look.overruled_in(vendor):
+            say(f"note {vendor.name}: {told}")
+    if foreign:
+        say(f"note {', '.join(foreign)}: read by nobody here.")
+    codes = [0]
+    for dataset, finding, code in look.check(chosen):
+        say(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
+        codes.append(code)
+    raise typer.Exit(max(codes, key=GRAVITY.index))
+
+
+def show_plan(chosen: list[vendors.Vendor], asked: vendors.Asked, place: warehouse.Warehouse) -> None:
+    """Prints the windows that would be read."""
+    import tempfile
+    from pathlib import Path
+
+    from conversync.load import planned
+
+    with tempfile.TemporaryDirectory() as folder:
+        for vendor in chosen:
+            for step in planned(place, vendor, asked, Path(folder)):
+                say(f"would read {vendor.name} {step.label}")

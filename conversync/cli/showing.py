@@ -1,0 +1,48 @@
+"""The sandbox, and the demo made of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from conversync.cli.common import begin
+from conversync.errors import SettingsError
+
+
+def demo(
+    folder: Annotated[str, typer.Option(metavar="DIR", help="Where the demo's warehouse goes.")] = "demo",
+) -> None:
+    """Start the sandbox, load a backfill and three nights from it, and show what an analyst sees.
+
+    Example: `conversync demo`
+    """
+    begin(None, debug=False)
+    from pathlib import Path
+
+    from conversync.demo import demo as show
+
+    raise typer.Exit(show(Path(folder)))
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(metavar="N", help="The port on loopback; 0 takes any free one.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed tells another story.")] = 7,
+    days: Annotated[int, typer.Option(metavar="N", help="How many days of conversions, up to today.")] = 90,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A vendor's open question; `python -m sandbox --help` lists them."
+        ),
+    ] = None,
+) -> None:
+    """Serve the vendors on loopback until interrupted, and print the settings to use.
+
+    Example: `conversync sandbox --port 8080 --variant order=newest`
+    """
+    from conversync.sandbox import serve
+
+    try:
+        serve(port, seed=seed, days=days, variants=variant or ())
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"The sandbox cannot start: {error}.") from None

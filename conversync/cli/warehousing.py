@@ -1,0 +1,100 @@
+"""What is made of a loaded warehouse: marts, and the published copy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from conversync.cli.common import Debug, Project, Wait, WarehousePath, at, begin
+
+
+def publish(
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Write every table anew, without what deleted rows still take.")
+    ] = False,
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    project: Project = None,
+) -> None:
+    """Copy the warehouse to where analysts read it: `published/warehouse.duckdb`, or `published` in config.toml.
+
+    `conversync load` does this by itself. Readers of the copy never hold up a load, nor a load them.
+
+    Example: `conversync publish --compact`
+    """
+    begin(project, debug=False)
+    from conversync.settings import lookup
+    from conversync.warehouse.publish import check_published, publish
+
+    place = at(warehouse, "duckdb")
+    check_published(place)
+    path = publish(place, compact=compact, wait=lookup.duration(wait, "--wait"))
+    typer.echo(f"Published: {path}" if path else 'Nothing is published: `published` is "off".')
+
+
+def build(
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build everything anew; the tables are the same.")
+    ] = False,
+    select: Annotated[
+        str | None, typer.Option(metavar="MODELS", help="Only these, in dbt's words, such as conversions+.")
+    ] = None,
+    run_tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Test what the models hold.")] = True,
+    warehouse: WarehousePath = None,
+    wait: Wait = "0s",
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Build the analysts' tables (schemas staging, intermediate, marts) with dbt, and test them.
+
+    Needs `pip install "conversync[dbt]"`. Writes only what changed, then publishes the warehouse.
+
+    Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
+
+    Example: `conversync build --select conversions+`
+    """
+    begin(project, debug)
+    from conversync.build import build as run
+    from conversync.cli.output import built, published
+    from conversync.settings import lookup
+    from conversync.warehouse.publish import check_published, published_after
+
+    place, seconds = at(warehouse, "duckdb"), lookup.duration(wait, "--wait")
+    check_published(place)
+    report = run(place.path, full_refresh=full_refresh, select=select, run_tests=run_tests, wait=seconds)
+    built(report)
+    published(published_after(place, seconds))
+    raise typer.Exit(report.exit_code)
+
+
+def report(
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Where the page goes. [default: report.html beside the published copy]"
+        ),
+    ] = None,
+    warehouse: WarehousePath = None,
+    project: Project = None,
+    debug: Debug = False,
+) -> None:
+    """Write the last ninety days as one HTML page: revenue, reversals, offers, SMS, reconciliation, what was read.
+
+    It fetches nothing and works offline. Needs `pip install "conversync[report]"`, and a `conversync build` before.
+
+    Exit codes: 0 done · 1 failed · 2 settings, or nothing built yet · 4 somebody writes to the warehouse.
+
+    Example: `conversync report --output report.html`
+    """
+    begin(project, debug)
+    from pathlib import Path
+
+    from conversync.report import write_report
+    from conversync.warehouse.publish import refuse_ours, report_path
+
+    place = at(warehouse, "duckdb")
+    where = Path(output).absolute() if output else report_path(place)
+    refuse_ours(place, where, "report")
+    done = write_report(place.path, where)
+    typer.echo(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

@@ -1,0 +1,130 @@
+"""What dlt, the destination and the machine say, as errors that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.http.redact import quoted
+from conversync.warehouse import confined
+from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
+
+# How databases say that a right is missing.
+_NOT_ALLOWED = (
+    "permission denied",
+    "must be owner of",
+    "access denied",
+    "insufficient privileges",
+    "not authorized",
+)
+# What dlt raises where a schema or a state is of a format that it does not know yet.
+_OF_A_NEWER_DLT = frozenset(
+    {"SchemaEngineNoUpgradePathException", "PipelineStateEngineNoUpgradePathException"}
+)
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turns what dlt wraps and what the machine says into errors with a sentence; anything else passes."""
+    try:
+        yield
+    except ConversyncError:
+        raise
+    except Exception as error:
+        known = sentence(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def sentence(error: BaseException) -> ConversyncError | None:
+    """The error that a person can act on, found along the causes; None where there is none."""
+    seen: BaseException | None = error
+    while seen is not None:
+        known = seen if isinstance(seen, ConversyncError) else _of_machine(seen) or _destination(seen)
+        if known is not None:
+            return known
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _of_machine(error: BaseException) -> ConversyncError | None:
+    """What a database's words say of this machine, the file, or the views in it."""
+    text = str(error)
+    if "Could not set lock on file" in text or "Conflicting lock is held" in text:
+        return LockedError(
+            "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
+        )
+    if any(words in text for words in NO_SPACE):
+        return ConversyncError(DISK_FULL)
+    if isinstance(error, MemoryError) or "Out of Memory Error" in text:
+        return ConversyncError(
+            "There is not enough memory; what was committed before is safe. "
+            "Run it with more, or with smaller windows, such as --window 7d."
+        )
+    if confined.REFUSED in text:
+        return ConversyncError(
+            f"A view of the warehouse reaches for what is no table ({text.strip().splitlines()[0]}), which none "
+            "of ours does, and it was not let. See who made it, and drop it; conversync load makes ours anew."
+        )
+    if confined.ONLY_READS in text:
+        return ConversyncError(
+            f"The destination only lets it read ({text.strip().splitlines()[0]}): a view there writes when it "
+            "is read, which none of ours does, or the server takes no changes, as a standby. See who made the view "
+            "and drop it, or name another server."
+        )
+    return None
+
+
+def _is_not_allowed(error: BaseException) -> bool:
+    """Whether a database refuses a right: by its code where the driver tells one, else by its words."""
+    if getattr(error, "pgcode", None) == "42501":
+        return True
+    module = type(error).__module__
+    words = str(error).lower()
+    # A file that cannot be opened is a matter of this machine.
+    is_of_database = module == "dlt.destinations.exceptions" and not words.startswith("io error")
+    return is_of_database and any(one in words for one in _NOT_ALLOWED)
+
+
+def _connection_lost(error: BaseException) -> bool:
+    """Whether it is of a kind that every database driver of Python has (DB-API 2.0); a file has no connection."""
+    kinds = {kind.__name__ for kind in type(error).__mro__ if "duckdb" not in kind.__module__}
+    return not kinds.isdisjoint({"OperationalError", "InterfaceError"})
+
+
+def _destination(error: BaseException) -> ConversyncError | None:
+    """What is wrong with the settings of a destination, or the way to it."""
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.exceptions import MissingDependencyException
+    from dlt.destinations.exceptions import DestinationConnectionError
+
+    if type(error).__name__ in _OF_A_NEWER_DLT:
+        return SettingsError(
+            "The tables were last loaded by a newer version of dlt than the one installed here, which cannot read what "
+            "that one noted of them. Nothing was loaded or changed: run the version of Conversync that loaded them, "
+            "or a later one."
+        )
+    if _is_not_allowed(error):
+        said = quoted(str(error).strip().splitlines()[0], 200)
+        return SettingsError(
+            f"The destination does not allow this user what is needed ({said}). The dataset may belong to somebody "
+            "else: give the user in [destination.<name>.credentials] the right to it (to own it, or to use, create "
+            "and write in it), or name another user or database there."
+        )
+    if isinstance(error, ConfigFieldMissingException):
+        missing = ", ".join(error.fields)
+        return SettingsError(
+            f"The destination lacks a setting ({missing}): write it into .dlt/secrets.toml, under "
+            "[destination.<name>.credentials], or into the environment, DESTINATION__<NAME>__CREDENTIALS."
+        )
+    if isinstance(error, MissingDependencyException):
+        needed = " ".join(error.dependencies)
+        return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
+    if isinstance(error, DestinationConnectionError) or _connection_lost(error):
+        return ConversyncError(
+            "The destination cannot be reached, or refused the credentials; nothing of this window was loaded. "
+            "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
+        )
+    return None

@@ -1,0 +1,101 @@
+"""Current lists that a vendor shows whole: what left the list stays in the table, as no longer current."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import dlt
+import pyarrow as pa
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+
+from conversync.extract.columns import UTC_MICROSECONDS, now
+from conversync.extract.page_decoder import dumps
+from conversync.http.strictjson import is_number_key
+
+# What every list table ends with.
+CURRENCY_FIELDS = (
+    ("extra", pa.string()),
+    pa.field("is_current", pa.bool_(), nullable=False),
+    pa.field("last_seen_at", UTC_MICROSECONDS, nullable=False),
+)
+
+
+Item = TypeVar("Item")
+
+
+def confirmed(fetch: Callable[[], list[Item]]) -> list[Item]:
+    """A list; an empty one is asked for twice before it is believed."""
+    return fetch() or fetch()
+
+
+def objects_of(value: Any) -> list[dict[str, Any]] | None:
+    """The entries of a list, all of them objects; None for anything else.
+
+    An object whose keys are numbers is a list, too: so PHP writes one that has lost some of its entries.
+    """
+    if isinstance(value, dict) and value and all(map(is_number_key, value)):
+        value = list(value.values())
+    return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else None
+
+
+def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schema) -> pa.Table:
+    """The table of a list just read, and of what was current at the destination but stands in it no more.
+
+    `rows` have the schema's columns but for `is_current` and `last_seen_at`; the first column is the key. To be
+    merged on the key: ended rows keep their names and when they were last seen.
+    """
+    key = schema.names[0]
+    seen_at = now()
+    current = {row[key]: {**row, "is_current": True, "last_seen_at": seen_at} for row in rows}
+    ended = [
+        {**row, "is_current": False} for row in held(table, schema, "is_current") if row[key] not in current
+    ]
+    return pa.Table.from_pylist([*current.values(), *ended], schema=schema)
+
+
+# Values that are fetched from the destination together, so that memory does not grow with the table.
+HELD_TOGETHER = 250_000
+
+
+def held(table: str, schema: pa.Schema, condition: str) -> list[dict[str, Any]]:
+    """The rows of a table that the active pipeline's destination holds; none where it has no such table yet.
+
+    `condition` is SQL on the table's columns, ours and never a vendor's. JSON comes back as text; a column that the
+    table has not got yet is null.
+    """
+    known = _known(table)
+    present = [name for name in schema.names if name in known]
+    empty = dict.fromkeys(schema.names)
+    rows = [row for rows in _held(table, present, condition) for row in rows] if present else []
+    return [{**empty, **dict(zip(present, map(_plain, row), strict=True))} for row in rows]
+
+
+def held_values(table: str, column: str, condition: str) -> Iterator[list[Any]]:
+    """One column of `held`, some at a time."""
+    if column in _known(table):
+        for rows in _held(table, [column], condition):
+            yield [value for [value] in rows]
+
+
+def _known(table: str) -> Mapping[str, Any]:
+    """The columns of a table that the destination holds; empty without one."""
+    schema = dlt.current.source_schema() if Container()[PipelineContext].is_active() else None
+    if schema is None or table not in schema.data_table_names(seen_data_only=True):
+        return {}
+    return schema.tables[table]["columns"]
+
+
+def _held(table: str, columns: Sequence[str], condition: str) -> Iterator[list[Any]]:
+    pipeline: Any = Container()[PipelineContext].pipeline()
+    with pipeline.sql_client() as client:
+        names = ", ".join(client.escape_column_name(name) for name in columns)
+        target = client.make_qualified_table_name(table)
+        with client.execute_query(f"select {names} from {target} where {condition}") as cursor:  # noqa: S608
+            while rows := cursor.fetchmany(HELD_TOGETHER):
+                yield rows
+
+
+def _plain(value: Any) -> Any:
+    return dumps(value) if isinstance(value, dict | list) else value

@@ -1,0 +1,76 @@
+"""What came of decoding: rows as a table, rows that were set aside, and the names that no document knows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from conversync.http.redact import quoted
+
+# How many names that no document knows are told of one reading, and how many characters of each.
+MOST_NAMES, MOST_OF_NAME = 100, 60
+# Of a row that was set aside, in bytes, beside its text: the objects, the reason, and what the evidence makes of it.
+OVERHEAD = 400
+_ALTERED = " (not as it came)"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that was set aside: its JSON text as served, and why, in words a person understands."""
+
+    raw: str
+    reason: str
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return len(self.raw) + OVERHEAD
+
+    @property
+    def raw_hash(self) -> str:
+        """The row's identity in `rejected_rows`: 32 hexadecimal digits."""
+        return hashlib.sha256(self.raw.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+@dataclass
+class Decoded:
+    """One page: the envelope without its rows, the good rows as a table, the others with their reasons."""
+
+    envelope: dict[str, Any]
+    table: pa.Table
+    rejected: list[Rejected] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def received(self) -> int:
+        """How many rows the page held, good or bad."""
+        return int(self.table.num_rows) + len(self.rejected)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return int(self.table.nbytes) + sum(bad.size for bad in self.rejected)
+
+
+def not_as_it_came(name: str) -> str:
+    """How a field is noted, among those that are new to us, whose value could not be stored as it came."""
+    return f"{name}{_ALTERED}"
+
+
+def altered_name(noted: str) -> str | None:
+    """The field of which `not_as_it_came` tells; None where it is about one that is new."""
+    return noted.removesuffix(_ALTERED) if noted.endswith(_ALTERED) else None
+
+
+def note_names(noted: Counter[str], names: Mapping[str, int] | Iterable[str]) -> None:
+    """Counts fields that are new to us: cleaned and cut, and no more of them than a person reads."""
+    for name, count in Counter(names).items():
+        if name in noted:
+            noted[name] += count
+        elif len(noted) < MOST_NAMES:
+            noted[quoted(name, MOST_OF_NAME)] += count

@@ -1,0 +1,268 @@
+"""One pass over the numbered pages of a listing: side by side, spilled as they come, to the listing's own end.
+
+A pass is believed for nothing yet: `conversync/extract/pieces.py` decides whether what came is all there is, and reads again
+what is not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from conversync.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.extract.decoded import Decoded, Rejected, note_names
+from conversync.extract.failing import BeyondBoundsError, spoils
+from conversync.extract.meaning import nothing_of
+from conversync.extract.parallel import side_by_side
+from conversync.extract.spill import Spool
+
+# Pages asked for beyond those that the total needs. A total may be a cache's or a search engine's, and far too small.
+MOST_EXTRA_PAGES = 1_000
+# Empty pages in a row after which nothing more is expected.
+MOST_EMPTY_PAGES = 20
+# Rows derived and written together: larger batches cost less CPU, smaller ones less memory.
+BATCH_ROWS = 20_000
+BATCH_BYTES = 8 * 1024 * 1024
+# A count beyond this is none.
+MOST_ROWS = 10**12
+# Pages that came and wait for their turn may take so much memory together, as the first one is; a later one that takes
+# so many times what the first did (or may at least, where that is little) is no page of the same listing.
+AHEAD_BYTES, MOST_TIMES, LEAST_BYTES = 16 * 1024 * 1024, 4, 4 * 1024 * 1024
+# What may be set aside in one pass, in bytes.
+ASIDE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as its source understood it: what the page itself says of the listing.
+
+    `total`: the rows that it announces, None where the vendor tells none that counts. `more`: it names a next page.
+    `size`: how many rows a full page has, where that is told. `doubt`: what is wrong with the page, and costs no row.
+    """
+
+    decoded: Decoded
+    total: int | None
+    more: bool
+    size: int | None = None
+    doubt: str | None = None
+
+
+@dataclass
+class Walk:
+    """One pass over all pages: the statements on disk, the rows set aside with their page, and the counts."""
+
+    what: str
+    spool: Spool
+    bad: list[tuple[Rejected, int]] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+    totals: set[int | None] = field(default_factory=set)
+    doubt: str | None = None
+    pages: int = 0
+    is_past_end: bool = False
+    """Whether a page came after the last one, and was empty."""
+    is_ended: bool = False
+    """Whether the listing came to its own end: a page that was not full and named no other, or none any more."""
+    refused: VendorError | None = None
+    """Why a page that the total tells of was not given, such as one beyond the deepest offset."""
+    is_cut: bool = False
+    """Whether that goes for all pages after it, as far as is known."""
+
+    bad_bytes: int = 0
+
+    def set_aside(self, rejected: Sequence[Rejected], page: int) -> None:
+        """Keeps rows that cannot be read; BeyondBoundsError where they are too many for that."""
+        self.bad += [(one, page) for one in rejected]
+        self.bad_bytes += sum(one.size for one in rejected)
+        if self.bad_bytes > ASIDE_BYTES:
+            raise BeyondBoundsError(
+                f"{self.what}: {len(self.bad):,} rows cannot be read ({self.bad[-1][0].reason}), more than are set "
+                "aside; nothing was loaded: ask the vendor what changed."
+            )
+
+    @property
+    def announced(self) -> int | None:
+        """The rows that the pages spoke of; the largest figure where they disagree, None where there is none."""
+        return max((total for total in self.totals if total is not None), default=None)
+
+    @property
+    def total(self) -> int | None:
+        """The rows that every page announced; None where they disagree, or announce nothing."""
+        return next(iter(self.totals)) if len(self.totals) == 1 else None
+
+    @property
+    def received(self) -> int:
+        """The rows that came, good or bad, repeats included."""
+        return self.spool.rows + len(self.bad)
+
+    @property
+    def bad_hashes(self) -> set[str]:
+        """The rows set aside, each distinct text once."""
+        return {rejected.raw_hash for rejected, _ in self.bad}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How one listing is read.
+
+    `ask(n, retry)` asks for page n, counted from 1, of `size` rows; without `retry` only once, for one that may not
+    be there. `derive` turns decoded rows into statements, with a key and a `statement_hash`. `what` names the listing
+    in an error. `on_page` is told rows received and announced.
+    """
+
+    what: str
+    ask: Callable[[int, bool], Page]
+    derive: Callable[[pa.Table], pa.Table]
+    size: int
+    concurrency: int
+    on_page: Callable[[int, int], None] = lambda _received, _announced: None
+    on_failure: Callable[[], None] = lambda: None
+    """Is told of a page that was left out, before others are asked for."""
+
+    def fetch(self, number: int, retry: bool) -> Page:
+        """Page `number` (see `ask`). What cannot be trusted of it says what that means for the tables."""
+        with nothing_of(self.what):
+            return self.ask(number, retry)
+
+    def walk(self, spool: Spool, is_too_long: Callable[[int, int], bool] = lambda _a, _r: False) -> Walk:
+        """One pass. What is refused after the first page ends it, short; a refusal of the first page is raised.
+
+        A page that the vendor fails at for good, or that cannot be trusted, is left out, the second one in a row ends
+        the pass.
+        `is_too_long(announced, received)` is asked after each page; where it says so, the pass ends there.
+        """
+        walk = Walk(self.what, spool)
+        batch: list[pa.Table] = []
+        for number, page in self._pages(walk, is_too_long):
+            walk.set_aside(page.decoded.rejected, number)
+            note_names(walk.unknown, page.decoded.unknown)
+            walk.doubt = walk.doubt or page.doubt
+            batch.append(page.decoded.table)
+            if (
+                sum(table.num_rows for table in batch) >= BATCH_ROWS
+                or sum(table.nbytes for table in batch) >= BATCH_BYTES
+            ):
+                spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
+                batch.clear()
+            seen = spool.rows + sum(table.num_rows for table in batch)
+            self.on_page(seen, walk.announced or seen)
+        if batch:
+            spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
+        spool.close()
+        return walk
+
+    def _pages(self, walk: Walk, is_too_long: Callable[[int, int], bool]) -> Iterator[tuple[int, Page]]:
+        """Every page with its number: as many as the first one's rows make of its total, then while there may be more.
+
+        A page as full as the first one may have a successor, whatever the total says.
+        """
+        first = previous = self.fetch(1, True)
+        size = first.decoded.received
+        if not size and (first.total or first.more):
+            walk.pages = 1
+            walk.totals.add(first.total)
+            yield 1, first
+            return
+        full = first.size or self.size
+        planned = -(-(first.total or 0) // size) if size else 1
+        received = empty = 0
+        is_full = False
+        for number, page in self._chain(first, planned, walk):
+            rows = page.decoded.received
+            empty = 0 if rows else empty + 1
+            if number > max(planned, 1) and (not rows or _same_rows(page, previous)):
+                # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
+                walk.is_past_end = not rows
+                walk.is_ended = not rows or not is_full
+                return
+            if empty > MOST_EMPTY_PAGES:
+                return
+            walk.pages, received, previous = walk.pages + 1, received + rows, page
+            walk.totals.add(page.total)
+            yield number, page
+            is_full = rows >= (full if number == 1 else size)
+            met = received >= (walk.announced or 0)
+            if number >= planned and met and not page.more and not (rows and is_full):
+                walk.is_ended, walk.is_past_end = True, not rows
+                return
+            if is_too_long(walk.announced or 0, received):
+                return
+        if walk.pages >= planned + MOST_EXTRA_PAGES:
+            with nothing_of(self.what):
+                raise BeyondBoundsError(f"{self.what}: after {walk.pages} pages there is no end of it.")
+
+    def _chain(self, first: Page, planned: int, walk: Walk) -> Iterator[tuple[int, Page]]:
+        """The pages in their order, until one is refused, or two in a row are failed at, or are no such page.
+
+        What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
+        """
+        yield 1, first
+        concurrency = max(1, min(self.concurrency, AHEAD_BYTES // max(first.decoded.size, 1)))
+        fetch = partial(self._fetch, max(MOST_TIMES * first.decoded.size, LEAST_BYTES))
+        begin = max(planned, 1) + 1
+        beyond = range(begin, begin + MOST_EXTRA_PAGES)
+        yield from self._unfailing(side_by_side(fetch, range(2, planned + 1), concurrency), walk)
+        if walk.refused is not None:
+            return
+        if walk.announced is None:
+            yield from self._unfailing(map(fetch, beyond), walk)
+            return
+        with suppress(VendorError):
+            yield from ((number, self.fetch(number, False)) for number in beyond)
+
+    def _unfailing(
+        self, replies: Iterator[tuple[int, Page | VendorError]], walk: Walk
+    ) -> Iterator[tuple[int, Page]]:
+        """The pages among these replies; what was not given is noted in the walk."""
+        is_after_gap = False
+        for number, page in replies:
+            if isinstance(page, Page):
+                is_after_gap = False
+                yield number, page
+                continue
+            walk.refused = page
+            walk.is_cut = is_after_gap or isinstance(page, RefusedError)
+            if walk.is_cut or walk.announced is None:
+                return
+            is_after_gap = True
+            self.on_failure()
+
+    def _fetch(self, most: int, number: int) -> tuple[int, Page | VendorError]:
+        """A page; or why it was not given, where that may be the page's own matter."""
+        try:
+            return number, self._alike(most, number)
+        except VendorError as error:
+            if isinstance(error, RefusedError) or spoils(error):
+                return number, error
+            raise
+
+    def _alike(self, most: int, number: int) -> Page:
+        """A page that is like the others: of `most` bytes; UntrustedAnswerError for another."""
+        page = self.fetch(number, True)
+        if page.decoded.size > most:
+            raise UntrustedAnswerError(
+                f"{self.what}: page {number} is many times as long as the first one; nothing was loaded: ask the "
+                "vendor what changed."
+            )
+        return page
+
+
+def _same_rows(page: Page, previous: Page) -> bool:
+    mine, theirs = page.decoded, previous.decoded
+    return bool(mine.table.equals(theirs.table)) and [bad.raw for bad in mine.rejected] == [
+        bad.raw for bad in theirs.rejected
+    ]
+
+
+def count(value: Any) -> int | None:
+    """A number of rows or pages, as an integer or as its digits; None for anything else, and for what no list has."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:19])
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_ROWS else None
+    )

@@ -1,0 +1,34 @@
+"""What is guaranteed of a listing here, in words for `conversync check`: why it is believed, or why it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conversync.extract.check_results import Finding
+from conversync.extract.piece import COUNT, PAGE, PASSES
+from conversync.extract.reading import Read
+
+_WHY = {
+    COUNT: "complete by count (every page announces the same total, and as many distinct rows came)",
+    PAGE: "complete by one page (all rows came on it)",
+    PASSES: "complete by several readings that add up to the total",
+}
+
+
+def proved(done: Read, what: str) -> Iterator[Finding]:
+    """Of a stream that was read as a night would read it: how many rows, why that is all, and what was found."""
+    rows = sum(piece.statements for piece in done.pieces)
+    missing = sum(piece.missing for piece in done.pieces)
+    if missing:
+        yield Finding(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
+    else:
+        why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in {p.proof for p in done.pieces}]
+        moving = ["still moving today"] if None in {piece.proof for piece in done.pieces} else []
+        yield Finding(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")
+    for doubt in {walk.doubt: None for walk in done.walks if walk.doubt}:
+        yield Finding(False, f"{what}: its next links cannot be right: {doubt}; none is followed")
+    for found in dict.fromkeys(done.reading.pieces.bounds.found):
+        yield Finding(True, f"{what}: {found}; a night asks accordingly")
+    bad = [rejected for walk in done.walks for rejected, _ in walk.bad]
+    if bad:
+        yield Finding(False, f"{what}: {len(bad):,} rows would be set aside: {bad[0].reason}")

@@ -1,0 +1,308 @@
+"""What every feed does with its windows: read them piece by piece, route the rows, and leave the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from conversync.errors import UntrustedAnswerError, VendorError
+from conversync.extract.columns import now
+from conversync.extract.evidence import Aside, Routed, rejected_table, resolved_rows, window_row
+from conversync.extract.failing import spoils
+from conversync.extract.meaning import bare, nothing_of
+from conversync.extract.mended import NO_TRACES, Traces, resolved
+from conversync.extract.pagination import Walk
+from conversync.extract.piece import DAY, Piece
+from conversync.extract.pieces import Pieces
+from conversync.extract.spill import Spools
+from conversync.extract.windows import Window, hold, move
+
+# The rest of a window, which the next step is to read: what is whole is committed first.
+OnRest = Callable[[Window], None]
+# Runs of days that are named in a sentence.
+MOST_NAMED = 6
+# How the advice at the end of an error begins.
+_ADVICE = ("try again", "check ", "ask ", "is besitos_url", "the address", "what was asked")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One stream over one window. `filters` is what was asked besides the days, for the evidence.
+
+    `on_rest`, if there is one, takes the days that are left where the vendor stops answering in the middle, or
+    throttles us: what was read whole until then is committed first. Without it a window is read whole or not at all.
+    """
+
+    stream: str
+    window: Window
+    pieces: Pieces
+    filters: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None
+    """A sentence that the summary of the run should hold."""
+    traces: Traces = NO_TRACES
+    is_fixed: bool = False
+    """An event keeps its day: another content of it on another day is a conflict, and no event that moved."""
+    on_rest: OnRest | None = None
+    known: Collection[str] = ()
+    """The raw hashes of rows that were set aside before: pages of these alone are no answer in another form."""
+    is_again: bool = False
+    """Old days, read beside what is due: they move no cursor."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A reading, and the pieces that came of it, oldest first."""
+
+    reading: Reading
+    pieces: list[Piece]
+    at: datetime
+
+    @property
+    def walks(self) -> list[Walk]:
+        """All passes, in the order in which a later one wins."""
+        return [walk for piece in self.pieces for walk in piece.walks]
+
+    @property
+    def believed(self) -> list[Walk]:
+        """The passes whose rows the days hold; what only another one brought was gone before the reading was over."""
+        return [walk for piece in self.pieces for walk in piece.believed]
+
+    @property
+    def proven(self) -> list[Window]:
+        """The days, both ends included, of which the believed have all; of the last one, all that is asked for."""
+        last = self.window.end
+        ends = [(days, days.end if days.end == last else days.end - DAY) for days in self.whole]
+        return [Window(days.start, end) for days, end in ends if days.start <= end]
+
+    @property
+    def window(self) -> Window:
+        """The days that were read, which may be fewer than were asked for (see `Reading.on_rest`)."""
+        return Window(self.reading.window.start, max(piece.window.end for piece in self.pieces))
+
+    @property
+    def reached(self) -> Window:
+        """The days that a cursor may pass: until the first one that did not add up."""
+        return Window(self.window.start, self.short or self.window.end)
+
+    @property
+    def whole(self) -> list[Window]:
+        """The pieces that are known to be whole."""
+        return [self.told(piece) for piece in self.pieces if not piece.missing]
+
+    def told(self, piece: Piece) -> Window:
+        """The days of a piece, as its evidence has them."""
+        return self.reading.pieces.told(piece, self.reading.window)
+
+    @property
+    def short(self) -> date | None:
+        """The first day that did not add up."""
+        return min((piece.window.start for piece in self.pieces if piece.missing), default=None)
+
+
+def statement_hints(key: str, *nested: str) -> dict[str, Any]:
+    """The hints of a log of statements about the events of `key`; `nested` columns are JSON text."""
+    return {
+        "write_disposition": {
+            "disposition": "merge",
+            "strategy": "scd2",
+            "row_version_column_name": "statement_hash",
+            "validity_column_names": ["valid_from", "valid_to"],
+        },
+        "merge_key": key,
+        "columns": {name: {"data_type": "json"} for name in nested},
+        "schema_contract": {"data_type": "freeze"},
+    }
+
+
+def read(readings: Sequence[Reading]) -> list[Read]:
+    """Reads them one after the other. UntrustedAnswerError where every row of one was set aside."""
+    at = now()
+    return [_read(reading, at) for reading in readings]
+
+
+def _read(reading: Reading, at: datetime) -> Read:
+    pieces: list[Piece] = []
+    try:
+        for piece in reading.pieces.read(reading.window):
+            pieces.append(piece)
+            if reading.on_rest and reading.pieces.pace.throttled and piece.window.end < reading.window.end:
+                reading.on_rest(reading.pieces.after(piece, reading.window))
+                break
+    except VendorError:
+        if not pieces or reading.on_rest is None:
+            raise
+        reading.on_rest(reading.pieces.after(pieces[-1], reading.window))
+    done = Read(reading, pieces, at)
+    _refuse_what_holds_nothing(done)
+    return done
+
+
+def _refuse_what_holds_nothing(done: Read) -> None:
+    """A page whose every row has to be set aside is an answer in another form, not a page of bad rows.
+
+    But for rows that are known to be bad. And where rows are announced and not one comes, nothing was answered.
+    """
+    walks = done.walks
+    if any(walk.spool.rows for walk in walks):
+        return
+    what = walks[0].what
+    bad = [rejected for walk in walks for rejected, _ in walk.bad]
+    if bad and all(rejected.raw_hash in done.reading.known for rejected in bad):
+        return
+    is_short = any(piece.missing for piece in done.pieces)
+    announced = max(walk.announced or 0 for walk in walks) if is_short else 0
+    refused = next((walk.refused for walk in walks if walk.refused is not None), None)
+    if isinstance(refused, UntrustedAnswerError) and not any(walk.pages for walk in walks):
+        raise refused
+    with nothing_of(what):
+        if bad:
+            raise UntrustedAnswerError(
+                f"{what}: every one of {len(walks[0].bad):,} rows would have to be set aside, the first because "
+                f"{bad[0].reason}."
+            )
+        if announced:
+            raise UntrustedAnswerError(
+                f"{what}: the first page is empty, yet it announces {announced:,} rows."
+            )
+
+
+def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:
+    """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.advance`).
+
+    Not for old days that were read again: a short one among them would have every night read all days since.
+    """
+    if done.reading.is_again:
+        return
+    move(progress, first, done.reached, today)
+    if done.short is not None:
+        hold(progress, done.short)
+
+
+def statements(
+    done: Sequence[Read], spools: Spools, table: str, without: Sequence[str] = ()
+) -> Iterator[Routed]:
+    """One statement for each event of all readings, whatever walk saw it last; at least one table.
+
+    `without` these events, by their keys (see vanished.py).
+    """
+    for rows in spools.fold([walk.spool for one in done for walk in one.walks], without):
+        yield Routed(table, rows)
+
+
+def evidence(
+    done: Sequence[Read],
+    spools: Spools,
+    state: MutableMapping[str, Any],
+    columns: Sequence[str],
+    found_out: str | None,
+    id_column: str,
+) -> Iterator[Routed]:
+    """What the readings set aside, each row once, then a row in `windows` for each piece.
+
+    `columns` show a superseded row; `found_out` is a sentence about the vendor that came out while reading; `id_column`
+    is where the ids stand that `Traces` reads from a row set aside.
+    """
+    known = state.setdefault("set_aside", {})
+    found: list[tuple[Read, Piece, Aside, int]] = []
+    for one in done:
+        note = ". ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
+        for piece in one.pieces:
+            aside = Aside(known, one.reading.stream, one.told(piece), one.at, note, one.reading.traces)
+            lost = aside.add_all(piece.walks, spools, columns)
+            if one.reading.is_fixed and piece is one.pieces[-1]:
+                last = [other.walks[-1].spool for other in one.pieces]
+                lost += aside.supersede(spools.superseded_across(last, columns))
+            found.append((one, piece, aside, lost))
+            note = found_out = None
+    # Two pieces or streams may bring the same bad row; twice in one load it would stand twice in the table.
+    rows = {raw_hash: row for _, _, aside, _ in found for raw_hash, row in aside.rows.items()}
+    yield Routed(
+        "rejected_rows", rejected_table([*rows.values(), *_resolved(done, spools, known, rows, id_column)])
+    )
+    for one, piece, aside, lost in found:
+        yield Routed("windows", window_row(piece, aside, lost, one.reading.filters))
+
+
+def _resolved(
+    done: Sequence[Read],
+    spools: Spools,
+    known: MutableMapping[str, list[Any]],
+    seen: Mapping[str, Any],
+    id_column: str,
+) -> list[dict[str, Any]]:
+    """The rows of `rejected_rows` that are not served so any more."""
+    gone: list[str] = []
+    for one in done:
+        spooled = [walk.spool for walk in one.walks]
+
+        def loaded(ids: Sequence[str], spooled: Any = spooled) -> set[str]:
+            return spools.among(spooled, f"cast({id_column} as varchar)", ids)
+
+        gone += resolved(known, one.reading.stream, one.whole, seen.keys(), loaded)
+    return resolved_rows(gone, done[0].at) if gone else []
+
+
+def _short(one: Read) -> str | None:
+    """What the reading lacks, as a sentence; None where it is whole."""
+    short = [piece for piece in one.pieces if piece.missing]
+    if not short:
+        return None
+    failure = next((walk.refused for piece in short for walk in piece.walks if _is_gap(walk)), None)
+    if failure is not None:
+        why = "not all of it can be had, however it is asked for"
+        ask = (
+            f"what is wrong with them: {_without_advice(failure)}, while it answered for other days or pages"
+        )
+    elif any(piece.announced is not None for piece in short):
+        why, ask = (
+            "fewer rows came than were announced, however they were asked for",
+            "in which order rows are listed",
+        )
+    else:
+        why, ask = "no number of rows is announced, nor shown otherwise", "for a total on each page"
+    return (
+        f"{one.reading.stream} is short by {_lack(short)} on {_days(short)}: {why}. What came is loaded, and the days "
+        f"are read again next time; if it stays so, ask the vendor {ask}"
+    )
+
+
+def _is_gap(walk: Walk) -> bool:
+    """Whether some of a pass was not given, for a reason that was told."""
+    return walk.refused is not None and (spoils(walk.refused) or not walk.pages)
+
+
+def _lack(short: Sequence[Piece]) -> str:
+    """ "8 rows"; "at least 8 rows" where a row may be missing in two of the pieces, or nobody knows how many are."""
+    counts = [0, 0]  # the most that is missing of pieces that share no day: without the last one, and with it
+    is_exact, last = True, None
+    for piece in short:
+        shares = last is not None and piece.lacking.start <= last
+        counts = [max(counts), (counts[0] if shares else max(counts)) + piece.missing]
+        is_exact = (
+            is_exact and not shares and piece.announced is not None and not any(map(_is_gap, piece.walks))
+        )
+        last = piece.lacking.end
+    missing = max(counts)
+    return f"{'' if is_exact else 'at least '}{missing:,} {'row' if missing == 1 else 'rows'}"
+
+
+def _days(short: Sequence[Piece]) -> str:
+    """The days that lack something, those that follow each other together."""
+    runs: list[Window] = []
+    for days in (piece.lacking for piece in short):
+        if runs and days.start <= runs[-1].end + DAY:
+            runs[-1] = Window(runs[-1].start, max(runs[-1].end, days.end))
+        else:
+            runs.append(days)
+    named = [str(run if run.start < run.end else run.start) for run in runs[:MOST_NAMED]]
+    more = len(runs) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
+
+
+def _without_advice(failure: VendorError) -> str:
+    """What went wrong, without what that means for the tables and what to do about it, which is told beside it."""
+    text = bare(failure).rstrip(".?")
+    reason, _, advice = text.rpartition(": ")
+    return reason if reason and advice.startswith(_ADVICE) else text

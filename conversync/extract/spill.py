@@ -1,0 +1,297 @@
+"""Statements on disk until their window is believed, and what can be asked of them there.
+
+A walk's statements are spooled as they come, so memory follows the page and not the window. DuckDB answers
+the questions about a whole walk, within `MEMORY`, spilling beside the spool.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset
+
+from conversync.extract.columns import hashes
+
+MEMORY = "150MB"
+# Rows that are ranked together, in bytes.
+PART = 16 * 1024 * 1024
+
+
+class Spool:
+    """The tables of one walk, in the order they came, in one Arrow file."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path = path
+        self.rows = 0
+        self._key = key
+        self._hashes: list[np.ndarray] = []
+        self.schema: pa.Schema | None = None
+        self._writer: pa.ipc.RecordBatchFileWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        """Adds a table; all of one spool have the same schema."""
+        if self._writer is None:
+            self.schema = table.schema
+            self._writer = pa.ipc.new_file(str(self.path), table.schema)
+        self._writer.write_table(table)
+        self._hashes.append(hashes(table.column(self._key)))
+        self.rows += table.num_rows
+
+    def close(self) -> None:
+        """Ends the writing; what was written can then be read."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def no_event_twice(self) -> bool:
+        """True only if no event stands twice; false where that would have to be looked up.
+
+        Equal keys have equal hashes, so where no hash stands twice, no key does. Eight bytes a row are held for it.
+        """
+        if len(self._hashes) > 1:
+            self._hashes = [np.sort(np.concatenate(self._hashes))]
+        ordered = np.sort(self._hashes[0]) if self._hashes else np.empty(0, np.uint64)
+        return not bool(np.any(ordered[1:] == ordered[:-1]))
+
+    def tables(self) -> Iterator[pa.Table]:
+        """What was written, batch by batch."""
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
+            for number in range(reader.num_record_batches):
+                yield pa.Table.from_batches([reader.get_batch(number)])
+
+
+class Spools:
+    """A folder of spools that is gone when the reading is over, and the questions about them.
+
+    `key` is the column that names an event; of two contents of one event, the one with the greater `latest` wins.
+    """
+
+    def __init__(
+        self, parent: str | None = None, *, key: str = "event_key", latest: str = "occurred_at"
+    ) -> None:
+        self._key, self._latest = key, latest
+        self._folder = tempfile.TemporaryDirectory(prefix="conversync-spool-", dir=parent)
+        self._count = 0
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._folder.cleanup()
+
+    def new(self) -> Spool:
+        """An empty spool."""
+        self._count += 1
+        return Spool(Path(self._folder.name) / f"{self._count}.arrow", self._key)
+
+    def events(self, *spools: Spool) -> int:
+        """How many distinct events the spools hold together."""
+        filled = [spool for spool in spools if spool.rows]
+        if len(filled) == 1 and filled[0].no_event_twice():
+            return filled[0].rows
+        return self._distinct(self._key, filled)
+
+    def contents(self, spool: Spool) -> int:
+        """How many distinct statements the spool holds: an event with two contents counts twice."""
+        return self._distinct("statement_hash", [spool] if spool.rows else [])
+
+    def _distinct(self, column: str, spools: Sequence[Spool]) -> int:
+        if not spools:
+            return 0
+        query = f"select count(distinct {column}) from ({self._united(column, spools)})"  # noqa: S608
+        [[found]] = self._ask(query, self._named(spools)).fetchall()
+        return int(found)
+
+    def span(self, spool: Spool, day: str) -> tuple[date | None, date | None, int]:
+        """The first and the last value of a column of days, and how many rows there are."""
+        if not spool.rows:
+            return None, None, 0
+        [[first, last]] = self._ask(f"select min({day}), max({day}) from walk", {"walk": spool}).fetchall()  # noqa: S608
+        return first, last, spool.rows
+
+    def among(self, spools: Sequence[Spool], column: str, values: Sequence[Any]) -> set[Any]:
+        """Which of these values of a column the spools hold."""
+        filled = [spool for spool in spools if spool.rows]
+        if not filled or not values:
+            return set()
+        query = f"""
+            select distinct value from (select {column} as value from ({self._united("*", filled)}))
+            where value in (select unnest(?))
+        """  # noqa: S608
+        return {value for [value] in self._ask(query, self._named(filled), [list(values)]).fetchall()}
+
+    def same(self, one: Spool, other: Spool) -> bool:
+        """Whether two walks gave the same statements, in whatever order and however often."""
+        if not one.rows or not other.rows:
+            return one.rows == other.rows
+        differences = """
+            (select statement_hash from one except select statement_hash from other)
+            union all
+            (select statement_hash from other except select statement_hash from one)
+            limit 1
+        """
+        return not self._ask(differences, {"one": one, "other": other}).fetchall()
+
+    def fold(self, spools: Sequence[Spool], without: Sequence[Any] = ()) -> Iterator[pa.Table]:
+        """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash).
+
+        Events `without` which it is are named by their keys.
+        At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
+        """
+        spools = [spool for spool in spools if spool.schema is not None]
+        schema = next((spool.schema for spool in spools), None)
+        if schema is None:
+            return
+        yield schema.empty_table()
+        if len(spools) == 1 and not without and self.events(spools[0]) == spools[0].rows:
+            yield from spools[0].tables()
+            return
+        values = [list(without)] if without else []
+        for part in self._parts(spools):
+            query = f"select * exclude (walk, place) from ({self._ranked(part)}) where place = 1"  # noqa: S608
+            if without:
+                query += f" and {self._key} not in (select unnest(?))"
+            reader = self._ask(query, {"walks": _walks(spools)}, values).to_arrow_reader(20_000)
+            for batch in reader:
+                yield pa.Table.from_batches([batch]).cast(schema)
+
+    def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """(key, JSON of `columns`) of each content that lost against another one in the same walk."""
+        spools = [spool for spool in spools if spool.rows]
+        if all(self.events(spool) == spool.rows for spool in spools):
+            return
+        row = ", ".join(f'"{name}" := "{name}"' for name in columns)
+        for part in self._parts(spools):
+            query = f"""
+                with ranked as materialized ({self._ranked(part)}),
+                kept as (select {self._key}, walk, statement_hash from ranked where place = 1)
+                select distinct ranked.{self._key}, cast(to_json(struct_pack({row})) as varchar)
+                from ranked join kept using ({self._key}, walk)
+                where ranked.statement_hash <> kept.statement_hash
+                order by all
+            """  # noqa: S608
+            yield from self._ask(query, {"walks": _walks(spools)}).fetchall()
+
+    def superseded_across(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """As `superseded`, of contents that came in other spools, under another `latest` than the one that is kept."""
+        spools = [spool for spool in spools if spool.rows]
+        if len(spools) < 2 or self.events(*spools) == sum(spool.rows for spool in spools):
+            return
+        row = ", ".join(f'"{name}" := ranked."{name}"' for name in columns)
+        for part in self._parts(spools):
+            query = f"""
+                with ranked as materialized (
+                    select *, row_number() over (
+                        partition by {self._key} order by {self._latest} desc, statement_hash desc
+                    ) as place
+                    from walks where {part}
+                ),
+                kept as (select {self._key}, {self._latest}, statement_hash from ranked where place = 1)
+                select distinct {self._key}, cast(to_json(struct_pack({row})) as varchar)
+                from ranked join kept using ({self._key})
+                where ranked.statement_hash <> kept.statement_hash and ranked.{self._latest} <> kept.{self._latest}
+                order by all
+            """  # noqa: S608
+            yield from self._ask(query, {"walks": _walks(spools)}).fetchall()
+
+    def absent(self, spools: Sequence[Spool], keys: pa.Table) -> list[Any]:
+        """The keys of a table of one column, named as the key is, that the spools do not hold."""
+        filled = [spool for spool in spools if spool.rows]
+        if not filled:
+            return list(keys.column(0).to_pylist())
+        query = f"""
+            select {self._key} from wanted anti join ({self._united(self._key, filled)}) as come using ({self._key})
+        """  # noqa: S608
+        found = self._ask(query, {"wanted": keys, **self._named(filled)}).fetchall()
+        return [key for [key] in found]
+
+    def left_out(
+        self,
+        others: Sequence[Spool],
+        spools: Sequence[Spool],
+        columns: Sequence[str],
+        day: str,
+        among: Sequence[tuple[date, date]],
+    ) -> list[dict[str, Any]]:
+        """Of each event that only the others hold, and not the spools, its key, these columns, and its `day`.
+
+        `day` is SQL of a date. Only those among these days, both ends included.
+        """
+        others, spools = ([spool for spool in some if spool.rows] for some in (others, spools))
+        if not others or not among:
+            return []
+        kept = f"anti join ({self._united(self._key, spools)}) as kept using ({self._key})" if spools else ""
+        days = " or ".join(f"{day} between '{first}' and '{last}'" for first, last in among)
+        query = f"""
+            select distinct on ({self._key}) {", ".join([self._key, *columns])}, {day} as day
+            from ({self._united("*", others, "other")}) as others {kept}
+            where {days}
+            order by {self._key}, statement_hash
+        """  # noqa: S608
+        named = {**self._named(others, "other"), **self._named(spools)}
+        return list(self._ask(query, named).to_arrow_table().to_pylist())
+
+    def _united(self, column: str, spools: Sequence[Spool], word: str = "walk") -> str:
+        return " union all ".join(f"select {column} from {name}" for name in self._named(spools, word))  # noqa: S608
+
+    @staticmethod
+    def _named(spools: Sequence[Spool], word: str = "walk") -> Mapping[str, Spool | pa.Table]:
+        return {f"{word}_{number}": spool for number, spool in enumerate(spools)}
+
+    def _parts(self, spools: Sequence[Spool]) -> Iterator[str]:
+        """Conditions that each take some of the events with all their rows, about `PART` bytes; together all of them.
+
+        DuckDB sorts whole rows in more memory than it is allowed: so it is given few at a time.
+        """
+        parts = sum(spool.path.stat().st_size for spool in spools if spool.rows) // PART + 1
+        return (f"hash({self._key}) % {parts} = {number}" for number in range(parts))
+
+    def _ranked(self, part: str) -> str:
+        order = f"walk desc, {self._latest} desc, statement_hash desc"
+        place = f"row_number() over (partition by {self._key} order by {order}) as place"
+        return f"select *, {place} from walks where {part}"  # noqa: S608
+
+    def _ask(self, query: str, rows_of: Mapping[str, Any], values: Sequence[Any] = ()) -> Any:
+        if self._connection is None:
+            import duckdb
+
+            config: dict[str, Any] = {
+                "memory_limit": MEMORY,
+                "threads": 2,
+                "temp_directory": f"{self._folder.name}/spill",
+            }
+            self._connection = duckdb.connect(config=config)
+        for name, spool in rows_of.items():
+            rows = (
+                pyarrow.dataset.dataset(str(spool.path), format="ipc") if isinstance(spool, Spool) else spool
+            )
+            self._connection.register(name, rows)
+        return self._connection.execute(query, list(values))
+
+
+def _walks(spools: Sequence[Spool]) -> pa.RecordBatchReader:
+    """All rows, one batch after the other, each with the number of its spool as `walk`; to be read once.
+
+    A dataset of so many files would be read ahead in each of them.
+    """
+    [schema, *_] = [spool.schema for spool in spools if spool.schema is not None]
+    number = pa.field("walk", pa.int64())
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for walk, spool in enumerate(spools):
+            for table in spool.tables() if spool.rows else ():
+                rows = table.cast(schema)
+                yield from rows.append_column(number, pa.repeat(walk, rows.num_rows)).to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema.append(number), batches())

@@ -1,0 +1,66 @@
+"""Events that came and went while a listing was read: only a pass brought them that was given up.
+
+A row that leaves moves all rows behind it, so the pass proves nothing, and another one is made; that one is whole, and
+does not have the row. The vendor states it no more, and no earlier load held it for it: it is not loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from conversync.extract.piece import DAY
+from conversync.extract.reading import Read
+from conversync.extract.spill import Spools
+from conversync.extract.windows import Window
+
+
+def vanished(
+    done: Sequence[Read], spools: Spools, key: str, columns: Sequence[str], id_column: str, day: str
+) -> list[dict[str, Any]]:
+    """Their `key`, `day` and these columns, among which is `id_column`, which stands in a row set aside, too.
+
+    `day` is SQL for the day on which an event is asked for. Only of days that are known whole without them, and only
+    after each such day was asked for once more, alone.
+    """
+    found: dict[Any, dict[str, Any]] = {}
+    for one in done:
+        spoilt = spoilt_ids(one)
+        if None in spoilt:
+            continue  # a row that was set aside may be any of them
+        believed = [walk.spool for other in done for walk in other.believed]
+        given_up = {id(walk): walk.spool for walk in one.walks}
+        for walk in one.believed:
+            given_up.pop(id(walk), None)
+        gone = spools.left_out(list(given_up.values()), believed, columns, day, one.proven)
+        gone = [row for row in gone if str(row[id_column]) not in spoilt]
+        found |= {row[key]: row for row in _still_gone(one, spools, key, gone)}
+    return list(found.values())
+
+
+def _still_gone(one: Read, spools: Spools, key: str, gone: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that do not come either where their day is asked for alone; what comes is read, either way."""
+    last = one.window.end
+    days = sorted({row["day"] for row in gone})
+    alone = [piece for day in days for piece in one.reading.pieces.read(Window(day, min(day + DAY, last)))]
+    one.pieces.extend(alone)
+    come = spools.among(
+        [walk.spool for piece in alone for walk in piece.walks], key, [row[key] for row in gone]
+    )
+    return [row for row in gone if row[key] not in come]
+
+
+def spoilt_ids(read: Read) -> set[str | None]:
+    """The ids of rows that came and were set aside; None among them where one cannot be read."""
+    return {read.reading.traces.of(rejected.raw)[1] for walk in read.walks for rejected, _ in walk.bad}
+
+
+def told(vendor: str, gone: Sequence[dict[str, Any]]) -> str | None:
+    """What came and went, as a sentence without its full stop; None where it is nothing."""
+    if not gone:
+        return None
+    if len(gone) == 1:
+        return f"{vendor} listed a row that was gone before the reading was over: it is not loaded"
+    return (
+        f"{vendor} listed {len(gone):,} rows that were gone before the reading was over: they are not loaded"
+    )

@@ -1,0 +1,142 @@
+"""Which days to read: plain functions of dates, in the vendor's own zone.
+
+Both ends of a window are days that are asked for. Whether a vendor's last day is covered whole is not known,
+so neighbouring windows share a day, and a day counts as read once a later window began on it or after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from conversync.errors import SettingsError
+
+# Where no start is set, the first run reads half a year.
+FIRST_RUN_DAYS = 180
+
+
+class Window(NamedTuple):
+    """The days `[start, end]`, both included in the question."""
+
+    start: date
+    end: date
+
+    def __str__(self) -> str:
+        return f"{self.start} .. {self.end}"
+
+
+def due(through: date | None, first: date, lookback: int, today: date) -> Window:
+    """What a night reads: `[through - lookback, today]`, or `[first, today]` where nothing was read yet.
+
+    A cursor that a wrong clock put into the future counts as today.
+    """
+    if through is None:
+        return Window(min(first, today), today)
+    return Window(min(through, today) - timedelta(days=lookback), today)
+
+
+def planned(
+    progress: Mapping[str, Any],
+    first: date,
+    lookback: int,
+    today: date,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    *,
+    bounded: bool = False,
+) -> Window:
+    """The days asked for, else what is due by the cursor in `progress` (see `due`); SettingsError if backwards.
+
+    `bounded`: the lookback never reaches before what was read first, or a second run would add days.
+    """
+    through = progress.get("through")
+    window = due(through and date.fromisoformat(through), first, lookback, today)
+    if bounded and progress:
+        earliest = min(first, date.fromisoformat(progress["first"]))
+        window = Window(max(window.start, earliest), window.end)
+    chosen = Window(
+        day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
+    )
+    if chosen.start > chosen.end:
+        raise SettingsError(f"The window ends ({chosen.end}) before it starts ({chosen.start}).")
+    return chosen
+
+
+def with_its_last_day(window: Window, today: date) -> Window:
+    """The window, and the day after it where that has begun: a question may not cover its last day.
+
+    For days that a person asked for. What is due ends today, and is read again by the next night.
+    """
+    return Window(window.start, max(window.end, min(window.end + timedelta(days=1), today)))
+
+
+def move(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
+    """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
+    through = progress.get("through")
+    reached = advance(through and date.fromisoformat(through), first, window, today)
+    if reached is not None:
+        progress["first"] = min(progress.get("first", str(window.start)), str(window.start))
+        progress["through"] = str(reached)
+
+
+def unread(progress: Mapping[str, Any]) -> date:
+    """The first day that the cursor in `progress` has not passed."""
+    return date.fromisoformat(progress["through"]) if progress.get("through") else date.min
+
+
+def hold(progress: MutableMapping[str, Any], day: date) -> None:
+    """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
+    through = progress.get("through")
+    if through and date.fromisoformat(through) > day:
+        progress["through"] = str(day)
+
+
+def cut(window: Window, days: int) -> Iterator[Window]:
+    """The window in pieces of `days` days, oldest first; each begins on the day its neighbour ends.
+
+    Both ends count, since a vendor's limit of 31 days counts both; a piece has two days at least.
+    """
+    start = window.start
+    while True:
+        end = min(start + timedelta(days=max(days - 1, 1)), window.end)
+        yield Window(start, end)
+        if end >= window.end:
+            return
+        start = end
+
+
+def apart(window: Window, days: int) -> Iterator[Window]:
+    """As `cut`, for questions that cover their last day: no two pieces share one."""
+    start = window.start
+    while start <= window.end:
+        end = min(start + timedelta(days=days - 1), window.end)
+        yield Window(start, end)
+        start = end + timedelta(days=1)
+
+
+def advance(through: date | None, first: date, window: Window, today: date) -> date | None:
+    """The cursor after `window` was committed: the last day of an unbroken run of days read.
+
+    It moves only if the window touches the run, never past today, and never back: but where a wrong clock put
+    it into the future, today takes its place, or the nights of an outage would be left out later.
+    """
+    reached = min(through, today) if through else first
+    if window.start <= reached <= window.end:
+        return max(reached, min(window.end, today))
+    return through
+
+
+def day(value: date | str, name: str) -> date:
+    """A day from a date or from its ISO text; raises SettingsError, naming where it was written."""
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise SettingsError(f'{name} is "{value}", which is no day: write it like 2024-12-01.') from None
+
+
+def first_day(start_date: str | None, today: date, name: str) -> date:
+    """Where a first run begins: the start date that is set, else `FIRST_RUN_DAYS` before today."""
+    return day(start_date, name) if start_date else today - timedelta(days=FIRST_RUN_DAYS)

@@ -1,0 +1,286 @@
+"""The only HTTP in the project: one origin, header credentials, bounded in time, size and attempts."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urljoin
+
+import requests
+
+from conversync.errors import UnavailableError, UntrustedAnswerError
+from conversync.http import clock, jsontext, strictjson
+from conversync.http.body_status import ToldError
+from conversync.http.connection import Call, Lane, Outcome
+from conversync.http.failure import Kind, Trouble, Voice
+from conversync.http.large import Gate, Visit
+from conversync.http.limits import Limits
+from conversync.http.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
+from conversync.http.proxy import way_to
+from conversync.http.redact import remember
+from conversync.http.rejection import Said, document, said, says_error
+from conversync.http.response import Answer
+from conversync.http.retry_budget import Patience, Turn
+from conversync.http.transport import tls_context
+
+__all__ = ["Answer", "Client", "Limits", "Params"]
+
+log = logging.getLogger("conversync.wire")
+
+T = TypeVar("T")
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+
+_DEFAULT_HEADERS = {
+    "User-Agent": "conversync",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+}
+# Of the headers that a client is given, those that hold no credentials.
+_OPEN_HEADERS = ("Accept", "Content-Type")
+
+
+class Client:
+    """Requests to one vendor. Any number of threads may share it; one Client is one source's patience.
+
+    `origin` is the setting `<vendor>_url`; `headers` carry the credentials and go with every request, to that
+    origin only; `credentials_hint` says where the credentials stand ("Check besitos_token in ..."), and
+    `credential` what they are ("token", "username and password").
+    SettingsError for an address or a header that cannot be used. Nothing is sent before the first request.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        *,
+        vendor: str,
+        headers: Mapping[str, str],
+        credentials_hint: str,
+        credential: str = "token",
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._voice = Voice(vendor, credentials_hint, self._limits, credential)
+        self._origin: Origin = parse_origin(origin, self._voice.setting)
+        self._headers = {**_DEFAULT_HEADERS, **check_headers(headers, credentials_hint)}
+        remember(*(value.rpartition(" ")[2] for name, value in headers.items() if name not in _OPEN_HEADERS))
+        self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
+        self._proxy = way_to(self._origin)
+        self._patience = Patience(self._limits, self._voice)
+        self._large = Gate(self._patience.stopped)
+        self._idle: list[Lane] = []
+        self._lanes: list[Lane] = []
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Client({self._voice.vendor})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every wait and every request on its way at once (UnavailableError there), and closes."""
+        self._patience.stopped.set()
+        with self._lock:
+            idle, self._idle = self._idle, []
+            busy = [lane for lane in self._lanes if lane not in idle]
+        for lane in idle:
+            lane.adapter.close()
+        for lane in busy:
+            lane.adapter.interrupt()
+
+    def get(self, path: str, params: Params, decode: Callable[[Answer], T]) -> T:
+        """`request` with GET."""
+        return self.request("GET", path, params=params, decode=decode)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        decode: Callable[[Answer], T],
+        params: Params = (),
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry: bool = True,
+        accept: Collection[int] = (),
+        label: str | None = None,
+    ) -> T:
+        """What `decode` makes of a success (2xx), or of a status in `accept` (401 and 403 never).
+
+        `path` begins with "/" and is percent-encoded; `label` stands for it in errors and logs where it holds
+        a secret. `json` is sent exactly, Decimals as written. `decode` may raise UntrustedAnswerError (it
+        is asked for again, a few times) or UnavailableError (it is waited for as after a 5xx); RefusedError
+        and CredentialsError, for a refusal whose words it read with the help of `accept`, are final. With
+        `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
+        `in_doubt`, `retry_after`.
+        Raises RefusedError for what the vendor refuses (400, 422 and their like, with its words), CredentialsError,
+        UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for an unusable header.
+        """
+        prepared = self._prepare(method, path, params, json, body, headers)
+        call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)
+        with self._patience.turn() as turn:
+            while True:
+                self._patience.admit()
+                value, trouble = self._attempt(call, decode)
+                if trouble is None or (trouble.kind is Kind.FINAL and trouble.error.status is not None):
+                    self._patience.answered()
+                if trouble is None:
+                    return value  # type: ignore[return-value]  # a value stands wherever no trouble does
+                self._again(call, turn, trouble)
+
+    def refuse_foreign(self, link: str) -> None:
+        """UntrustedAnswerError, naming the host only, if a link that the vendor gave leaves its origin."""
+        here = self._origin.root + "/"
+        try:
+            target = urljoin(here, link)
+        except ValueError:
+            target = ""
+        if not self._origin.holds(target):
+            raise UntrustedAnswerError(
+                f"{self._voice.vendor} names a next page at {printable_host(target)}, "
+                f"which is not the address in {self._voice.setting}: it was not requested."
+            )
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the vendor told us to go slower, until now: a 429, or a told limit that made us wait."""
+        return self._patience.throttled
+
+    @property
+    def hurried(self) -> bool:
+        """Whether requests that are held up get the short budget (see `Limits`), until that is set otherwise.
+
+        All of them together get `http_budget` once more; then each is asked for once.
+        """
+        return self._patience.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self._patience.hurried = hurried
+
+    def pause(self, seconds: float) -> None:
+        """Waits; UnavailableError as soon as the client is closed. For senders that wait on their own."""
+        self._patience.pause(seconds, sent=False)
+
+    def _again(self, call: Call, turn: Turn, trouble: Trouble) -> None:
+        if self._patience.stopped.is_set() and trouble.kind is not Kind.FINAL:
+            raise self._voice.stopped(sent=trouble.error.sent)
+        if not call.once:
+            turn.wait(trouble)
+            return
+        if trouble.error.status == 429:
+            self._patience.throttled = True
+        if trouble.error.retry_after is not None:
+            self._patience.shut_gate(trouble.error.retry_after)
+        raise trouble.error
+
+    def _prepare(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        json: Any,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> requests.PreparedRequest:
+        if not path.startswith("/") or "?" in path or "#" in path or has_dot_segment(path):
+            raise ValueError("a path begins with '/', and has no query, fragment or '..'")
+        if json is not None and body is not None:
+            raise ValueError("give json or body, not both")
+        own = dict(self._headers)
+        if json is not None:
+            body = strictjson.dumps(json)
+            own["Content-Type"] = "application/json"
+        if headers:
+            own.update(check_headers(headers, self._voice.hint))
+        pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
+        prepared = requests.PreparedRequest()
+        prepared.prepare(method=method, url=self._origin.root + path, headers=own, params=pairs, data=body)
+        return prepared
+
+    def _attempt(self, call: Call, decode: Callable[[Answer], T]) -> tuple[T | None, Trouble | None]:
+        start = time.monotonic()
+        with Visit(self._large) as visit, jsontext.until(start + self._limits.request_deadline):
+            answer, trouble = self._ask(replace(call, on_large=visit.enter), start)
+            if answer is None:
+                return None, trouble
+            return self._decoded(call, answer, decode)
+
+    def _ask(self, call: Call, start: float) -> Outcome:
+        lane: Lane | None = None
+        try:
+            lane = self._take_lane(call)
+            answer, trouble = lane.ask(call)
+            asked = trouble.error.retry_after if trouble else None
+            if asked is not None and asked <= self._limits.http_budget:
+                # Before this request counts as back: none goes in its place.
+                self._patience.shut_gate(asked)
+        finally:
+            self._patience.quota.back(lane.headers if lane else {}, start)
+            if lane:
+                self._give_back(lane)
+        if log.isEnabledFor(logging.DEBUG):
+            self._log(call, answer, trouble, time.monotonic() - start)
+        if trouble is None or trouble.error.sent:
+            self._patience.reached()
+        if answer is not None:
+            clock.heard(answer.headers.get("Date"))
+        return answer, trouble  # type: ignore[return-value]  # one of them is None, as it came
+
+    def _decoded(
+        self, call: Call, answer: Answer, decode: Callable[[Answer], T]
+    ) -> tuple[T | None, Trouble | None]:
+        try:
+            try:
+                return decode(answer), None
+            except ToldError as error:
+                words = said(answer) if says_error(document(answer)) else Said()
+                return None, self._voice.told(call.what, error.told, words)
+        except (UntrustedAnswerError, UnavailableError) as error:
+            judged = error
+        except TimeoutError:
+            return None, self._voice.timed_out(call.what)
+        judged.__cause__ = judged.__context__ = judged.__traceback__ = None
+        judged.status = judged.status or answer.status
+        return None, Trouble(
+            Kind.DISTRUST if isinstance(judged, UntrustedAnswerError) else Kind.HELD_UP, judged
+        )
+
+    def _take_lane(self, call: Call) -> Lane:
+        with self._lock:
+            if self._patience.stopped.is_set():
+                raise self._voice.stopped(sent=False)
+            if self._idle:
+                lane = self._idle.pop()
+            else:
+                lane = Lane(self._origin, self._tls, self._voice, self._proxy)
+                self._lanes.append(lane)
+        if call.once and time.monotonic() - lane.used > self._limits.once_idle:
+            lane.adapter.drop()
+        return lane
+
+    def _give_back(self, lane: Lane) -> None:
+        lane.used = time.monotonic()
+        with self._lock:
+            if not self._patience.stopped.is_set():
+                self._idle.append(lane)
+                return
+        lane.adapter.close()
+
+    def _log(self, call: Call, answer: Answer | None, trouble: Trouble | None, seconds: float) -> None:
+        status = answer.status if answer else trouble.error.status if trouble else None
+        size = len(answer.body) if answer else 0
+        outcome = status or (trouble.kind.name.lower() if trouble else "")
+        log.debug("%s: %s %s, %d bytes, %d ms", self._voice.vendor, call.what, outcome, size, seconds * 1000)

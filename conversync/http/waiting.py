@@ -1,0 +1,89 @@
+"""Says what is waited for and until when: on the logger `conversync.waiting`, as a warning.
+
+Where nobody set logging up, Python prints it to standard error: a script without the command is told, too. A record's
+`told` has the same as fields: `event`, `vendor`, `why`, `until` (ISO, UTC), `at_most` (seconds in all, or null),
+`status`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from conversync.errors import VendorError
+
+log = logging.getLogger("conversync.waiting")
+
+# The same wait is told again after so many seconds.
+AGAIN_AFTER = 300.0
+
+
+class Teller:
+    """One vendor's; waits shorter than `worth_a_line` seconds are nobody's concern.
+
+    Any number of threads may share it: they wait for the same.
+    """
+
+    def __init__(self, vendor: str, worth_a_line: float) -> None:
+        self._vendor = vendor
+        self._worth_a_line = worth_a_line
+        self._lock = threading.Lock()
+        self._told: dict[str, float] = {}
+
+    def held_up(self, error: VendorError, seconds: float, waited: float, budget: float) -> None:
+        """A request is asked for again after `seconds`; so far `waited` of the `budget` are used up."""
+        if seconds + waited < self._worth_a_line:
+            return
+        why = str(error).rpartition(": ")[0] or str(error)
+        if error.retry_after:
+            until = _moment(seconds)
+            text = f"{why}; waiting until {_clock(until)}, at most {_span(budget)} in all"
+        else:
+            until = _moment(budget - waited)
+            text = f"{why}; asking again until {_clock(until)} at the latest, {_span(budget)} in all"
+        self._say(str(type(error)) + str(error.status), text, why, until, budget, error.status)
+
+    def out_of_quota(self, seconds: float, limit: str) -> None:
+        """The vendor told beforehand that no request is left, for so many seconds."""
+        if seconds >= self._worth_a_line:
+            why = f"{self._vendor} takes no more requests for now" + (
+                f" (its limit is {limit[:20]})" if limit else ""
+            )
+            until = _moment(seconds)
+            self._say("quota", f"{why}; waiting until {_clock(until)}", why, until, None, None)
+
+    def _say(
+        self, kind: str, text: str, why: str, until: datetime, budget: float | None, status: int | None
+    ) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._told.get(kind, -AGAIN_AFTER) < AGAIN_AFTER:
+                return
+            self._told[kind] = now
+        at = until.isoformat(timespec="seconds")
+        fields = {
+            "event": "waiting",
+            "vendor": self._vendor,
+            "why": why,
+            "until": at,
+            "at_most": budget,
+            "status": status,
+        }
+        log.warning("%s", text, extra={"told": fields})
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _clock(moment: datetime) -> str:
+    today = moment.date() == datetime.now(UTC).date()
+    return f"{moment:%H:%M:%S} UTC" if today else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _span(seconds: float) -> str:
+    """ "10 minutes", "45 seconds"."""
+    count, unit = (seconds / 60, "minute") if seconds >= 120 else (seconds, "second")
+    return f"{count:.0f} {unit}{'' if round(count) == 1 else 's'}"

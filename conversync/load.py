@@ -1,0 +1,331 @@
+"""`conversync load`: one lock, a fresh dlt working directory, and window after window, each all or nothing.
+
+After each commit the load looks at what it did (see sound.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from conversync import dlt_shortcuts
+from conversync.dlt_errors import sentence, understood
+from conversync.errors import ConversyncError, RefusedError, SettingsError, UntrustedAnswerError
+from conversync.http import clock
+from conversync.settings import lookup, pinned
+from conversync.vendors import Asked, Step, Vendor
+from conversync.warehouse import account, comments, committed, retention, schema_drift, sequence, views
+from conversync.warehouse.warehouse import Warehouse
+
+# The gravest of several outcomes is what the command ends with.
+GRAVITY = (0, 3, 1, 6, 4, 2, 5)
+PARTIAL = 3
+
+
+class Progress(Protocol):
+    """Is told how a run goes on."""
+
+    def step(self, dataset: str, label: str) -> None:
+        """A window is about to be read."""
+
+    def page(self, received: int, announced: int) -> None:
+        """So many rows of the window have come."""
+
+    def done(self, dataset: str, label: str, step: StepReport) -> None:
+        """The window is committed."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one committed window came to; all in rows."""
+
+    received: int = 0
+    added: int = 0
+    reversals: int = 0
+    restated: int = 0
+    rejected: int = 0
+    rejected_new: int = 0
+    missing: int = 0
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class SourceReport:
+    """What a run of one source came to. With an `error`, what `steps` holds is committed all the same."""
+
+    dataset: str
+    steps: list[StepReport] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """A sentence for each part that could not be had, such as a list, or days; the rest is committed."""
+    said: list[str] = field(default_factory=list)
+    """What the run itself has to say, beside the notes of its steps."""
+    known_rejected: int = 0
+    seconds: float = 0
+    error: BaseException | None = None
+
+    def total(self, name: str) -> int:
+        """The sum of one figure over the steps."""
+        return sum(getattr(step, name) for step in self.steps)
+
+    @property
+    def unknown_fields(self) -> Counter[str]:
+        """Fields that the document does not know, with the rows that had them."""
+        return sum((step.unknown_fields for step in self.steps), Counter())
+
+    @property
+    def notes(self) -> list[str]:
+        """What the source has to say, each sentence once."""
+        notes = [note for step in self.steps for note in step.notes]
+        return list(dict.fromkeys([*self.said, *notes, *self.skipped]))
+
+    @property
+    def exit_code(self) -> int:
+        """What the command would end with for this source alone."""
+        if self.error is not None:
+            return getattr(self.error, "exit_code", 1)
+        looks = self.total("rejected_new") or self.total("missing") or self.skipped
+        return PARTIAL if looks else 0
+
+
+def load(
+    warehouse: Warehouse, chosen: Sequence[Vendor], asked: Asked, progress: Progress, wait: float = 0
+) -> list[SourceReport]:
+    """Loads each source after the other; one source's failure does not stop the others.
+
+    Raises LockedError if another run or a reader holds the warehouse for longer than `wait` seconds, and
+    SettingsError, before any request, if every source lacks a setting, or has one that cannot be meant; where only
+    some do, that is their failure.
+    """
+    resolved = lookup.resolve_each(chosen)
+    with understood(), warehouse.locked(wait) as folder:
+        destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
+        with warehouse.held(wait, folder) as connection:
+            reports = [
+                load_source(
+                    pipeline_for(vendor.name, destination, folder),
+                    vendor,
+                    resolved[vendor.name],
+                    asked,
+                    progress,
+                )
+                for vendor in chosen
+            ]
+            if connection is not None:
+                comments.refresh(connection)
+            return reports
+
+
+def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:
+    """The steps that `load` would take now; sends nothing to the vendor and creates no warehouse."""
+    chosen = lookup.resolve(vendor.settings, vendor.name)
+    state: dict[str, Any] = {}
+    if warehouse.exists():
+        pipeline = pipeline_for(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
+        state = restored(pipeline, vendor.name)
+        if not asked.same_account:
+            account.check(vendor, chosen, state)
+    return list(vendor.steps(state, chosen, asked))
+
+
+def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
+    """The dlt pipeline of one dataset, with its working directory in `folder`."""
+    import dlt
+
+    pinned.shut_out()
+    dlt_shortcuts.keep()
+    return dlt.pipeline(
+        f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
+    )
+
+
+def restored(pipeline: Any, source: str) -> dict[str, Any]:
+    """The source's state as the destination has it; empty where nothing was loaded yet."""
+    with understood():
+        try:
+            pipeline.sync_destination()
+            sequence.take_newest_state(pipeline)
+        except Exception as error:
+            if sentence(error) is not None or pipeline.destination.destination_name != "duckdb":
+                raise
+            dataset = pipeline.dataset_name
+            raise ConversyncError(
+                f"What the loads noted of themselves in {dataset}._dlt_pipeline_state and {dataset}._dlt_version "
+                "cannot be read. Nothing was loaded. Restore the warehouse from a copy, or load everything anew after: "
+                f"drop schema {dataset} cascade; drop schema if exists {dataset}_staging cascade."
+            ) from error
+    return dict(pipeline.state.get("sources", {}).get(source, {}))
+
+
+def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
+    """One source into the pipeline's dataset; whatever fails is in the report. The caller holds the warehouse."""
+    report = SourceReport(pipeline.dataset_name)
+    started = time.monotonic()
+    if isinstance(chosen, SettingsError):
+        report.error = chosen
+        return report
+    clock.forget()
+    try:
+        with understood(), dlt_shortcuts.kept_open(pipeline):
+            _load_steps(pipeline, vendor, chosen, asked, progress, report)
+    except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
+        report.error = error
+    told = report.said if clock.apart() >= timedelta(0) else report.skipped
+    told += filter(None, [sequence.apart(clock.apart())])
+    if report.steps:
+        try:
+            with understood():
+                report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
+                report.said += filter(None, [retention.forget_rejected(pipeline)])
+        except Exception as error:  # noqa: BLE001 - as above
+            report.error = report.error or error
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _upgrade(pipeline: Any, vendor: Vendor) -> None:
+    """What an earlier version left is mended before anything is added to it."""
+    if vendor.upgrade is None or not pipeline.default_schema_name:
+        return
+    if vendor.statements.keys() <= set(pipeline.default_schema.data_table_names(seen_data_only=True)):
+        with pipeline.sql_client() as client:
+            vendor.upgrade(client, client.capabilities.sqlglot_dialect or "duckdb")
+
+
+def _load_steps(
+    pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress, report: SourceReport
+) -> None:
+    """Step after step, each committed and looked at before the next is read."""
+    state, wanted = restored(pipeline, vendor.name), dict(vendor.views(chosen))
+    if not asked.same_account:
+        account.check(vendor, chosen, state)
+    report.said += filter(None, [account.moved(vendor, chosen, state)])
+    schema_drift.check(pipeline, vendor.name, wanted)
+    committed.refuse_what_is_in_doubt(pipeline, vendor)
+    _upgrade(pipeline, vendor)
+    views.mend(pipeline, wanted)
+    account.note(pipeline, vendor, chosen)
+    newest = sequence.newest_load(pipeline, vendor.statements)
+    report.said += filter(None, [sequence.behind(newest)])
+    for step in vendor.steps(state, chosen, asked):
+        progress.step(report.dataset, step.label)
+        before = _rows(pipeline, vendor)
+        sequence.come_after(newest)
+        try:
+            with understood():
+                loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
+        except (RefusedError, UntrustedAnswerError) as error:
+            if not step.is_extra:
+                raise
+            report.skipped.append(f"{step.label}: not read again. {str(error).removesuffix('.')}")
+            continue
+        newest = max(newest, *map(float, loads))
+        report.loads += loads
+        report.steps.append(_evidence(pipeline, vendor, loads, before, counts))
+        report.skipped += step.skipped
+        progress.done(report.dataset, step.label, report.steps[-1])
+
+
+def _commit(
+    pipeline: Any, vendor: Vendor, source: Any, wanted: dict[str, str]
+) -> tuple[list[str], dict[str, int]]:
+    """Loads what a source yields and looks at it; the ids of its loads, and its rows by table.
+
+    The views that are `wanted` stand before the first row is committed; those that were made are taken out.
+    """
+    pipeline.extract(source)
+    normalized = pipeline.normalize()
+    counts = {table: rows for table, rows in normalized.row_counts.items() if not table.startswith("_dlt")}
+    if wanted:
+        pipeline.sync_schema()
+        for name in views.refresh(pipeline, wanted):
+            del wanted[name]
+    with committed.staged_rows_kept():
+        loads = pipeline.load().loads_ids
+    try:
+        committed.check(pipeline, vendor, loads, counts)
+    finally:
+        committed.clear_staging(pipeline)
+    return loads, counts
+
+
+def _rows(pipeline: Any, vendor: Vendor) -> int:
+    """How many rows the tables hold that are read, and not logs of statements or of evidence."""
+    if not pipeline.default_schema_name:
+        return 0
+    tables = set(pipeline.default_schema.data_table_names(seen_data_only=True))
+    lists = sorted(
+        tables - {"rejected_rows", "windows", "withdrawn_events"} - vendor.statements.keys() - vendor.own
+    )
+    with pipeline.sql_client() as client:
+        counts = [f"(select count(*) from {client.make_qualified_table_name(table)})" for table in lists]  # noqa: S608
+        [[rows]] = client.execute_sql(f"select {' + '.join(counts) or 0}")
+    return int(rows)
+
+
+def _evidence(
+    pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int, written: Mapping[str, int]
+) -> StepReport:
+    """What the rows of these loads say: the evidence of their windows, and the statements that are new in them."""
+    ids = ", ".join(f"'{load}'" for load in loads)
+    added, reversals, restated = max(0, _rows(pipeline, vendor) - before), 0, 0
+    with pipeline.sql_client() as client:
+
+        def ask(query: str, table: str, **values: str) -> list[Any]:
+            place = client.make_qualified_table_name(table)
+            return list(client.execute_sql(query.format(table=place, ids=ids, **values)) or [])
+
+        windows = ask(_WINDOWS, "windows") if written.get("windows") else []
+        for table in vendor.statements.keys() & written.keys():
+            [[new, reversed_]] = ask(_ADDED, table, reversal=vendor.statements[table] or "false")
+            [[closed]] = ask(_RESTATED, table)
+            added, reversals, restated = added + new, reversals + (reversed_ or 0), restated + closed
+    unknown: Counter[str] = Counter()
+    for row in windows:
+        unknown.update(_object(row[3]))
+    return StepReport(
+        received=sum(row[0] for row in windows) if windows else sum(written.values()),
+        added=added,
+        reversals=reversals,
+        restated=restated,
+        rejected=sum(row[1] for row in windows),
+        rejected_new=sum(row[2] for row in windows),
+        missing=sum(row[5] or 0 for row in windows),
+        unknown_fields=unknown,
+        notes=tuple(row[4] for row in windows if row[4]),
+    )
+
+
+# Of the loads whose ids are put in; each is asked once its load stands in `_dlt_loads`.
+_WINDOWS = """
+    select received, rejected, rejected_new, unknown_fields, note, missing from {table} where _dlt_load_id in ({ids})
+"""
+_ADDED = (
+    "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
+)
+_RESTATED = (
+    "select count(*) from {table} "
+    "where valid_to in (select valid_from from {table} where _dlt_load_id in ({ids}))"
+)
+
+
+def _set_aside(pipeline: Any, loads: Sequence[str]) -> int:
+    """How many distinct rows these loads set aside, however many windows brought them."""
+    ids = ", ".join(f"'{load}'" for load in loads)
+    with pipeline.sql_client() as client:
+        table = client.make_qualified_table_name("rejected_rows")
+        query = f"select count(*) from {table} where _dlt_load_id in ({ids}) and resolved_at is null"  # noqa: S608
+        [[count]] = client.execute_sql(query)
+    return int(count)
+
+
+def _object(value: Any) -> dict[str, int]:
+    import json
+
+    return dict(json.loads(value) if isinstance(value, str) else value or {})

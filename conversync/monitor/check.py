@@ -1,0 +1,88 @@
+"""`conversync check`: the settings and where each comes from, then a look at every vendor. Loads nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from conversync.errors import ConversyncError, SettingsError
+from conversync.extract.check_results import Finding
+from conversync.settings import lookup, trust
+from conversync.settings.standing import of_vendor, overruled
+from conversync.settings.toml import toml_value
+from conversync.vendors import Vendor
+from conversync.warehouse import files, publish
+from conversync.warehouse.warehouse import Warehouse
+
+
+def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
+    """Name, value and origin of every setting; a secret's value is never shown.
+
+    Nothing where they cannot be resolved: what is wrong with them is what `check` finds.
+    """
+    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+
+    try:
+        chosen: Any = lookup.resolve(vendor.settings, vendor.name)
+    except SettingsError:
+        return
+    for name, hint in chosen.get_resolvable_fields().items():
+        value = "****" if is_secret_hint(hint) and chosen[name] is not None else shown(chosen[name])
+        given = of_vendor(name, vendor.name)
+        yield name, value, given.place if given else "default"
+
+
+def overruled_in(vendor: Vendor) -> Iterator[str]:
+    """A sentence for each setting of a vendor that stands in two places, with different values."""
+    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+
+    for name, hint in vendor.settings.get_resolvable_fields().items():
+        yield from overruled(name, vendor.name, is_secret=is_secret_hint(hint))
+
+
+def shown(value: Any) -> str:
+    """A setting's value as a person would write it into a file."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool | list | tuple | dict):
+        return toml_value(value)
+    return str(value)
+
+
+def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:
+    """Path, mode and owner, and what others could do with it, of every place of ours that is there; settings first."""
+    given = [lookup.project_dir().absolute(), lookup.project_dir() / ".dlt"]
+    given += [given[1] / name for name in trust.FILES]
+    ours = [warehouse.path.parent, warehouse.path, warehouse.home, *sorted(warehouse.home.glob("*.sqlite"))]
+    published = [path for path in (publish.published_path(warehouse), publish.report_path(warehouse)) if path]
+    for path in dict.fromkeys([*given, *ours, *published]):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        mode = f"{stat.S_IMODE(found.st_mode):04o} {files.owner(found.st_uid)}"
+        is_public = path in published or (path in given and path.name != "secrets.toml")
+        yield path, mode, _open_to_others(path, found, is_public=is_public)
+
+
+def _open_to_others(path: Path, found: os.stat_result, *, is_public: bool) -> str:
+    """A sentence, or nothing. A folder that others can list is no matter, nor what is there to be read."""
+    if weak := trust.weakness(path):
+        return str(weak)
+    if stat.S_ISREG(found.st_mode) and not is_public and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        who = "everyone on this machine" if found.st_mode & stat.S_IROTH else "its group"
+        return f"{who} can read it; end it with: chmod go-r {path}"
+    return ""
+
+
+def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, Finding, int]]:
+    """Dataset, finding, and the exit code that it is worth, one vendor after the other."""
+    for vendor in vendors:
+        try:
+            for finding in vendor.check(lookup.resolve(vendor.settings, vendor.name)):
+                yield vendor.name, finding, 0 if finding.good else 1
+        except ConversyncError as error:
+            yield vendor.name, Finding(False, str(error)), error.exit_code

@@ -1,0 +1,113 @@
+"""What a verification came to, for a person and for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from conversync.cli.output import explain
+from conversync.cli.terminal import say
+from conversync.monitor.shown import grid, screen, write
+from conversync.monitor.verify import Difference, Verified
+
+# Differences that a person is shown of each table; the JSON has more.
+SHOWN = 20
+
+
+def show(found: Sequence[Verified]) -> None:
+    """A line for each table and sum, then what differs."""
+    with suppress(OSError, ValueError):
+        out = screen()
+        lines = [line for one in found for line in _lines(one)]
+        if lines:
+            out.print(grid(("table", "", "vendor", "warehouse", ""), lines, right=(2, 3)))
+        for one in found:
+            for sentence in _sentences(one):
+                out.say(sentence)
+    for one in found:
+        if one.error is not None:
+            say(f"conversync: {one.source}: {explain(one.error)}", error=True)
+
+
+def show_json(found: Sequence[Verified]) -> None:
+    """One document: counts as numbers, sums as text, the first thousand differences of each table."""
+    write(json.dumps({"event": "verify", "sources": [_fields(one) for one in found]}))
+
+
+def _fields(found: Verified) -> dict[str, Any]:
+    return {
+        "source": found.source,
+        "from": str(found.start),
+        "to": str(found.end),
+        "exit_code": found.exit_code,
+        "error": explain(found.error) if found.error else None,
+        "note": found.note,
+        "missing_views": found.missing_views,
+        "mended": found.mended,
+        "tables": [asdict(table) for table in found.tables],
+    }
+
+
+def _lines(found: Verified) -> Iterator[tuple[str, ...]]:
+    for table in found.tables:
+        name = f"{found.source}.{table.table}"
+        verdict = (
+            "=" if not table.count and table.vendor.rows == table.here.rows else f"{table.count:,} differ"
+        )
+        yield name, "rows", f"{table.vendor.rows:,}", f"{table.here.rows:,}", verdict
+        for group, figure in table.figures:
+            there, here = (side.sum(group, figure) for side in (table.vendor, table.here))
+            label = " ".join([figure, *(_GROUPS.get(word, word) for word in group.split())])
+            yield "", label, _figure(there), _figure(here), "=" if there == here else "NOT EQUAL"
+
+
+_GROUPS = {"false": "of conversions", "true": "of reversals"}
+
+
+def _figure(value: Decimal) -> str:
+    """A count as it is; money with its cents, and with all its decimals where there are more."""
+    if value == value.to_integral_value() and value.as_tuple().exponent == 0:
+        return f"{value:,}"
+    cents = value.quantize(Decimal("0.01"))
+    return f"{cents:,}" if cents == value else f"{value.normalize():,f}"
+
+
+def _sentences(found: Verified) -> Iterator[str]:
+    if found.note:
+        yield f"{found.note}."
+    for mended in found.mended:
+        yield f"{found.source}: {mended}."
+    for view in found.missing_views:
+        yield f"{found.source}.{view}: the view is missing."
+    for table in found.tables:
+        for one in table.differences[:SHOWN]:
+            yield f"{found.source}.{_said(one)}"
+        if table.count > SHOWN:
+            yield f"{found.source}.{table.table}: and {table.count - SHOWN:,} more"
+    if found.error is None:
+        days = str(found.start) if found.start == found.end else f"{found.start} .. {found.end}"
+        yield f"{found.source} {days}: {_verdict(found)}."
+
+
+def _verdict(found: Verified) -> str:
+    if found.equal:
+        return "the warehouse says what the vendor says"
+    rows = sum(table.count for table in found.tables)
+    what = (
+        f"{rows:,} rows differ"
+        if rows
+        else "the figures differ"
+        if not found.missing_views
+        else "a view is missing"
+    )
+    way_out = f"; conversync verify {found.source} --repair mends what can be mended"
+    return what if found.mended else what + way_out
+
+
+def _said(one: Difference) -> str:
+    apart = f" ({', '.join(one.columns)})" if one.columns else ""
+    return f"{one.table} {one.key}: {one.what}{apart}"

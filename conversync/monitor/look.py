@@ -1,0 +1,165 @@
+"""All sources and sends together, read from the live file, or from the published copy while a run holds that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from conversync.dlt_errors import understood
+from conversync.errors import LockedError, SettingsError
+from conversync.load import pipeline_for, restored
+from conversync.monitor.limits import Limits, limits
+from conversync.monitor.source import SourceHealth, Tables
+from conversync.monitor.source import look as look_at
+from conversync.settings import lookup
+from conversync.vendors import Vendor
+from conversync.warehouse import confined
+from conversync.warehouse.publish import published_path
+from conversync.warehouse.warehouse import Warehouse
+
+SENT = "sent"
+
+
+@dataclass(frozen=True)
+class SendHealth:
+    """One ledger of what was sent, in rows."""
+
+    target: str
+    sent: int = 0
+    rejected: int = 0
+    in_doubt: int = 0
+    last_sent: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The copy for readers; `behind` if a load was committed after it was made."""
+
+    path: Path
+    made: datetime
+    behind: bool
+
+
+@dataclass
+class Health:
+    """What is known at `at`. `read_from` is the file that was read; with a `note`, it is not the live one."""
+
+    warehouse: str
+    read_from: str
+    at: datetime
+    note: str | None = None
+    sources: list[SourceHealth] = field(default_factory=list)
+    sends: list[SendHealth] = field(default_factory=list)
+    published: Published | None = None
+
+
+def look(
+    warehouse: Warehouse,
+    vendors: Sequence[Vendor],
+    folder: Path,
+    first: date | None = None,
+    bounds: Limits | None = None,
+) -> Health:
+    """Looks at the vendors that were loaded, or have their settings; days from `first` on, if that is given.
+
+    `bounds` tell when a stream is stale, so that the days which it owes are missing; by default as set.
+    dlt works in `folder`. SettingsError where there is no warehouse; LockedError where a run holds it, and there is
+    no published copy.
+    """
+    now, hours = datetime.now(UTC), (bounds or limits()).stale_hours
+    with understood(), opened(warehouse) as (readable, note):
+        health = Health(str(warehouse), str(readable), now, note)
+        configured = {one.name for one in vendors if lookup.is_configured(one.settings, one.name)}
+        for vendor in vendors:
+            found = _source(readable, vendor, folder, first, now.date(), hours)
+            if found is None and vendor.name in configured:
+                found = SourceHealth(vendor.name)
+            if found is not None:
+                found.expected = not configured or vendor.name in configured
+                health.sources.append(found)
+        health.sends = list(_sends(readable, folder))
+    health.published = _published(warehouse, health)
+    return health
+
+
+@contextmanager
+def opened(warehouse: Warehouse) -> Iterator[tuple[Warehouse, str | None]]:
+    """The warehouse to read, held still meanwhile; the copy while a run holds it, with a sentence that says so."""
+    if not warehouse.exists():
+        raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
+    if warehouse.destination != "duckdb":
+        yield warehouse, None
+        return
+    readable, note = warehouse, None
+    try:
+        connection = warehouse.reader()
+    except LockedError:
+        readable, note = _copy(warehouse)
+        connection = readable.reader()
+    with connection:
+        yield readable, note
+
+
+def _copy(warehouse: Warehouse) -> tuple[Warehouse, str]:
+    copy = published_path(warehouse)
+    if copy is None or not copy.exists():
+        raise LockedError(
+            f"A run holds {warehouse}, and there is no published copy to read instead; try again when it has ended."
+        )
+    made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+    return Warehouse(copy), (
+        f"A run holds {warehouse.path.name}: this is the published copy of {made:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def dataset_of(warehouse: Warehouse, dataset: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+    """A dlt pipeline that only reads a dataset, and the state that its loads left."""
+    pipeline = pipeline_for(dataset, warehouse.dlt_destination([dataset], read_only=True), folder)
+    return pipeline, restored(pipeline, dataset)
+
+
+def _source(
+    warehouse: Warehouse, vendor: Vendor, folder: Path, first: date | None, today: date, hours: float
+) -> SourceHealth | None:
+    pipeline, state = dataset_of(warehouse, vendor.name, folder)
+    if not pipeline.default_schema_name:
+        return None
+    names = pipeline.default_schema.data_table_names(seen_data_only=True)
+    with confined.reading(pipeline) as client:
+        return look_at(Tables(client, names), vendor, state, first, today, hours)
+
+
+def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
+    """Every ledger there is: a table of the dataset `sent` with a send_key."""
+    pipeline, _ = dataset_of(warehouse, SENT, folder)
+    if not pipeline.default_schema_name:
+        return
+    schema = pipeline.default_schema
+    names = schema.data_table_names(seen_data_only=True)
+    with confined.reading(pipeline) as client:
+        tables = Tables(client, names)
+        for name in tables.names:
+            if {"send_key", "status"} <= schema.tables[name]["columns"].keys():
+                rows = tables.ask("select status, count(*), max(sent_at) from {table} group by status", name)
+                counts = {status: int(count) for status, count, _ in rows}
+                last = max((at for status, _, at in rows if status == "sent"), default=None)
+                yield SendHealth(
+                    name.replace("_", ".", 1),
+                    counts.get("sent", 0),
+                    counts.get("rejected", 0),
+                    counts.get("in_doubt", 0),
+                    last and last.astimezone(UTC),
+                )
+
+
+def _published(warehouse: Warehouse, health: Health) -> Published | None:
+    path = published_path(warehouse)
+    if path is None or not path.exists():
+        return None
+    made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    loads = [one.last_load for one in health.sources if one.last_load is not None]
+    return Published(path, made, bool(loads) and max(loads) > made)

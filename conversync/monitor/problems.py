@@ -1,0 +1,161 @@
+"""What of a warehouse's health a person should act on, each as one sentence with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from conversync.extract.decoded import altered_name
+from conversync.monitor.days import DAY, ranges
+from conversync.monitor.limits import Limits
+from conversync.monitor.look import Health
+from conversync.monitor.source import SourceHealth, StreamHealth
+
+# `status --strict` ends with 3 for these; what an alert is sent for stands in conversync/monitor/alert.py.
+STRICT = frozenset({"stale", "incomplete", "short", "rejected", "set_aside", "in_doubt"})
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`kind` is one of failure, stale, incomplete, short, volume_drop, new_fields, rejected, set_aside, in_doubt."""
+
+    kind: str
+    source: str
+    text: str
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"kind": self.kind, "source": self.source, "text": self.text, **self.figures}
+
+
+def problems(health: Health, bounds: Limits) -> list[Problem]:
+    """All of them, the gravest kind of each source first."""
+    found = [problem for source in health.sources for problem in _of_source(source, health.at, bounds)]
+    for send in health.sends:
+        if send.in_doubt:
+            text = (
+                f"{send.target}: {_rows(send.in_doubt)} in doubt, the vendor may have them or not; find out, then "
+                f"conversync send {send.target} --resend-in-doubt, or leave them."
+            )
+            found.append(Problem("in_doubt", send.target, text, {"rows": send.in_doubt}))
+    return found
+
+
+def stale(source: SourceHealth, now: datetime, hours: float) -> bool:
+    """Whether a source that ought to be loaded was not, for longer than these hours."""
+    if not source.expected:
+        return False
+    return source.last_load is None or (now - source.last_load).total_seconds() > hours * 3600
+
+
+def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[Problem]:
+    if stale(source, now, bounds.stale_hours):
+        yield _stale(source, now)
+    yield from _streams_left_behind(source, now, bounds)
+    if source.expected:
+        yield from _incomplete(source)
+    if (volume := source.volume) and volume.drop_pct > bounds.drop_pct:
+        figures = {"day": str(volume.day), "conversions": volume.conversions, "usual": volume.usual}
+        text = (
+            f"{source.source}: {volume.conversions:,} conversions on {volume.day}, where {volume.usual:,.0f} are usual "
+            f"({volume.drop_pct:.0f} % fewer)."
+        )
+        yield Problem("volume_drop", source.source, text, figures)
+    if source.new_fields:
+        yield Problem("new_fields", source.source, _of_fields(source), {"fields": list(source.new_fields)})
+    yield from _set_aside(source)
+
+
+def _of_fields(source: SourceHealth) -> str:
+    """A sentence for the fields that are new to us, and one for those that could not be stored as they came."""
+    altered = [name for field in source.new_fields if (name := altered_name(field))]
+    new = [name for name in source.new_fields if altered_name(name) is None]
+    texts = []
+    if new:
+        texts.append(f"fields that are new to us: {', '.join(new)}; they are kept in the column extra.")
+    if altered:
+        texts.append(f"not stored as it came: {', '.join(altered)}; what came is kept in the column extra.")
+    return f"{source.source}: {' '.join(texts)}"
+
+
+def _incomplete(source: SourceHealth) -> Iterator[Problem]:
+    """Days that no reading covers, and those of which rows are missing: as the view `days` has them."""
+    if not source.are_days_known:
+        text = (
+            f"{source.source}: which days are whole is not known, for the view {source.source}.days is missing: "
+            f"the next conversync load {source.source} makes it."
+        )
+        yield Problem("incomplete", source.source, text, {"days": []})
+    if days := source.days("never"):
+        count = "1 day was" if len(days) == 1 else f"{len(days)} days were"
+        text = f"{source.source}: {count} never read ({_spans(days)}): {_again(source, days)}"
+        yield Problem("incomplete", source.source, text, {"days": [str(day) for day in days]})
+    for stream in source.current():
+        if short := list(stream.days.short):
+            yield _short(source, stream, short)
+
+
+def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Problem:
+    rows = stream.days.missing
+    text = (
+        f"{source.source}: {stream.stream} is short by {_rows(rows)} on {_spans(days)}: not all that the "
+        f"vendor has of them came. Every night reads what is due again; by hand: {_again(source, days)}"
+    )
+    figures = {"stream": stream.stream, "rows": rows, "days": [str(day) for day in days]}
+    return Problem("short", source.source, text, figures)
+
+
+def _set_aside(source: SourceHealth) -> Iterator[Problem]:
+    """Rows that are not in the tables: those that are new, which an alert tells once, and those that still are open."""
+    query = f"select reason, raw from {source.source}.rejected_rows where resolved_at is null order by first_seen desc"  # noqa: S608
+    new, known = source.rejects.new, source.rejects.rows - source.rejects.new
+    if new:
+        text = f"{source.source}: {_rows(new)} newly set aside. See: {query}"
+        yield Problem("rejected", source.source, text, {"rows": new})
+    if known:
+        text = f"{source.source}: {_rows(known)} still set aside, and in no sum. See: {query}"
+        yield Problem("set_aside", source.source, text, {"rows": known})
+
+
+def _spans(days: Sequence[date]) -> str:
+    spans = ranges(days)
+    more = f" and {len(spans) - NAMED} more spans" if len(spans) > NAMED else ""
+    return ", ".join(spans[:NAMED]) + more
+
+
+def _again(source: SourceHealth, days: Sequence[date]) -> str:
+    return f"conversync load {source.source} --from {days[0]} --to {days[-1] + DAY}"
+
+
+def _stale(source: SourceHealth, now: datetime) -> Problem:
+    if source.last_load is None:
+        return Problem("stale", source.source, f"{source.source}: has its settings, and was never loaded.")
+    hours = (now - source.last_load).total_seconds() / 3600
+    text = f"{source.source}: the last load is {age(hours)} old ({source.last_load:%Y-%m-%d %H:%M} UTC)."
+    return Problem("stale", source.source, text, {"hours": round(hours, 1)})
+
+
+def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[Problem]:
+    """A source is loaded, but not all of it: its other streams are fresh, and this one is not."""
+    if stale(source, now, bounds.stale_hours) or not source.expected:
+        return
+    for stream in source.current():
+        hours = (now - stream.last_read).total_seconds() / 3600
+        if hours > bounds.stale_hours:
+            text = f"{source.source}: {stream.stream} was last read {age(hours)} ago."
+            yield Problem("stale", source.source, text, {"stream": stream.stream, "hours": round(hours, 1)})
+
+
+def age(hours: float) -> str:
+    """ "12 min", "5 h", "3 d"."""
+    if hours < 1:
+        return f"{max(0, hours) * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"

@@ -1,0 +1,153 @@
+"""Health for a person, as tables that fit 80 columns, and for a program, as one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from conversync.cli import terminal
+from conversync.monitor.limits import Limits
+from conversync.monitor.look import Health
+from conversync.monitor.problems import Problem, age, problems, stale
+from conversync.monitor.source import SourceHealth
+
+
+def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
+    """The sources in a table each their line, then a sentence for everything that wants one."""
+    with suppress(OSError, ValueError):
+        out = screen()
+        out.print(grid(_HEADS, (_line(one, health.at, bounds) for one in health.sources), right=range(3, 6)))
+        if health.sends:
+            heads = ("sent to", "sent", "rejected", "in doubt")
+            lines = [(s.target, f"{s.sent:,}", f"{s.rejected:,}", f"{s.in_doubt:,}") for s in health.sends]
+            out.print(grid(heads, lines, right=range(1, 4)))
+        if tables:
+            out.print(grid(_TABLE_HEADS, _tables(health), right=range(1, 2)))
+        for sentence in _sentences(health):
+            out.say(sentence)
+        for problem in problems(health, bounds):
+            out.say(f"LOOK  {problem.text}", style="yellow")
+
+
+def show_json(health: Health, bounds: Limits) -> None:
+    """Everything, as one document."""
+    write(json.dumps(fields(health, problems(health, bounds)), indent=2))
+
+
+def show_lines(health: Health) -> None:
+    """A JSON object a line for each table, as logs take them."""
+    for source in health.sources:
+        for table in source.tables:
+            write(json.dumps(asdict(table)))
+
+
+def write(text: str) -> None:
+    """A line on standard output, whoever has closed it."""
+    with suppress(OSError, ValueError):
+        sys.stdout.write(text + "\n")
+
+
+def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
+    """Plain values, for JSON: days and times in ISO 8601, UTC."""
+    document = _plain(asdict(health))
+    for source, told in zip(document["sources"], health.sources, strict=True):
+        if told.volume is not None:
+            source["volume"]["drop_pct"] = round(told.volume.drop_pct, 1)
+    return {**document, "problems": [one.fields() for one in found]}
+
+
+def screen() -> Any:
+    """Standard output (see `terminal.screen`)."""
+    return terminal.screen()
+
+
+def grid(heads: Sequence[str], lines: Iterable[Sequence[Any]], right: Iterable[int] = ()) -> Any:
+    """A table of texts, or of rich's; figures stand at the right, and what is too long for the screen is folded."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number in right else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*map(terminal.cell, line))
+    return table
+
+
+_HEADS = ("source", "last load", "through", "unread", "short", "set aside", "reversals late")
+_TABLE_HEADS = ("table", "rows", "newest day", "read through")
+
+
+def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...]:
+    if source.last_load is None:
+        loaded = "never"
+    else:
+        hours = (now - source.last_load).total_seconds() / 3600
+        loaded = f"{age(hours)} ago" + (" (!)" if stale(source, now, bounds.stale_hours) else "")
+    aside = f"{source.rejects.rows:,}" + (f" ({source.rejects.new:,} new)" if source.rejects.new else "")
+    never, short = (f"{len(source.days(what))} d" for what in ("never", "short"))
+    if missing := sum(stream.days.missing for stream in source.current()):
+        short += f" by {missing:,}"
+    has_days = any(stream.days.first for stream in source.streams)
+    return (
+        source.source,
+        loaded,
+        source.through or "",
+        never if has_days else "",
+        short if has_days else "",
+        aside,
+        _late(source),
+    )
+
+
+def _late(source: SourceHealth) -> str:
+    """The one measure of lateness, with what it is of: half and 95 % of so many; else the latest that is known."""
+    late = source.lateness
+    if late is None:
+        return ""
+    if late.days_for_half is None:
+        return f"latest {late.latest} d"
+    most = f", 95 % {late.days_for_95_percent}" if late.days_for_95_percent is not None else ""
+    return f"half {late.days_for_half}{most} d of {late.rows:,}"
+
+
+def _tables(health: Health) -> Iterator[tuple[str, ...]]:
+    for source in health.sources:
+        for t in source.tables:
+            yield f"{t.dataset}.{t.table}", f"{t.rows:,}", t.newest or "", t.through or ""
+
+
+def _sentences(health: Health) -> Iterator[str]:
+    if health.note:
+        yield f"{health.note}."
+    for source in health.sources:
+        for reason, rows in source.rejects.reasons:
+            yield f"{source.source}: {rows:,} set aside: {reason}"
+        if source.withdrawn:
+            count = "1 conversion" if source.withdrawn == 1 else f"{source.withdrawn:,} conversions"
+            place = f"(withdrawn_at in {source.source}.conversions)"
+            yield f"{source.source}: {count} that the vendor serves no more {place}"
+        for stream in source.streams:
+            if not stream.is_current:
+                yield f"{source.source}: {stream.stream} is no longer in the settings, and no day of it is missed"
+    if health.published:
+        old = age((health.at - health.published.made).total_seconds() / 3600)
+        behind = "older than the last load" if health.published.behind else "as new as the warehouse"
+        yield f"Published for readers: {health.published.path} ({old} old, {behind})"
+    yield f"Warehouse: {health.warehouse}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return str(value) if isinstance(value, date | Path) else value

@@ -1,0 +1,399 @@
+"""`conversync verify`: some days read again from the vendor, beside what the warehouse holds of them. Changes nothing.
+
+What it finds, repair.py mends.
+
+The reading goes through the same source into a scratch file that is removed; the warehouse is only read, and that
+before the vendor is asked, so that a run may go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from conversync.dlt_errors import understood
+from conversync.errors import SettingsError
+from conversync.extract.windows import day as a_day
+from conversync.load import PARTIAL, Progress, pipeline_for
+from conversync.monitor.look import dataset_of, opened
+from conversync.settings import lookup
+from conversync.vendors import Asked, Vendor
+from conversync.warehouse import confined, views
+from conversync.warehouse.histories import with_plain_history
+from conversync.warehouse.warehouse import Warehouse
+
+DAY = timedelta(days=1)
+# Without dates: so many whole days up to yesterday.
+DAYS = 7
+# Differences that are kept of each table; the counts are of all.
+KEPT = 1_000
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A table that is compared: by its key, on the days of a column. `where` leaves rows out, on both sides.
+
+    A table with a statement_hash is compared on what stands now, without the columns that may be written otherwise and
+    state the same; any other by all its columns. Sums are of groups `by` these columns, as far as the table has them;
+    one that is empty counts as `untold`.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    day: str | None = None
+    where: str = "true"
+    sums: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    untold: str = ""
+
+
+_PAIR = ("process_key", "start_tag", "end_tag")
+_FRAME = ("start_from", "start_to", "end_from", "end_to")
+# An average over the trailing days belongs to the night that asked for it: only averages of one day are compared.
+_ONE_DAY = "start_to = start_from + interval 1 day and end_from = start_from"
+TABLES: dict[str, tuple[Compared, ...]] = {
+    "besitos": (
+        Compared(
+            "conversion_events",
+            ("event_key",),
+            "occurred_on",
+            sums=("payout", "reward"),
+            by=("is_reversal", "currency"),
+            untold="USD",
+        ),
+    ),
+    "keitaro": (
+        Compared("conversion_events", ("conversion_id",), "occurred_on", sums=("revenue",), by=("currency",)),
+        Compared(
+            "report_daily",
+            ("day",),
+            "day",
+            sums=("clicks", "conversions", "revenue", "cost"),
+            by=("currency",),
+        ),
+    ),
+    "infobip": (
+        Compared("conversion_rates", (*_PAIR, "day"), "day", sums=("start_count", "end_count")),
+        Compared(
+            "conversion_times",
+            (*_PAIR, *_FRAME),
+            "start_from",
+            where=_ONE_DAY,
+            sums=("start_count", "end_count"),
+        ),
+    ),
+    "conductrics": (
+        Compared("goals", ("code",)),
+        Compared("goal_agents", ("code", "agent")),
+        Compared("agents", ("code",)),
+    ),
+}
+# What says when a row was read, not what it says; `extra` is no part of a statement.
+OF_THE_RUN = {"_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "last_seen_at", "first_seen_at", "read_at"}
+OF_THE_RUN |= {"extra"}
+# Of a statement, what stands beside a column that says the same: user_key, occurred_at.
+AS_WRITTEN = {"user_id", "date_time"}
+
+# What can be wrong with a row.
+NOT_HERE, NOT_THERE, DIFFERENT, SEVERAL = "not here", "not at the vendor", "different", "several times here"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row that is not the same: `what` is one of the four words above; `columns` are apart."""
+
+    table: str
+    key: str
+    what: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Side:
+    """Rows and sums of one table on one side; sums by group, as text, so that no cent is lost."""
+
+    rows: int
+    sums: dict[str, dict[str, str]]
+
+    def sum(self, group: str, figure: str) -> Decimal:
+        """One sum; 0 where there is no row of the group."""
+        return Decimal(self.sums.get(group, {}).get(figure, "0"))
+
+
+@dataclass
+class TableVerified:
+    """One table on both sides; `count` differences, of which the first are kept."""
+
+    table: str
+    vendor: Side
+    here: Side
+    count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+    """How many of each kind."""
+    altered: list[str] = field(default_factory=list)
+    """The keys of rows that differ although their statement_hash is the vendor's: somebody changed them in place."""
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The groups and figures that either side has a sum of."""
+        sides = (self.vendor.sums, self.here.sums)
+        return sorted({(group, figure) for side in sides for group, sums in side.items() for figure in sums})
+
+    @property
+    def equal(self) -> bool:
+        """Whether every row is the same, and so are all figures that a person is shown."""
+        sums = all(self.vendor.sum(*one) == self.here.sum(*one) for one in self.figures)
+        return not self.count and self.vendor.rows == self.here.rows and sums
+
+
+@dataclass
+class Verified:
+    """What a comparison of one source came to; with an `error`, the vendor could not be read."""
+
+    source: str
+    start: date
+    end: date
+    note: str | None = None
+    tables: list[TableVerified] = field(default_factory=list)
+    missing_views: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+    """What a repair did, in sentences without their full stops."""
+    error: BaseException | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing differs."""
+        if self.error is not None:
+            return getattr(self.error, "exit_code", 1)
+        return 0 if self.equal else PARTIAL
+
+    @property
+    def equal(self) -> bool:
+        """Whether the warehouse says what the vendor says, and everything that should stands."""
+        return not self.missing_views and all(table.equal for table in self.tables)
+
+    def count(self, *kinds: str) -> int:
+        """How many rows differ in one of these ways."""
+        return sum(table.kinds.get(kind, 0) for table in self.tables for kind in kinds)
+
+
+def days_asked(start: str | None, end: str | None, today: date | None = None) -> tuple[date, date]:
+    """The days to compare, both included: as given, else the last seven whole ones (UTC)."""
+    lookup.span(start, end, "--from", "--to")
+    yesterday = (today or datetime.now(UTC).date()) - DAY
+    last = a_day(end, "--to") if end else yesterday
+    first = a_day(start, "--from") if start else min(last, yesterday) - (DAYS - 1) * DAY
+    if first > last:
+        raise SettingsError(
+            f"--from {first} comes after {last}, the last day that is compared without --to: name an earlier day."
+        )
+    return first, last
+
+
+def verify(
+    warehouse: Warehouse, vendors: Sequence[Vendor], start: date, end: date, progress: Progress
+) -> list[Verified]:
+    """Compares each source; one that cannot be read does not stop the others.
+
+    SettingsError, before any request, where the warehouse is missing, or every source lacks a setting; LockedError
+    where a run holds it and there is no copy.
+    """
+    resolved = lookup.resolve_each(vendors)
+    with _scratch() as folder:
+        return [
+            compare(warehouse, vendor, resolved[vendor.name], start, end, progress, folder)
+            for vendor in vendors
+        ]
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for this one comparison, of this user alone, where dlt puts its temporary files too."""
+    folder = Path(tempfile.mkdtemp(prefix="conversync-verify-"))
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def compare(
+    warehouse: Warehouse,
+    vendor: Vendor,
+    chosen: Any,
+    start: date,
+    end: date,
+    progress: Progress,
+    folder: Path,
+) -> Verified:
+    """Compares one source; dlt works in `folder`, which nothing else uses."""
+    found = Verified(vendor.name, start, end)
+    if isinstance(chosen, SettingsError):
+        found.error = chosen
+        return found
+    with understood(), opened(warehouse) as (readable, note):
+        found.note = note
+        here = _tables(readable, vendor, start, end, folder / "here")
+        found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
+    try:
+        with understood():
+            scratch = Warehouse(folder / f"scratch_of_{vendor.name}.duckdb")
+            _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
+            there = _tables(scratch, vendor, start, end, folder / "vendor")
+            found.tables = [
+                _compare(_keyed(compared, chosen), there.get(compared.table), here.get(compared.table))
+                for compared in TABLES[vendor.name]
+            ]
+    except Exception as error:  # noqa: BLE001 - the other sources are still compared; it is reported
+        found.error = error
+    return found
+
+
+def _read(
+    scratch: Warehouse, vendor: Vendor, chosen: Any, start: date, end: date, progress: Progress, folder: Path
+) -> None:
+    """A day more at both ends is asked for: a vendor's last day may not be whole, nor its days in our zone."""
+    today = datetime.now(UTC).date()
+    last = min(end + DAY, max(end, today))
+    pipeline = pipeline_for(vendor.name, scratch.dlt_destination([vendor.name]), folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with scratch.held(0, folder):
+        for step in vendor.steps({}, chosen, Asked(str(start - DAY), str(last))):
+            progress.step(vendor.name, step.label)
+            pipeline.run(step.source(progress.page))
+
+
+def _tables(warehouse: Warehouse, vendor: Vendor, start: date, end: date, folder: Path) -> dict[str, Any]:
+    """The days' rows of every table to compare, as Arrow; without the tables that do not exist."""
+    pipeline, _ = dataset_of(warehouse, vendor.name, folder)
+    if not pipeline.default_schema_name:
+        return {}
+    known = set(pipeline.default_schema.data_table_names(seen_data_only=True))
+    found = {}
+    with confined.reading(pipeline) as client:
+        for compared in TABLES[vendor.name]:
+            if compared.table not in known:
+                continue
+            conditions = ["valid_to is null"] if compared.table in vendor.statements else []
+            days: tuple[date, ...] = ()
+            if compared.day:
+                column = client.escape_column_name(compared.day)
+                conditions.append(f"{column} >= %s and {column} < %s")
+                days = (start, end + DAY)
+            where = f" where {' and '.join(conditions)}" if conditions else ""
+            place = client.make_qualified_table_name(compared.table)
+            with client.execute_query(f"select * from {place}{where}", *days) as cursor:  # noqa: S608 - our own names
+                found[compared.table] = cursor.arrow()
+    return found
+
+
+def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Path) -> list[str]:
+    """Views that cannot be read, though the source was loaded."""
+    pipeline, _ = dataset_of(warehouse, vendor.name, folder)
+    if not pipeline.default_schema_name:
+        return []
+    with confined.reading(pipeline) as client:
+        return list(views.missing(client, vendor.views(chosen)))
+
+
+def _keyed(compared: Compared, chosen: Any) -> Compared:
+    """Keitaro's report is keyed by its day and whatever else the settings group it by."""
+    if compared.table != "report_daily":
+        return compared
+    return replace(compared, key=tuple(chosen.report().grouping))
+
+
+def _compare(compared: Compared, there: Any, here: Any) -> TableVerified:
+    """Both sides in a DuckDB of their own; a table that one side lacks is empty there."""
+    import duckdb
+
+    some = there if there is not None else here
+    if some is None:
+        return TableVerified(compared.table, Side(0, {}), Side(0, {}))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        for name, rows in (("there", there), ("here", here)):
+            connection.register(
+                f"{name}_rows", with_plain_history(rows if rows is not None else some.slice(0, 0))
+            )
+            connection.execute(
+                f"create view {name} as select * from {name}_rows where {compared.where}"  # noqa: S608
+            )
+        return _compared(connection, compared)
+
+
+def _compared(connection: Any, compared: Compared) -> TableVerified:
+    columns = {side: _columns(connection, side) for side in ("there", "here")}
+    both = [name for name in columns["there"] if name in columns["here"]]
+    key = [name for name in both if name in compared.key]
+    content = [name for name in both if name not in OF_THE_RUN and name not in key]
+    is_log = "statement_hash" in both
+    judged = [name for name in content if not (is_log and name in AS_WRITTEN)]
+    found = TableVerified(
+        compared.table,
+        _side(connection, compared, "there", columns["there"]),
+        _side(connection, compared, "here", columns["here"]),
+    )
+    text = " || ':' || ".join(f"coalesce(cast(\"{name}\" as varchar), '')" for name in key)
+    apart = ", ".join(
+        f'case when t."{name}" is distinct from h."{name}" then \'{name}\' end'
+        for name in content
+        if name != "statement_hash"
+    )
+    differ = " or ".join(_differ(name, compared) for name in judged) or "false"
+    altered = "t.statement_hash = h.statement_hash" if is_log else "false"
+    query = f"""
+        select distinct coalesce(t.key, h.key) as key,
+            case when t.key is null then '{NOT_THERE}' when h.key is null then '{NOT_HERE}' else '{DIFFERENT}' end,
+            concat_ws(',', {apart or "null"}), coalesce({altered}, false)
+        from (select *, {text} as key from there) as t full join (select *, {text} as key from here) as h
+            on t.key = h.key
+        where t.key is null or h.key is null or {differ}
+        union all
+        select {text} as key, '{SEVERAL}', '', false from here group by 1 having count(*) > 1
+        order by 1, 2
+    """  # noqa: S608 - our own names
+    connection.execute(query)
+    for place, what, names, is_altered in iter(connection.fetchone, None):
+        found.altered += [place] if is_altered else []
+        found.count += 1
+        found.kinds[what] = found.kinds.get(what, 0) + 1
+        if found.count <= KEPT:
+            changed = tuple(names.split(",")) if what == DIFFERENT and names else ()
+            found.differences.append(Difference(compared.table, place, what, changed))
+    return found
+
+
+def _differ(name: str, compared: Compared) -> str:
+    """Whether the sides state something else in a column; a currency that goes without saying is as good as said."""
+    if name == "currency" and compared.untold:
+        return " is distinct from ".join(f"coalesce({side}.\"{name}\", '{compared.untold}')" for side in "th")
+    return f't."{name}" is distinct from h."{name}"'
+
+
+def _columns(connection: Any, side: str) -> list[str]:
+    return [str(row[0]) for row in connection.execute(f"describe {side}").fetchall()]
+
+
+def _side(connection: Any, compared: Compared, side: str, columns: Sequence[str]) -> Side:
+    sums = [name for name in compared.sums if name in columns]
+    untold = f"'{compared.untold}'"
+    by = [
+        f"coalesce(cast({name} as varchar), {untold})" if name in columns else untold for name in compared.by
+    ]
+    group = f"trim(concat_ws(' ', {', '.join(by)}))" if by else "''"
+    figures = "".join(f', cast(coalesce(sum("{name}"), 0) as varchar)' for name in sums)
+    query = f"select {group}, count(*){figures} from {side} group by 1 order by 1"  # noqa: S608 - our own names
+    rows = connection.execute(query).fetchall()
+    return Side(
+        sum(row[1] for row in rows), {row[0]: dict(zip(sums, row[2:], strict=True)) for row in rows if sums}
+    )

@@ -1,0 +1,5 @@
+"""`python -m sandbox --port 8080`"""
+
+from conversync.sandbox.command import main
+
+raise SystemExit(main())

@@ -1,0 +1,234 @@
+"""The outbox: any table, view or SELECT of the warehouse with a `send_key`, one row a thing to send.
+
+A name without a dot that has a file `<name>_to_<vendor>.sql` beside this one is that query: `--from besitos`.
+A column that dates the row (`occurred_on`, `occurred_at`, ...; see `DATES`) is never sent: it says how old a row is.
+Whatever is wrong with the outbox as a whole is told before anything is sent: columns that the target does not
+know or misses, a send_key that is null or stands twice, two rows that would be one thing at the vendor. Without its
+key a row could never be known as sent, so one such row refuses the whole outbox.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from conversync.errors import SettingsError
+from conversync.http.strictjson import dumps
+from conversync.send.options import NAME, QUERY, Options, read
+from conversync.send.records import plain
+from conversync.send.target import Row, RowRefusedError, Target
+from conversync.settings.registry import nearest
+from conversync.warehouse import asking, confined
+
+KEY = "send_key"
+# The columns that may date a row; the first one does that a day can be read of.
+DATES = ("occurred_on", "occurred_at", "date", "day", "date_time", "created_at")
+_BATCH = 5_000
+# For the ready-made queries: the table that knows the players (user_key, subid, tested_user_external_id), or
+# `user_id` ...
+PLAYER_IDS = "main.player_ids"
+JOIN = " as player on wall.user_key = lower(player.user_key)"
+PLAYERS = (
+    " It needs a table of yours of who is who (user_key, subid, tested_user_external_id): main.player_ids, or the "
+    'one that send_player_ids names; with send_player_ids = "user_id" the offerwall\'s own id is taken.'
+)
+# ... and what the conversion is called in Optibase.
+CONVERSION_ID = "besitos"
+# What is said to a query that asks for more.
+TABLES_ONLY = (
+    " It reads tables and views of the warehouse, no file and no address: load what those hold into a table."
+)
+
+
+class Entry(NamedTuple):
+    """One row of the outbox, its key among its values; `content` is JSON without key and nulls, and `hash` tells it.
+
+    `identity`: what the vendor knows it by, or None; `day`: when it happened, as an ISO date, or None; `undatable`:
+    the column that should tell, with its value, where none of them can be read.
+    """
+
+    send_key: str
+    row: Row
+    content: str
+    hash: str
+    identity: str | None = None
+    day: str | None = None
+    undatable: str | None = None
+
+
+def ready_made(vendor: str) -> dict[str, Path]:
+    """The queries that stand beside this file for a vendor, by name."""
+    files = sorted(Path(__file__).parent.glob(f"*_to_{vendor}.sql"))
+    return {file.stem.removesuffix(f"_to_{vendor}"): file for file in files}
+
+
+def query_for(outbox: str | None, target: Target) -> str:
+    """The SELECT that `--from`, or the setting, means; SettingsError where it means nothing."""
+    vendor = target.name.partition(".")[0]
+    queries = ready_made(vendor)
+    if not outbox:
+        known = f", or one of {', '.join(queries)}" if queries else ""
+        raise SettingsError(
+            f"{target.name} has no outbox: name a table, view or query with --from{known}; or write it into "
+            f"[send.{target.name}] query in .dlt/config.toml."
+        )
+    if outbox in queries:
+        return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name))
+    if QUERY.match(outbox):
+        return outbox.strip().rstrip(";")
+    if not NAME.fullmatch(outbox):
+        raise SettingsError(f'"{outbox}" is neither a table (dataset.table) nor a query (select ...).')
+    return "select * from " + ".".join(f'"{part}"' for part in outbox.split("."))  # noqa: S608 - what was asked for
+
+
+def _mapping(target: str) -> dict[str, str]:
+    """What the ready-made queries leave open: who a player is to the vendor, and Optibase's id of the conversion."""
+    table = read(target, "send_player_ids") or PLAYER_IDS
+    conversion = read(target, "send_conversion_id") or CONVERSION_ID
+    names = {"conversion_id": conversion.replace("'", "''")}
+    if table == "user_id":
+        return names | {"player_ids": "", "subid": "wall.user_id", "external_id": "wall.user_id"}
+    join = f"inner join {table}{JOIN}"
+    names |= {"subid": "player.subid", "external_id": "player.tested_user_external_id"}
+    return names | {"player_ids": join}
+
+
+@contextmanager
+def entries(client: Any, query: str, target: Target, options: Options) -> Iterator[Iterator[Entry]]:
+    """The rows, in the query's order, read as they are taken; SettingsError for anything wrong with the outbox.
+
+    `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (conversync/warehouse/confined.py).
+    """
+    from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+
+    try:
+        with confined.asked(client, query, options.query_seconds) as cursor:
+            names = [str(column[0]).lower() for column in cursor.description]
+            _check_columns(names, target)
+            yield _entries(cursor, names, target, options.max_outbox)
+    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error, asking.QueryError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".!")
+        hint = PLAYERS if JOIN in query else TABLES_ONLY if confined.REFUSED in reason else ""
+        raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error
+
+
+def _check_columns(names: Sequence[str], target: Target) -> None:
+    known = {column.name for column in target.columns} | {KEY, *DATES}
+    twice = sorted({name for name in names if names.count(name) > 1})
+    unknown = [f"{name}{_guess(name, known)}" for name in names if name not in known]
+    required = [KEY, *(column.name for column in target.columns if column.required)]
+    missing = [name for name in required if name not in names]
+    complaints = (
+        ("columns that stand twice", twice),
+        ("columns that it does not know", unknown),
+        ("not the columns that it needs", missing),
+    )
+    wrong = [f"{what}: {', '.join(found)}" for what, found in complaints if found]
+    if wrong:
+        raise SettingsError(
+            f"The outbox of {target.name} has {'; '.join(wrong)}. Nothing was sent. "
+            f"It takes {', '.join([KEY, *(column.name for column in target.columns)])}."
+        )
+
+
+def _guess(name: str, known: Collection[str]) -> str:
+    near = nearest(name, sorted(known))
+    return f" (did you mean {near}?)" if near else ""
+
+
+def _entries(cursor: Any, names: Sequence[str], target: Target, most: int) -> Iterator[Entry]:
+    """No more than `most`: each is remembered, and a join that lacks its condition has no end."""
+    dates = [name for name in DATES if name in names]
+    seen, identities = set[str](), dict[str, str]()
+    while batch := cursor.fetchmany(_BATCH):
+        if len(seen) + len(batch) > most:
+            raise SettingsError(
+                f"The outbox of {target.name} has more than {most:,} rows. Nothing was sent. See whether a join in it "
+                "lacks its condition, or allow more with send_max_outbox."
+            )
+        for values in batch:
+            entry = _entry(dict(zip(names, values, strict=True)), dates, target)
+            if entry.send_key in seen:
+                raise SettingsError(
+                    f'The outbox of {target.name} has the {KEY} "{entry.send_key}" more than once. Nothing was sent.'
+                )
+            seen.add(entry.send_key)
+            other = (
+                identities.setdefault(entry.identity, entry.send_key) if entry.identity else entry.send_key
+            )
+            if other != entry.send_key:
+                raise SettingsError(
+                    f'The outbox of {target.name} has the rows "{other}" and "{entry.send_key}" for one and the same '
+                    f"thing there, {entry.identity}: one of them would be lost. Nothing was sent. Give each an "
+                    "identity of its own, or make one row of them."
+                )
+            yield entry
+
+
+def _entry(values: dict[str, Any], dates: Sequence[str], target: Target) -> Entry:
+    key = _key(values[KEY], target)
+    row = {name: value for name, value in values.items() if name != KEY and name not in DATES}
+    content = content_of(row)
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:32]
+    identity = identity_of(row, target)
+    told = {name: values[name] for name in dates if str(values[name] or "").strip()}
+    day = next((found for value in told.values() if (found := _day(value))), None)
+    undatable = None if day else next((f"{name} is {str(value)!r:.40}" for name, value in told.items()), None)
+    return Entry(key, {**row, KEY: key}, content, fingerprint, identity, day, undatable)
+
+
+def identity_of(row: Row, target: Target) -> str | None:
+    """What the vendor knows the row by; None also for a row that can become no request."""
+    try:
+        return target.identity(row)
+    except RowRefusedError:
+        return None
+
+
+def _day(value: Any) -> str | None:
+    """The ISO date of a date, a time (in UTC where it has a zone), or a text that begins with one; else None."""
+    text = str(plain(value) or "")[:10]
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return None
+
+
+def undated(target: str, found: Sequence[Entry]) -> str:
+    """Of new rows whose day cannot be read nobody knows whether they are old history."""
+    return (
+        f"The outbox of {target} has {len(found):,} new rows whose day cannot be read: of {found[0].send_key}, "
+        f"{found[0].undatable}. They may be old history. Nothing was sent. Cast it to a date, write it as 2026-10-27, "
+        "or leave the column out."
+    )
+
+
+def _key(value: Any, target: Target) -> str:
+    if value is None or value == "" or isinstance(value, float):
+        what = f"of {value!r}" if isinstance(value, float) else "that is empty"
+        raise SettingsError(
+            f"The outbox of {target.name} has a row with a {KEY} {what}: it could not be told whether it was "
+            "sent. Nothing was sent. Give every row a text or a whole number as its key."
+        )
+    return str(value)
+
+
+def content_of(row: Row) -> str:
+    """Canonical JSON: sorted, without nulls, and 1.50 the same as 1.5, so that only what differs is a change."""
+    values = {name: _canonical(value) for name, value in sorted(row.items()) if value is not None}
+    try:
+        return dumps(values).decode()
+    except (ValueError, TypeError, OverflowError):
+        return dumps({name: str(value) for name, value in values.items()}).decode()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return Decimal(f"{value.normalize():f}")
+    return plain(value)

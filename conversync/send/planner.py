@@ -1,0 +1,392 @@
+"""Decides which rows of an outbox go, by what the books know of each, and what goes before them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from conversync.errors import SettingsError
+from conversync.send.forgetting import impersonal
+from conversync.send.history import History
+from conversync.send.holders import Holders
+from conversync.send.identities import Identities, Standing
+from conversync.send.options import FEW_CHANGES, MAX_CHANGE_PCT, QUERIES, Options
+from conversync.send.outbox import KEY, Entry, content_of, undated
+from conversync.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
+from conversync.send.records import Known
+from conversync.send.settled import says_the_same, settled
+from conversync.send.target import Row, RowRefusedError, Target
+
+BEFORE_SINCE = "left out: it is older than --since"
+ADOPTED = "marked as sent by --adopt; no request was made"
+
+
+class Planner:
+    """Makes one plan."""
+
+    def __init__(self, target: Target, settings: Any, books: Books, options: Options) -> None:
+        self._target = target
+        self._settings = settings
+        self._books = books
+        self._options = options
+        self._label = options.label
+        self._missing = options.missing or ("tell" if target.retractable else "ignore")
+        self._history = History.of(books.known.values(), options)
+        self._met = set[str]()
+        self._owners = dict[str, str]()
+        self._named = list[tuple[str, str]]()
+        self._left_out = set[str]()
+        self._undatable = list[Entry]()
+        known_by_identity = type(target).identity is not Target.identity
+        self._holders = Holders(books.records() if known_by_identity else (), target, books.record)
+        self._told = set[str]()
+        self._changed = 0
+        resolves = type(target).lookup is not Target.lookup
+        self.plan = Plan(target.name, history=self._history, resolves=resolves)
+
+    def read(self, entries: Iterable[Entry], tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plan:
+        """Reads the whole outbox, and keeps the rows that go: as many as may, and one more.
+
+        SettingsError where more would go, or more of it change, than may.
+        """
+        plan, most = self.plan, self._options.max_rows + 1
+        most = min(most, self._options.limit or most)
+        for entry in entries:
+            plan.outbox += 1
+            if entry.identity is not None:
+                self._owners[entry.identity] = entry.send_key
+            kind = self._kind(entry)
+            if kind is None:
+                continue
+            self._changed += kind == "changed"
+            plan.pending[kind] += 1
+            self._names(entry)
+            if len(plan.rows) < most:
+                plan.rows.append(self._pending(entry, kind))
+                if plan.rows[-1].request is not None:
+                    plan.warnings.update(self._target.warnings(entry.row, tables))
+        self._refuse_what_is_anothers()
+        plan.rows = [one for row in plan.rows if (one := self._with_undo(row)) is not None]
+        self._look_for_those_that_left(most)
+        self._look_for_what_was_left_behind(most)
+        goes = {one.entry.send_key for one in plan.rows}
+        for key, known in self._books.known.items():
+            if known.status == "in_doubt" and key not in goes and key not in self._told:
+                self._stays_in_doubt(key)
+        self._check_caps()
+        if self._undatable:
+            plan.refusals.append(undated(plan.target, self._undatable))
+        if self._history.is_first and (asked := self._history.question(plan.target)):
+            plan.refusals.append(asked)
+        return plan
+
+    def _kind(self, entry: Entry) -> Kind | None:
+        """Why the row goes; None, and counted, where it does not."""
+        known = self._books.known.get(entry.send_key)
+        if known is None:
+            return self._new(entry)
+        self._met.add(entry.send_key)
+        if known.outbox not in (None, self._label):
+            self.plan.renamed.append(entry.send_key)
+        return self._known(entry, known, known.content_hash == entry.hash or self._says_the_same(entry))
+
+    def _says_the_same(self, entry: Entry) -> bool:
+        """Whether the row makes the very request that was sent, though its columns differ."""
+        record = self._books.record(entry.send_key)
+        if record is None or record.status != "sent":
+            return False
+        before: Row = {**json.loads(record.content, parse_float=Decimal), KEY: entry.send_key}
+        return says_the_same(before, entry.row, self._target, self._settings)
+
+    def _known(self, entry: Entry, known: Known, same: bool) -> Kind | None:
+        plan, options = self.plan, self._options
+        if known.status == "left_out":
+            if self._history.goes_after_all(entry.day):
+                return "new"
+            plan.left_out += 1
+            self._left_out.add(entry.send_key)
+            return None
+        if known.status == "in_doubt":
+            goes = options.resend_in_doubt or self._safe(self._target.repeatable, entry.row)
+            return "again" if goes else None
+        if known.status == "rejected":
+            plan.rejected += same and not options.retry_rejected
+            return "again" if options.retry_rejected and same else None if same else "new"
+        if same:
+            plan.already += 1
+            return None
+        if self._safe(self._target.replaceable, entry.row):
+            return "changed"
+        self._unsupported(entry)
+        return None
+
+    def _new(self, entry: Entry) -> Kind | None:
+        if entry.undatable is not None:
+            self._undatable.append(entry)
+        fate = self._history.fate(entry.day)
+        if fate == "goes":
+            return "new"
+        if fate == "left out":
+            self.plan.left_out += 1
+            self._left_out.add(entry.send_key)
+            self.plan.marks.append(Mark("left_out", BEFORE_SINCE, entry, None))
+        if fate == "adopted":
+            self.plan.marks.append(Mark("sent", ADOPTED, entry, None))
+            self._names(entry)
+        return None
+
+    def _names(self, entry: Entry) -> None:
+        """The row is about to say what an identity is; of those that others have, too, it is noted."""
+        if entry.identity is not None and self._holders.stand_on(entry.identity, entry.send_key):
+            self._named.append((entry.send_key, entry.identity))
+
+    def _refuse_what_is_anothers(self) -> None:
+        """Two outboxes that name one thing would each overwrite what the other said of it, and take it back."""
+        found = [
+            f'"{key}" (which "{others[0]}" of {self._books.known[others[0]].outbox or "somewhere"} has: {identity})'
+            for key, identity in self._named
+            if (others := self._elsewhere_on(identity, key))
+        ]
+        if found:
+            more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+            self.plan.refusals.append(
+                f"The outbox of {self.plan.target} has rows for what was sent under another {KEY}: "
+                f"{', '.join(found[:NAMED])}{more}. Each would undo what the other says. Nothing was sent. Leave them "
+                f"out of one outbox, or give them the same {KEY} in both."
+            )
+
+    def _elsewhere_on(self, identity: str, key: str) -> list[str]:
+        """The rows of other outboxes that stand on it. One of this outbox left it, or is called something else now."""
+        return [
+            other
+            for other in self._holders.stand_on(identity, key)
+            if other not in self._met and self._books.known[other].outbox != self._label
+        ]
+
+    def _unsupported(self, entry: Entry) -> None:
+        self._told.add(entry.send_key)
+        if self._options.adopt:
+            record = self._books.record(entry.send_key)
+            self.plan.marks.append(Mark("sent", ADOPTED, entry, record))
+        else:
+            self.plan.unsupported.append(entry.send_key)
+
+    def _stays_in_doubt(self, key: str) -> None:
+        record = self._books.record(key) if self._options.adopt else None
+        if record is not None:
+            self.plan.marks.append(Mark("sent", ADOPTED, None, record))
+        else:
+            self.plan.in_doubt.append(key)
+
+    def _safe(self, asks: Callable[[Row, Any], bool], row: Row) -> bool:
+        """A row that cannot be understood is surely neither repeatable nor replaceable."""
+        try:
+            return asks(row, self._settings)
+        except RowRefusedError:
+            return False
+
+    def _pending(self, entry: Entry, kind: Kind) -> Pending:
+        """The row and its request, or the reason why there can be none."""
+        known = self._books.known.get(entry.send_key)
+        record = self._books.record(entry.send_key) if known else None
+        earlier = json.loads(record.answer) if record else {}
+        identities = Identities.of(record, self._target)
+        request, refusal, row, withdraws = None, None, entry.row, False
+        try:
+            withdraws = self._target.withdraws(row)
+            row = (
+                row
+                if withdraws
+                else settled(row, identities.content(entry.identity), self._target, self._options)
+            )
+            request = self._target.request(row, self._settings, earlier)
+            request.shown()  # what cannot be written as JSON is told now
+        except (ValueError, TypeError, OverflowError) as error:
+            request, refusal = None, impersonal(str(error), entry.row, self._target)
+        content = entry.content if row is entry.row else content_of(_keyless(row))
+        attempts = known.attempts if known and known.content_hash == entry.hash else 0
+        first = known.first_sent_at if known else None
+        if request and not withdraws and entry.identity and identities.was_withdrawn(entry.identity):
+            self.plan.returned.append(entry.send_key)
+        return Pending(
+            entry, kind, earlier, request, refusal, attempts, first, identities, content, withdraws
+        )
+
+    def _with_undo(self, one: Pending) -> Pending | None:
+        """With what takes back the identities that it had; None, and counted, where the vendor can take none back.
+
+        One that another row of the outbox has now is that row's to put right, and stands until that row went.
+        """
+        if one.request is None or one.entry.identity is None:
+            return one
+        undo = []
+        for standing in self._to_take_back(one.entry.send_key, one.entry.identity):
+            if (back := self._taken_back(one, standing)) is None:
+                self.plan.pending[one.kind] -= 1
+                self._changed -= one.kind == "changed"
+                self._unsupported(one.entry)
+                return None
+            undo.append(back)
+        return replace(one, undo=tuple(undo))
+
+    def _to_take_back(self, key: str, but: str | None) -> list[Standing]:
+        """What of the row's older identities nobody else has: no row that stands on it, none that is to go as it."""
+        behind = self._holders.left_behind(key, but)
+        return [
+            one
+            for one in behind
+            if not self._elsewhere_on(one.identity, key)
+            and not self._is_to_go(self._owners.get(one.identity))
+        ]
+
+    def _is_to_go(self, owner: str | None) -> bool:
+        """Whether a row of the outbox goes now, or may some day; one that was left out never does."""
+        return owner is not None and owner not in self._left_out
+
+    def _look_for_what_was_left_behind(self, most: int) -> None:
+        """Rows that still count as what they were before: taken back once nobody is to go as that, and else told."""
+        rows = {one.entry.send_key: one for one in self.plan.rows}
+        going = {key for key, one in rows.items() if one.request}
+        going |= {one.entry.send_key for one in self.plan.marks if one.entry and one.status == "sent"}
+        moved = [key for key in self._holders.moved if key not in rows]
+        moved += [key for key, one in rows.items() if one.kind != "withdrawn" and key in self._books.known]
+        for key in dict.fromkeys(moved):
+            own = rows[key].entry.identity if key in rows else self._last(key)
+            behind = [
+                one
+                for one in self._holders.left_behind(key, own)
+                if not self._elsewhere_on(one.identity, key)
+            ]
+            owners = [self._owners.get(one.identity) for one in behind]
+            if any(owner not in going for owner in owners if self._is_to_go(owner) and owner != key):
+                self.plan.doubled.append(key)
+            elif key not in rows and key in self._met and not all(map(self._is_to_go, owners)):
+                self._again(key, most)
+
+    def _last(self, key: str) -> str | None:
+        return Identities.of(self._books.record(key), self._target).last
+
+    def _again(self, key: str, most: int) -> None:
+        """A row that went already goes once more, so that what it was before is taken back."""
+        record = self._books.record(key)
+        if record is None or record.status != "sent":
+            return
+        row: Row = {**json.loads(record.content, parse_float=Decimal), KEY: key}
+        entry = Entry(key, row, record.content, record.content_hash, self._last(key), record.occurred_on)
+        one = self._with_undo(self._pending(entry, "again"))
+        if one is None or not one.undo:
+            return
+        self.plan.already -= 1
+        self.plan.pending["again"] += 1
+        if len(self.plan.rows) < most:
+            self.plan.rows.append(one)
+
+    def _taken_back(self, one: Pending, standing: Standing) -> Pending | None:
+        """What takes back one identity of the row; None where that cannot be."""
+        key = one.entry.send_key
+        row = self._target.withdrawal({**standing.content, KEY: key})
+        if row is None:
+            return None
+        try:
+            request = self._target.request(row, self._settings, {})
+        except RowRefusedError:
+            return None
+        content = content_of(_keyless(row))
+        entry = Entry(key, row, content, _hash(content), standing.identity, one.entry.day)
+        return replace(
+            one,
+            entry=entry,
+            kind="withdrawn",
+            request=request,
+            refusal=None,
+            attempts=0,
+            content=content,
+            withdraws=True,
+        )
+
+    def _look_for_those_that_left(self, most: int) -> None:
+        """Rows that were sent, and are not in the outbox any more: ignored, told or taken back."""
+        for key, known in self._books.known.items():
+            if known.status in ("in_doubt", "left_out") or key in self._met:
+                continue
+            if self._is_elsewhere(known.outbox):
+                self.plan.elsewhere += known.status == "sent"
+                continue
+            self.plan.gone += known.status == "sent"
+            if self._missing != "ignore":
+                self._left(key, known, most)
+
+    def _is_elsewhere(self, outbox: str | None) -> bool:
+        """Whether a row was sent from an outbox that is surely another one; of two queries nobody knows."""
+        queries = outbox is not None and outbox.startswith(QUERIES) and self._label.startswith(QUERIES)
+        return outbox not in (None, self._label) and not queries
+
+    def _left(self, key: str, known: Known, most: int) -> None:
+        record = self._books.record(key)
+        identities = Identities.of(record, self._target)
+        named = any(True for _ in identities)
+        standing = self._to_take_back(key, None)
+        if not standing and (named or known.status != "sent"):
+            return
+        back: list[Pending] = []
+        if record is not None and self._missing == "take_back" and known.outbox == self._label:
+            entry = Entry(key, {KEY: key}, record.content, record.content_hash, None, record.occurred_on)
+            earlier = json.loads(record.answer)
+            bare = Pending(
+                entry, "withdrawn", earlier, None, None, 0, record.first_sent_at, identities, record.content
+            )
+            back = [
+                one for standing_one in standing if (one := self._taken_back(bare, standing_one)) is not None
+            ]
+        refused = record is not None and record.status == "rejected" and not self._options.retry_rejected
+        if (
+            not standing
+            or len(back) < len(standing)
+            or (refused and back[-1].entry.hash == known.content_hash)
+        ):
+            self.plan.left.append(key)
+            return
+        self._changed += 1
+        self.plan.pending["withdrawn"] += 1
+        if len(self.plan.rows) < most:
+            self.plan.rows.append(replace(back[-1], undo=tuple(back[:-1])))
+
+    def _check_caps(self) -> None:
+        """SettingsError, and nothing is sent, where more would go, or more of it change, than may."""
+        plan, options = self.plan, self._options
+        if len(plan.rows) > options.max_rows:
+            raise SettingsError(
+                f"{plan.target} would be sent {sum(plan.pending.values()):,} rows, and {options.max_rows:,} is the "
+                "most that may go at once. Nothing was sent. If the outbox is right, allow more with --max-rows, or "
+                "send a part of it with --limit."
+            )
+        if plan.pending["withdrawn"] and not plan.outbox:
+            raise SettingsError(
+                f'The outbox of {plan.target} is empty, and send_missing = "take_back" would take back '
+                f"{plan.pending['withdrawn']:,} rows that were sent. Nothing was sent. See whether what it reads was "
+                'loaded; if it is right, send with send_missing = "ignore" until there are rows in it.'
+            )
+        pct = options.max_change_pct
+        if pct is None:
+            if self._changed <= FEW_CHANGES:
+                return
+            pct = MAX_CHANGE_PCT
+        sent = plan.already + self._changed
+        if self._changed * 100 > pct * sent:
+            raise SettingsError(
+                f"{plan.target} would be sent other content for {self._changed:,} of the {sent:,} rows that were sent "
+                f"before, which is more than {pct:g} %. Nothing was sent. If the outbox is right, allow it with "
+                "--max-change-pct."
+            )
+
+
+def _keyless(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != KEY}
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -1,0 +1,204 @@
+"""Settings, from dlt's own places: the environment, `.dlt/secrets.toml`, `.dlt/config.toml`, in that order."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from conversync.errors import SettingsError
+
+DEFAULT_WAREHOUSE = "warehouse.duckdb"
+_DURATION = re.compile(r"(\d+)([smhd])")
+# What other programs, DuckDB among them, take for an address or no file at all: s3://..., md:..., :memory:.
+_ADDRESS = re.compile(r"\s*[A-Za-z0-9+.-]*:")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+T = TypeVar("T")
+
+
+def project_dir() -> Path:
+    """The folder whose `.dlt/` is read: DLT_PROJECT_DIR (`--project`), else the working directory."""
+    return Path(os.environ.get("DLT_PROJECT_DIR") or ".")
+
+
+def resolve(settings: type[T], vendor: str) -> T:
+    """A vendor's settings; SettingsError, naming the first one that is missing or wrong, before any request."""
+    from dlt.common.configuration.exceptions import (
+        ConfigFieldMissingException,
+        ConfigurationException,
+        ConfigValueCannotBeCoercedException,
+        ValueNotSecretException,
+    )
+    from dlt.common.configuration.resolve import resolve_configuration
+
+    try:
+        return resolve_configuration(settings(), sections=("sources", vendor))  # type: ignore[type-var]
+    except ConfigFieldMissingException as missing:
+        name = next(iter(missing.traces))
+        raise SettingsError(f"{name} is not set: {where(name)}.") from None
+    except ConfigValueCannotBeCoercedException as wrong:
+        raise _unread(wrong.field_name, _name(wrong.hint), vendor) from None
+    except SettingsError as wrong:
+        raise _placed(wrong, settings, vendor) from None
+    except ValueNotSecretException as open_:
+        name = open_.key.rpartition(".")[2]
+        raise SettingsError(
+            f"{name} is a secret: move it from .dlt/config.toml to .dlt/secrets.toml."
+        ) from None
+    except ConfigurationException as other:
+        raise SettingsError(
+            f"The settings of {vendor} cannot be read: {str(other).splitlines()[0]}"
+        ) from None
+
+
+def resolve_each(vendors: Iterable[Any]) -> dict[str, Any]:
+    """By vendor, its settings, or the SettingsError that they are: it stops no other vendor.
+
+    SettingsError, with every sentence, where no vendor has any that can be used.
+    """
+    found: dict[str, Any] = {}
+    for vendor in vendors:
+        try:
+            found[vendor.name] = resolve(vendor.settings, vendor.name)
+        except SettingsError as error:
+            found[vendor.name] = error
+    wrong = [one for one in found.values() if isinstance(one, SettingsError)]
+    if wrong and len(wrong) == len(found):
+        raise SettingsError(" ".join(str(one) for one in wrong))
+    return found
+
+
+def where(name: str) -> str:
+    """The two places where a setting can stand, as the second half of a sentence."""
+    return f"write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment"
+
+
+def _unread(name: str, wanted: str, vendor: str) -> SettingsError:
+    """A vendor's setting that is of another kind; a secret is a text, and never one."""
+    from conversync.settings.standing import of_vendor
+
+    given = of_vendor(name, vendor)
+    return given.wrong(wanted) if given else SettingsError(f"{name} cannot be read as {wanted}: mend it.")
+
+
+def _placed(error: SettingsError, settings: type[Any], vendor: str) -> SettingsError:
+    """What a vendor's own rules say of a setting, whose name leads the sentence, and where it stands that is wrong."""
+    from conversync.settings.standing import of_vendor
+
+    name = str(error).partition(" ")[0]
+    given = of_vendor(name, vendor) if name in settings.get_resolvable_fields() else None
+    return SettingsError(f"{error} It stands in {given.place}.") if given else error
+
+
+def _name(hint: Any) -> str:
+    from dlt.common.configuration.specs.base_configuration import extract_inner_hint
+
+    hint = extract_inner_hint(hint)
+    return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def is_configured(settings: type[Any], vendor: str) -> bool:
+    """Whether anything that `vendor` requires is set: what then is missing or wrong is told, not skipped."""
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.configuration.resolve import resolve_configuration
+    from dlt.common.typing import is_optional_type
+
+    try:
+        found: Any = resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)
+    except (SettingsError, ConfigurationException):
+        return True
+    hints = settings.get_resolvable_fields()
+    required = [f.name for f in fields(settings) if f.default is None and f.name in hints]
+    return any(found[name] is not None for name in required if not is_optional_type(hints[name]))
+
+
+def warehouse_path(given: str | None) -> Path:
+    """The warehouse file: `--warehouse`, CONVERSYNC_WAREHOUSE, `warehouse` in config.toml, or the default."""
+    variable = "CONVERSYNC_WAREHOUSE"
+    if given is not None:
+        return _path(given, "--warehouse").absolute()
+    if (given := os.environ.get(variable)) is not None:
+        return _path(given, variable).absolute()
+    written = preference("warehouse")
+    return in_project(DEFAULT_WAREHOUSE if written is None else written, "warehouse")
+
+
+def preference(name: str, variable: str | None = None) -> str | None:
+    """A setting of the project itself, which belongs to no vendor: the environment's `variable`, else config.toml."""
+    if variable and (given := os.environ.get(variable)):
+        return given
+    import dlt
+
+    return dlt.config.get(name, str)
+
+
+def in_project(path: str, name: str) -> Path:
+    """A path from config.toml, as the setting `name`: from the project's folder, unless it is absolute."""
+    return (project_dir() / _path(path, name)).absolute()
+
+
+def _path(path: str, name: str) -> Path:
+    """A path of a file, its `~` replaced; SettingsError, naming the setting, where it can be none."""
+    if not path.strip():
+        raise SettingsError(f"{name} is blank: name a file, such as {DEFAULT_WAREHOUSE}, or leave it out.")
+    if "\0" in path:
+        raise SettingsError(f"{name} holds a null character: write it anew.")
+    if _ADDRESS.match(path):
+        raise SettingsError(
+            f'{name} is "{_scheme(path)}", which is no file of this machine: name one, such as '
+            f"{DEFAULT_WAREHOUSE} (--destination names other places; ./ goes before a file name with a colon)."
+        )
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{path} begins with a home directory that is not known: write it in full."
+        ) from None
+
+
+def _scheme(path: str) -> str:
+    """The beginning of an address: what follows may be a secret."""
+    scheme, _, rest = path.strip().partition(":")
+    return f"{scheme}:..." if scheme else f":{rest:.20}"
+
+
+def duration(text: str, option: str) -> int:
+    """Seconds from `90s`, `30m`, `2h`, `31d`; SettingsError, naming the option, for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise SettingsError(f'{option} is "{text}", which is no duration: write it like 30m, 2h or 31d.')
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def days(text: str, option: str) -> int:
+    """Whole days from a duration; at least one."""
+    seconds = duration(text, option)
+    if seconds < _SECONDS["d"] or seconds % _SECONDS["d"]:
+        raise SettingsError(f'{option} is "{text}", but must be whole days, at least 1d.')
+    return seconds // _SECONDS["d"]
+
+
+def span(start: str | None, end: str | None, first: str, last: str) -> None:
+    """SettingsError, naming the options, where one of two days is none, or the first comes after the last."""
+    from conversync.extract.windows import day
+
+    begins, ends = day(start, first) if start else None, day(end, last) if end else None
+    if begins and ends and begins > ends:
+        raise SettingsError(f"{first} {begins} comes after {last} {ends}: name the earlier day with {first}.")
+
+
+def open_secrets() -> str | None:
+    """A warning where others on this machine may read the secrets file, else None."""
+    path = project_dir() / ".dlt" / "secrets.toml"
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return f"Others on this machine can read {path}; keep it to yourself with: chmod 600 {path}"
+    return None

@@ -1,0 +1,183 @@
+"""A load looks at what it has committed: each event that came has one open statement, and it is the one that came.
+
+What was loaded lies in the staging tables until it was looked at, so this costs as much as the rows that came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from conversync.errors import ConversyncError
+from conversync.settings import pinned
+from conversync.vendors import Vendor
+from conversync.warehouse import schema_drift
+
+# Beside the row of a load that failed, `_dlt_loads` gets a second one with this status, which no reader counts.
+IN_DOUBT = 1
+
+
+@contextmanager
+def staged_rows_kept() -> Iterator[None]:
+    """A load within leaves its rows in the staging tables; `clear_staging` is the caller's duty."""
+    before = pinned.FIXED["truncate_staging_dataset"]
+    pinned.FIXED["truncate_staging_dataset"] = False
+    try:
+        yield
+    finally:
+        pinned.FIXED["truncate_staging_dataset"] = before
+
+
+def clear_staging(pipeline: Any) -> None:
+    """Empties the staging tables, as a load of dlt's would."""
+    with pipeline.destination_client() as client:
+        tables = [
+            name
+            for name in pipeline.default_schema.data_table_names(seen_data_only=True)
+            if client.should_load_data_to_staging_dataset(name)
+        ]
+        if tables:
+            with client.with_staging_dataset() as staging:
+                staging.initialize_storage(truncate_tables=tables)
+
+
+def check(pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[str, int]) -> None:
+    """Looks at the loads just committed, whose rows by table are `counts`.
+
+    Raises ConversyncError where a statement stands twice or is missing, or where the evidence tells of other rows. The
+    loads then move no cursor and are no evidence, so the next run reads the same days again; it is told first.
+    """
+    with pipeline.sql_client() as client:
+        wrong = next(_wrong(client, pipeline, vendor, loads, counts), None)
+        if wrong is not None:
+            _doubt(client, loads)
+    if wrong is not None:
+        raise ConversyncError(_sentence(vendor, wrong))
+
+
+def refuse_what_is_in_doubt(pipeline: Any, vendor: Vendor) -> None:
+    """Raises ConversyncError while what an earlier load was told for still stands; forgets it where it was mended."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    with pipeline.sql_client() as client:
+        place = client.make_qualified_table_name("_dlt_loads")
+        try:
+            loads = client.execute_sql(f"select load_id from {place} where status = {IN_DOUBT}")  # noqa: S608 - our own names
+        except DestinationUndefinedEntity:
+            return
+    if not loads:
+        return
+    with pipeline.destination_client() as destination:
+        tables = schema_drift.noted(destination, vendor.name)
+        client = destination.sql_client
+        for table in vendor.statements.keys() & tables.keys():
+            if twice := doubled(client, table, key_of(tables[table])):
+                raise ConversyncError(
+                    _sentence(vendor, f"{twice:,} events of {table} have several open rows")
+                )
+        client.execute_sql(f"delete from {place} where status = {IN_DOUBT}")  # noqa: S608 - as above
+
+
+def key_of(columns: Mapping[str, Mapping[str, Any]]) -> str:
+    """The column by which statements are told apart as those of one event; where there is none, their own hash."""
+    for hint in ("merge_key", "x-row-version"):
+        for name, column in columns.items():
+            if column.get(hint):
+                return name
+    raise ValueError("not a table of statements")
+
+
+def hash_of(columns: Mapping[str, Mapping[str, Any]]) -> str:
+    """The column that is another as soon as anything is stated anew."""
+    return next(name for name, column in columns.items() if column.get("x-row-version"))
+
+
+def doubled(client: Any, table: str, key: str) -> int:
+    """How many events of the whole table have more than one open statement."""
+    place = client.make_qualified_table_name(table)
+    query = (
+        f"select count(*) from (select {key} from {place} where valid_to is null "  # noqa: S608 - our own names
+        f"group by {key} having count(*) > 1) as several"
+    )
+    [[count]] = client.execute_sql(query)
+    return int(count)
+
+
+def _sentence(vendor: Vendor, wrong: str) -> str:
+    return (
+        f"After the load, {vendor.name} is not as it should be: {wrong}. Nothing more of it is loaded until that is "
+        f"mended: run conversync verify {vendor.name} --repair."
+    )
+
+
+def _wrong(
+    client: Any, pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[str, int]
+) -> Iterator[str]:
+    """What is not as it should be, in words."""
+    ids = ", ".join(f"'{load}'" for load in loads)
+    for table in sorted(vendor.statements.keys() & counts.keys()):
+        columns = pipeline.default_schema.tables[table]["columns"]
+        names = {"key": key_of(columns), "hash": hash_of(columns)}
+        names["table"], names["staging"] = client.get_qualified_table_names(table)
+        [[staged]] = client.execute_sql(_STAGED.format(**names))
+        [found] = client.execute_sql(_FOUND.format(**names))
+        if tuple(int(one or 0) for one in found) != (staged, staged, staged):
+            [[events, example]] = client.execute_sql(_EXAMPLES.format(**names))
+            yield f"{int(events):,} events of {table} have not one open row each, such as {example}"
+        if staged != counts[table]:
+            yield f"{counts[table]:,} rows of {table} were read, and {staged:,} were loaded"
+        if table in vendor.days and (told := _told(client, ids)) and not told[0] <= staged <= told[1]:
+            yield f"the evidence tells of {told[1]:,} rows of {table}, and {staged:,} were loaded"
+    if counts.get("windows"):
+        place = client.make_qualified_table_name("windows")
+        query = f"select count(*) from {place} where _dlt_load_id in ({ids})"  # noqa: S608 - our own names
+        [[rows]] = client.execute_sql(query)
+        if rows != counts["windows"]:
+            yield f"{counts['windows']} rows of evidence were written, and {rows} stand"
+
+
+def _told(client: Any, ids: str) -> tuple[int, int] | None:
+    """Of how many statements the evidence tells, at least and at most, since its pieces share days.
+
+    None where two streams were read, or a piece in several passes: the evidence is that of the last pass, and what
+    an earlier one brought is loaded, too.
+    """
+    place = client.make_qualified_table_name("windows")
+    query = (
+        "select count(distinct stream), max(walks), max(statements), sum(statements) "  # noqa: S608 - our own names
+        f"from {place} where _dlt_load_id in ({ids})"
+    )
+    [[streams, walks, most, every]] = client.execute_sql(query)
+    return (int(most or 0), int(every or 0)) if (streams, walks) == (1, 1) else None
+
+
+def _doubt(client: Any, loads: Sequence[str]) -> None:
+    """Takes the loads' word away, and notes that they are in doubt; all or nothing."""
+    names = {"state": "_dlt_pipeline_state", "windows": "windows", "loads": "_dlt_loads"}
+    places = {name: client.make_qualified_table_name(table) for name, table in names.items()}
+    ids = ", ".join(f"'{load}'" for load in loads)
+    with client.begin_transaction():
+        for query in (_NO_STATE, _NO_EVIDENCE, _DOUBT):
+            client.execute_sql(query.format(ids=ids, doubt=IN_DOUBT, **places))
+
+
+_NO_STATE = "delete from {state} where _dlt_load_id in ({ids})"
+_NO_EVIDENCE = "delete from {windows} where _dlt_load_id in ({ids})"
+_DOUBT = """
+    insert into {loads} (load_id, schema_name, status, inserted_at, schema_version_hash)
+    select load_id, schema_name, {doubt}, inserted_at, schema_version_hash
+    from {loads} where load_id in ({ids}) and status = 0
+"""
+_STAGED = "select count(*) from {staging}"
+_FOUND = """
+    select count(*), count(t.{key}), sum(case when t.{hash} = s.{hash} then 1 else 0 end)
+    from {staging} as s left join {table} as t on t.{key} = s.{key} and t.valid_to is null
+"""
+_EXAMPLES = """
+    select count(*), min(wrong) from (
+        select s.{key} as wrong
+        from {staging} as s left join {table} as t on t.{key} = s.{key} and t.valid_to is null
+        group by s.{key} having count(t.{key}) <> 1 or max(t.{hash}) <> max(s.{hash})
+    ) as several
+"""

@@ -1,0 +1,239 @@
+"""The published copy: a file of its own, for readers, replaced as a whole after each load.
+
+Readers of the copy never hold up a load, nor a load them: whoever has the old copy open goes on reading it. A copy
+that could not be finished leaves the one before it in place.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import grp
+import logging
+import os
+import shutil
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from conversync.dlt_errors import understood
+from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.settings import lookup
+from conversync.warehouse import confined, files, retention, withheld
+from conversync.warehouse.warehouse import DISK_FULL, Warehouse, is_duckdb
+
+log = logging.getLogger("conversync")
+
+FOLDER = "published"
+REPORT = "report.html"
+OFF = "off"
+ME, EVERYONE = "me", "everyone"
+# What a folder of published files holds, and nothing else.
+PUBLISHED = (".duckdb", ".html", ".new")
+# ioctl(2) of file systems that can copy a file without its bytes (btrfs, XFS).
+FICLONE = 0x40049409
+
+
+def published_path(warehouse: Warehouse) -> Path | None:
+    """Where the copy goes: CONVERSYNC_PUBLISHED, `published` in config.toml, or `published/` beside the warehouse.
+
+    None where it is "off", and for destinations that are no file.
+    """
+    if warehouse.destination != "duckdb":
+        return None
+    given = lookup.preference("published", "CONVERSYNC_PUBLISHED")
+    if given == OFF:
+        return None
+    path = (
+        lookup.in_project(given, "published")
+        if given
+        else warehouse.path.parent / FOLDER / warehouse.path.name
+    )
+    refuse_ours(warehouse, path, "published copy")
+    readers()
+    return path
+
+
+def check_published(warehouse: Warehouse) -> None:
+    """SettingsError where the setting cannot work: before anything is read, and without making anything."""
+    target = published_path(warehouse)
+    if target is None:
+        return
+    folder = next(one for one in target.parents if os.path.lexists(one))
+    if target.is_dir():
+        raise SettingsError(_unwritable(target, os.strerror(errno.EISDIR)))
+    refuse_another(target)
+    if folder == warehouse.path.parent:
+        return  # whether that can be written is the warehouse's own matter
+    if not folder.is_dir():
+        raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
+def refuse_another(target: Path) -> None:
+    """SettingsError where something stands that is no copy of a warehouse: the user's, who may have no other."""
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        found = target.lstat()
+        if stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and not found.st_size):
+            return
+        if not stat.S_ISREG(found.st_mode) or not is_duckdb(target):
+            raise SettingsError(
+                f"{target} is no DuckDB file, so the published copy does not take its place: move it away, or name "
+                'another place as `published` in .dlt/config.toml ("off" for none).'
+            )
+
+
+def refuse_ours(warehouse: Warehouse, path: Path, what: str) -> None:
+    """SettingsError where what is to be written would take the place of the warehouse, or of what belongs to it."""
+    for own in (warehouse.path, warehouse.path.with_name(f"{warehouse.path.name}.wal")):
+        if files.is_same(path, own):
+            raise SettingsError(f"The {what} may not be the warehouse itself ({path}): name another file.")
+    for folder in (warehouse.home, lookup.project_dir() / ".dlt"):
+        if files.is_within(path, folder):
+            raise SettingsError(
+                f"The {what} may not lie in {folder}, which is not for readers ({path}): name another file."
+            )
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Who may read what is published: mode and group of its files; no mode where nothing is set."""
+
+    mode: int | None = None
+    group: int | None = None
+
+
+def readers() -> Readers:
+    """CONVERSYNC_PUBLISHED_READERS, or `published_readers` in config.toml: "me", "everyone", or a group of the system.
+
+    Not set, a file keeps the mode and the group that it has, and a new one is ours alone. SettingsError for a group
+    that does not exist, or that this user is no member of.
+    """
+    given = lookup.preference("published_readers", "CONVERSYNC_PUBLISHED_READERS")
+    if given is None:
+        return Readers()
+    if given in (ME, EVERYONE):
+        return Readers(0o600 if given == ME else 0o644)
+    try:
+        group = grp.getgrnam(given).gr_gid
+    except KeyError:
+        raise SettingsError(
+            f'published_readers is "{given}", and there is no such group: name one, or say "me" or "everyone".'
+        ) from None
+    if os.geteuid() != 0 and group not in {*os.getgroups(), os.getegid()}:
+        raise SettingsError(
+            f'published_readers is "{given}", a group that this user is no member of: have it added to the group, or '
+            'name another one, or say "me" or "everyone".'
+        )
+    return Readers(0o640, group)
+
+
+def opened_for(who: Readers, folder: Path) -> None:
+    """Makes the folder of what is published, and lets its readers in where nothing else is in it.
+
+    A folder of somebody else's, or one that holds other files, stays as it is.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    found = folder.stat()
+    ours = found.st_uid == os.geteuid() and all(one.suffix in PUBLISHED for one in folder.iterdir())
+    if who.mode is None or not (made or ours):
+        return
+    if who.group is not None and who.group != found.st_gid:
+        os.chown(folder, -1, who.group)
+    folder.chmod(stat.S_IMODE(found.st_mode) | (who.mode & 0o044) | (who.mode & 0o044) >> 2)
+
+
+def report_path(warehouse: Warehouse) -> Path:
+    """Where the report goes unless somebody says otherwise: beside the copy, which has the same readers."""
+    return (published_path(warehouse) or warehouse.path).with_name(REPORT)
+
+
+def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> Path | None:
+    """Replaces the published copy by the warehouse as it is; where it is now, or None where there is none.
+
+    `compact` writes every table anew and leaves out what deleted rows still take. Raises LockedError if another run,
+    or a session that writes, holds the warehouse for longer than `wait` seconds.
+    """
+    target = published_path(warehouse)
+    if target is None:
+        return None
+    if not warehouse.path.exists():
+        raise SettingsError(f"There is no warehouse {warehouse.path} to publish: run conversync load first.")
+    with understood(), warehouse.locked(wait) as folder:
+        with warehouse.held(wait, folder) as connection:
+            connection.execute("force checkpoint")
+        try:
+            who = readers()
+            refuse_another(target)
+            opened_for(who, target.parent)
+            files.clear_unfinished(target)
+            with files.replacing(target, mode=who.mode, group=who.group) as new:
+                _copy(warehouse.path, new, folder, compact=compact)
+        except OSError as error:
+            raise _refusal(target, error) from error
+    return target
+
+
+def published_after(warehouse: Warehouse, wait: float) -> Path | None:
+    """`publish`; None too, with a warning, where somebody holds the warehouse by now: the next run publishes both."""
+    try:
+        return publish(warehouse, wait=wait)
+    except LockedError as locked:
+        log.warning("Nothing was published: %s", locked)
+        return None
+
+
+def copy_file(source: Path, new: Path) -> None:
+    """The file as it stands. DuckDB's own lock is respected: nobody can write to it meanwhile."""
+    with source.open("rb") as old, new.open("wb") as copy:
+        try:
+            fcntl.lockf(old, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"Somebody writes to {source}; close that session and run conversync publish."
+            ) from None
+        if source.with_name(source.name + ".wal").exists():
+            raise ConversyncError(
+                f"{source} has changes that are not in the file yet: run conversync publish again."
+            )
+        with suppress(OSError):
+            fcntl.ioctl(copy, FICLONE, old.fileno())
+            return
+        shutil.copyfileobj(old, copy, 1 << 24)
+
+
+def _copy(source: Path, new: Path, spill: Path, *, compact: bool) -> None:
+    """The file as it stands, or without what is withheld from readers (see withheld.py)."""
+    columns = {} if retention.publishes_all() else withheld.withheld(source)
+    if columns:
+        withheld.copy_without(source, new, columns, spill)
+    else:
+        (_compacted if compact else copy_file)(source, new)
+
+
+def _compacted(source: Path, new: Path) -> None:
+    """Every table, view and comment, written anew."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name}{how}")
+        confined.close(connection)
+        connection.execute("copy from database old to new")
+
+
+def _refusal(target: Path, error: OSError) -> ConversyncError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ConversyncError(f"The published copy {target} was left as it is. {DISK_FULL}")
+    return ConversyncError(_unwritable(target, error.strerror or "no reason is told"))
+
+
+def _unwritable(target: Path, reason: str) -> str:
+    return (
+        f"The published copy {target} cannot be written ({reason}): give this user the right to, or name "
+        'another place as `published` in .dlt/config.toml ("off" for none).'
+    )

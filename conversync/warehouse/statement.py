@@ -1,0 +1,105 @@
+"""What a person's text of SQL is, as DuckDB reads it: one SELECT, that calls nothing but what works on rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from conversync.errors import SettingsError
+
+UNREADABLE = "The query of the outbox cannot be read"
+# Of DuckDB's own table functions, those that make rows of what they are given, or of a table.
+_MAKE_ROWS = frozenset(
+    (
+        *("range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"),
+        *("query", "query_table", "summary", "histogram", "histogram_values"),
+    )
+)
+# Of its functions that are not the same twice, those that change nothing and hold nothing up.
+_CHANGE_NOTHING = frozenset(
+    (
+        "random",
+        "setseed",
+        "uuid",
+        "gen_random_uuid",
+        "uuidv4",
+        "uuidv7",
+        "error",
+        "stats",
+        "currval",
+        "nextval",
+    )
+)
+# What is refused elsewhere, and with better words: files, by the closed instance.
+_OF_FILES = re.compile(r"read_|parquet_|glob$|sniff_csv$")
+# All others look into DuckDB itself, change it, or hold it up; so does a macro of its own that calls one of them.
+_OWN = """
+    select lower(function_name) as name, function_type in ('table', 'table_macro') as makes_rows, macro_definition
+    from duckdb_functions()
+    where internal and (function_type in ('table', 'table_macro', 'macro') or has_side_effects)
+"""
+_TELLS = "current_setting"
+_NAME = re.compile(r'"?(\w+)')
+
+
+def check(connection: Any, query: str) -> None:
+    """SettingsError for a text that is no single SELECT, or that names a function which does more than it may."""
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(query)
+    except duckdb.Error as error:
+        raise SettingsError(f"{UNREADABLE}: {str(error).splitlines()[0].rstrip('.')}.") from None
+    # A pivot is a SELECT after a type that DuckDB makes of its values, without a text of its own.
+    own = [one for one in statements if one.query or one.type != duckdb.StatementType.CREATE]
+    if [one.type for one in own] != [duckdb.StatementType.SELECT]:
+        raise no_select([str(one.type).rpartition(".")[2].lower() for one in own])
+    if called := set(_called(query)):
+        refuse_calls(called & _meddling(connection))
+
+
+def no_select(found: Sequence[str]) -> SettingsError:
+    """For a text that is something else, or more."""
+    are = " and ".join(found[:5]) or "nothing"
+    return SettingsError(
+        f"{UNREADABLE}: it must be one SELECT, and is {are}. Nothing else is done for an outbox."
+    )
+
+
+def refuse_calls(names: set[str]) -> None:
+    """SettingsError where there are any."""
+    if names:
+        raise SettingsError(
+            f"{UNREADABLE}: it calls {min(names)}, which is about the database itself and not about rows, and it may "
+            "only read tables."
+        )
+
+
+def _called(query: str) -> Iterator[str]:
+    """The names that stand before a bracket, comments aside."""
+    import duckdb
+
+    text = query.encode()  # tokens are counted in bytes
+    tokens = [(start, kind) for start, kind in duckdb.tokenize(query) if kind != duckdb.token_type.comment]
+    for (start, kind), (after, _) in pairwise(tokens):
+        is_call = kind != duckdb.token_type.operator and text[after : after + 1] == b"("
+        if is_call and (name := _NAME.match(text[start:after].decode(errors="replace"))):
+            yield name[1].lower()
+
+
+def _meddling(connection: Any) -> set[str]:
+    """DuckDB's own functions that are not about rows, by their kind, as this version has them."""
+    functions = connection.execute(_OWN).fetchall()
+    refused = {_TELLS} | {
+        name
+        for name, makes_rows, definition in functions
+        if (definition is None or makes_rows)
+        and name not in (_MAKE_ROWS if makes_rows else _CHANGE_NOTHING)
+        and not _OF_FILES.match(name)
+    }
+    macros = {
+        name: set(re.findall(r"\w+(?=\()", definition)) for name, _, definition in functions if definition
+    }
+    return refused | {name for name, calls in macros.items() if calls & refused}

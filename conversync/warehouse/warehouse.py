@@ -1,0 +1,395 @@
+"""The place that is written to: its lock, its dlt destination, a fresh working directory for every run."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from conversync import dlt_shortcuts
+from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.settings.registry import nearest
+from conversync.warehouse import confined, files
+
+try:
+    import fcntl
+except ImportError:
+    raise SettingsError(
+        "Conversync needs a system with POSIX file locks, such as Linux or macOS; on Windows, run it in WSL."
+    ) from None
+
+log = logging.getLogger("conversync")
+
+# DuckDB's own memory: with Python, the batches and a page beside it, a million rows stay under 500 MB.
+DUCKDB_MEMORY = "150MB"
+DUCKDB_THREADS = 1
+# Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also conversync/settings/pinned.py).
+DLT_SETTINGS = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__INTERCEPT_SIGNALS": "false",
+    "RUNTIME__SENTRY_DSN": "",
+    "RUNTIME__SLACK_INCOMING_HOOK": "",
+}
+# As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that.
+DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false"}
+# Destinations of dlt's that keep nothing by themselves.
+NO_PLACES = frozenset({"destination", "dummy"})
+# What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
+# globs with ?, and reads = as a partition; dbt cuts an address at # and ?.
+_UNFIT = re.compile(r"[%'?#=\x00-\x1f\x7f]")
+# How often a lock is tried again while a run waits for it, in seconds.
+POLL = 0.2
+# What the system says, and DuckDB quotes, where nothing more can be written; and what we say then.
+NO_SPACE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+DISK_FULL = (
+    "The disk is full, or a limit on its use is reached; what was committed before is safe. "
+    "Make room and run it again."
+)
+
+
+class Waiting:
+    """Waits for `seconds` in all for what somebody else holds; says so once, and gives up with LockedError."""
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._what = what
+        self._said = False
+
+    def go_on(self, way_out: str) -> None:
+        """A moment's wait, or the end of it."""
+        if time.monotonic() >= self._until:
+            raise LockedError(f"{self._what}; {way_out}.") from None
+        if not self._said:
+            log.warning("%s; waiting for it, up to %d seconds.", self._what, self._seconds)
+            self._said = True
+        time.sleep(POLL)
+
+
+def acquire(handle: IO[str], wait: float, held: str) -> None:
+    """The kernel's lock on an open file, which ends with the process, however that ends.
+
+    LockedError, with the words of `held`, where somebody else has it for longer than `wait` seconds; SettingsError
+    where the file system knows no locks, as some network mounts do.
+    """
+    waiting = Waiting(wait, held)
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
+        except OSError as error:
+            raise SettingsError(
+                f"The file system of {handle.name} gives no lock ({error.strerror}), and without one two runs could "
+                "write at once: put the warehouse on a local disk, or mount that one with locks."
+            ) from None
+        else:
+            return
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where tables are kept: a DuckDB file, or another dlt destination by its name.
+
+    A link is resolved here, once: the file has one lock, one journal and one log of DuckDB's, whatever it is called.
+    """
+
+    path: Path
+    destination: str = "duckdb"
+
+    def __post_init__(self) -> None:
+        if self.destination == "duckdb":
+            object.__setattr__(self, "path", _resolved(self.path))
+        if self.destination == "duckdb" and self.path.is_dir():
+            raise SettingsError(
+                f"The warehouse {self.path} is a folder; name a file, such as warehouse.duckdb."
+            )
+        if self.destination == "duckdb":
+            files.refuse_planted(self.path)
+        if self.destination == "duckdb" and (signs := _UNFIT.findall(str(self.path))):
+            held = " or ".join(
+                dict.fromkeys(sign if sign.isprintable() else "control character" for sign in signs)
+            )
+            raise SettingsError(
+                f"The path of the warehouse ({str(self.path)!r}) may hold no {held}, which dlt, DuckDB or dbt would "
+                "take for something else: name another place."
+            )
+
+    def check_destination(self) -> None:
+        """SettingsError for a destination that dlt does not know, or that keeps no statements."""
+        if self.destination == "duckdb":
+            return
+        import dlt.destinations  # noqa: F401 - makes them known
+        from dlt.common.destination import Destination
+        from dlt.common.destination.exceptions import UnknownDestinationModule
+        from dlt.common.destination.reference import DestinationReference
+
+        try:
+            found = Destination.from_reference(self.destination)
+        except UnknownDestinationModule:
+            known = sorted({ref.rpartition(".")[2] for ref in DestinationReference.DESTINATIONS} - NO_PLACES)
+            near = nearest(self.destination, known)
+            meant = f"did you mean {near}?" if near else f"dlt knows {', '.join(known)}."
+            raise SettingsError(
+                f'There is no destination "{self.destination}": {meant} A name of your own needs a destination_type in '
+                f"[destination.{self.destination}]."
+            ) from None
+        if found is None or "scd2" not in (found.capabilities().supported_merge_strategies or ()):
+            raise SettingsError(
+                f'The destination "{self.destination}" cannot close a statement and open another (scd2), so what is '
+                "read twice would stand there twice: name one that can, such as duckdb or postgres."
+            )
+
+    def check_name(self) -> None:
+        """SettingsError for a file with a second name (a hard link): each would have a lock and books of its own.
+
+        Of a link by name the file is known (see above); of this one nobody can tell the other name.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            if self.destination == "duckdb" and self.path.stat().st_nlink > 1:
+                raise SettingsError(
+                    f"The file {self.path} has another name, too (a hard link), under which a second run could write "
+                    "to it: remove that name (find -samefile tells it), or make a symbolic link of it."
+                )
+
+    def __str__(self) -> str:
+        return str(self.path) if self.destination == "duckdb" else self.destination
+
+    @property
+    def home(self) -> Path:
+        """The folder of what a run needs beside the warehouse; nothing in it outlives the need of a run."""
+        return self.path.parent / ".conversync"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose flock is the right to write; where no other user can open it, who could hold it for ever."""
+        if self.destination == "duckdb":
+            return self.home / f"{self.path.name}.lock"
+        fingerprint = hashlib.sha256(self.destination.encode()).hexdigest()[:12]
+        return self.home / f"{self.destination}-{fingerprint}.lock"
+
+    @contextmanager
+    def locked(self, wait: float = 0) -> Iterator[Path]:
+        """The right to write, and a fresh dlt working directory; LockedError after `wait` seconds without.
+
+        The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
+        the working directories is removed.
+        """
+        self.check_name()
+        with self._writable():
+            handle = files.lock_file(files.private_folder(self.home) / self.lock_path.name)
+        with handle, files.made_as(self.home):
+            acquire(handle, wait, f"Another run holds {self}")
+            runs = self.home / f"runs-{self.lock_path.stem}"
+            with self._writable():
+                _clear(runs)
+                runs.mkdir()
+                folder = Path(tempfile.mkdtemp(dir=runs))
+            # dlt puts files of its own where temporary files go.
+            before, tempfile.tempdir = tempfile.tempdir, str(folder)
+            try:
+                yield folder
+            finally:
+                tempfile.tempdir = before
+                shutil.rmtree(runs, ignore_errors=True)
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in {
+                errno.EACCES,
+                errno.EPERM,
+                errno.EROFS,
+                errno.ENOTDIR,
+                errno.EEXIST,
+                errno.ENOENT,
+            }:
+                raise
+            raise SettingsError(
+                f"The warehouse {self} cannot be written ({error.filename}: {error.strerror}): "
+                "give this user the right to, or name another place with --warehouse."
+            ) from None
+
+    def exists(self) -> bool:
+        """Whether there may be something to read; only a file can be looked at without asking the destination."""
+        return self.destination != "duckdb" or self.path.exists()
+
+    @contextmanager
+    def held(self, wait: float, folder: Path) -> Iterator[Any]:
+        """Keeps the DuckDB file open for the whole run, so that no reader can come between two windows.
+
+        The connection is what comes out; None for other destinations.
+
+        What does not fit into memory goes to the run's `folder`: beside the file, a killed run would leave it. No other
+        file is within reach of what runs meanwhile (see conversync/warehouse/confined.py): who writes, holds.
+        LockedError if a reader has it open for longer than `wait` seconds.
+        """
+        if self.destination != "duckdb":
+            yield None
+            return
+        import duckdb
+
+        self._refuse_what_is_no_duckdb()
+        waiting = Waiting(wait, f"Somebody has {self.path} open")
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path))
+                break
+            except duckdb.Error as error:
+                if "Could not set lock on file" not in str(error):
+                    raise self._refusal(str(error)) from error
+                waiting.go_on("close that session, or wait for it with --wait 30m")
+        with connection:
+            # Once, here: dlt sets its own settings for each connection, and these cannot be set again.
+            confined.close(connection, folder)
+            yield connection
+
+    def reader(self) -> Any:
+        """A session on the DuckDB file that may only read; LockedError while somebody holds it who writes."""
+        import duckdb
+
+        self._refuse_what_is_no_duckdb()
+        try:
+            connection = duckdb.connect(str(self.path), read_only=True)
+        except duckdb.Error as error:
+            if "Could not set lock on file" in str(error):
+                raise LockedError(
+                    f"A run, or somebody who writes, holds {self.path}; try again later."
+                ) from None
+            raise self._refusal(str(error)) from error
+        confined.close(connection)
+        return connection
+
+    def _refuse_what_is_no_duckdb(self) -> None:
+        """DuckDB would fetch an extension from the network for some files that are not its own.
+
+        And it would take over a log that another user put beside the file.
+        """
+        files.refuse_planted(self.path)
+        log_file = self.path.with_name(f"{self.path.name}.wal")
+        with suppress(FileNotFoundError):
+            if log_file.lstat().st_uid != self.path.stat().st_uid:
+                files.refuse_others(log_file)
+        with suppress(FileNotFoundError, PermissionError):
+            if not is_duckdb(self.path):
+                raise self._refusal("it does not begin as one")
+
+    def _refusal(self, reason: str) -> ConversyncError:
+        if any(words in reason for words in NO_SPACE):
+            return ConversyncError(DISK_FULL)
+        if any(os.strerror(number) in reason for number in (errno.EACCES, errno.EPERM, errno.EROFS)):
+            return SettingsError(
+                f"{self.path} cannot be written: give this user the right to, or name another place with --warehouse."
+            )
+        if "newer version of DuckDB" in reason:
+            return SettingsError(
+                f"{self.path} was written by a newer version of DuckDB than {_duckdb_version()}, which is installed "
+                "here. It was left as it is: run the version of Conversync that wrote it, or a later one."
+            )
+        return SettingsError(
+            f"{self.path} cannot be opened as a DuckDB file ({reason.splitlines()[0]}). It was left as it is: "
+            "restore it from a copy, or name another place with --warehouse."
+        )
+
+    def dlt_destination(
+        self, datasets: Sequence[str] = (), *, read_only: bool = False, spill: Path | None = None
+    ) -> Any:
+        """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset.
+
+        What only reads reaches no other file, but `spill`, where what does not fit into memory goes, instead of
+        beside the file; what writes is to be `held`.
+        """
+        import dlt
+
+        if self.destination != "duckdb":
+            return self.destination
+        if self.path.stem in datasets:
+            raise SettingsError(
+                f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "
+                f"{self.path.stem}. Call it warehouse.duckdb."
+            )
+        from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+        credentials = DuckDbCredentials(str(self.path), read_only=read_only)
+        credentials.global_config = {
+            "memory_limit": DUCKDB_MEMORY,
+            "threads": DUCKDB_THREADS,
+            "preserve_insertion_order": False,
+            **({"temp_directory": str(spill)} if spill else {}),
+            **(confined.CLOSED if read_only else {}),
+        }
+        return dlt_shortcuts.once(dlt.destinations.duckdb(credentials, supports_transactions=True))
+
+
+def is_duckdb(path: Path) -> bool:
+    """Whether a file begins as DuckDB's do."""
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
+
+
+def _clear(runs: Path) -> None:
+    """Removes what a killed run left; a link in its place, and nothing of where it leads."""
+    if runs.is_symlink():
+        runs.unlink()
+    shutil.rmtree(runs, ignore_errors=True)
+
+
+def _resolved(path: Path) -> Path:
+    """The file itself; the path as it was given where it is that already.
+
+    SettingsError for links in a circle, and for a link of another user's in a folder that is not theirs.
+    """
+    try:
+        if path.is_symlink():
+            files.refuse_others(path)
+        real = path.resolve()
+    except (OSError, RuntimeError):
+        raise SettingsError(
+            f"The path of the warehouse ({path}) leads nowhere: its links go in a circle."
+        ) from None
+    return path if real == path.absolute() else real
+
+
+def settle_dlt(log_level: str) -> None:
+    """Gives dlt the settings that tables and safety depend on, before it is first used."""
+    os.environ.update(DLT_SETTINGS)
+    for name, value in {**DLT_DEFAULTS, "RUNTIME__LOG_LEVEL": log_level}.items():
+        os.environ.setdefault(name, value)
+
+
+def settle_temporary_files(folder: Path) -> None:
+    """Has temporary files go to `folder` where the system has no place for them; SettingsError if that is none, too.
+
+    Asks the places that `tempfile` would try, without its trial file, which a kill would leave behind.
+    """
+    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
+    if any(map(_takes_files, [*named, "/tmp", "/var/tmp", "/usr/tmp", str(Path().absolute())])):  # noqa: S108 - only looked at
+        return
+    if not _takes_files(folder):
+        raise SettingsError(
+            f"There is no place for temporary files: neither /tmp nor {folder} can be written. "
+            "Set TMPDIR to a folder that can."
+        )
+    tempfile.tempdir = str(folder)
+
+
+def _takes_files(place: str | Path) -> bool:
+    return Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+def _duckdb_version() -> str:
+    import duckdb
+
+    return duckdb.__version__

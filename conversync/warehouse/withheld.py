@@ -1,0 +1,123 @@
+"""What of the warehouse is not published: texts, numbers and rows as they came, unless publish_personal says so.
+
+Tables, columns and types of the copy are the warehouse's; what is withheld is null there. It was never in the file: a
+copy of the file's bytes would keep, in its unused parts, what was nulled afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conversync.send.forgetting import REMOVED, holds
+from conversync.send.targets import targets
+from conversync.warehouse import confined
+from conversync.warehouse.warehouse import DUCKDB_MEMORY, DUCKDB_THREADS
+
+log = logging.getLogger("conversync")
+
+RAW = "raw"
+REJECTED = "rejected_rows"
+KEY = "send_key"
+NOTHING = "null"
+# Of a ledger, beside the columns of an outbox.
+LEDGER = ("content", "identities", "answer", "reason")
+
+Tables = dict[tuple[str, str], dict[str, str]]
+
+
+def withheld(source: Path) -> Tables:
+    """By (schema, table), what stands for each column that is withheld, as SQL; without those that never held any."""
+    import duckdb
+
+    with duckdb.connect(str(source), read_only=True) as connection:
+        found = dict(_withheld(connection))
+        return {place: columns for place, columns in found.items() if _ever_held(connection, place, columns)}
+
+
+def _withheld(connection: Any) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
+    personal = {name for target in targets().values() for name in target.personal}
+    rows = connection.execute(
+        "select schema_name, table_name, list(column_name) from duckdb_columns() where not internal and "
+        "(schema_name, table_name) in (select (schema_name, table_name) from duckdb_tables()) group by all order by all"
+    )
+    for schema, table, listed in rows.fetchall():
+        # As DuckDB does, and as an outbox is read: a name is the same in capitals.
+        names = {name.lower(): name for name in listed}
+        own = sorted(personal & set(names))
+        if table.lower() == REJECTED and RAW in names:
+            yield (schema, table), {names[RAW]: NOTHING}
+        elif {KEY, "content_hash", *LEDGER} <= set(names):
+            told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
+            yield (
+                (schema, table),
+                {names[name]: f"case when {told} then null else {name} end" for name in LEDGER},
+            )
+        elif KEY in names and own:
+            yield (schema, table), dict.fromkeys((names[name] for name in own), NOTHING)
+
+
+def _ever_held(connection: Any, place: tuple[str, str], columns: dict[str, str]) -> bool:
+    """Whether anything that is withheld stands there, or stood there until it was too old."""
+    told = " or ".join(
+        f"({_quoted(name)} is not null and ({said}) is null)" for name, said in columns.items()
+    )
+    names = {name.lower() for name in columns}
+    if "reason" in names:
+        told += f" or reason = '{REMOVED}'"
+    elif RAW in names:
+        told = "true"
+    query = f"select 1 from {_quoted(*place)} where {told} limit 1"  # noqa: S608 - names from the catalogue
+    return bool(connection.execute(query).fetchall())
+
+
+def copy_without(source: Path, new: Path, columns: Tables, spill: Path) -> None:
+    """Writes every table, view and comment anew, without what is withheld. The new file must not exist."""
+    import duckdb
+
+    limits: dict[str, Any] = {"memory_limit": DUCKDB_MEMORY, "threads": DUCKDB_THREADS}
+    limits["preserve_insertion_order"] = False
+    with duckdb.connect(config=limits) as connection:
+        for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name}{how}")
+        confined.close(connection, spill)
+        connection.execute("copy from database old to new (schema)")
+        for schema, table, definition in connection.execute(_TABLES).fetchall():
+            own = columns.get((schema, table), {})
+            try:
+                _copy_table(connection, (schema, table), definition, own)
+            except (duckdb.ConstraintException, duckdb.DependencyException):
+                if not own:
+                    raise
+                log.warning("The copy has no rows of %s.%s: its own key may not be published.", schema, table)
+
+
+# In the order in which they were made: what others refer to comes first.
+_TABLES = (
+    "select schema_name, table_name, sql from duckdb_tables() where database_name = 'old' order by table_oid"
+)
+_COLUMNS = """
+    select column_name, data_type, is_nullable from duckdb_columns()
+    where database_name = 'old' and schema_name = ? and table_name = ? order by column_index
+"""
+
+
+def _copy_table(connection: Any, place: tuple[str, str], definition: str, own: dict[str, str]) -> None:
+    """The rows of one table. Raises what DuckDB does where a column that is withheld is part of a person's own key."""
+    target, names, values = _quoted("new", *place), [], []
+    for name, kind, is_nullable in connection.execute(_COLUMNS, place).fetchall():
+        if any(f"{one} {kind} GENERATED ALWAYS" in definition for one in (name, _quoted(name))):
+            continue
+        if own.get(name) == NOTHING and not is_nullable:
+            connection.execute(f"alter table {target} alter column {_quoted(name)} drop not null")
+        names.append(_quoted(name))
+        values.append(own.get(name, _quoted(name)))
+    listed, said = ", ".join(names), ", ".join(values)
+    connection.execute(f"insert into {target} ({listed}) select {said} from {_quoted('old', *place)}")  # noqa: S608 - names from the catalogue
+
+
+def _quoted(*names: str) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)

@@ -1,1 +1,0 @@
-"""The commands, a file each kind; `pipelines.cli` gathers them."""

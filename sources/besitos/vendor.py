@@ -1,0 +1,87 @@
+"""A run of Besitos: the two walks window by window, then the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from conversync.extract.windows import with_its_last_day
+from conversync.monitor import views as health
+from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
+
+from . import BesitosSettings
+from .check import check
+from .upgrade import name_reversals
+
+_TABLES = ("conversion_events", "withdrawn_events", "rejected_rows", "windows")
+
+
+def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
+    """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for.
+
+    Last the old days on which rows may have been mended, in one commit.
+    """
+    due, again = divided(besitos.plan(state, settings, asked.start, asked.end))
+    for stream, planned, _ in due:
+        window = with_its_last_day(planned, settings.today()) if asked.end else planned
+        parts = besitos.parts(stream, window, settings, asked.window_days, due=not asked.start)
+        for part, on_rest in windows(parts):
+            read = partial(
+                besitos.besitos,
+                part.start,
+                part.end,
+                streams=[stream],
+                on_rest=on_rest,
+                accept_empty=asked.accept_empty,
+            )
+            yield Step(f"{stream} {part}", partial(_feed, read))
+    if settings.besitos_partner_id and not asked.start:
+        yield Step("catalogue", lambda _on_page: besitos.besitos().with_resources("offers", "deals"))
+    if again:
+        read = partial(besitos.besitos, again=again, accept_empty=asked.accept_empty)
+        yield Step(old_days(days[:2] for days in again), partial(_feed, read), is_extra=True)
+
+
+def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:
+    """The source without its lists: they are a step of their own."""
+    return read(on_page=on_page).with_resources(*_TABLES)
+
+
+def views(settings: BesitosSettings) -> dict[str, str]:
+    """`conversions`, by the settings that say what counts; what is known of days and of lateness."""
+    own = sql_files(
+        besitos,
+        reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower(),
+        withdrawn_counts=str(settings.besitos_withdrawn_counts).lower(),
+    )
+    reversed_rows = _REVERSED.format(conversions=own["conversions"])
+    zone = settings.besitos_zone
+    return {**own, **health.days(health.text(zone)), **health.lateness(reversed_rows, zone)}
+
+
+_REVERSED = """
+    select
+        cast(transaction_id as varchar) as conversion_id,
+        occurred_on,
+        occurred_at,
+        first_seen_at,
+        reversed_at,
+        reversal_seen_at
+    from (
+{conversions}
+    ) as conversions
+    where is_reversed and not is_orphan
+"""
+
+VENDOR = Vendor(
+    name="besitos",
+    settings=BesitosSettings,
+    steps=steps,
+    check=check,
+    views=views,
+    statements={"conversion_events": "is_reversal"},
+    days={"conversion_events": "occurred_on"},
+    upgrade=name_reversals,
+    account=("besitos_partner_id",),
+)

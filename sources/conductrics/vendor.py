@@ -1,0 +1,34 @@
+"""A run of Conductrics: the lists as they are now, whatever days were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conversync.monitor import views as health
+from conversync.vendors import Asked, OnPage, Step, Vendor
+
+from . import ConductricsSettings, conductrics
+from .check import check
+
+
+def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: Asked) -> Iterator[Step]:
+    """One step: goals and agents belong together."""
+
+    def read(on_page: OnPage) -> Any:
+        return conductrics(accept_empty=asked.accept_empty, on_page=on_page)
+
+    yield Step("goals and agents", read)
+
+
+VENDOR = Vendor(
+    name="conductrics",
+    settings=ConductricsSettings,
+    steps=steps,
+    check=check,
+    views=lambda _settings: health.lists(),
+    statements={"goal_history": None},
+    days={},
+    account=("conductrics_account",),
+    own=frozenset({"goals", "goal_agents"}),
+)

@@ -1,0 +1,89 @@
+"""A run of Keitaro: the log and the report window by window, then the lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from conversync.extract.windows import cut, with_its_last_day
+from conversync.monitor import views as health
+from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
+
+from . import KeitaroSettings, statuses
+from .check import check
+from .lists import NAMES as LISTS
+from .reading import CONVERSIONS, REPORT
+
+# What each stream fills, besides `rejected_rows` and `windows`.
+TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
+
+
+def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> Iterator[Step]:
+    """Each stream's windows, oldest first; the lists where no days were asked for.
+
+    Last the old days on which rows may have been mended, in one commit a stream.
+    """
+    due, again = divided(keitaro.plan(state, settings, asked.start, asked.end))
+    for stream, planned, _ in due:
+        # The report's own question covers its last day.
+        is_open = asked.end and stream == CONVERSIONS
+        window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
+        for part, on_rest in windows(cut(window, asked.window_days)):
+            read = partial(keitaro.keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
+            yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
+    if not asked.start:
+        skipped: list[str] = []
+        yield Step("lists", partial(_lists, skipped.append), skipped)
+    for stream in dict.fromkeys(days.stream for days in again):
+        old = [days for days in again if days.stream == stream]
+        yield Step(
+            old_days(days[:2] for days in old),
+            partial(_days, partial(keitaro.keitaro, again=old), TABLES[stream]),
+            is_extra=True,
+        )
+
+
+def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
+    """The source without its lists: they are a step of their own."""
+    return read(on_page=on_page).with_resources(table, "rejected_rows", "windows")
+
+
+def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
+    return keitaro.keitaro(on_skip=on_skip).with_resources(*LISTS)
+
+
+def views(settings: KeitaroSettings) -> dict[str, str]:
+    """`conversions`; what is known of days (UTC ones of the log, the tracker's of the report) and of lateness."""
+    own = sql_files(keitaro, kind=statuses.sql())
+    zone = health.text(settings.keitaro_zone)
+    days = health.days(f"case when w.stream = {health.text(CONVERSIONS)} then 'UTC' else {zone} end")
+    rejected = _REVERSED.format(conversions=own["conversions"])
+    return {**own, **days, **health.lateness(rejected, settings.keitaro_zone)}
+
+
+# Nobody dates a rejection: it is known since when we saw it.
+_REVERSED = """
+    select
+        conversion_id,
+        occurred_on,
+        occurred_at,
+        first_seen_at,
+        cast(null as timestamptz) as reversed_at,
+        rejection_seen_at as reversal_seen_at
+    from (
+{conversions}
+    ) as conversions
+    where is_rejected
+"""
+
+
+VENDOR = Vendor(
+    name="keitaro",
+    settings=KeitaroSettings,
+    steps=steps,
+    check=check,
+    views=views,
+    statements={"conversion_events": f"{statuses.sql()} = '{statuses.REJECTED}'"},
+    days={"conversion_events": "occurred_on", "report_daily": "day"},
+)
