@@ -15,7 +15,7 @@ install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q .venv/lib wire sources destinations pipelines sandbox || true
+	$(BIN)/python -m compileall -q .venv/lib conversync sources || true
 	@touch $@
 
 demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb

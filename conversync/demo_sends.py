@@ -11,8 +11,7 @@ from conversync.load import load
 from conversync.send import reconcile
 from conversync.send.options import options
 from conversync.send.run import send
-from conversync.send.targets import targets
-from conversync.vendors import Asked, vendors
+from conversync.vendors import Asked, targets, vendors
 from conversync.warehouse.warehouse import Warehouse
 
 TARGETS = ("keitaro.conversions", "optibase.conversions")

@@ -29,7 +29,7 @@ from conversync.monitor import alert
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.look import look
 from conversync.monitor.problems import Problem, problems
-from conversync.vendors import NAMES, Asked, Vendor
+from conversync.vendors import Asked, Vendor, vendors
 from conversync.warehouse import files, retention
 from conversync.warehouse.publish import check_published, publish, report_path
 from conversync.warehouse.warehouse import Warehouse, acquire
@@ -184,7 +184,7 @@ def _send_all(night: Night, warehouse: Warehouse, wanted: Wanted, log_format: st
     if not wanted.send:
         return
     from conversync.send.options import options
-    from conversync.send.targets import targets
+    from conversync.vendors import targets
 
     for name, target in targets().items():
         with _step(night, "send", name) as step:
@@ -212,7 +212,7 @@ def sources_of(outbox: str, target: Any) -> set[str]:
     """The sources whose tables an outbox reads; all of them, where it reads anything else, such as marts or a view."""
     from conversync.send.outbox import query_for
 
-    if outbox in NAMES:
+    if outbox in vendors():
         return {outbox}
     import sqlglot
     from sqlglot import exp
@@ -220,10 +220,10 @@ def sources_of(outbox: str, target: Any) -> set[str]:
     try:
         found = sqlglot.parse_one(query_for(outbox, target), dialect="duckdb")
     except (sqlglot.errors.SqlglotError, RecursionError):
-        return set(NAMES)
+        return set(vendors())
     of_its_own = {one.alias for one in found.find_all(exp.CTE)}
     read = {one.db for one in found.find_all(exp.Table) if one.db or one.name not in of_its_own}
-    return read if read and read <= set(NAMES) else set(NAMES)
+    return read if read and read <= set(vendors()) else set(vendors())
 
 
 def _send(step: Step, warehouse: Warehouse, target: Any, asked: Any, wait: float, log_format: str) -> None:

@@ -1,22 +1,27 @@
-"""The vendors that can be loaded: what a run of each consists of, a file each beside this one."""
+"""The vendors: what each consists of, and where they are found. A folder each, and `vendor.py` in it declares it."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from conversync.errors import SettingsError
 
 if TYPE_CHECKING:
     from conversync.extract.check_results import Finding
     from conversync.extract.windows import Window
+    from conversync.send.target import Target
 
-# In the order in which a run takes them.
-NAMES = ("besitos", "infobip", "conductrics", "keitaro")
-
+# The entry points by which somebody else's package adds a vendor: each names a `Vendor`.
+GROUP = "conversync.vendors"
 # So many of the old days that are read again are named.
 MOST_SHOWN = 3
 
@@ -62,30 +67,41 @@ class Step:
     """Read beside what is due: where it is refused, or answered in a way that cannot be trusted, a run does without."""
 
 
+def _nothing(*_: Any) -> Iterator[Any]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Vendor:
-    """One vendor: its settings, the steps of a run, and what its tables are.
+    """One vendor: how it is called, its settings, the steps of a run, what its tables are, and what it takes back.
 
-    `settings` is a dlt configspec. `steps` plans from the source's restored state; each step is committed before
-    the next is read. `check` looks at the vendor and loads nothing. `views` maps a view's name to its SQL (DuckDB's
-    dialect, tables unqualified). `statements` names the scd2 tables, each with the SQL condition that tells a
-    reversal (None: it has none). `days` names the column that dates a row, for the tables that are read by day.
-    `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where the tables are there.
-    `account` names the settings that tell one account at the vendor from another, besides `<vendor>_url`; no secrets.
-    `own` names the tables of which no row counts as new: those that come of the settings were not read, and those that
-    come of a row that another table has, too, would count it twice.
+    `settings` is a dlt configspec; `source` is its dlt source, for those who run it by
+    themselves; None for a vendor that is only sent to. `steps` plans from the source's restored
+    state; each step is committed before the next is read. `check` looks at the vendor and loads nothing. `views` maps
+    a view's name to its SQL (DuckDB's dialect, tables unqualified). `statements` names the scd2 tables, each with the
+    SQL condition that tells a reversal (None: it has none). `days` names the column that dates a row, for the tables
+    that are read by day. `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where
+    the tables are there. `account` names the settings that tell one account at the vendor from another, besides
+    `<vendor>_url`; no secrets. `own` names the tables of which no row counts as new: those that come of the settings
+    were not read, and those that come of a row that another table has, too, would count it twice. `targets` are the
+    kinds of things that it takes, see `conversync.send.target`; `outboxes` are the SELECTs that stand ready for
+    them, by the name of the vendor whose tables they read.
     """
 
     name: str
+    title: str
     settings: type[Any]
-    steps: Callable[[Mapping[str, Any], Any, Asked], Iterator[Step]]
-    check: Callable[[Any], Iterator[Finding]]
-    views: Callable[[Any], Mapping[str, str]]
-    statements: Mapping[str, str | None]
-    days: Mapping[str, str]
+    source: Callable[..., Any] | None = None
+    steps: Callable[[Mapping[str, Any], Any, Asked], Iterator[Step]] = _nothing
+    check: Callable[[Any], Iterator[Finding]] = _nothing
+    views: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
+    statements: Mapping[str, str | None] = field(default_factory=dict)
+    days: Mapping[str, str] = field(default_factory=dict)
     account: Sequence[str] = ()
     own: frozenset[str] = frozenset()
     upgrade: Callable[[Any, str], None] | None = None
+    targets: Sequence[Target] = ()
+    outboxes: Mapping[str, Path] = field(default_factory=dict)
 
 
 def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window], None]]]:
@@ -109,14 +125,59 @@ def old_days(again: Iterable[tuple[str, Window]]) -> str:
     return f"{shown}{more}, for rows set aside there"
 
 
+@cache
+def known() -> Mapping[str, Vendor]:
+    """All vendors by name, in the order of their names: those in `sources/`, and those of other people's packages.
+
+    SettingsError where two have one name.
+    """
+    package, names = _own()
+    found = [import_module(f"{package}.{name}.vendor").VENDOR for name in names]
+    found += [point.load() for point in entry_points(group=GROUP)]
+    by_name = {vendor.name: vendor for vendor in sorted(found, key=lambda vendor: str(vendor.name))}
+    if len(by_name) < len(found):
+        twice = next(name for name in by_name if sum(one.name == name for one in found) > 1)
+        raise SettingsError(f'Two installed packages have a vendor "{twice}": remove one of them.')
+    return MappingProxyType(by_name)
+
+
+def _own() -> tuple[str, list[str]]:
+    """The package that holds our vendors' folders, in a wheel inside of this one and in a checkout beside it."""
+    here = Path(__file__).parent
+    package, folder = next(
+        (package, folder)
+        for package, folder in (
+            ("conversync.sources", here / "sources"),
+            ("sources", here.parent / "sources"),
+        )
+        if folder.is_dir()
+    )
+    return package, sorted(file.parent.name for file in folder.glob("*/vendor.py"))
+
+
 def vendors() -> dict[str, Vendor]:
-    """All vendors by name."""
-    return {name: import_module(f"conversync.vendors.{name}").VENDOR for name in NAMES}
+    """Those that can be read, by name."""
+    return {name: vendor for name, vendor in known().items() if vendor.source is not None}
 
 
-def sql_files(module: Any, **substitutes: str) -> dict[str, str]:
-    """The views that stand as SQL files beside a source, by name, with `$name` replaced."""
+def targets() -> dict[str, Target]:
+    """All that can be sent to, by name, `keitaro.conversions`."""
+    return {target.name: target for vendor in known().values() for target in vendor.targets}
+
+
+def title(name: str) -> str:
+    """How people call a vendor; the name itself where nobody knows it any more."""
+    return known()[name].title if name in known() else name
+
+
+def outboxes(beside: str) -> dict[str, Path]:
+    """The outboxes in the folder `outboxes` beside a module (its `__file__`), by name."""
+    return {file.stem: file for file in sorted((Path(beside).parent / "outboxes").glob("*.sql"))}
+
+
+def sql_files(beside: str, **substitutes: str) -> dict[str, str]:
+    """The views that stand as SQL files beside a module (its `__file__`), by name, with `$name` replaced."""
     return {
         file.stem: Template(file.read_text(encoding="utf-8")).substitute(substitutes)
-        for file in sorted(Path(module.__file__).parent.glob("*.sql"))
+        for file in sorted(Path(beside).parent.glob("*.sql"))
     }

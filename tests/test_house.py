@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = ("wire", "sources", "destinations", "pipelines", "sandbox", "benchmarks", "tests")
+OURS = ("conversync", "sources", "pipelines", "benchmarks", "tests")
 # Each may import itself and what stands behind it here.
 LAYERS = {
     "wire": set[str](),

@@ -110,7 +110,7 @@ def choose(names: list[str]) -> list[vendors.Vendor]:
     if not chosen:
         raise SettingsError(
             "No source has its settings. conversync init asks for them and writes the files; for Besitos alone, "
-            f"{settings.where('besitos_token')}."
+            f"{lookup.where('besitos_token')}."
         )
     return chosen
 

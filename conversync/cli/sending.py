@@ -169,8 +169,8 @@ def reconcile(
 
 def target_named(name: str) -> Target:
     """The target; SettingsError, with those there are, for any other name."""
-    from conversync.send.targets import targets
     from conversync.settings.registry import unknown
+    from conversync.vendors import targets
 
     known = targets()
     if name not in known:

@@ -1,7 +1,6 @@
 """One pass over the numbered pages of a listing: side by side, spilled as they come, to the listing's own end.
 
-A pass is believed for nothing yet: `conversync/extract/pieces.py` decides whether what came is all there is, and reads again
-what is not.
+A pass is believed for nothing yet: `pieces` decides whether what came is all there is, and reads again what is not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The outbox: any table, view or SELECT of the warehouse with a `send_key`, one row a thing to send.
 
-A name without a dot that has a file `<name>_to_<vendor>.sql` beside this one is that query: `--from besitos`.
+A name without a dot that is one of the vendor's `outboxes` is that query: `--from besitos`.
 A column that dates the row (`occurred_on`, `occurred_at`, ...; see `DATES`) is never sent: it says how old a row is.
 Whatever is wrong with the outbox as a whole is told before anything is sent: columns that the target does not
 know or misses, a send_key that is null or stands twice, two rows that would be one thing at the vendor. Without its
@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from conversync.send.options import NAME, QUERY, Options, read
 from conversync.send.records import plain
 from conversync.send.target import Row, RowRefusedError, Target
 from conversync.settings.registry import nearest
+from conversync.vendors import known
 from conversync.warehouse import asking, confined
 
 KEY = "send_key"
@@ -62,20 +62,14 @@ class Entry(NamedTuple):
     undatable: str | None = None
 
 
-def ready_made(vendor: str) -> dict[str, Path]:
-    """The queries that stand beside this file for a vendor, by name."""
-    files = sorted(Path(__file__).parent.glob(f"*_to_{vendor}.sql"))
-    return {file.stem.removesuffix(f"_to_{vendor}"): file for file in files}
-
-
 def query_for(outbox: str | None, target: Target) -> str:
     """The SELECT that `--from`, or the setting, means; SettingsError where it means nothing."""
     vendor = target.name.partition(".")[0]
-    queries = ready_made(vendor)
+    queries = known()[vendor].outboxes
     if not outbox:
-        known = f", or one of {', '.join(queries)}" if queries else ""
+        ready = f", or one of {', '.join(queries)}" if queries else ""
         raise SettingsError(
-            f"{target.name} has no outbox: name a table, view or query with --from{known}; or write it into "
+            f"{target.name} has no outbox: name a table, view or query with --from{ready}; or write it into "
             f"[send.{target.name}] query in .dlt/config.toml."
         )
     if outbox in queries:
@@ -103,7 +97,8 @@ def _mapping(target: str) -> dict[str, str]:
 def entries(client: Any, query: str, target: Target, options: Options) -> Iterator[Iterator[Entry]]:
     """The rows, in the query's order, read as they are taken; SettingsError for anything wrong with the outbox.
 
-    `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (conversync/warehouse/confined.py).
+    `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (see
+    `conversync.warehouse.confined`).
     """
     from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 

@@ -38,8 +38,8 @@ from conversync.send.records import Known, Record, newer
 from conversync.send.resolve import Resolved, resolve
 from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
-from conversync.send.targets import targets
 from conversync.settings import lookup as configured
+from conversync.vendors import targets
 from conversync.warehouse import comments, confined, files
 from conversync.warehouse.warehouse import Waiting, Warehouse, acquire
 

@@ -10,7 +10,7 @@ from conversync.errors import SettingsError
 from conversync.settings.lookup import warehouse_path
 from conversync.settings.registry import PROJECT, SEND, known
 from conversync.settings.registry import Path as Section
-from conversync.vendors import NAMES
+from conversync.vendors import vendors
 
 # By the section of a file, () being its top: the settings that go there.
 Sections = dict[Section, dict[str, Any]]
@@ -40,7 +40,7 @@ def given(environment: Mapping[str, str], sources: Collection[str]) -> Given:
         if not (text := environment.get(variable)):
             continue
         section, name = _belongs(path), path[-1]
-        if section[:1] == ("sources",) and section[1] in NAMES and section[1] not in sources:
+        if section[:1] == ("sources",) and section[1] in vendors() and section[1] not in sources:
             found.left += [section[1]] * (section[1] not in found.left)
             continue
         is_secret = is_secret_hint(hint) or name == "alert_webhook" or (name == "proxy" and "@" in text)

@@ -14,12 +14,12 @@ from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.send import options
-from conversync.send.targets import targets
 from conversync.settings import registry, trust
 from conversync.settings.lookup import project_dir
 from conversync.settings.registry import FILE, Strangers
 from conversync.settings.standing import FROM_FILES, shared
 from conversync.settings.trust import FILES
+from conversync.vendors import targets
 from conversync.warehouse import files
 
 _MOST_LINES = 2_000

@@ -12,7 +12,7 @@ from conversync.errors import SettingsError
 from conversync.http.origin import parse_origin
 from conversync.http.secret import check_secret
 from conversync.settings.registry import unknown
-from conversync.vendors import NAMES
+from conversync.vendors import vendors
 
 T = TypeVar("T")
 
@@ -23,7 +23,8 @@ class Questions:
     def sources(self) -> list[str]:
         """Which sources, of those there are; at least one."""
         return _until_right(
-            lambda: typer.prompt(f"Which sources ({', '.join(NAMES)})", default=NAMES[0]), _sources
+            lambda: typer.prompt(f"Which sources ({', '.join(vendors())})", default=next(iter(vendors()))),
+            _sources,
         )
 
     def value(self, name: str, *, secret: bool) -> str:
@@ -67,8 +68,8 @@ class Questions:
 
 def known_source(name: str) -> None:
     """SettingsError, with the nearest name, for a source that does not exist."""
-    if name not in NAMES:
-        raise unknown("source", name, NAMES)
+    if name not in vendors():
+        raise unknown("source", name, list(vendors()))
 
 
 def _sources(text: str) -> list[str]:
@@ -76,7 +77,7 @@ def _sources(text: str) -> list[str]:
     for name in names:
         known_source(name)
     if not names:
-        raise SettingsError(f"No source is named; the sources are {', '.join(NAMES)}.")
+        raise SettingsError(f"No source is named; the sources are {', '.join(vendors())}.")
     return names
 
 

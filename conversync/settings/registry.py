@@ -94,8 +94,7 @@ class Known:
 @cache
 def known() -> Known:
     """All of them."""
-    from conversync.send.targets import targets
-    from conversync.vendors import vendors
+    from conversync.vendors import targets, vendors
 
     found = Known()
     for name, hint in PROJECT.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.send.forgetting import REMOVED, holds
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from conversync.warehouse import confined
 from conversync.warehouse.warehouse import DUCKDB_MEMORY, DUCKDB_THREADS
 

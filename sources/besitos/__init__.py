@@ -142,9 +142,10 @@ def besitos(
 
     `start` and `end` are days in `besitos_zone`, both asked for; without them each stream reads what is due by
     its cursor. A reading filtered by `user_id`, `offer_id` or `type` never moves a cursor. `on_page` is told
-    the rows received and announced so far. Raises the errors of `conversync.errors`; then nothing is loaded. With `on_rest`,
-    what was read whole until then is loaded, and the days that are left are told. `accept_empty` believes a feed that
-    serves most of what is held no more. `again` are old days of `plan` to be read, and nothing else.
+    the rows received and announced so far. Raises the errors of `conversync.errors`; then nothing is loaded. With
+    `on_rest`, what was read whole until then is loaded, and the days that are left are told. `accept_empty`
+    believes a feed that serves most of what is held no more. `again` are old days of `plan` to be read, and nothing
+    else.
     """
     asked = {"user_id": user_id, "offer_id": offer_id, "type": type}
     filters = {name: value for name, value in asked.items() if value is not None}

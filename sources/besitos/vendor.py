@@ -10,7 +10,7 @@ from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
 from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
 
-from . import BesitosSettings
+from . import BesitosSettings, besitos, parts, plan
 from .check import check
 from .upgrade import name_reversals
 
@@ -22,13 +22,13 @@ def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> 
 
     Last the old days on which rows may have been mended, in one commit.
     """
-    due, again = divided(besitos.plan(state, settings, asked.start, asked.end))
+    due, again = divided(plan(state, settings, asked.start, asked.end))
     for stream, planned, _ in due:
         window = with_its_last_day(planned, settings.today()) if asked.end else planned
-        parts = besitos.parts(stream, window, settings, asked.window_days, due=not asked.start)
-        for part, on_rest in windows(parts):
+        pieces = parts(stream, window, settings, asked.window_days, due=not asked.start)
+        for part, on_rest in windows(pieces):
             read = partial(
-                besitos.besitos,
+                besitos,
                 part.start,
                 part.end,
                 streams=[stream],
@@ -37,9 +37,9 @@ def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> 
             )
             yield Step(f"{stream} {part}", partial(_feed, read))
     if settings.besitos_partner_id and not asked.start:
-        yield Step("catalogue", lambda _on_page: besitos.besitos().with_resources("offers", "deals"))
+        yield Step("catalogue", lambda _on_page: besitos().with_resources("offers", "deals"))
     if again:
-        read = partial(besitos.besitos, again=again, accept_empty=asked.accept_empty)
+        read = partial(besitos, again=again, accept_empty=asked.accept_empty)
         yield Step(old_days(days[:2] for days in again), partial(_feed, read), is_extra=True)
 
 
@@ -51,7 +51,7 @@ def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:
 def views(settings: BesitosSettings) -> dict[str, str]:
     """`conversions`, by the settings that say what counts; what is known of days and of lateness."""
     own = sql_files(
-        besitos,
+        __file__,
         reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower(),
         withdrawn_counts=str(settings.besitos_withdrawn_counts).lower(),
     )
@@ -76,6 +76,8 @@ _REVERSED = """
 
 VENDOR = Vendor(
     name="besitos",
+    title="Besitos",
+    source=besitos,
     settings=BesitosSettings,
     steps=steps,
     check=check,

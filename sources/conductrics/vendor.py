@@ -10,6 +10,7 @@ from conversync.vendors import Asked, OnPage, Step, Vendor
 
 from . import ConductricsSettings, conductrics
 from .check import check
+from .target import Goals
 
 
 def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: Asked) -> Iterator[Step]:
@@ -23,6 +24,9 @@ def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: Aske
 
 VENDOR = Vendor(
     name="conductrics",
+    title="Conductrics",
+    source=conductrics,
+    targets=(Goals(),),
     settings=ConductricsSettings,
     steps=steps,
     check=check,

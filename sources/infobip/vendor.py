@@ -10,9 +10,11 @@ from conversync.extract.windows import Window, cut
 from conversync.monitor import views as health
 from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days
 
-from . import InfobipSettings
+from . import InfobipSettings, infobip, plan
 from .check import check
+from .messages import Messages
 from .pairs import Pair
+from .targets import Logs, Processes, Tags
 
 
 def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: Asked) -> Iterator[Step]:
@@ -20,14 +22,14 @@ def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: Asked) -> 
 
     Last the old days on which rows may have been mended, in one commit.
     """
-    due, again = divided(infobip.plan(state, settings, asked.start, asked.end))
+    due, again = divided(plan(state, settings, asked.start, asked.end))
     for window, pairs, _ in due:
         for part in cut(window, asked.window_days):
             trailing = part.end == window.end and not asked.start
             yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing))
     if again:
         label = old_days((_count(pairs), window) for window, pairs, _ in again)
-        yield Step(label, lambda on_page: infobip.infobip(again=again, on_page=on_page), is_extra=True)
+        yield Step(label, lambda on_page: infobip(again=again, on_page=on_page), is_extra=True)
 
 
 def _count(pairs: list[Pair]) -> str:
@@ -35,7 +37,7 @@ def _count(pairs: list[Pair]) -> str:
 
 
 def _read(window: Window, pairs: list[Pair], trailing: bool, on_page: OnPage) -> Any:
-    return infobip.infobip(window.start, window.end, pairs=pairs, trailing=trailing, on_page=on_page)
+    return infobip(window.start, window.end, pairs=pairs, trailing=trailing, on_page=on_page)
 
 
 def views(settings: InfobipSettings) -> dict[str, str]:
@@ -46,6 +48,9 @@ def views(settings: InfobipSettings) -> dict[str, str]:
 
 VENDOR = Vendor(
     name="infobip",
+    title="Infobip",
+    source=infobip,
+    targets=(Processes(), Tags(), Logs(), Messages()),
     settings=InfobipSettings,
     steps=steps,
     check=check,

@@ -142,8 +142,8 @@ def keitaro(
 
     `start` and `end` are days, both asked for; without them each stream reads what is due by its cursor. `on_page`
     is told the rows received and announced so far, `on_skip` of a list that cannot be had. Raises the errors of
-    `conversync.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and the days that
-    are left are told. `again` are old days of `plan` to be read, and nothing else.
+    `conversync.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and
+    the days that are left are told. `again` are old days of `plan` to be read, and nothing else.
     """
 
     @dlt.resource(name="walk", selected=False)

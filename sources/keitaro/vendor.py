@@ -8,12 +8,13 @@ from typing import Any
 
 from conversync.extract.windows import cut, with_its_last_day
 from conversync.monitor import views as health
-from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
+from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, outboxes, sql_files, windows
 
-from . import KeitaroSettings, statuses
+from . import KeitaroSettings, keitaro, plan, statuses
 from .check import check
 from .lists import NAMES as LISTS
 from .reading import CONVERSIONS, REPORT
+from .target import Conversions
 
 # What each stream fills, besides `rejected_rows` and `windows`.
 TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
@@ -24,13 +25,13 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> 
 
     Last the old days on which rows may have been mended, in one commit a stream.
     """
-    due, again = divided(keitaro.plan(state, settings, asked.start, asked.end))
+    due, again = divided(plan(state, settings, asked.start, asked.end))
     for stream, planned, _ in due:
         # The report's own question covers its last day.
         is_open = asked.end and stream == CONVERSIONS
         window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
         for part, on_rest in windows(cut(window, asked.window_days)):
-            read = partial(keitaro.keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
+            read = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
     if not asked.start:
         skipped: list[str] = []
@@ -39,7 +40,7 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> 
         old = [days for days in again if days.stream == stream]
         yield Step(
             old_days(days[:2] for days in old),
-            partial(_days, partial(keitaro.keitaro, again=old), TABLES[stream]),
+            partial(_days, partial(keitaro, again=old), TABLES[stream]),
             is_extra=True,
         )
 
@@ -50,12 +51,12 @@ def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
 
 
 def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
-    return keitaro.keitaro(on_skip=on_skip).with_resources(*LISTS)
+    return keitaro(on_skip=on_skip).with_resources(*LISTS)
 
 
 def views(settings: KeitaroSettings) -> dict[str, str]:
     """`conversions`; what is known of days (UTC ones of the log, the tracker's of the report) and of lateness."""
-    own = sql_files(keitaro, kind=statuses.sql())
+    own = sql_files(__file__, kind=statuses.sql())
     zone = health.text(settings.keitaro_zone)
     days = health.days(f"case when w.stream = {health.text(CONVERSIONS)} then 'UTC' else {zone} end")
     rejected = _REVERSED.format(conversions=own["conversions"])
@@ -80,6 +81,10 @@ _REVERSED = """
 
 VENDOR = Vendor(
     name="keitaro",
+    title="Keitaro",
+    source=keitaro,
+    targets=(Conversions(),),
+    outboxes=outboxes(__file__),
     settings=KeitaroSettings,
     steps=steps,
     check=check,

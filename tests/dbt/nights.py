@@ -15,7 +15,7 @@ import duckdb
 
 from conversync.load import load
 from conversync.sandbox import Sandbox, World
-from conversync.vendors import NAMES, Asked, vendors
+from conversync.vendors import Asked, vendors
 from conversync.warehouse.warehouse import Warehouse
 from tests.houses import environment
 
@@ -37,7 +37,7 @@ class Story:
     destination: str = "duckdb"
     settings: dict[str, str] = field(default_factory=dict)
 
-    def night(self, day: int, names: tuple[str, ...] = NAMES) -> None:
+    def night(self, day: int, names: tuple[str, ...] = tuple(vendors())) -> None:
         """What the vendors tell at noon of the story's day, read from its first day on: nothing is restated unheard."""
         world = self.sandbox.world
         stand_at(self.sandbox, day)

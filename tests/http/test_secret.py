@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from conversync.errors import SettingsError
 from conversync.http.origin import check_headers
 from conversync.http.secret import check_secret
-from conversync.send.targets import targets
 from conversync.settings.lookup import resolve
-from conversync.vendors import vendors
+from conversync.vendors import targets, vendors
 from tests.houses import forget_settings
 
 WRONG = {

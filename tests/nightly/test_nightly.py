@@ -199,7 +199,7 @@ def test_a_missing_setting_is_told_before_any_request(project: Project) -> None:
 )
 def test_a_send_rests_on_what_its_query_reads(outbox: str, reads: set[str]) -> None:
     """On vendors' own tables: those vendors. On anything else, a view or marts: all, for nobody knows what it reads."""
-    from conversync.send.targets import targets
+    from conversync.vendors import targets
 
     assert sources_of(outbox, targets()["keitaro.conversions"]) == reads
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+import conversync
 from tests.houses import made_once
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("pipelines", "sources", "destinations", "wire", "sandbox")
+PACKAGES = ("conversync",)
 # What may lie about in a folder of somebody who works with it.
 STRAY = (
     "secrets.toml",
@@ -101,9 +102,10 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
 def test_l10_a_wheel_holds_the_packages_and_nothing_that_lies_about(packed: Packed) -> None:
     """Every file of them that the repository holds, dbt's project among them, and no other."""
     expected = {name for name in held() if name.startswith(tuple(f"{one}/" for one in PACKAGES))}
-    expected |= {f"pipelines/_{name}" for name in held() if name.startswith("dbt/")}
+    expected |= {f"conversync/_{name}" for name in held() if name.startswith("dbt/")}
+    expected |= {f"conversync/{name}" for name in held() if name.startswith("sources/")}
     assert packed.in_wheel() == {name for name in expected if not name.endswith(".gitignore")}
-    assert (packed.folder / "copy" / "pipelines" / "secrets.toml").exists()
+    assert (packed.folder / "copy" / "conversync" / "secrets.toml").exists()
 
 
 def test_the_image_of_the_document_is_made_of_all_that_it_needs(packed: Packed, tmp_path: Path) -> None:
@@ -189,21 +191,20 @@ def _done(argv: Sequence[str]) -> None:
 def test_l10_the_wheel_alone_has_all_that_the_command_needs(installed: Installed) -> None:
     """Its packages come out of the wheel; the models, the views and the columns' sentences are there."""
     script = """
-import pipelines, sandbox
-from pipelines import build, comments, html
+import conversync
+from conversync import besitos, build, sandbox
 from conversync.report import reading
-from conversync.send import outbox
-from conversync.vendors import vendors
+from conversync.vendors import known, vendors
 assert build.project().name == "_dbt" and list(build.project().rglob("models/*/*.yml"))
 assert len(list(reading.QUERIES.glob("*.sql"))) > 20
-assert outbox.ready_made("keitaro")
+assert known()["keitaro"].outboxes
 assert vendors()["besitos"].days
-print(pipelines.__file__, sandbox.__file__)
+print(conversync.__file__, sandbox.__file__)
 """
     ended = installed.run("python", "-c", script)
     assert ended.returncode == 0, ended.stderr
     assert all(Path(one).is_relative_to(installed.folder) for one in ended.stdout.split())
-    assert not Path(pipelines.__file__).is_relative_to(installed.folder)
+    assert not Path(conversync.__file__).is_relative_to(installed.folder)
 
 
 def test_l10_the_sandbox_answers_out_of_the_wheel(installed: Installed) -> None:

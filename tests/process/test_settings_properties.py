@@ -13,9 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
 from conversync.errors import SettingsError
-from conversync.send.targets import targets
 from conversync.settings import lookup
-from conversync.vendors import Asked, vendors
+from conversync.vendors import Asked, targets, vendors
 
 RIGHT = {
     "BESITOS_TOKEN": "abc-123",

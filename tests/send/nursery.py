@@ -50,5 +50,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    destinations.targets()
+    import conversync.cli.sending
+    import conversync.send.run
+    import conversync.send.shown
+    import conversync.vendors
+
+    conversync.vendors.targets()
     main()

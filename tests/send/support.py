@@ -19,7 +19,7 @@ from conversync.send.journal import Journal, journal_path
 from conversync.send.options import options
 from conversync.send.plan import Plan
 from conversync.send.run import SendReport, dry_run, send
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
 from tests.houses import environment
 from tests.send.receiver import ENDPOINT, POSTBACK_KEY, PUBLIC_KEY, Receiver

@@ -171,6 +171,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     import dataclasses
 
     from conversync.http.client import Limits
+    from sources.keitaro import target as keitaro
+    from sources.optibase import target as optibase
 
     for module in (keitaro, optibase):
 

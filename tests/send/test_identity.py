@@ -12,7 +12,7 @@ import pytest
 
 from conversync.errors import SettingsError
 from conversync.send.reconcile import reconcile
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, House, sales, users
 from tests.send.test_reconcile import tracker

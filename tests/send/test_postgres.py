@@ -23,8 +23,7 @@ from conversync.send.options import options
 from conversync.send.plan import Plan
 from conversync.send.reconcile import reconcile
 from conversync.send.run import SendReport, dry_run, send
-from conversync.send.targets import targets
-from conversync.vendors import Asked, vendors
+from conversync.vendors import Asked, targets, vendors
 from conversync.warehouse.warehouse import Warehouse
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")

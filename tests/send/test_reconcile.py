@@ -21,7 +21,7 @@ from conversync.sandbox import Sandbox, World
 from conversync.send.options import options
 from conversync.send.reconcile import Comparison, reconcile
 from conversync.send.run import SendReport, send
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, House, sales
 

@@ -11,7 +11,7 @@ from conversync.sandbox import Sandbox, World
 from conversync.send.journal import Journal, journal_path
 from conversync.send.options import options
 from conversync.send.run import SendReport, send
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary

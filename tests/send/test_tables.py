@@ -14,7 +14,7 @@ from tests.houses import VendorHouse, forget_settings
 from conversync.sandbox import Sandbox, World
 from conversync.send.options import options
 from conversync.send.run import SendReport, send
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
 
 

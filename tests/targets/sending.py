@@ -11,8 +11,8 @@ from conversync.http.client import Answer
 from conversync.sandbox import Request as Received
 from conversync.sandbox import Sandbox
 from conversync.send.target import Outcome, Request, Target
-from conversync.send.targets import targets
 from conversync.settings.lookup import resolve
+from conversync.vendors import targets
 
 FINAL = frozenset(range(400, 500)) - {401, 403, 408, 425, 429}
 

@@ -11,7 +11,7 @@ from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswe
 from conversync.sandbox import Fault
 from conversync.sandbox.conductrics import Variants
 from conversync.send.target import RowRefusedError
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from tests.targets.sending import Post, settings_of
 
 TARGET = "conductrics.goals"

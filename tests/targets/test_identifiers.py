@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from conversync.send.target import RowRefusedError
-from conversync.send.targets import targets
 from conversync.send.values import currency, identifier
+from conversync.vendors import targets
 from tests.targets.sending import Post
 from tests.targets.test_targets import ROWS
 

@@ -13,7 +13,7 @@ from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswe
 from conversync.sandbox import Fault
 from conversync.sandbox.infobip import Variants, error_body
 from conversync.send.target import RowRefusedError
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from tests.targets.sending import Post, settings_of, told
 
 PROCESS = {"name": "Sign-up tracking", "description": "My awesome Sign-up tracking"}

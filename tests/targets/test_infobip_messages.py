@@ -13,7 +13,7 @@ from conversync.http.client import Answer
 from conversync.sandbox import Fault
 from conversync.sandbox.infobip import Variants
 from conversync.send.target import Outcome, RowRefusedError
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from tests.targets.sending import Post, settings_of, told
 
 TARGET = "infobip.messages"

@@ -17,7 +17,7 @@ from conversync.errors import (
 from conversync.sandbox import Fault
 from conversync.sandbox.optibase import ENDPOINT, Variants
 from conversync.send.target import RowRefusedError
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from tests.targets.sending import Post, settings_of
 
 TARGET = "optibase.conversions"

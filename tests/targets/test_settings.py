@@ -8,7 +8,7 @@ import pytest
 
 from conversync.errors import SettingsError
 from conversync.sandbox import Sandbox
-from conversync.send.targets import targets
+from conversync.vendors import targets
 from tests.targets.sending import Post, settings_of
 
 VENDORS = ["optibase.conversions", "keitaro.conversions", "infobip.messages", "conductrics.goals"]

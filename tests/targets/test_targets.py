@@ -16,8 +16,8 @@ from conversync.errors import UntrustedAnswerError
 from conversync.http.strictjson import dumps
 from conversync.sandbox import Fault
 from conversync.send.target import Request, RowRefusedError
-from conversync.send.targets import targets
 from conversync.send.values import amount, flag, plain, text, whole
+from conversync.vendors import targets
 from tests.targets.sending import Post, settings_of
 
 COLUMNS = {

@@ -18,7 +18,7 @@ from conversync.report.parts import (
 )
 from conversync.report.picture import picture
 from conversync.report.reading import Reader, Row
-from conversync.vendors import NAMES
+from conversync.vendors import vendors
 
 # Sources whose listings have no days: every reading is the whole list as it is then.
 LISTS = ("conductrics",)
@@ -30,7 +30,7 @@ def completeness(reader: Reader) -> Html:
         reader.ask(name) for name in ("calendar", "streams", "sources", "missing")
     )
     read = [row["vendor"] for row in sources.rows]
-    never = [vendor_name(name) for name in NAMES if name not in read]
+    never = [vendor_name(name) for name in vendors() if name not in read]
     if not read:
         return section(
             "completeness", "What was read", missing("No source was ever read into this warehouse.")

@@ -1,0 +1,1 @@
+"""Settings: which there are, where they stand, who may have changed them, and a new project's files."""

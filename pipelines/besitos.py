@@ -1,0 +1,14 @@
+"""Besitos into DuckDB by dlt alone: each run reads what is due. Copy it, and change what you like.
+
+Its settings stand in the environment or in `.dlt/`, see `sources/besitos/README.md`. `conversync load` does the
+same, and adds the views, the lock, the published copy and the exit codes.
+"""
+
+import dlt
+
+from conversync import besitos
+
+if __name__ == "__main__":
+    # dlt's default merge into DuckDB is not atomic.
+    warehouse = dlt.destinations.duckdb("besitos.duckdb", supports_transactions=True)
+    print(dlt.pipeline("besitos", destination=warehouse, dataset_name="besitos").run(besitos()))
