@@ -100,9 +100,9 @@ def table(rows: list[Event]) -> Any:
     )
 
 
-def batches(walk: Iterator[list[Event]]) -> Iterator[Any]:
+def batches(scan: Iterator[list[Event]]) -> Iterator[Any]:
     """Fifty pages at a time, as one table."""
-    tables = map(table, walk)
+    tables = map(table, scan)
     while part := list(islice(tables, BATCH_PAGES)):
         yield pa.concat_tables(part).combine_chunks()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conversync.send.target import Request as Request
     from conversync.send.target import RowRefusedError as RowRefusedError
     from conversync.send.target import Target as Target
-    from conversync.vendors import Asked as Asked
+    from conversync.vendors import LoadRequest as LoadRequest
     from conversync.vendors import Step as Step
     from conversync.vendors import Vendor as Vendor
 

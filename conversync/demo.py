@@ -21,7 +21,7 @@ from conversync.cli.output import console as standard_output
 from conversync.errors import SettingsError
 from conversync.load import load
 from conversync.report import write_report
-from conversync.vendors import Asked, vendors
+from conversync.vendors import LoadRequest, vendors
 from conversync.warehouse.publish import FOLDER, publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
 
@@ -99,7 +99,9 @@ def _night(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date, ni
     if hiccup := night == 1:
         _hiccup(sandbox)
     with console.status(f"reading {today} ..."):
-        reports = load(warehouse, list(vendors().values()), Asked(end=str(today)), Lines(StringIO(), "text"))
+        reports = load(
+            warehouse, list(vendors().values()), LoadRequest(end=str(today)), Lines(StringIO(), "text")
+        )
     aside = "  [dim](Besitos failed twice, and was asked again)[/dim]" if hiccup else ""
     console.print(f"[bold]{'Backfill' if night == NIGHTS else 'Night'} of {today}[/bold]{aside}")
     for report in reports:

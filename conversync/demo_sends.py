@@ -11,7 +11,7 @@ from conversync.load import load
 from conversync.send import reconcile
 from conversync.send.options import options
 from conversync.send.run import send
-from conversync.vendors import Asked, targets, vendors
+from conversync.vendors import LoadRequest, targets, vendors
 from conversync.warehouse.warehouse import Warehouse
 
 TARGETS = ("keitaro.conversions", "optibase.conversions")
@@ -44,7 +44,7 @@ def map_players(warehouse: Warehouse, players: Sequence[tuple[str, int]]) -> Non
 
 def load_one(console: Any, warehouse: Warehouse, name: str, today: str) -> None:
     """One run of one source; raises what it failed with."""
-    [report] = load(warehouse, [vendors()[name]], Asked(end=today), Lines(StringIO(), "text"))
+    [report] = load(warehouse, [vendors()[name]], LoadRequest(end=today), Lines(StringIO(), "text"))
     if report.error:
         raise report.error
     console.print(

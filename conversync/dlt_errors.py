@@ -25,7 +25,7 @@ _OF_A_NEWER_DLT = frozenset(
 
 
 @contextmanager
-def understood() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turns what dlt wraps and what the machine says into errors with a sentence; anything else passes."""
     try:
         yield

@@ -90,17 +90,17 @@ class UnavailableError(VendorError):
     exit_code = 6
 
 
-class UntrustedAnswerError(VendorError):
+class InvalidResponseError(VendorError):
     """The vendor answered, but not as its document says: nothing of the answer was used."""
 
     exit_code = 6
 
 
-class TooLongError(UntrustedAnswerError):
+class TooLongError(InvalidResponseError):
     """An answer is longer than any that is read: ask for less at once."""
 
 
-class RefusedError(VendorError):
+class RequestRejectedError(VendorError):
     """The vendor refused what was asked (400, 422 and their like): ask otherwise, or change the settings.
 
     Never retried.

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from conversync import dlt_shortcuts
-from conversync.dlt_errors import sentence, understood
-from conversync.errors import ConversyncError, RefusedError, SettingsError, UntrustedAnswerError
+from conversync.dlt_errors import sentence, translate_errors
+from conversync.errors import ConversyncError, InvalidResponseError, RequestRejectedError, SettingsError
 from conversync.http import clock
 from conversync.settings import lookup, pinned
-from conversync.vendors import Asked, Step, Vendor
+from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import account, comments, committed, retention, schema_drift, sequence, views
 from conversync.warehouse.warehouse import Warehouse
 
@@ -95,7 +95,7 @@ class SourceReport:
 
 
 def load(
-    warehouse: Warehouse, chosen: Sequence[Vendor], asked: Asked, progress: Progress, wait: float = 0
+    warehouse: Warehouse, chosen: Sequence[Vendor], asked: LoadRequest, progress: Progress, wait: float = 0
 ) -> list[SourceReport]:
     """Loads each source after the other; one source's failure does not stop the others.
 
@@ -104,7 +104,7 @@ def load(
     some do, that is their failure.
     """
     resolved = lookup.resolve_each(chosen)
-    with understood(), warehouse.locked(wait) as folder:
+    with translate_errors(), warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
         with warehouse.held(wait, folder) as connection:
             reports = [
@@ -122,7 +122,7 @@ def load(
             return reports
 
 
-def planned(warehouse: Warehouse, vendor: Vendor, asked: Asked, folder: Path) -> list[Step]:
+def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Path) -> list[Step]:
     """The steps that `load` would take now; sends nothing to the vendor and creates no warehouse."""
     chosen = lookup.resolve(vendor.settings, vendor.name)
     state: dict[str, Any] = {}
@@ -138,7 +138,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
     """The dlt pipeline of one dataset, with its working directory in `folder`."""
     import dlt
 
-    pinned.shut_out()
+    pinned.pin_dlt_settings()
     dlt_shortcuts.keep()
     return dlt.pipeline(
         f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
@@ -147,7 +147,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
 
 def restored(pipeline: Any, source: str) -> dict[str, Any]:
     """The source's state as the destination has it; empty where nothing was loaded yet."""
-    with understood():
+    with translate_errors():
         try:
             pipeline.sync_destination()
             sequence.take_newest_state(pipeline)
@@ -163,7 +163,9 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
     return dict(pipeline.state.get("sources", {}).get(source, {}))
 
 
-def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress) -> SourceReport:
+def load_source(
+    pipeline: Any, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress
+) -> SourceReport:
     """One source into the pipeline's dataset; whatever fails is in the report. The caller holds the warehouse."""
     report = SourceReport(pipeline.dataset_name)
     started = time.monotonic()
@@ -172,7 +174,7 @@ def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progre
         return report
     clock.forget()
     try:
-        with understood(), dlt_shortcuts.kept_open(pipeline):
+        with translate_errors(), dlt_shortcuts.kept_open(pipeline):
             _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
@@ -180,7 +182,7 @@ def load_source(pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progre
     told += filter(None, [sequence.apart(clock.apart())])
     if report.steps:
         try:
-            with understood():
+            with translate_errors():
                 report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
                 report.said += filter(None, [retention.forget_rejected(pipeline)])
         except Exception as error:  # noqa: BLE001 - as above
@@ -199,7 +201,7 @@ def _upgrade(pipeline: Any, vendor: Vendor) -> None:
 
 
 def _load_steps(
-    pipeline: Any, vendor: Vendor, chosen: Any, asked: Asked, progress: Progress, report: SourceReport
+    pipeline: Any, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress, report: SourceReport
 ) -> None:
     """Step after step, each committed and looked at before the next is read."""
     state, wanted = restored(pipeline, vendor.name), dict(vendor.views(chosen))
@@ -218,9 +220,9 @@ def _load_steps(
         before = _rows(pipeline, vendor)
         sequence.come_after(newest)
         try:
-            with understood():
+            with translate_errors():
                 loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
-        except (RefusedError, UntrustedAnswerError) as error:
+        except (RequestRejectedError, InvalidResponseError) as error:
             if not step.is_extra:
                 raise
             report.skipped.append(f"{step.label}: not read again. {str(error).removesuffix('.')}")

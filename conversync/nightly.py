@@ -22,14 +22,14 @@ from typing import Any
 
 from conversync.cli import output
 from conversync.cli.output import explain
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
 from conversync.load import GRAVITY, PARTIAL, Progress, SourceReport, load
 from conversync.monitor import alert
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.look import look
 from conversync.monitor.problems import Problem, problems
-from conversync.vendors import Asked, Vendor, vendors
+from conversync.vendors import LoadRequest, Vendor, vendors
 from conversync.warehouse import files, retention
 from conversync.warehouse.publish import check_published, publish, report_path
 from conversync.warehouse.warehouse import Warehouse, acquire
@@ -92,8 +92,8 @@ def nightly(
     loaded: list[SourceReport] = []
     try:
         with _alone(warehouse, wanted.wait):
-            with _step(night, "load"), understood():
-                loaded = load(warehouse, chosen, Asked(), progress, wanted.wait)
+            with _step(night, "load"), translate_errors():
+                loaded = load(warehouse, chosen, LoadRequest(), progress, wanted.wait)
             if loaded:
                 night.steps += [_loaded(one) for one in loaded]
                 _build(night, warehouse, wanted)
@@ -128,7 +128,7 @@ def _step(night: Night, name: str, what: str = "") -> Iterator[Step]:
     """A step whose failure is noted, and stops nothing; it is noted as done only if it was given a text."""
     step, started = Step(name, what), time.monotonic()
     try:
-        with understood():
+        with translate_errors():
             yield step
     except Exception as error:
         log.debug("traceback", exc_info=error)

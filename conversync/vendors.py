@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from conversync.errors import SettingsError
 
 if TYPE_CHECKING:
-    from conversync.extract.check_results import Finding
+    from conversync.extract.check_results import CheckResult
     from conversync.extract.windows import Window
     from conversync.send.target import Target
 
@@ -39,7 +39,7 @@ AnyDays = TypeVar("AnyDays", bound=Plannable)
 
 
 @dataclass(frozen=True)
-class Asked:
+class LoadRequest:
     """What a person asked of a run: days (ISO text, in the vendor's zone) or what is due, and the size of windows.
 
     `accept_empty`: a list that is empty where there were rows before is believed. `same_account`: so is an address, or
@@ -92,8 +92,8 @@ class Vendor:
     title: str
     settings: type[Any]
     source: Callable[..., Any] | None = None
-    steps: Callable[[Mapping[str, Any], Any, Asked], Iterator[Step]] = _nothing
-    check: Callable[[Any], Iterator[Finding]] = _nothing
+    steps: Callable[[Mapping[str, Any], Any, LoadRequest], Iterator[Step]] = _nothing
+    check: Callable[[Any], Iterator[CheckResult]] = _nothing
     views: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
     statements: Mapping[str, str | None] = field(default_factory=dict)
     days: Mapping[str, str] = field(default_factory=dict)

@@ -21,7 +21,7 @@ import pytest
 
 from conversync.load import SourceReport, load
 from conversync.sandbox import Request, Sandbox
-from conversync.vendors import Asked, Vendor, vendors
+from conversync.vendors import LoadRequest, Vendor, vendors
 from conversync.warehouse.warehouse import Warehouse
 
 
@@ -46,7 +46,7 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 @dataclass
-class VendorHouse:
+class VendorWorkspace:
     """One vendor of a sandbox, and one warehouse that is loaded from it."""
 
     name: str
@@ -77,7 +77,7 @@ class VendorHouse:
     def run(self, start: object = None, end: object = None, **asked: Any) -> SourceReport:
         """One run, as it ended."""
         chosen = self.vendor or vendors()[self.name]
-        days = Asked(start and str(start), end and str(end), **{"window_days": 400, **asked})  # type: ignore[arg-type]
+        days = LoadRequest(start and str(start), end and str(end), **{"window_days": 400, **asked})  # type: ignore[arg-type]
         with self.set():
             [report] = load(Warehouse(self.path), [chosen], days, Quiet())
         return report

@@ -23,7 +23,7 @@ from conversync.extract.columns import zone
 from conversync.load import SourceReport, StepReport, load, planned
 from conversync.sandbox import Request, Sandbox, Statement, Totals
 from conversync.sandbox.besitos import totals, totals_by_offer
-from conversync.vendors import Asked, Step, Vendor, vendors
+from conversync.vendors import LoadRequest, Step, Vendor, vendors
 from conversync.warehouse.warehouse import Warehouse
 from sources.besitos import BesitosSettings, besitos
 
@@ -73,7 +73,7 @@ def command(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = 
 
 
 @dataclass
-class House:
+class Workspace:
     """One sandbox, and one warehouse that is loaded from it as the command does, in this process."""
 
     sandbox: Sandbox
@@ -94,7 +94,7 @@ class House:
 
     def run(self, start: object = None, end: object = None, *, window_days: int = 400) -> SourceReport:
         """One run, as it ended; what it asked is checked."""
-        asked = Asked(start and str(start), end and str(end), window_days)  # type: ignore[arg-type] # both are texts
+        asked = LoadRequest(start and str(start), end and str(end), window_days)  # type: ignore[arg-type] # both are texts
         before = len(self.sandbox.requests)
         with self._set():
             [report] = load(Warehouse(self.path), [self.vendor], asked, Quiet())
@@ -113,7 +113,7 @@ class House:
         """What the next run without dates would read, as `--dry-run` tells it."""
         with self._set():
             steps = planned(
-                Warehouse(self.path), self.vendor, Asked(window_days=400), self.folder / "planned"
+                Warehouse(self.path), self.vendor, LoadRequest(window_days=400), self.folder / "planned"
             )
         return [step.label for step in steps]
 
@@ -155,7 +155,7 @@ def parts(count: int, *, more: int) -> list[Any]:
 def at_once() -> Vendor:
     """Besitos with both streams in one commit, as the source does it in anybody's own script: half the time."""
 
-    def steps(_state: Mapping[str, Any], _settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
+    def steps(_state: Mapping[str, Any], _settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
         yield Step("both streams", lambda on_page: besitos(asked.start, asked.end, on_page=on_page))
 
     return replace(vendors()["besitos"], steps=steps)
@@ -217,7 +217,7 @@ def held(warehouse: Path, dataset: str = "besitos") -> dict[str, list[Statement]
     return found
 
 
-def held_is_the_oracles(house: House) -> None:
+def held_is_the_oracles(house: Workspace) -> None:
     """Every statement of the reads so far is held, in order; and the view adds up to the same, by offer too."""
     oracle, reads = house.sandbox.besitos.oracle, house.sandbox.besitos.reads
     expected = oracle.held(reads)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conversync.extract.parallel import side_by_side
+from conversync.extract.parallel import ordered_parallel_map
 
 MOST = 6
 
@@ -27,7 +27,7 @@ def widths(work: Callable[[], None], questions: int = 60) -> list[int]:
             out -= 1
         return question
 
-    assert list(side_by_side(ask, range(questions), MOST)) == list(range(questions))
+    assert list(ordered_parallel_map(ask, range(questions), MOST)) == list(range(questions))
     return seen
 
 
@@ -62,7 +62,7 @@ def test_the_first_error_comes_in_its_turn_and_little_is_asked_after_it() -> Non
             raise ValueError("the fourth")
         return question
 
-    replies = side_by_side(ask, range(100), 2)
+    replies = ordered_parallel_map(ask, range(100), 2)
     assert [next(replies), next(replies), next(replies)] == [0, 1, 2]
     with pytest.raises(ValueError, match="the fourth"):
         next(replies)

@@ -73,12 +73,12 @@ def load(
     from conversync.cli import output
     from conversync.load import GRAVITY, load
     from conversync.settings import lookup
-    from conversync.vendors import Asked
+    from conversync.vendors import LoadRequest
     from conversync.warehouse import retention
     from conversync.warehouse.publish import check_published, published_after
 
     lookup.span(start, end, "--from", "--to")
-    asked = Asked(start, end, lookup.days(window, "--window"), accept_empty, same_account)
+    asked = LoadRequest(start, end, lookup.days(window, "--window"), accept_empty, same_account)
     seconds = lookup.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)
     if dry_run:
@@ -144,7 +144,7 @@ def check(source: Source = None, project: Project = None, debug: Debug = False) 
     raise typer.Exit(max(codes, key=GRAVITY.index))
 
 
-def show_plan(chosen: list[vendors.Vendor], asked: vendors.Asked, place: warehouse.Warehouse) -> None:
+def show_plan(chosen: list[vendors.Vendor], asked: vendors.LoadRequest, place: warehouse.Warehouse) -> None:
     """Prints the windows that would be read."""
     import tempfile
     from pathlib import Path

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import NamedTuple
 
-from conversync.http.client import Answer
+from conversync.http.client import Response
 
 # A vendor's clock may be off by this much without a word from us.
 TOLERANCE = timedelta(minutes=10)
@@ -18,14 +18,14 @@ ENOUGH, LONG, QUIET = 5, timedelta(days=1), timedelta(hours=1)
 FURTHEST = timedelta(hours=26)
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One thing that was looked at: whether it is as it should be, and a sentence without its full stop."""
 
     good: bool
     text: str
 
 
-def clock(answer: Answer) -> Iterator[Finding]:
+def clock(answer: Response) -> Iterator[CheckResult]:
     """Whether this machine's clock agrees with the one of the answer's Date; nothing where it has none."""
     try:
         theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
@@ -33,14 +33,16 @@ def clock(answer: Answer) -> Iterator[Finding]:
     except (ValueError, TypeError):
         return
     if apart > TOLERANCE:
-        yield Finding(False, f"this machine's clock and the vendor's are {apart} apart: set the clock (NTP)")
+        yield CheckResult(
+            False, f"this machine's clock and the vendor's are {apart} apart: set the clock (NTP)"
+        )
     else:
-        yield Finding(True, "the clocks agree")
+        yield CheckResult(True, "the clocks agree")
 
 
 def newest_row(
     times: Iterable[datetime | None], at: datetime, zone: str, doubt: str, *, newest: bool = True
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Whether the newest of some rows' times (UTC) is plausible `at` this instant, if they are read in this zone.
 
     It cannot lie in the future. Nor can it be much older than the longest gap between a day's rows, if none newer was
@@ -53,17 +55,19 @@ def newest_row(
     age, told = at - known[-1], newest and len(known) >= ENOUGH and known[-1] - known[0] >= LONG
     gap = max((later - earlier for earlier, later in pairwise(known)), default=timedelta(0))
     if -age > TOLERANCE:
-        yield Finding(
+        yield CheckResult(
             False, f"the newest row lies {_hours(-age)} in the future if its times are {zone}: {doubt}"
         )
     elif told and max(QUIET, 2 * gap) < age < FURTHEST + gap:
-        yield Finding(
+        yield CheckResult(
             False,
             f"the newest row is {_hours(age)} old if its times are {zone}, and before it there were never more than "
             f"{_hours(gap)} between two: {doubt}",
         )
     else:
-        yield Finding(True, f"the newest row is from {known[-1]:%Y-%m-%d %H:%M} UTC, plausible for {zone}")
+        yield CheckResult(
+            True, f"the newest row is from {known[-1]:%Y-%m-%d %H:%M} UTC, plausible for {zone}"
+        )
 
 
 def _hours(span: timedelta) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from conversync.extract.windows import Window
 
 if TYPE_CHECKING:
-    from conversync.extract.pagination import Listing, Page, Walk
+    from conversync.extract.pagination import Page, PagedListing, Scan
 
 # Requests beyond one reading of each day: so many in any case, one for each day, and one for so many that were of use.
 LEAST_EXTRA, USEFUL_FOR_ONE = 60, 2
@@ -28,7 +28,7 @@ class Effort:
     `good` is the question that was answered last; `silence` counts what went wrong since.
     """
 
-    def __init__(self, listing: Callable[[Window, int], Listing]) -> None:
+    def __init__(self, listing: Callable[[Window, int], PagedListing]) -> None:
         self._listing = listing
         self._lock = threading.Lock()
         self._days = self._asked = self._useful = 0
@@ -40,7 +40,7 @@ class Effort:
         """These days are to be read, too."""
         self._days += (window.end - window.start).days + 1
 
-    def listing(self, window: Window, page_size: int) -> Listing:
+    def listing(self, window: Window, page_size: int) -> PagedListing:
         """The listing; what is asked of it is counted."""
         listing = self._listing(window, page_size)
 
@@ -66,9 +66,9 @@ class Effort:
         days = (window.end - window.start).days + 1
         return any(size >= page_size and longest >= days for size, longest in self._longest.items())
 
-    def was_of_use(self, *walks: Walk) -> None:
+    def was_of_use(self, *scans: Scan) -> None:
         """These passes are what a piece is believed for, or all that can be had of it."""
-        self._useful += sum(walk.pages for walk in walks)
+        self._useful += sum(scan.pages for scan in scans)
 
     @property
     def is_spent(self) -> bool:

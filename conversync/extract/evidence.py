@@ -17,9 +17,9 @@ from conversync.extract.columns import UTC_MICROSECONDS, now
 from conversync.extract.decoded import Rejected
 from conversync.extract.mended import NO_TRACES, Traces
 from conversync.extract.page_decoder import dumps
-from conversync.extract.pagination import Walk
+from conversync.extract.pagination import Scan
 from conversync.extract.piece import Piece
-from conversync.extract.spill import Spools
+from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 REJECTED_ROWS = pa.schema(
@@ -63,7 +63,7 @@ MOST_REMEMBERED = 10_000
 
 
 @dataclass
-class Aside:
+class Quarantine:
     """The rows set aside while one piece is read, told apart into new ones and known ones.
 
     `known` is kept in the source's state (see mended.py). `note` is a sentence about the reading, for its evidence and
@@ -103,11 +103,11 @@ class Aside:
             "resolved_at": None,
         }
 
-    def add_all(self, walks: Sequence[Walk], spools: Spools, columns: Sequence[str]) -> int:
+    def add_all(self, scans: Sequence[Scan], spill_files: SpillFiles, columns: Sequence[str]) -> int:
         """Counts what all walks of the piece set aside; returns how many contents lost against another."""
-        for rejected, page in (bad for walk in walks for bad in walk.bad):
+        for rejected, page in (bad for scan in scans for bad in scan.bad):
             self.add(rejected, page)
-        return self.supersede(spools.superseded([walk.spool for walk in walks], columns))
+        return self.supersede(spill_files.superseded([scan.spill_file for scan in scans], columns))
 
     def supersede(self, found: Iterable[tuple[str, str]]) -> int:
         """Sets aside contents, as JSON text, that lost against another one of their event; returns how many."""
@@ -135,32 +135,32 @@ def rejected_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=REJECTED_ROWS)
 
 
-def window_row(piece: Piece, aside: Aside, superseded: int, filters: Mapping[str, str]) -> pa.Table:
+def window_row(piece: Piece, aside: Quarantine, superseded: int, filters: Mapping[str, str]) -> pa.Table:
     """The evidence of one piece: its last pass's counts, and what all passes set aside."""
     return reading_row(
         aside,
         filters,
-        walks=len(piece.walks),
+        scans=len(piece.scans),
         pages=piece.pages,
         announced=piece.announced,
         received=piece.received,
         statements=piece.statements,
         superseded=superseded,
-        unknown=piece.walks[-1].unknown,
+        unknown=piece.scans[-1].unknown,
         missing=piece.missing,
         proof=piece.proof,
     )
 
 
 def reading_row(
-    aside: Aside,
+    aside: Quarantine,
     filters: Mapping[str, str],
     *,
     pages: int,
     announced: int | None,
     received: int,
     statements: int,
-    walks: int = 1,
+    scans: int = 1,
     superseded: int = 0,
     unknown: Mapping[str, int],
     missing: int | None = None,
@@ -178,7 +178,7 @@ def reading_row(
         # A clock that was found ahead meanwhile makes no day of the future one that was read.
         "read_at": min(aside.read_at, now()),
         "filters": dumps(filters),
-        "walks": walks,
+        "walks": scans,
         "pages": pages,
         "announced": announced,
         "received": received,
@@ -208,8 +208,8 @@ def workplace() -> str | None:
     return pipeline.working_dir if pipeline is not None else None
 
 
-def routed(walk: DltResource, table: str, **hints: Any) -> DltResource:
-    """The resource of `table`: what `walk` routes to it.
+def routed(scan: DltResource, table: str, **hints: Any) -> DltResource:
+    """The resource of `table`: what `scan` routes to it.
 
     A source has one unselected resource that walks and one of these for each table: sibling resources would be
     extracted in turns, the evidence before the rows.
@@ -219,23 +219,23 @@ def routed(walk: DltResource, table: str, **hints: Any) -> DltResource:
         if item.table == table:
             yield item.rows
 
-    return dlt.transformer(pick, data_from=walk, name=table, **hints)
+    return dlt.transformer(pick, data_from=scan, name=table, **hints)
 
 
-def rejected_rows(walk: DltResource) -> DltResource:
+def rejected_rows(scan: DltResource) -> DltResource:
     """The table of what was set aside, one row for each distinct JSON text."""
     return routed(
-        walk,
+        scan,
         "rejected_rows",
         write_disposition={"disposition": "merge", "strategy": "upsert"},
         primary_key="raw_hash",
     )
 
 
-def windows(walk: DltResource) -> DltResource:
+def windows(scan: DltResource) -> DltResource:
     """The table of evidence, one row for each reading of a window."""
     return routed(
-        walk,
+        scan,
         "windows",
         write_disposition="append",
         columns={"filters": {"data_type": "json"}, "unknown_fields": {"data_type": "json"}},

@@ -10,13 +10,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from conversync.errors import RefusedError, TooLongError, UnavailableError, UntrustedAnswerError, VendorError
+from conversync.errors import (
+    InvalidResponseError,
+    RequestRejectedError,
+    TooLongError,
+    UnavailableError,
+    VendorError,
+)
 from conversync.extract.effort import MOST_IN_SILENCE, Effort
 from conversync.extract.windows import Window
 from conversync.http.failure import LATER
 
 if TYPE_CHECKING:
-    from conversync.extract.pagination import Listing
+    from conversync.extract.pagination import PagedListing
 
 # What is too large of a question that is failed at, in the words of a refusal; DAYS: nothing, it is these very days.
 RANGE, PAGE_SIZE, DAYS = "range", "page_size", "days"
@@ -51,13 +57,13 @@ def spoils(error: VendorError | None) -> bool:
 
     Who we are (401, 403) and where the vendor is (3xx) are no such matters, nor is the length of an answer.
     """
-    if isinstance(error, UntrustedAnswerError):
+    if isinstance(error, InvalidResponseError):
         is_about_us = error.status is not None and (300 <= error.status < 400 or error.status in (401, 403))
         return not is_about_us and not isinstance(error, (TooLongError, BeyondBoundsError))
     return fails(error)
 
 
-class BeyondBoundsError(UntrustedAnswerError):
+class BeyondBoundsError(InvalidResponseError):
     """What came of all pages together is no listing that can be kept: other questions do not mend that."""
 
 
@@ -87,16 +93,16 @@ def too_large(error: VendorError, known: Effort, days: Window, page_size: int, p
     return PAGE_SIZE if known.good and known.good[1] < page_size else DAYS
 
 
-def answers(listing: Listing) -> bool:
+def answers(listing: PagedListing) -> bool:
     """Whether the first page of a listing comes."""
     try:
         listing.fetch(1, True)
-    except (UnavailableError, UntrustedAnswerError, RefusedError):
+    except (UnavailableError, InvalidResponseError, RequestRejectedError):
         return False
     return True
 
 
-def make_sure(listing: Listing, error: VendorError, pace: Pace, *, patient: bool) -> None:
+def make_sure(listing: PagedListing, error: VendorError, pace: Pace, *, patient: bool) -> None:
     """Raises the error, unless the vendor answers the first page of a listing. The pace is hurried afterwards.
 
     `patient`: what the error came of was not waited for as long as a vendor that is down has to be, so this is.
@@ -115,7 +121,7 @@ def make_sure(listing: Listing, error: VendorError, pace: Pace, *, patient: bool
 
 def is_of_size(error: VendorError) -> bool:
     """Whether a smaller question may be taken: it was refused for its size, or nobody knows for what."""
-    if not isinstance(error, RefusedError) or error.status not in OF_SIZE:
+    if not isinstance(error, RequestRejectedError) or error.status not in OF_SIZE:
         return False
     fields = {name.casefold() for name in error.fields}
     return not fields or bool(fields & (OF_PAGE_SIZE | OF_RANGE))

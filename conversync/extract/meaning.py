@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from conversync.errors import UntrustedAnswerError, VendorError
+from conversync.errors import InvalidResponseError, VendorError
 
 # What a person can do whose vendor goes on like that.
 AND_THEN = "if it stays so, ask the vendor"
@@ -26,9 +26,9 @@ def nothing_is_loaded(reason: str, what: str) -> str:
 
 @contextmanager
 def nothing_of(what: str) -> Iterator[None]:
-    """Within, an UntrustedAnswerError also says that nothing of `what` is loaded, and what follows from that."""
+    """Within, an InvalidResponseError also says that nothing of `what` is loaded, and what follows from that."""
     try:
         yield
-    except UntrustedAnswerError as error:
+    except InvalidResponseError as error:
         error.args = (nothing_is_loaded(str(error), what),)
         raise

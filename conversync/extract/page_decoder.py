@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract import times
 from conversync.extract.decoded import MOST_OF_NAME, Decoded, Rejected, not_as_it_came, note_names
 from conversync.extract.stored import dumps as dumps
@@ -53,11 +53,11 @@ _CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
 STRICT_ROWS = 5_000
 
 
-class Doubt(Exception):  # noqa: N818 - not an error: the strict path decides
+class FastPathMiss(Exception):  # noqa: N818 - not an error: the strict path decides
     """The fast path met something that is not plainly right."""
 
 
-class Kind(Protocol):
+class FieldType(Protocol):
     """How one JSON value becomes one value of an Arrow column."""
 
     @property
@@ -137,7 +137,7 @@ class Money:
             if not np.all(
                 (np.abs(millionths - count) <= size * _REST) & (size * _DOUBT < 0.5 - size * _REST)
             ):
-                raise Doubt
+                raise FastPathMiss
         words = np.empty((len(count), 2), np.int64)
         words[:, 0] = count
         words[:, 1] = words[:, 0] >> 63
@@ -192,7 +192,7 @@ class Stamp:
             clocks = times.clocks(column)[0].cast(pa.timestamp("s"), safe=False)
         seconds = pc.min_max(clocks.cast(pa.int64()))
         if values and (seconds["min"].as_py() < _EARLIEST or seconds["max"].as_py() >= _LATEST):
-            raise Doubt
+            raise FastPathMiss
         return column, len(values)
 
     def strict(self, value: Any) -> str | None:
@@ -212,7 +212,7 @@ class Field:
     """One documented field: its name in the vendor's JSON (and in the table), its kind, whether a row needs it."""
 
     name: str
-    kind: Kind
+    kind: FieldType
     required: bool = False
 
 
@@ -255,11 +255,11 @@ class PageDecoder:
         self._page = msgspec.json.Decoder(page)
 
     def decode(self, body: bytes) -> Decoded:
-        """One page; UntrustedAnswerError where something is wrong outside its rows, or the page speaks of an error."""
+        """One page; InvalidResponseError where something is wrong outside its rows, or the page speaks of an error."""
         try:
             decoded = self._fast(body)
         except (
-            Doubt,
+            FastPathMiss,
             ValueError,
             TypeError,
             ArithmeticError,
@@ -274,7 +274,7 @@ class PageDecoder:
     def _fast(self, body: bytes) -> Decoded:
         text = np.frombuffer(body, np.uint8)
         if np.any(text == ord("\\")) and any(escape in body for escape in _CONTROL_ESCAPES):
-            raise Doubt
+            raise FastPathMiss
         page = self._page.decode(body)
         rows, numbers = _listed(getattr(page, self.rows))
         # By column; a page without rows has no tuple to turn.
@@ -289,10 +289,10 @@ class PageDecoder:
         # no key stands twice, in any row or beside them.
         quotes = 2 * (keys + strings + 1 + len(envelope)) + sum(part.count(b'"') for part in envelope)
         if np.count_nonzero(text == ord('"')) != quotes:
-            raise Doubt
+            raise FastPathMiss
         table = pa.table([*columns, pa.nulls(len(rows), pa.string())], schema=self.schema)
         if not self.check_table(table):
-            raise Doubt
+            raise FastPathMiss
         return Decoded({n: loads(part) for n, part in zip(self.beside, envelope, strict=True)}, table)
 
     def _strict(self, body: bytes) -> Decoded:
@@ -326,7 +326,7 @@ class PageDecoder:
         """The page without its rows; where it has none, what it tells of an error comes before that."""
         try:
             return each_row(body, self.rows, take)
-        except UntrustedAnswerError:
+        except InvalidResponseError:
             refuse_error_in(body)
             raise
 
@@ -369,7 +369,7 @@ def _listed(rows: Any) -> tuple[list[Any], int]:
     if isinstance(rows, list):
         return rows, 0
     if not rows or not all(map(is_number_key, rows)):
-        raise Doubt
+        raise FastPathMiss
     return list(rows.values()), len(rows)
 
 
@@ -387,5 +387,5 @@ def _column(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, int, int]
         column, strings = declared.kind.fast(given)
         absent = values.count(UNSET)
     if declared.required and column.null_count:
-        raise Doubt
+        raise FastPathMiss
     return column, absent, strings

@@ -14,12 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from conversync.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
 from conversync.extract.decoded import Decoded, Rejected, note_names
 from conversync.extract.failing import BeyondBoundsError, spoils
 from conversync.extract.meaning import nothing_of
-from conversync.extract.parallel import side_by_side
-from conversync.extract.spill import Spool
+from conversync.extract.parallel import ordered_parallel_map
+from conversync.extract.spill import SpillFile
 
 # Pages asked for beyond those that the total needs. A total may be a cache's or a search engine's, and far too small.
 MOST_EXTRA_PAGES = 1_000
@@ -53,11 +53,11 @@ class Page:
 
 
 @dataclass
-class Walk:
+class Scan:
     """One pass over all pages: the statements on disk, the rows set aside with their page, and the counts."""
 
     what: str
-    spool: Spool
+    spill_file: SpillFile
     bad: list[tuple[Rejected, int]] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     totals: set[int | None] = field(default_factory=set)
@@ -97,7 +97,7 @@ class Walk:
     @property
     def received(self) -> int:
         """The rows that came, good or bad, repeats included."""
-        return self.spool.rows + len(self.bad)
+        return self.spill_file.rows + len(self.bad)
 
     @property
     def bad_hashes(self) -> set[str]:
@@ -106,7 +106,7 @@ class Walk:
 
 
 @dataclass(frozen=True)
-class Listing:
+class PagedListing:
     """How one listing is read.
 
     `ask(n, retry)` asks for page n, counted from 1, of `size` rows; without `retry` only once, for one that may not
@@ -128,34 +128,36 @@ class Listing:
         with nothing_of(self.what):
             return self.ask(number, retry)
 
-    def walk(self, spool: Spool, is_too_long: Callable[[int, int], bool] = lambda _a, _r: False) -> Walk:
+    def scan(
+        self, spill_file: SpillFile, is_too_long: Callable[[int, int], bool] = lambda _a, _r: False
+    ) -> Scan:
         """One pass. What is refused after the first page ends it, short; a refusal of the first page is raised.
 
         A page that the vendor fails at for good, or that cannot be trusted, is left out, the second one in a row ends
         the pass.
         `is_too_long(announced, received)` is asked after each page; where it says so, the pass ends there.
         """
-        walk = Walk(self.what, spool)
+        scan = Scan(self.what, spill_file)
         batch: list[pa.Table] = []
-        for number, page in self._pages(walk, is_too_long):
-            walk.set_aside(page.decoded.rejected, number)
-            note_names(walk.unknown, page.decoded.unknown)
-            walk.doubt = walk.doubt or page.doubt
+        for number, page in self._pages(scan, is_too_long):
+            scan.set_aside(page.decoded.rejected, number)
+            note_names(scan.unknown, page.decoded.unknown)
+            scan.doubt = scan.doubt or page.doubt
             batch.append(page.decoded.table)
             if (
                 sum(table.num_rows for table in batch) >= BATCH_ROWS
                 or sum(table.nbytes for table in batch) >= BATCH_BYTES
             ):
-                spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
+                spill_file.write(self.derive(pa.concat_tables(batch).combine_chunks()))
                 batch.clear()
-            seen = spool.rows + sum(table.num_rows for table in batch)
-            self.on_page(seen, walk.announced or seen)
+            seen = spill_file.rows + sum(table.num_rows for table in batch)
+            self.on_page(seen, scan.announced or seen)
         if batch:
-            spool.write(self.derive(pa.concat_tables(batch).combine_chunks()))
-        spool.close()
-        return walk
+            spill_file.write(self.derive(pa.concat_tables(batch).combine_chunks()))
+        spill_file.close()
+        return scan
 
-    def _pages(self, walk: Walk, is_too_long: Callable[[int, int], bool]) -> Iterator[tuple[int, Page]]:
+    def _pages(self, scan: Scan, is_too_long: Callable[[int, int], bool]) -> Iterator[tuple[int, Page]]:
         """Every page with its number: as many as the first one's rows make of its total, then while there may be more.
 
         A page as full as the first one may have a successor, whatever the total says.
@@ -163,39 +165,39 @@ class Listing:
         first = previous = self.fetch(1, True)
         size = first.decoded.received
         if not size and (first.total or first.more):
-            walk.pages = 1
-            walk.totals.add(first.total)
+            scan.pages = 1
+            scan.totals.add(first.total)
             yield 1, first
             return
         full = first.size or self.size
         planned = -(-(first.total or 0) // size) if size else 1
         received = empty = 0
         is_full = False
-        for number, page in self._chain(first, planned, walk):
+        for number, page in self._chain(first, planned, scan):
             rows = page.decoded.received
             empty = 0 if rows else empty + 1
             if number > max(planned, 1) and (not rows or _same_rows(page, previous)):
                 # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
-                walk.is_past_end = not rows
-                walk.is_ended = not rows or not is_full
+                scan.is_past_end = not rows
+                scan.is_ended = not rows or not is_full
                 return
             if empty > MOST_EMPTY_PAGES:
                 return
-            walk.pages, received, previous = walk.pages + 1, received + rows, page
-            walk.totals.add(page.total)
+            scan.pages, received, previous = scan.pages + 1, received + rows, page
+            scan.totals.add(page.total)
             yield number, page
             is_full = rows >= (full if number == 1 else size)
-            met = received >= (walk.announced or 0)
+            met = received >= (scan.announced or 0)
             if number >= planned and met and not page.more and not (rows and is_full):
-                walk.is_ended, walk.is_past_end = True, not rows
+                scan.is_ended, scan.is_past_end = True, not rows
                 return
-            if is_too_long(walk.announced or 0, received):
+            if is_too_long(scan.announced or 0, received):
                 return
-        if walk.pages >= planned + MOST_EXTRA_PAGES:
+        if scan.pages >= planned + MOST_EXTRA_PAGES:
             with nothing_of(self.what):
-                raise BeyondBoundsError(f"{self.what}: after {walk.pages} pages there is no end of it.")
+                raise BeyondBoundsError(f"{self.what}: after {scan.pages} pages there is no end of it.")
 
-    def _chain(self, first: Page, planned: int, walk: Walk) -> Iterator[tuple[int, Page]]:
+    def _chain(self, first: Page, planned: int, scan: Scan) -> Iterator[tuple[int, Page]]:
         """The pages in their order, until one is refused, or two in a row are failed at, or are no such page.
 
         What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
@@ -205,17 +207,17 @@ class Listing:
         fetch = partial(self._fetch, max(MOST_TIMES * first.decoded.size, LEAST_BYTES))
         begin = max(planned, 1) + 1
         beyond = range(begin, begin + MOST_EXTRA_PAGES)
-        yield from self._unfailing(side_by_side(fetch, range(2, planned + 1), concurrency), walk)
-        if walk.refused is not None:
+        yield from self._unfailing(ordered_parallel_map(fetch, range(2, planned + 1), concurrency), scan)
+        if scan.refused is not None:
             return
-        if walk.announced is None:
-            yield from self._unfailing(map(fetch, beyond), walk)
+        if scan.announced is None:
+            yield from self._unfailing(map(fetch, beyond), scan)
             return
         with suppress(VendorError):
             yield from ((number, self.fetch(number, False)) for number in beyond)
 
     def _unfailing(
-        self, replies: Iterator[tuple[int, Page | VendorError]], walk: Walk
+        self, replies: Iterator[tuple[int, Page | VendorError]], scan: Scan
     ) -> Iterator[tuple[int, Page]]:
         """The pages among these replies; what was not given is noted in the walk."""
         is_after_gap = False
@@ -224,9 +226,9 @@ class Listing:
                 is_after_gap = False
                 yield number, page
                 continue
-            walk.refused = page
-            walk.is_cut = is_after_gap or isinstance(page, RefusedError)
-            if walk.is_cut or walk.announced is None:
+            scan.refused = page
+            scan.is_cut = is_after_gap or isinstance(page, RequestRejectedError)
+            if scan.is_cut or scan.announced is None:
                 return
             is_after_gap = True
             self.on_failure()
@@ -236,15 +238,15 @@ class Listing:
         try:
             return number, self._alike(most, number)
         except VendorError as error:
-            if isinstance(error, RefusedError) or spoils(error):
+            if isinstance(error, RequestRejectedError) or spoils(error):
                 return number, error
             raise
 
     def _alike(self, most: int, number: int) -> Page:
-        """A page that is like the others: of `most` bytes; UntrustedAnswerError for another."""
+        """A page that is like the others: of `most` bytes; InvalidResponseError for another."""
         page = self.fetch(number, True)
         if page.decoded.size > most:
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 f"{self.what}: page {number} is many times as long as the first one; nothing was loaded: ask the "
                 "vendor what changed."
             )

@@ -18,7 +18,7 @@ BUSY = 0.75
 PERIOD = 0.03
 
 
-class Width:
+class AdaptiveConcurrency:
     """How many requests are out at a time: as many as are allowed, fewer while our own CPU is what they wait for.
 
     Threads that compute at the same time get in each other's way: without this, a vendor that answers at once
@@ -40,7 +40,7 @@ class Width:
         return self.now
 
 
-def side_by_side(
+def ordered_parallel_map(
     ask: Callable[[Question], Reply], questions: Iterable[Question], concurrency: int
 ) -> Iterator[Reply]:
     """The replies in the order of their questions, up to `concurrency` of them asked for at the same time.
@@ -48,7 +48,7 @@ def side_by_side(
     The first error of a reply is raised in its turn; what was not asked until then is not asked any more.
     """
     upcoming = iter(questions)
-    width = Width(concurrency)
+    width = AdaptiveConcurrency(concurrency)
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="page")
     try:
         waiting = deque(pool.submit(ask, question) for question in islice(upcoming, concurrency))

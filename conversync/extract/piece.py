@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from conversync.extract.pagination import Walk
+from conversync.extract.pagination import Scan
 from conversync.extract.windows import Window
 
 COUNT, PAGE, PASSES = "count", "page", "passes"
@@ -22,21 +22,21 @@ class Piece:
     """
 
     window: Window
-    walks: Sequence[Walk]
+    scans: Sequence[Scan]
     proof: str | None
     missing: int
     statements: int
     announced: int | None
     received: int
-    proving: Sequence[Walk] = ()
+    proving: Sequence[Scan] = ()
     """The passes that prove it; none where nothing does."""
     short_on: Window | None = None
     """The days that lack something, where that is known of fewer than all."""
 
     @property
-    def believed(self) -> Sequence[Walk]:
+    def believed(self) -> Sequence[Scan]:
         """The passes that bring what it holds: what only others brought is not there any more."""
-        return self.proving or self.walks
+        return self.proving or self.scans
 
     @property
     def lacking(self) -> Window:
@@ -46,4 +46,4 @@ class Piece:
     @property
     def pages(self) -> int:
         """How many answers came, over all passes."""
-        return sum(walk.pages for walk in self.walks)
+        return sum(scan.pages for scan in self.scans)

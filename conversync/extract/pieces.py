@@ -21,16 +21,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
-from conversync.errors import RefusedError, TooLongError, UntrustedAnswerError, VendorError
+from conversync.errors import InvalidResponseError, RequestRejectedError, TooLongError, VendorError
 from conversync.extract.belief import Belief, says_nothing
 from conversync.extract.bounds import Bounds
 from conversync.extract.effort import Effort
 from conversync.extract.failing import DAYS, Pace, make_sure, spoils, too_large
 from conversync.extract.meaning import nothing_is_loaded
-from conversync.extract.pagination import Listing, Page, Walk
+from conversync.extract.pagination import Page, PagedListing, Scan
 from conversync.extract.piece import DAY, PASSES, Piece
 from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes, smaller
-from conversync.extract.spill import Spools
+from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 # A question of fewer days than these cannot be cut short without being noticed.
@@ -58,8 +58,8 @@ class Pieces:
     vendor's: what lies before it stands still in the end. `day` is the column of a row's day.
     """
 
-    listing: Callable[[Window, int], Listing]
-    spools: Spools
+    listing: Callable[[Window, int], PagedListing]
+    spill_files: SpillFiles
     pace: Pace
     bounds: Bounds
     today: date
@@ -72,7 +72,7 @@ class Pieces:
     _last: date = date.min
     _counts: bool = True
     """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
-    _ahead: dict[Window, Walk] = field(default_factory=dict)
+    _ahead: dict[Window, Scan] = field(default_factory=dict)
     """Passes over parts of a window, which were made before it was the parts' turn."""
     _deepest: int = 0  # the most rows that one pass brought
     _in_vain: int = 0
@@ -82,18 +82,18 @@ class Pieces:
 
     def __post_init__(self) -> None:
         self._effort, self._parts = Effort(self.listing), Parts(self.shared)
-        self._belief = Belief(self.spools, in_parts=self.in_parts)
+        self._belief = Belief(self.spill_files, in_parts=self.in_parts)
 
     def read(self, window: Window) -> Iterator[Piece]:
         """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
         self._last, begun = window.end, replace(self.bounds, found=[*self.bounds.found])
         self._effort.begin(window)
-        todo = [(part, list[Walk]()) for part in self._parts.cut(window, self.bounds.days)]
+        todo = [(part, list[Scan]()) for part in self._parts.cut(window, self.bounds.days)]
         while todo:
             part, earlier = todo.pop(0)
             try:
                 piece = self._piece(part, earlier)
-            except (RefusedError, TooLongError) as refusal:
+            except (RequestRejectedError, TooLongError) as refusal:
                 if fewer := smaller(part, refusal, self.bounds, self._parts):
                     todo[:0] = [(one, earlier) for one in fewer]
                     continue
@@ -104,14 +104,14 @@ class Pieces:
                 self.bounds.days = LEAST_DAYS
                 self.bounds.found.append("ranges of several days are cut short without a word")
                 rest = [*self._parts.cut(Window(part.start, window.end), LEAST_DAYS)]
-                todo = [(rest[0], list(piece.walks)), *((other, list[Walk]()) for other in rest[1:])]
+                todo = [(rest[0], list(piece.scans)), *((other, list[Scan]()) for other in rest[1:])]
                 continue
             if isinstance(piece, Piece):
                 yield piece
                 continue
             # What was seen once is not forgotten: the first half takes the passes over the whole along.
             first, *others = self._parts.halves(part)
-            todo[:0] = [(first, piece), *((half, list[Walk]()) for half in others)]
+            todo[:0] = [(first, piece), *((half, list[Scan]()) for half in others)]
 
     def told(self, piece: Piece, window: Window) -> Window:
         """The days of a piece as evidence has them: the last one is known of the next piece, wherever that begins."""
@@ -132,7 +132,7 @@ class Pieces:
         window = piece.window
         if not piece.proof or self._parts.days(window) < 2 or self.bounds.days <= LEAST_DAYS:
             return False
-        first, last, rows = self.spools.span(piece.walks[-1].spool, self.day)
+        first, last, rows = self.spill_files.span(piece.scans[-1].spill_file, self.day)
         if first is None or last is None or (last - first).days + 1 < ENOUGH_DAYS:
             return False
         rate = rows / ((last - first).days + 1)
@@ -160,32 +160,32 @@ class Pieces:
         try:
             return self._effort.listing(days, self.bounds.page_size).fetch(1, True)
         except VendorError as error:
-            if isinstance(error, (RefusedError, TooLongError)) or spoils(error):
+            if isinstance(error, (RequestRejectedError, TooLongError)) or spoils(error):
                 return None
             raise
 
-    def _piece(self, window: Window, earlier: list[Walk]) -> Piece | list[Walk]:
+    def _piece(self, window: Window, earlier: list[Scan]) -> Piece | list[Scan]:
         """The piece; or the passes over it, where it is to be read in halves."""
-        walks = [self._first_pass(window)]
-        if self.in_parts and says_nothing(walks[0]):
-            return self._without_a_number(window, earlier, walks[0])
-        proof = self._belief.proof(walks, counts=self._counts)
-        if not proof and (self._may_stand_still(walks[0]) or self._contradicts_itself(window, walks[0])):
-            walks.append(self._walk(window))
-            proof = self._belief.proof(walks, counts=self._counts)
+        scans = [self._first_pass(window)]
+        if self.in_parts and says_nothing(scans[0]):
+            return self._without_a_number(window, earlier, scans[0])
+        proof = self._belief.proof(scans, counts=self._counts)
+        if not proof and (self._may_stand_still(scans[0]) or self._contradicts_itself(window, scans[0])):
+            scans.append(self._walk(window))
+            proof = self._belief.proof(scans, counts=self._counts)
         if proof:
-            return self._whole(window, earlier, walks, proof)
-        is_all = walks[-1].is_ended and walks[-1].refused is None
+            return self._whole(window, earlier, scans, proof)
+        is_all = scans[-1].is_ended and scans[-1].refused is None
         if self._parts.days(window) > 1 and not (is_all and self._effort.is_spent):
-            return earlier + walks
-        return self._one_day(window, earlier, walks)
+            return earlier + scans
+        return self._one_day(window, earlier, scans)
 
-    def _without_a_number(self, window: Window, earlier: list[Walk], whole: Walk) -> Piece | list[Walk]:
+    def _without_a_number(self, window: Window, earlier: list[Scan], whole: Scan) -> Piece | list[Scan]:
         """As `_piece`, where no page announced how many rows there are."""
         if self._parts.days(window) > 1:
             parts = [(part, self._first_pass(part)) for part in self._parts.halves(window)]
-            if self._belief.agree_in_parts(whole, [walk for _, walk in parts]):
-                return self._whole(window, earlier, [*(walk for _, walk in parts), whole], PASSES)
+            if self._belief.agree_in_parts(whole, [scan for _, scan in parts]):
+                return self._whole(window, earlier, [*(scan for _, scan in parts), whole], PASSES)
             self._ahead.update(parts)
             return [*earlier, whole]
         other_size = max(self.bounds.page_size // 2, 1)
@@ -194,53 +194,53 @@ class Pieces:
             return self._whole(window, earlier, [whole, other], PASSES)
         return self._short(window, earlier, [whole])
 
-    def _first_pass(self, window: Window) -> Walk:
+    def _first_pass(self, window: Window) -> Scan:
         """The first pass over days, which may have been made before their turn."""
         return self._ahead.pop(window) if window in self._ahead else self._walk(window)
 
-    def _walk(self, window: Window, page_size: int | None = None) -> Walk:
-        """One pass, without the pages that the vendor fails at; RefusedError where smaller questions may mend it."""
+    def _walk(self, window: Window, page_size: int | None = None) -> Scan:
+        """One pass, without the pages that the vendor fails at; RequestRejectedError where smaller questions may mend it."""
         size, can_halve = page_size or self.bounds.page_size, self._parts.days(window) > 1
         was_hurried = self.pace.hurried
         listing = replace(
             self._effort.listing(window, size), on_failure=partial(setattr, self.pace, "hurried", True)
         )
         try:
-            walk = listing.walk(
-                self.spools.new(), lambda *rows: self._is_too_long(*rows, can_halve=can_halve)
+            scan = listing.scan(
+                self.spill_files.new(), lambda *rows: self._is_too_long(*rows, can_halve=can_halve)
             )
         except VendorError as error:
             if not spoils(error):
                 raise
-            return self._spoilt(Walk(listing.what, self.spools.new()), error, window, size)
-        if (hollow := self._hollow(walk)) is not None:
-            return self._spoilt(Walk(walk.what, walk.spool, totals=walk.totals), hollow, window, size)
-        if walk.refused is not None and spoils(walk.refused) and not (self.in_parts and says_nothing(walk)):
-            make_sure(listing, walk.refused, self.pace, patient=was_hurried)
-        is_deepest, self._deepest = walk.received >= self._deepest, max(walk.received, self._deepest)
-        if walk.is_cut and is_deepest and self.bounds.depth is None:
-            self.bounds.depth = walk.received
-            self.bounds.found.append(f"pages beyond row {walk.received:,} are refused")
-        self._belief.saw(walk)
-        return walk
+            return self._spoilt(Scan(listing.what, self.spill_files.new()), error, window, size)
+        if (hollow := self._hollow(scan)) is not None:
+            return self._spoilt(Scan(scan.what, scan.spill_file, totals=scan.totals), hollow, window, size)
+        if scan.refused is not None and spoils(scan.refused) and not (self.in_parts and says_nothing(scan)):
+            make_sure(listing, scan.refused, self.pace, patient=was_hurried)
+        is_deepest, self._deepest = scan.received >= self._deepest, max(scan.received, self._deepest)
+        if scan.is_cut and is_deepest and self.bounds.depth is None:
+            self.bounds.depth = scan.received
+            self.bounds.found.append(f"pages beyond row {scan.received:,} are refused")
+        self._belief.saw(scan)
+        return scan
 
-    def _spoilt(self, nothing: Walk, error: VendorError, window: Window, size: int) -> Walk:
-        """A pass of which nothing came: these days are to blame, else a smaller question is asked (RefusedError)."""
+    def _spoilt(self, nothing: Scan, error: VendorError, window: Window, size: int) -> Scan:
+        """A pass of which nothing came: these days are to blame, else a smaller question is asked (RequestRejectedError)."""
         what = too_large(error, self._effort, window, size, self.pace)
         if what != DAYS:
-            raise RefusedError(str(error), fields=[what], said=error.said) from None
+            raise RequestRejectedError(str(error), fields=[what], said=error.said) from None
         nothing.refused = error
         return nothing
 
-    def _hollow(self, walk: Walk) -> UntrustedAnswerError | None:
+    def _hollow(self, scan: Scan) -> InvalidResponseError | None:
         """What is wrong where rows are announced and not one comes; not where totals are known to be no counts."""
-        if walk.pages != 1 or walk.received or not walk.announced:
+        if scan.pages != 1 or scan.received or not scan.announced:
             return None
         if self.bounds.miscounts:
-            walk.is_ended, self._counts = True, False
+            scan.is_ended, self._counts = True, False
             return None
-        reason = f"{walk.what}: the first page is empty, yet it announces {walk.announced:,} rows."
-        return UntrustedAnswerError(nothing_is_loaded(reason, walk.what))
+        reason = f"{scan.what}: the first page is empty, yet it announces {scan.announced:,} rows."
+        return InvalidResponseError(nothing_is_loaded(reason, scan.what))
 
     def _is_too_long(self, announced: int, received: int, *, can_halve: bool) -> bool:
         """Whether a piece is better read in halves: its last pages are out of reach, or long in coming.
@@ -253,11 +253,11 @@ class Pieces:
         left = announced - received
         return too_deep or (self.pace.throttled and left > MOST_PAGES_THROTTLED * self.bounds.page_size)
 
-    def _may_stand_still(self, walk: Walk) -> bool:
+    def _may_stand_still(self, scan: Scan) -> bool:
         """Whether another pass may prove what this one did not: its total moved, or there is none that counts rows."""
-        return walk.is_ended and (len(walk.totals) > 1 or walk.announced is None or not self._counts)
+        return scan.is_ended and (len(scan.totals) > 1 or scan.announced is None or not self._counts)
 
-    def _contradicts_itself(self, window: Window, walk: Walk) -> bool:
+    def _contradicts_itself(self, window: Window, scan: Scan) -> bool:
         """Whether two parts of days that are over announce more than the days together, which no count of rows does.
 
         Asked is where more rows are announced than come. The parts have no day in common. Rows that come meanwhile
@@ -265,13 +265,13 @@ class Pieces:
         """
         over = Window(window.start, min(window.end, self.today - DAY))
         may_ask = over.start < over.end and self._checks < MOST_CHECKS and not self._effort.is_spent
-        if not may_ask or not walk.is_ended or self._belief.together([walk]) >= (walk.total or 0):
+        if not may_ask or not scan.is_ended or self._belief.together([scan]) >= (scan.total or 0):
             return False
         self._checks += 1
         middle = over.start + (over.end - over.start) // 2
         parts = (Window(over.start, middle), Window(middle + DAY, over.end), over)
         first, second, whole = ((page and page.total) or 0 for page in map(self._first, parts))
-        whole = max(whole, (walk.announced or 0) if over == window else 0)
+        whole = max(whole, (scan.announced or 0) if over == window else 0)
         if not whole or first + second <= whole:
             return False
         self._counts, self.bounds.miscounts = False, True
@@ -281,42 +281,42 @@ class Pieces:
         )
         return True
 
-    def _one_day(self, window: Window, earlier: list[Walk], walks: list[Walk]) -> Piece:
+    def _one_day(self, window: Window, earlier: list[Scan], scans: list[Scan]) -> Piece:
         """One day that did not prove itself: alone, if that is possible; in other pages; else short."""
         if self._effort.is_spent:
-            return self._on_one_page(window, earlier, walks) or self._short(window, earlier, walks)
-        alone = self._alone(window, earlier, walks)
-        if alone is not None and (walks[-1].pages or alone.lacking.start == alone.lacking.end):
+            return self._on_one_page(window, earlier, scans) or self._short(window, earlier, scans)
+        alone = self._alone(window, earlier, scans)
+        if alone is not None and (scans[-1].pages or alone.lacking.start == alone.lacking.end):
             return alone
-        known, idle = self._belief.together(walks), 0
+        known, idle = self._belief.together(scans), 0
         before_all = known
-        for size in sizes(self.bounds.page_size, walks) if self._in_vain < MOST_IN_VAIN else ():
+        for size in sizes(self.bounds.page_size, scans) if self._in_vain < MOST_IN_VAIN else ():
             try:
-                walks.append(self._walk(window, size))
-            except (RefusedError, TooLongError):
+                scans.append(self._walk(window, size))
+            except (RequestRejectedError, TooLongError):
                 continue
-            if proof := self._belief.proof(walks, counts=self._counts):
-                return self._whole(window, earlier, walks, proof)
-            before, known = known, self._belief.together(walks)
+            if proof := self._belief.proof(scans, counts=self._counts):
+                return self._whole(window, earlier, scans, proof)
+            before, known = known, self._belief.together(scans)
             idle = idle + 1 if known == before else 0
             if idle == MOST_IDLE or self._effort.is_spent:
                 break
         self._in_vain += known == before_all
-        return alone or self._short(window, earlier, walks)
+        return alone or self._short(window, earlier, scans)
 
-    def _on_one_page(self, window: Window, earlier: list[Walk], walks: list[Walk]) -> Piece | None:
+    def _on_one_page(self, window: Window, earlier: list[Scan], scans: list[Scan]) -> Piece | None:
         """All of it on one page, where that is all that is still tried; None where it does not come so."""
-        rows = max(walks[-1].announced or 0, walks[-1].received) + 1
-        if not walks[-1].pages or not self.bounds.page_size < rows <= LARGEST_PAGE:
+        rows = max(scans[-1].announced or 0, scans[-1].received) + 1
+        if not scans[-1].pages or not self.bounds.page_size < rows <= LARGEST_PAGE:
             return None
         try:
-            walks.append(self._walk(window, rows))
-        except (RefusedError, TooLongError):
+            scans.append(self._walk(window, rows))
+        except (RequestRejectedError, TooLongError):
             return None
-        proof = self._belief.proof(walks, counts=self._counts)
-        return self._whole(window, earlier, walks, proof) if proof else None
+        proof = self._belief.proof(scans, counts=self._counts)
+        return self._whole(window, earlier, scans, proof) if proof else None
 
-    def _alone(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece | None:
+    def _alone(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan]) -> Piece | None:
         """Both days of a question asked for alone; None where there is one, or the days alone are not all of it.
 
         What the second one lacks is the next piece's matter, or counts here where there is none. Where no page of both
@@ -326,9 +326,9 @@ class Pieces:
             return None
         first, second = (self._day(day) for day in window)
         announced = sum(one.statements if one.announced is None else one.announced for one in (first, second))
-        if announced < max(walk.announced or self.spools.events(walk.spool) for walk in walks):
+        if announced < max(scan.announced or self.spill_files.events(scan.spill_file) for scan in scans):
             return None
-        is_last, is_blind = window.end == self._last, not any(walk.pages for walk in walks)
+        is_last, is_blind = window.end == self._last, not any(scan.pages for scan in scans)
         missing = first.missing + (second.missing if is_last else 0)
         counted = (first, second) if is_last or is_blind else (first,)
         lacking = [one.window for one in counted if one.missing]
@@ -338,7 +338,7 @@ class Pieces:
         is_proven = not missing and first.proof and second.proof
         return Piece(
             window,
-            [*earlier, *walks, *first.walks, *second.walks],
+            [*earlier, *scans, *first.scans, *second.scans],
             None if missing else first.proof,
             missing,
             first.statements + second.statements,
@@ -357,32 +357,34 @@ class Pieces:
             self._alone_read = {day: piece}
         return self._alone_read[day]
 
-    def _whole(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk], proof: str) -> Piece:
-        self._effort.was_of_use(*walks)
-        last = walks[-1]
-        together = proof == PASSES and not self._belief.repeats(walks, counts=self._counts)
-        statements, proving = self.spools.events(last.spool), walks if together else [last]
-        return Piece(window, [*earlier, *walks], proof, 0, statements, last.announced, last.received, proving)
+    def _whole(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan], proof: str) -> Piece:
+        self._effort.was_of_use(*scans)
+        last = scans[-1]
+        together = proof == PASSES and not self._belief.repeats(scans, counts=self._counts)
+        statements, proving = self.spill_files.events(last.spill_file), scans if together else [last]
+        return Piece(window, [*earlier, *scans], proof, 0, statements, last.announced, last.received, proving)
 
-    def _short(self, window: Window, earlier: Sequence[Walk], walks: Sequence[Walk]) -> Piece:
+    def _short(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan]) -> Piece:
         """As far as it came. A day that is not over may move for ever: nothing of it is missing for that alone."""
-        together = self._belief.together(walks)
-        announced = max((walk.announced or 0 for walk in walks), default=0)
+        together = self._belief.together(scans)
+        announced = max((scan.announced or 0 for scan in scans), default=0)
         missing = max(announced - together, 0)
-        if window.start < self.today or any(spoils(walk.refused) or not walk.pages for walk in walks):
+        if window.start < self.today or any(spoils(scan.refused) or not scan.pages for scan in scans):
             missing = max(missing, 1)
-        last = walks[-1]
+        last = scans[-1]
         self._effort.was_of_use(last)
-        statements = self.spools.events(*(walk.spool for walk in walks))
+        statements = self.spill_files.events(*(scan.spill_file for scan in scans))
         return Piece(
-            window, [*earlier, *walks], None, missing, statements, last.announced and announced, last.received
+            window, [*earlier, *scans], None, missing, statements, last.announced and announced, last.received
         )
 
-    def _refused(self, window: Window, earlier: Sequence[Walk], refusal: VendorError) -> Piece:
+    def _refused(self, window: Window, earlier: Sequence[Scan], refusal: VendorError) -> Piece:
         """A day that is not to be had in any size, where others are: short. Raises the refusal where none is."""
         before = self._first(Window(window.start - DAY, window.start - DAY))
         after = before or self._first(Window(window.end + DAY, window.end + DAY))
         if after is None:
             raise refusal
-        nothing = Walk(self.listing(window, self.bounds.page_size).what, self.spools.new(), refused=refusal)
+        nothing = Scan(
+            self.listing(window, self.bounds.page_size).what, self.spill_files.new(), refused=refusal
+        )
         return self._short(window, earlier, [nothing])

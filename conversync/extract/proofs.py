@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conversync.extract.check_results import Finding
+from conversync.extract.check_results import CheckResult
 from conversync.extract.piece import COUNT, PAGE, PASSES
 from conversync.extract.reading import Read
 
@@ -15,20 +15,20 @@ _WHY = {
 }
 
 
-def proved(done: Read, what: str) -> Iterator[Finding]:
+def proved(done: Read, what: str) -> Iterator[CheckResult]:
     """Of a stream that was read as a night would read it: how many rows, why that is all, and what was found."""
     rows = sum(piece.statements for piece in done.pieces)
     missing = sum(piece.missing for piece in done.pieces)
     if missing:
-        yield Finding(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
+        yield CheckResult(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
     else:
         why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in {p.proof for p in done.pieces}]
         moving = ["still moving today"] if None in {piece.proof for piece in done.pieces} else []
-        yield Finding(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")
-    for doubt in {walk.doubt: None for walk in done.walks if walk.doubt}:
-        yield Finding(False, f"{what}: its next links cannot be right: {doubt}; none is followed")
+        yield CheckResult(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")
+    for doubt in {scan.doubt: None for scan in done.scans if scan.doubt}:
+        yield CheckResult(False, f"{what}: its next links cannot be right: {doubt}; none is followed")
     for found in dict.fromkeys(done.reading.pieces.bounds.found):
-        yield Finding(True, f"{what}: {found}; a night asks accordingly")
-    bad = [rejected for walk in done.walks for rejected, _ in walk.bad]
+        yield CheckResult(True, f"{what}: {found}; a night asks accordingly")
+    bad = [rejected for scan in done.scans for rejected, _ in scan.bad]
     if bad:
-        yield Finding(False, f"{what}: {len(bad):,} rows would be set aside: {bad[0].reason}")
+        yield CheckResult(False, f"{what}: {len(bad):,} rows would be set aside: {bad[0].reason}")

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from conversync.errors import UntrustedAnswerError, VendorError
+from conversync.errors import InvalidResponseError, VendorError
 from conversync.extract.columns import now
-from conversync.extract.evidence import Aside, Routed, rejected_table, resolved_rows, window_row
+from conversync.extract.evidence import Quarantine, Routed, rejected_table, resolved_rows, window_row
 from conversync.extract.failing import spoils
 from conversync.extract.meaning import bare, nothing_of
 from conversync.extract.mended import NO_TRACES, Traces, resolved
-from conversync.extract.pagination import Walk
+from conversync.extract.pagination import Scan
 from conversync.extract.piece import DAY, Piece
 from conversync.extract.pieces import Pieces
-from conversync.extract.spill import Spools
-from conversync.extract.windows import Window, hold, move
+from conversync.extract.spill import SpillFiles
+from conversync.extract.windows import Window, advance_cursor, hold_cursor
 
 # The rest of a window, which the next step is to read: what is whole is committed first.
 OnRest = Callable[[Window], None]
@@ -60,14 +60,14 @@ class Read:
     at: datetime
 
     @property
-    def walks(self) -> list[Walk]:
+    def scans(self) -> list[Scan]:
         """All passes, in the order in which a later one wins."""
-        return [walk for piece in self.pieces for walk in piece.walks]
+        return [scan for piece in self.pieces for scan in piece.scans]
 
     @property
-    def believed(self) -> list[Walk]:
+    def believed(self) -> list[Scan]:
         """The passes whose rows the days hold; what only another one brought was gone before the reading was over."""
-        return [walk for piece in self.pieces for walk in piece.believed]
+        return [scan for piece in self.pieces for scan in piece.believed]
 
     @property
     def proven(self) -> list[Window]:
@@ -117,7 +117,7 @@ def statement_hints(key: str, *nested: str) -> dict[str, Any]:
 
 
 def read(readings: Sequence[Reading]) -> list[Read]:
-    """Reads them one after the other. UntrustedAnswerError where every row of one was set aside."""
+    """Reads them one after the other. InvalidResponseError where every row of one was set aside."""
     at = now()
     return [_read(reading, at) for reading in readings]
 
@@ -144,26 +144,26 @@ def _refuse_what_holds_nothing(done: Read) -> None:
 
     But for rows that are known to be bad. And where rows are announced and not one comes, nothing was answered.
     """
-    walks = done.walks
-    if any(walk.spool.rows for walk in walks):
+    scans = done.scans
+    if any(scan.spill_file.rows for scan in scans):
         return
-    what = walks[0].what
-    bad = [rejected for walk in walks for rejected, _ in walk.bad]
+    what = scans[0].what
+    bad = [rejected for scan in scans for rejected, _ in scan.bad]
     if bad and all(rejected.raw_hash in done.reading.known for rejected in bad):
         return
     is_short = any(piece.missing for piece in done.pieces)
-    announced = max(walk.announced or 0 for walk in walks) if is_short else 0
-    refused = next((walk.refused for walk in walks if walk.refused is not None), None)
-    if isinstance(refused, UntrustedAnswerError) and not any(walk.pages for walk in walks):
+    announced = max(scan.announced or 0 for scan in scans) if is_short else 0
+    refused = next((scan.refused for scan in scans if scan.refused is not None), None)
+    if isinstance(refused, InvalidResponseError) and not any(scan.pages for scan in scans):
         raise refused
     with nothing_of(what):
         if bad:
-            raise UntrustedAnswerError(
-                f"{what}: every one of {len(walks[0].bad):,} rows would have to be set aside, the first because "
+            raise InvalidResponseError(
+                f"{what}: every one of {len(scans[0].bad):,} rows would have to be set aside, the first because "
                 f"{bad[0].reason}."
             )
         if announced:
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 f"{what}: the first page is empty, yet it announces {announced:,} rows."
             )
 
@@ -175,25 +175,25 @@ def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, tod
     """
     if done.reading.is_again:
         return
-    move(progress, first, done.reached, today)
+    advance_cursor(progress, first, done.reached, today)
     if done.short is not None:
-        hold(progress, done.short)
+        hold_cursor(progress, done.short)
 
 
 def statements(
-    done: Sequence[Read], spools: Spools, table: str, without: Sequence[str] = ()
+    done: Sequence[Read], spill_files: SpillFiles, table: str, without: Sequence[str] = ()
 ) -> Iterator[Routed]:
     """One statement for each event of all readings, whatever walk saw it last; at least one table.
 
     `without` these events, by their keys (see vanished.py).
     """
-    for rows in spools.fold([walk.spool for one in done for walk in one.walks], without):
+    for rows in spill_files.deduplicate([scan.spill_file for one in done for scan in one.scans], without):
         yield Routed(table, rows)
 
 
 def evidence(
     done: Sequence[Read],
-    spools: Spools,
+    spill_files: SpillFiles,
     state: MutableMapping[str, Any],
     columns: Sequence[str],
     found_out: str | None,
@@ -205,21 +205,22 @@ def evidence(
     is where the ids stand that `Traces` reads from a row set aside.
     """
     known = state.setdefault("set_aside", {})
-    found: list[tuple[Read, Piece, Aside, int]] = []
+    found: list[tuple[Read, Piece, Quarantine, int]] = []
     for one in done:
         note = ". ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
         for piece in one.pieces:
-            aside = Aside(known, one.reading.stream, one.told(piece), one.at, note, one.reading.traces)
-            lost = aside.add_all(piece.walks, spools, columns)
+            aside = Quarantine(known, one.reading.stream, one.told(piece), one.at, note, one.reading.traces)
+            lost = aside.add_all(piece.scans, spill_files, columns)
             if one.reading.is_fixed and piece is one.pieces[-1]:
-                last = [other.walks[-1].spool for other in one.pieces]
-                lost += aside.supersede(spools.superseded_across(last, columns))
+                last = [other.scans[-1].spill_file for other in one.pieces]
+                lost += aside.supersede(spill_files.superseded_across(last, columns))
             found.append((one, piece, aside, lost))
             note = found_out = None
     # Two pieces or streams may bring the same bad row; twice in one load it would stand twice in the table.
     rows = {raw_hash: row for _, _, aside, _ in found for raw_hash, row in aside.rows.items()}
     yield Routed(
-        "rejected_rows", rejected_table([*rows.values(), *_resolved(done, spools, known, rows, id_column)])
+        "rejected_rows",
+        rejected_table([*rows.values(), *_resolved(done, spill_files, known, rows, id_column)]),
     )
     for one, piece, aside, lost in found:
         yield Routed("windows", window_row(piece, aside, lost, one.reading.filters))
@@ -227,7 +228,7 @@ def evidence(
 
 def _resolved(
     done: Sequence[Read],
-    spools: Spools,
+    spill_files: SpillFiles,
     known: MutableMapping[str, list[Any]],
     seen: Mapping[str, Any],
     id_column: str,
@@ -235,10 +236,10 @@ def _resolved(
     """The rows of `rejected_rows` that are not served so any more."""
     gone: list[str] = []
     for one in done:
-        spooled = [walk.spool for walk in one.walks]
+        spooled = [scan.spill_file for scan in one.scans]
 
         def loaded(ids: Sequence[str], spooled: Any = spooled) -> set[str]:
-            return spools.among(spooled, f"cast({id_column} as varchar)", ids)
+            return spill_files.among(spooled, f"cast({id_column} as varchar)", ids)
 
         gone += resolved(known, one.reading.stream, one.whole, seen.keys(), loaded)
     return resolved_rows(gone, done[0].at) if gone else []
@@ -249,7 +250,7 @@ def _short(one: Read) -> str | None:
     short = [piece for piece in one.pieces if piece.missing]
     if not short:
         return None
-    failure = next((walk.refused for piece in short for walk in piece.walks if _is_gap(walk)), None)
+    failure = next((scan.refused for piece in short for scan in piece.scans if _is_gap(scan)), None)
     if failure is not None:
         why = "not all of it can be had, however it is asked for"
         ask = (
@@ -268,9 +269,9 @@ def _short(one: Read) -> str | None:
     )
 
 
-def _is_gap(walk: Walk) -> bool:
+def _is_gap(scan: Scan) -> bool:
     """Whether some of a pass was not given, for a reason that was told."""
-    return walk.refused is not None and (spoils(walk.refused) or not walk.pages)
+    return scan.refused is not None and (spoils(scan.refused) or not scan.pages)
 
 
 def _lack(short: Sequence[Piece]) -> str:
@@ -281,7 +282,7 @@ def _lack(short: Sequence[Piece]) -> str:
         shares = last is not None and piece.lacking.start <= last
         counts = [max(counts), (counts[0] if shares else max(counts)) + piece.missing]
         is_exact = (
-            is_exact and not shares and piece.announced is not None and not any(map(_is_gap, piece.walks))
+            is_exact and not shares and piece.announced is not None and not any(map(_is_gap, piece.scans))
         )
         last = piece.lacking.end
     missing = max(counts)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from conversync.errors import RefusedError, TooLongError
+from conversync.errors import RequestRejectedError, TooLongError
 from conversync.extract.bounds import Bounds
 from conversync.extract.failing import OF_PAGE_SIZE, is_of_size
-from conversync.extract.pagination import Walk
-from conversync.extract.windows import Window, apart, cut
+from conversync.extract.pagination import Scan
+from conversync.extract.windows import Window, apart, split_window
 
 # How often a larger page is tried, where all that came filled one.
 LARGER_PAGES = 4
@@ -26,9 +26,9 @@ class Parts:
 
     shared: bool
 
-    def cut(self, window: Window, days: int) -> Iterator[Window]:
+    def split_window(self, window: Window, days: int) -> Iterator[Window]:
         """The window in parts of so many days, oldest first."""
-        return (cut if self.shared else apart)(window, days)
+        return (split_window if self.shared else apart)(window, days)
 
     def days(self, window: Window) -> int:
         """How many days a window answers for; one is the least."""
@@ -46,7 +46,7 @@ class Parts:
 
 
 def smaller(
-    window: Window, refusal: RefusedError | TooLongError, bounds: Bounds, parts: Parts
+    window: Window, refusal: RequestRejectedError | TooLongError, bounds: Bounds, parts: Parts
 ) -> list[Window]:
     """What to ask for where a question was refused, or its answer too long; what that tells of the vendor is noted.
 
@@ -77,12 +77,12 @@ def _shorter(window: Window, bounds: Bounds, parts: Parts) -> list[Window]:
     return parts.halves(window)
 
 
-def sizes(page_size: int, walks: Sequence[Walk]) -> Iterator[int]:
+def sizes(page_size: int, scans: Sequence[Scan]) -> Iterator[int]:
     """Sizes of pages to try: one that holds the day, and larger while it is full; smaller ones; then as it was."""
-    rows = max(max(walk.announced or 0, walk.received) for walk in walks) + 1
+    rows = max(max(scan.announced or 0, scan.received) for scan in scans) + 1
     for _ in range(LARGER_PAGES):
         if page_size < rows <= LARGEST_PAGE:
             yield rows
-            rows = rows * 4 if walks[-1].pages == 1 else LARGEST_PAGE + 1
+            rows = rows * 4 if scans[-1].pages == 1 else LARGEST_PAGE + 1
     fewer = [part for part in (page_size // 2, page_size // 3, page_size // 5) if part >= 1]
-    yield from [*fewer, *[page_size] * MOST_WALKS][: max(MOST_WALKS - len(walks), 0)]
+    yield from [*fewer, *[page_size] * MOST_WALKS][: max(MOST_WALKS - len(scans), 0)]

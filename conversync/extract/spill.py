@@ -24,7 +24,7 @@ MEMORY = "150MB"
 PART = 16 * 1024 * 1024
 
 
-class Spool:
+class SpillFile:
     """The tables of one walk, in the order they came, in one Arrow file."""
 
     def __init__(self, path: Path, key: str) -> None:
@@ -66,7 +66,7 @@ class Spool:
                 yield pa.Table.from_batches([reader.get_batch(number)])
 
 
-class Spools:
+class SpillFiles:
     """A folder of spools that is gone when the reading is over, and the questions about them.
 
     `key` is the column that names an event; of two contents of one event, the one with the greater `latest` wins.
@@ -90,39 +90,41 @@ class Spools:
             self._connection.close()
         self._folder.cleanup()
 
-    def new(self) -> Spool:
+    def new(self) -> SpillFile:
         """An empty spool."""
         self._count += 1
-        return Spool(Path(self._folder.name) / f"{self._count}.arrow", self._key)
+        return SpillFile(Path(self._folder.name) / f"{self._count}.arrow", self._key)
 
-    def events(self, *spools: Spool) -> int:
+    def events(self, *spill_files: SpillFile) -> int:
         """How many distinct events the spools hold together."""
-        filled = [spool for spool in spools if spool.rows]
+        filled = [spill_file for spill_file in spill_files if spill_file.rows]
         if len(filled) == 1 and filled[0].no_event_twice():
             return filled[0].rows
         return self._distinct(self._key, filled)
 
-    def contents(self, spool: Spool) -> int:
+    def contents(self, spill_file: SpillFile) -> int:
         """How many distinct statements the spool holds: an event with two contents counts twice."""
-        return self._distinct("statement_hash", [spool] if spool.rows else [])
+        return self._distinct("statement_hash", [spill_file] if spill_file.rows else [])
 
-    def _distinct(self, column: str, spools: Sequence[Spool]) -> int:
-        if not spools:
+    def _distinct(self, column: str, spill_files: Sequence[SpillFile]) -> int:
+        if not spill_files:
             return 0
-        query = f"select count(distinct {column}) from ({self._united(column, spools)})"  # noqa: S608
-        [[found]] = self._ask(query, self._named(spools)).fetchall()
+        query = f"select count(distinct {column}) from ({self._united(column, spill_files)})"  # noqa: S608
+        [[found]] = self._ask(query, self._named(spill_files)).fetchall()
         return int(found)
 
-    def span(self, spool: Spool, day: str) -> tuple[date | None, date | None, int]:
+    def span(self, spill_file: SpillFile, day: str) -> tuple[date | None, date | None, int]:
         """The first and the last value of a column of days, and how many rows there are."""
-        if not spool.rows:
+        if not spill_file.rows:
             return None, None, 0
-        [[first, last]] = self._ask(f"select min({day}), max({day}) from walk", {"walk": spool}).fetchall()  # noqa: S608
-        return first, last, spool.rows
+        [[first, last]] = self._ask(
+            f"select min({day}), max({day}) from walk", {"walk": spill_file}
+        ).fetchall()  # noqa: S608
+        return first, last, spill_file.rows
 
-    def among(self, spools: Sequence[Spool], column: str, values: Sequence[Any]) -> set[Any]:
+    def among(self, spill_files: Sequence[SpillFile], column: str, values: Sequence[Any]) -> set[Any]:
         """Which of these values of a column the spools hold."""
-        filled = [spool for spool in spools if spool.rows]
+        filled = [spill_file for spill_file in spill_files if spill_file.rows]
         if not filled or not values:
             return set()
         query = f"""
@@ -131,7 +133,7 @@ class Spools:
         """  # noqa: S608
         return {value for [value] in self._ask(query, self._named(filled), [list(values)]).fetchall()}
 
-    def same(self, one: Spool, other: Spool) -> bool:
+    def same(self, one: SpillFile, other: SpillFile) -> bool:
         """Whether two walks gave the same statements, in whatever order and however often."""
         if not one.rows or not other.rows:
             return one.rows == other.rows
@@ -143,36 +145,40 @@ class Spools:
         """
         return not self._ask(differences, {"one": one, "other": other}).fetchall()
 
-    def fold(self, spools: Sequence[Spool], without: Sequence[Any] = ()) -> Iterator[pa.Table]:
+    def deduplicate(
+        self, spill_files: Sequence[SpillFile], without: Sequence[Any] = ()
+    ) -> Iterator[pa.Table]:
         """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash).
 
         Events `without` which it is are named by their keys.
         At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
         """
-        spools = [spool for spool in spools if spool.schema is not None]
-        schema = next((spool.schema for spool in spools), None)
+        spill_files = [spill_file for spill_file in spill_files if spill_file.schema is not None]
+        schema = next((spill_file.schema for spill_file in spill_files), None)
         if schema is None:
             return
         yield schema.empty_table()
-        if len(spools) == 1 and not without and self.events(spools[0]) == spools[0].rows:
-            yield from spools[0].tables()
+        if len(spill_files) == 1 and not without and self.events(spill_files[0]) == spill_files[0].rows:
+            yield from spill_files[0].tables()
             return
         values = [list(without)] if without else []
-        for part in self._parts(spools):
+        for part in self._parts(spill_files):
             query = f"select * exclude (walk, place) from ({self._ranked(part)}) where place = 1"  # noqa: S608
             if without:
                 query += f" and {self._key} not in (select unnest(?))"
-            reader = self._ask(query, {"walks": _walks(spools)}, values).to_arrow_reader(20_000)
+            reader = self._ask(query, {"walks": _walks(spill_files)}, values).to_arrow_reader(20_000)
             for batch in reader:
                 yield pa.Table.from_batches([batch]).cast(schema)
 
-    def superseded(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def superseded(
+        self, spill_files: Sequence[SpillFile], columns: Sequence[str]
+    ) -> Iterator[tuple[str, str]]:
         """(key, JSON of `columns`) of each content that lost against another one in the same walk."""
-        spools = [spool for spool in spools if spool.rows]
-        if all(self.events(spool) == spool.rows for spool in spools):
+        spill_files = [spill_file for spill_file in spill_files if spill_file.rows]
+        if all(self.events(spill_file) == spill_file.rows for spill_file in spill_files):
             return
         row = ", ".join(f'"{name}" := "{name}"' for name in columns)
-        for part in self._parts(spools):
+        for part in self._parts(spill_files):
             query = f"""
                 with ranked as materialized ({self._ranked(part)}),
                 kept as (select {self._key}, walk, statement_hash from ranked where place = 1)
@@ -181,15 +187,19 @@ class Spools:
                 where ranked.statement_hash <> kept.statement_hash
                 order by all
             """  # noqa: S608
-            yield from self._ask(query, {"walks": _walks(spools)}).fetchall()
+            yield from self._ask(query, {"walks": _walks(spill_files)}).fetchall()
 
-    def superseded_across(self, spools: Sequence[Spool], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def superseded_across(
+        self, spill_files: Sequence[SpillFile], columns: Sequence[str]
+    ) -> Iterator[tuple[str, str]]:
         """As `superseded`, of contents that came in other spools, under another `latest` than the one that is kept."""
-        spools = [spool for spool in spools if spool.rows]
-        if len(spools) < 2 or self.events(*spools) == sum(spool.rows for spool in spools):
+        spill_files = [spill_file for spill_file in spill_files if spill_file.rows]
+        if len(spill_files) < 2 or self.events(*spill_files) == sum(
+            spill_file.rows for spill_file in spill_files
+        ):
             return
         row = ", ".join(f'"{name}" := ranked."{name}"' for name in columns)
-        for part in self._parts(spools):
+        for part in self._parts(spill_files):
             query = f"""
                 with ranked as materialized (
                     select *, row_number() over (
@@ -203,11 +213,11 @@ class Spools:
                 where ranked.statement_hash <> kept.statement_hash and ranked.{self._latest} <> kept.{self._latest}
                 order by all
             """  # noqa: S608
-            yield from self._ask(query, {"walks": _walks(spools)}).fetchall()
+            yield from self._ask(query, {"walks": _walks(spill_files)}).fetchall()
 
-    def absent(self, spools: Sequence[Spool], keys: pa.Table) -> list[Any]:
+    def absent(self, spill_files: Sequence[SpillFile], keys: pa.Table) -> list[Any]:
         """The keys of a table of one column, named as the key is, that the spools do not hold."""
-        filled = [spool for spool in spools if spool.rows]
+        filled = [spill_file for spill_file in spill_files if spill_file.rows]
         if not filled:
             return list(keys.column(0).to_pylist())
         query = f"""
@@ -218,8 +228,8 @@ class Spools:
 
     def left_out(
         self,
-        others: Sequence[Spool],
-        spools: Sequence[Spool],
+        others: Sequence[SpillFile],
+        spill_files: Sequence[SpillFile],
         columns: Sequence[str],
         day: str,
         among: Sequence[tuple[date, date]],
@@ -228,10 +238,16 @@ class Spools:
 
         `day` is SQL of a date. Only those among these days, both ends included.
         """
-        others, spools = ([spool for spool in some if spool.rows] for some in (others, spools))
+        others, spill_files = (
+            [spill_file for spill_file in some if spill_file.rows] for some in (others, spill_files)
+        )
         if not others or not among:
             return []
-        kept = f"anti join ({self._united(self._key, spools)}) as kept using ({self._key})" if spools else ""
+        kept = (
+            f"anti join ({self._united(self._key, spill_files)}) as kept using ({self._key})"
+            if spill_files
+            else ""
+        )
         days = " or ".join(f"{day} between '{first}' and '{last}'" for first, last in among)
         query = f"""
             select distinct on ({self._key}) {", ".join([self._key, *columns])}, {day} as day
@@ -239,22 +255,24 @@ class Spools:
             where {days}
             order by {self._key}, statement_hash
         """  # noqa: S608
-        named = {**self._named(others, "other"), **self._named(spools)}
+        named = {**self._named(others, "other"), **self._named(spill_files)}
         return list(self._ask(query, named).to_arrow_table().to_pylist())
 
-    def _united(self, column: str, spools: Sequence[Spool], word: str = "walk") -> str:
-        return " union all ".join(f"select {column} from {name}" for name in self._named(spools, word))  # noqa: S608
+    def _united(self, column: str, spill_files: Sequence[SpillFile], word: str = "walk") -> str:
+        return " union all ".join(f"select {column} from {name}" for name in self._named(spill_files, word))  # noqa: S608
 
     @staticmethod
-    def _named(spools: Sequence[Spool], word: str = "walk") -> Mapping[str, Spool | pa.Table]:
-        return {f"{word}_{number}": spool for number, spool in enumerate(spools)}
+    def _named(spill_files: Sequence[SpillFile], word: str = "walk") -> Mapping[str, SpillFile | pa.Table]:
+        return {f"{word}_{number}": spill_file for number, spill_file in enumerate(spill_files)}
 
-    def _parts(self, spools: Sequence[Spool]) -> Iterator[str]:
+    def _parts(self, spill_files: Sequence[SpillFile]) -> Iterator[str]:
         """Conditions that each take some of the events with all their rows, about `PART` bytes; together all of them.
 
         DuckDB sorts whole rows in more memory than it is allowed: so it is given few at a time.
         """
-        parts = sum(spool.path.stat().st_size for spool in spools if spool.rows) // PART + 1
+        parts = (
+            sum(spill_file.path.stat().st_size for spill_file in spill_files if spill_file.rows) // PART + 1
+        )
         return (f"hash({self._key}) % {parts} = {number}" for number in range(parts))
 
     def _ranked(self, part: str) -> str:
@@ -272,26 +290,28 @@ class Spools:
                 "temp_directory": f"{self._folder.name}/spill",
             }
             self._connection = duckdb.connect(config=config)
-        for name, spool in rows_of.items():
+        for name, spill_file in rows_of.items():
             rows = (
-                pyarrow.dataset.dataset(str(spool.path), format="ipc") if isinstance(spool, Spool) else spool
+                pyarrow.dataset.dataset(str(spill_file.path), format="ipc")
+                if isinstance(spill_file, SpillFile)
+                else spill_file
             )
             self._connection.register(name, rows)
         return self._connection.execute(query, list(values))
 
 
-def _walks(spools: Sequence[Spool]) -> pa.RecordBatchReader:
-    """All rows, one batch after the other, each with the number of its spool as `walk`; to be read once.
+def _walks(spill_files: Sequence[SpillFile]) -> pa.RecordBatchReader:
+    """All rows, one batch after the other, each with the number of its spool as `scan`; to be read once.
 
     A dataset of so many files would be read ahead in each of them.
     """
-    [schema, *_] = [spool.schema for spool in spools if spool.schema is not None]
+    [schema, *_] = [spill_file.schema for spill_file in spill_files if spill_file.schema is not None]
     number = pa.field("walk", pa.int64())
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for walk, spool in enumerate(spools):
-            for table in spool.tables() if spool.rows else ():
+        for scan, spill_file in enumerate(spill_files):
+            for table in spill_file.tables() if spill_file.rows else ():
                 rows = table.cast(schema)
-                yield from rows.append_column(number, pa.repeat(walk, rows.num_rows)).to_batches()
+                yield from rows.append_column(number, pa.repeat(scan, rows.num_rows)).to_batches()
 
     return pa.RecordBatchReader.from_batches(schema.append(number), batches())

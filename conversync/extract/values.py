@@ -42,7 +42,7 @@ class AlteredError(ValueError):
 
 
 class Reads(Protocol):
-    """How one JSON value is read (every `records.Kind` is one)."""
+    """How one JSON value is read (every `records.FieldType` is one)."""
 
     def strict(self, value: Any) -> Any:
         """The value, None for none; raises ValueError with the words that follow the field's name."""

@@ -11,12 +11,12 @@ from typing import Any
 
 from conversync.extract.piece import DAY
 from conversync.extract.reading import Read
-from conversync.extract.spill import Spools
+from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 
 def vanished(
-    done: Sequence[Read], spools: Spools, key: str, columns: Sequence[str], id_column: str, day: str
+    done: Sequence[Read], spill_files: SpillFiles, key: str, columns: Sequence[str], id_column: str, day: str
 ) -> list[dict[str, Any]]:
     """Their `key`, `day` and these columns, among which is `id_column`, which stands in a row set aside, too.
 
@@ -28,31 +28,33 @@ def vanished(
         spoilt = spoilt_ids(one)
         if None in spoilt:
             continue  # a row that was set aside may be any of them
-        believed = [walk.spool for other in done for walk in other.believed]
-        given_up = {id(walk): walk.spool for walk in one.walks}
-        for walk in one.believed:
-            given_up.pop(id(walk), None)
-        gone = spools.left_out(list(given_up.values()), believed, columns, day, one.proven)
+        believed = [scan.spill_file for other in done for scan in other.believed]
+        given_up = {id(scan): scan.spill_file for scan in one.scans}
+        for scan in one.believed:
+            given_up.pop(id(scan), None)
+        gone = spill_files.left_out(list(given_up.values()), believed, columns, day, one.proven)
         gone = [row for row in gone if str(row[id_column]) not in spoilt]
-        found |= {row[key]: row for row in _still_gone(one, spools, key, gone)}
+        found |= {row[key]: row for row in _still_gone(one, spill_files, key, gone)}
     return list(found.values())
 
 
-def _still_gone(one: Read, spools: Spools, key: str, gone: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _still_gone(
+    one: Read, spill_files: SpillFiles, key: str, gone: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Those that do not come either where their day is asked for alone; what comes is read, either way."""
     last = one.window.end
     days = sorted({row["day"] for row in gone})
     alone = [piece for day in days for piece in one.reading.pieces.read(Window(day, min(day + DAY, last)))]
     one.pieces.extend(alone)
-    come = spools.among(
-        [walk.spool for piece in alone for walk in piece.walks], key, [row[key] for row in gone]
+    come = spill_files.among(
+        [scan.spill_file for piece in alone for scan in piece.scans], key, [row[key] for row in gone]
     )
     return [row for row in gone if row[key] not in come]
 
 
 def spoilt_ids(read: Read) -> set[str | None]:
     """The ids of rows that came and were set aside; None among them where one cannot be read."""
-    return {read.reading.traces.of(rejected.raw)[1] for walk in read.walks for rejected, _ in walk.bad}
+    return {read.reading.traces.of(rejected.raw)[1] for scan in read.scans for rejected, _ in scan.bad}
 
 
 def told(vendor: str, gone: Sequence[dict[str, Any]]) -> str | None:

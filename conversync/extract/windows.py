@@ -26,7 +26,7 @@ class Window(NamedTuple):
         return f"{self.start} .. {self.end}"
 
 
-def due(through: date | None, first: date, lookback: int, today: date) -> Window:
+def lookback_window(through: date | None, first: date, lookback: int, today: date) -> Window:
     """What a night reads: `[through - lookback, today]`, or `[first, today]` where nothing was read yet.
 
     A cursor that a wrong clock put into the future counts as today.
@@ -51,7 +51,7 @@ def planned(
     `bounded`: the lookback never reaches before what was read first, or a second run would add days.
     """
     through = progress.get("through")
-    window = due(through and date.fromisoformat(through), first, lookback, today)
+    window = lookback_window(through and date.fromisoformat(through), first, lookback, today)
     if bounded and progress:
         earliest = min(first, date.fromisoformat(progress["first"]))
         window = Window(max(window.start, earliest), window.end)
@@ -71,10 +71,10 @@ def with_its_last_day(window: Window, today: date) -> Window:
     return Window(window.start, max(window.end, min(window.end + timedelta(days=1), today)))
 
 
-def move(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
+def advance_cursor(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
     """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
     through = progress.get("through")
-    reached = advance(through and date.fromisoformat(through), first, window, today)
+    reached = advanced(through and date.fromisoformat(through), first, window, today)
     if reached is not None:
         progress["first"] = min(progress.get("first", str(window.start)), str(window.start))
         progress["through"] = str(reached)
@@ -85,14 +85,14 @@ def unread(progress: Mapping[str, Any]) -> date:
     return date.fromisoformat(progress["through"]) if progress.get("through") else date.min
 
 
-def hold(progress: MutableMapping[str, Any], day: date) -> None:
+def hold_cursor(progress: MutableMapping[str, Any], day: date) -> None:
     """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
     through = progress.get("through")
     if through and date.fromisoformat(through) > day:
         progress["through"] = str(day)
 
 
-def cut(window: Window, days: int) -> Iterator[Window]:
+def split_window(window: Window, days: int) -> Iterator[Window]:
     """The window in pieces of `days` days, oldest first; each begins on the day its neighbour ends.
 
     Both ends count, since a vendor's limit of 31 days counts both; a piece has two days at least.
@@ -115,7 +115,7 @@ def apart(window: Window, days: int) -> Iterator[Window]:
         start = end + timedelta(days=1)
 
 
-def advance(through: date | None, first: date, window: Window, today: date) -> date | None:
+def advanced(through: date | None, first: date, window: Window, today: date) -> date | None:
     """The cursor after `window` was committed: the last day of an unbroken run of days read.
 
     It moves only if the window touches the run, never past today, and never back: but where a wrong clock put

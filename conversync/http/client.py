@@ -14,22 +14,22 @@ from urllib.parse import urljoin
 
 import requests
 
-from conversync.errors import UnavailableError, UntrustedAnswerError
+from conversync.errors import InvalidResponseError, UnavailableError
 from conversync.http import clock, jsontext, strictjson
-from conversync.http.body_status import ToldError
-from conversync.http.connection import Call, Lane, Outcome
-from conversync.http.failure import Kind, Trouble, Voice
+from conversync.http.body_status import BodyStatusError
+from conversync.http.connection import Call, Connection, Outcome
+from conversync.http.failure import ErrorMessages, Failure, FailureKind
 from conversync.http.large import Gate, Visit
 from conversync.http.limits import Limits
 from conversync.http.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
 from conversync.http.proxy import way_to
 from conversync.http.redact import remember
 from conversync.http.rejection import Said, document, said, says_error
-from conversync.http.response import Answer
-from conversync.http.retry_budget import Patience, Turn
+from conversync.http.response import Response
+from conversync.http.retry_budget import RetryBudget, RetryState
 from conversync.http.transport import tls_context
 
-__all__ = ["Answer", "Client", "Limits", "Params"]
+__all__ = ["Client", "Limits", "Params", "Response"]
 
 log = logging.getLogger("conversync.wire")
 
@@ -65,20 +65,20 @@ class Client:
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._voice = Voice(vendor, credentials_hint, self._limits, credential)
-        self._origin: Origin = parse_origin(origin, self._voice.setting)
+        self._messages = ErrorMessages(vendor, credentials_hint, self._limits, credential)
+        self._origin: Origin = parse_origin(origin, self._messages.setting)
         self._headers = {**_DEFAULT_HEADERS, **check_headers(headers, credentials_hint)}
         remember(*(value.rpartition(" ")[2] for name, value in headers.items() if name not in _OPEN_HEADERS))
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
         self._proxy = way_to(self._origin)
-        self._patience = Patience(self._limits, self._voice)
-        self._large = Gate(self._patience.stopped)
-        self._idle: list[Lane] = []
-        self._lanes: list[Lane] = []
+        self._retry_budget = RetryBudget(self._limits, self._messages)
+        self._large = Gate(self._retry_budget.stopped)
+        self._idle: list[Connection] = []
+        self._connections: list[Connection] = []
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"Client({self._voice.vendor})"
+        return f"Client({self._messages.vendor})"
 
     def __enter__(self) -> Self:
         return self
@@ -90,16 +90,16 @@ class Client:
 
     def close(self) -> None:
         """Ends every wait and every request on its way at once (UnavailableError there), and closes."""
-        self._patience.stopped.set()
+        self._retry_budget.stopped.set()
         with self._lock:
             idle, self._idle = self._idle, []
-            busy = [lane for lane in self._lanes if lane not in idle]
-        for lane in idle:
-            lane.adapter.close()
-        for lane in busy:
-            lane.adapter.interrupt()
+            busy = [connection for connection in self._connections if connection not in idle]
+        for connection in idle:
+            connection.adapter.close()
+        for connection in busy:
+            connection.adapter.interrupt()
 
-    def get(self, path: str, params: Params, decode: Callable[[Answer], T]) -> T:
+    def get(self, path: str, params: Params, decode: Callable[[Response], T]) -> T:
         """`request` with GET."""
         return self.request("GET", path, params=params, decode=decode)
 
@@ -108,7 +108,7 @@ class Client:
         method: str,
         path: str,
         *,
-        decode: Callable[[Answer], T],
+        decode: Callable[[Response], T],
         params: Params = (),
         json: Any = None,
         body: bytes | None = None,
@@ -120,43 +120,45 @@ class Client:
         """What `decode` makes of a success (2xx), or of a status in `accept` (401 and 403 never).
 
         `path` begins with "/" and is percent-encoded; `label` stands for it in errors and logs where it holds
-        a secret. `json` is sent exactly, Decimals as written. `decode` may raise UntrustedAnswerError (it
-        is asked for again, a few times) or UnavailableError (it is waited for as after a 5xx); RefusedError
+        a secret. `json` is sent exactly, Decimals as written. `decode` may raise InvalidResponseError (it
+        is asked for again, a few times) or UnavailableError (it is waited for as after a 5xx); RequestRejectedError
         and CredentialsError, for a refusal whose words it read with the help of `accept`, are final. With
         `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
         `in_doubt`, `retry_after`.
-        Raises RefusedError for what the vendor refuses (400, 422 and their like, with its words), CredentialsError,
-        UnavailableError, UntrustedAnswerError, what `decode` raises; SettingsError for an unusable header.
+        Raises RequestRejectedError for what the vendor refuses (400, 422 and their like, with its words), CredentialsError,
+        UnavailableError, InvalidResponseError, what `decode` raises; SettingsError for an unusable header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)
-        with self._patience.turn() as turn:
+        with self._retry_budget.retry_state() as retry_state:
             while True:
-                self._patience.admit()
-                value, trouble = self._attempt(call, decode)
-                if trouble is None or (trouble.kind is Kind.FINAL and trouble.error.status is not None):
-                    self._patience.answered()
-                if trouble is None:
+                self._retry_budget.admit()
+                value, failure = self._attempt(call, decode)
+                if failure is None or (
+                    failure.kind is FailureKind.FATAL and failure.error.status is not None
+                ):
+                    self._retry_budget.answered()
+                if failure is None:
                     return value  # type: ignore[return-value]  # a value stands wherever no trouble does
-                self._again(call, turn, trouble)
+                self._again(call, retry_state, failure)
 
     def refuse_foreign(self, link: str) -> None:
-        """UntrustedAnswerError, naming the host only, if a link that the vendor gave leaves its origin."""
+        """InvalidResponseError, naming the host only, if a link that the vendor gave leaves its origin."""
         here = self._origin.root + "/"
         try:
             target = urljoin(here, link)
         except ValueError:
             target = ""
         if not self._origin.holds(target):
-            raise UntrustedAnswerError(
-                f"{self._voice.vendor} names a next page at {printable_host(target)}, "
-                f"which is not the address in {self._voice.setting}: it was not requested."
+            raise InvalidResponseError(
+                f"{self._messages.vendor} names a next page at {printable_host(target)}, "
+                f"which is not the address in {self._messages.setting}: it was not requested."
             )
 
     @property
     def throttled(self) -> bool:
         """Whether the vendor told us to go slower, until now: a 429, or a told limit that made us wait."""
-        return self._patience.throttled
+        return self._retry_budget.throttled
 
     @property
     def hurried(self) -> bool:
@@ -164,27 +166,27 @@ class Client:
 
         All of them together get `http_budget` once more; then each is asked for once.
         """
-        return self._patience.hurried
+        return self._retry_budget.hurried
 
     @hurried.setter
     def hurried(self, hurried: bool) -> None:
-        self._patience.hurried = hurried
+        self._retry_budget.hurried = hurried
 
     def pause(self, seconds: float) -> None:
         """Waits; UnavailableError as soon as the client is closed. For senders that wait on their own."""
-        self._patience.pause(seconds, sent=False)
+        self._retry_budget.pause(seconds, sent=False)
 
-    def _again(self, call: Call, turn: Turn, trouble: Trouble) -> None:
-        if self._patience.stopped.is_set() and trouble.kind is not Kind.FINAL:
-            raise self._voice.stopped(sent=trouble.error.sent)
+    def _again(self, call: Call, retry_state: RetryState, failure: Failure) -> None:
+        if self._retry_budget.stopped.is_set() and failure.kind is not FailureKind.FATAL:
+            raise self._messages.stopped(sent=failure.error.sent)
         if not call.once:
-            turn.wait(trouble)
+            retry_state.wait(failure)
             return
-        if trouble.error.status == 429:
-            self._patience.throttled = True
-        if trouble.error.retry_after is not None:
-            self._patience.shut_gate(trouble.error.retry_after)
-        raise trouble.error
+        if failure.error.status == 429:
+            self._retry_budget.throttled = True
+        if failure.error.retry_after is not None:
+            self._retry_budget.hold_requests(failure.error.retry_after)
+        raise failure.error
 
     def _prepare(
         self,
@@ -204,83 +206,88 @@ class Client:
             body = strictjson.dumps(json)
             own["Content-Type"] = "application/json"
         if headers:
-            own.update(check_headers(headers, self._voice.hint))
+            own.update(check_headers(headers, self._messages.hint))
         pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
         prepared = requests.PreparedRequest()
         prepared.prepare(method=method, url=self._origin.root + path, headers=own, params=pairs, data=body)
         return prepared
 
-    def _attempt(self, call: Call, decode: Callable[[Answer], T]) -> tuple[T | None, Trouble | None]:
+    def _attempt(self, call: Call, decode: Callable[[Response], T]) -> tuple[T | None, Failure | None]:
         start = time.monotonic()
         with Visit(self._large) as visit, jsontext.until(start + self._limits.request_deadline):
-            answer, trouble = self._ask(replace(call, on_large=visit.enter), start)
+            answer, failure = self._ask(replace(call, on_large=visit.enter), start)
             if answer is None:
-                return None, trouble
+                return None, failure
             return self._decoded(call, answer, decode)
 
     def _ask(self, call: Call, start: float) -> Outcome:
-        lane: Lane | None = None
+        connection: Connection | None = None
         try:
-            lane = self._take_lane(call)
-            answer, trouble = lane.ask(call)
-            asked = trouble.error.retry_after if trouble else None
+            connection = self._take_connection(call)
+            answer, failure = connection.ask(call)
+            asked = failure.error.retry_after if failure else None
             if asked is not None and asked <= self._limits.http_budget:
                 # Before this request counts as back: none goes in its place.
-                self._patience.shut_gate(asked)
+                self._retry_budget.hold_requests(asked)
         finally:
-            self._patience.quota.back(lane.headers if lane else {}, start)
-            if lane:
-                self._give_back(lane)
+            self._retry_budget.quota.back(connection.headers if connection else {}, start)
+            if connection:
+                self._give_back(connection)
         if log.isEnabledFor(logging.DEBUG):
-            self._log(call, answer, trouble, time.monotonic() - start)
-        if trouble is None or trouble.error.sent:
-            self._patience.reached()
+            self._log(call, answer, failure, time.monotonic() - start)
+        if failure is None or failure.error.sent:
+            self._retry_budget.reached()
         if answer is not None:
             clock.heard(answer.headers.get("Date"))
-        return answer, trouble  # type: ignore[return-value]  # one of them is None, as it came
+        return answer, failure  # type: ignore[return-value]  # one of them is None, as it came
 
     def _decoded(
-        self, call: Call, answer: Answer, decode: Callable[[Answer], T]
-    ) -> tuple[T | None, Trouble | None]:
+        self, call: Call, answer: Response, decode: Callable[[Response], T]
+    ) -> tuple[T | None, Failure | None]:
         try:
             try:
                 return decode(answer), None
-            except ToldError as error:
+            except BodyStatusError as error:
                 words = said(answer) if says_error(document(answer)) else Said()
-                return None, self._voice.told(call.what, error.told, words)
-        except (UntrustedAnswerError, UnavailableError) as error:
+                return None, self._messages.told(call.what, error.told, words)
+        except (InvalidResponseError, UnavailableError) as error:
             judged = error
         except TimeoutError:
-            return None, self._voice.timed_out(call.what)
+            return None, self._messages.timed_out(call.what)
         judged.__cause__ = judged.__context__ = judged.__traceback__ = None
         judged.status = judged.status or answer.status
-        return None, Trouble(
-            Kind.DISTRUST if isinstance(judged, UntrustedAnswerError) else Kind.HELD_UP, judged
+        return None, Failure(
+            FailureKind.INVALID_RESPONSE
+            if isinstance(judged, InvalidResponseError)
+            else FailureKind.RETRYABLE,
+            judged,
         )
 
-    def _take_lane(self, call: Call) -> Lane:
+    def _take_connection(self, call: Call) -> Connection:
         with self._lock:
-            if self._patience.stopped.is_set():
-                raise self._voice.stopped(sent=False)
+            if self._retry_budget.stopped.is_set():
+                raise self._messages.stopped(sent=False)
             if self._idle:
-                lane = self._idle.pop()
+                connection = self._idle.pop()
             else:
-                lane = Lane(self._origin, self._tls, self._voice, self._proxy)
-                self._lanes.append(lane)
-        if call.once and time.monotonic() - lane.used > self._limits.once_idle:
-            lane.adapter.drop()
-        return lane
+                connection = Connection(self._origin, self._tls, self._messages, self._proxy)
+                self._connections.append(connection)
+        if call.once and time.monotonic() - connection.used > self._limits.once_idle:
+            connection.adapter.drop()
+        return connection
 
-    def _give_back(self, lane: Lane) -> None:
-        lane.used = time.monotonic()
+    def _give_back(self, connection: Connection) -> None:
+        connection.used = time.monotonic()
         with self._lock:
-            if not self._patience.stopped.is_set():
-                self._idle.append(lane)
+            if not self._retry_budget.stopped.is_set():
+                self._idle.append(connection)
                 return
-        lane.adapter.close()
+        connection.adapter.close()
 
-    def _log(self, call: Call, answer: Answer | None, trouble: Trouble | None, seconds: float) -> None:
-        status = answer.status if answer else trouble.error.status if trouble else None
+    def _log(self, call: Call, answer: Response | None, failure: Failure | None, seconds: float) -> None:
+        status = answer.status if answer else failure.error.status if failure else None
         size = len(answer.body) if answer else 0
-        outcome = status or (trouble.kind.name.lower() if trouble else "")
-        log.debug("%s: %s %s, %d bytes, %d ms", self._voice.vendor, call.what, outcome, size, seconds * 1000)
+        outcome = status or (failure.kind.name.lower() if failure else "")
+        log.debug(
+            "%s: %s %s, %d bytes, %d ms", self._messages.vendor, call.what, outcome, size, seconds * 1000
+        )

@@ -13,13 +13,13 @@ import requests
 import urllib3.exceptions
 
 from conversync.http.body import MangledError, TooLargeError, read_body, weigh
-from conversync.http.failure import Trouble, Voice
+from conversync.http.failure import ErrorMessages, Failure
 from conversync.http.gates import guard, leads_to_login
 from conversync.http.origin import Origin, printable_host
 from conversync.http.proxy import Proxy, TunnelError
 from conversync.http.quota import reset_after
 from conversync.http.rejection import MOST_BYTES, is_page, said
-from conversync.http.response import Answer
+from conversync.http.response import Response
 from conversync.http.retry_budget import retry_after
 from conversync.http.transport import OriginAdapter
 
@@ -32,7 +32,7 @@ _FAILURES = (
     ValueError,
 )
 
-Outcome = tuple[Answer, None] | tuple[None, Trouble]
+Outcome = tuple[Response, None] | tuple[None, Failure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ class Call:
         return (200 <= status < 300 and status != 206) or status in self.accept
 
 
-class Lane:
+class Connection:
     """`used` is when it last carried a call, by the monotonic clock; `headers` are those of its last answer."""
 
     def __init__(
-        self, origin: Origin, tls: ssl.SSLContext | None, voice: Voice, proxy: Proxy | None = None
+        self, origin: Origin, tls: ssl.SSLContext | None, messages: ErrorMessages, proxy: Proxy | None = None
     ) -> None:
-        self._voice = voice
+        self._messages = messages
         self._proxy = proxy
-        self.adapter = OriginAdapter(origin, tls, voice.limits, proxy)
+        self.adapter = OriginAdapter(origin, tls, messages.limits, proxy)
         self.used = 0.0
         self.headers: Mapping[str, str] = {}
 
@@ -74,35 +74,37 @@ class Lane:
             self.headers = response.headers
             return self._receive(response, call)
         except MangledError as error:
-            trouble = self._voice.mangled(call.what, str(error), response.status_code if response else None)
+            failure = self._messages.mangled(
+                call.what, str(error), response.status_code if response else None
+            )
         except TooLargeError as error:
-            trouble = self._voice.too_large(call.what, str(error))
+            failure = self._messages.too_large(call.what, str(error))
         except _FAILURES as error:
-            trouble = self._diagnose(call, error)
+            failure = self._diagnose(call, error)
         finally:
             if response is not None:
                 response.close()
-        return None, trouble
+        return None, failure
 
     def _receive(self, response: requests.Response, call: Call) -> Outcome:
         status, headers = response.status_code, response.headers
         if call.takes(status):
             coding = headers.get("Content-Encoding", "")
-            body = read_body(response.raw, coding, self._voice.limits, lambda: self._enter(call))
-            weigh(body, self._voice.limits)
-            return Answer(status, headers, body, self._voice.vendor), None
+            body = read_body(response.raw, coding, self._messages.limits, lambda: self._enter(call))
+            weigh(body, self._messages.limits)
+            return Response(status, headers, body, self._messages.vendor), None
         if 300 <= status < 400:
             return None, self._redirected(call, status, headers.get("Location"))
         if status < 200 or status == 206:
             raise MangledError(f"status {status} was not asked for")
-        answer = Answer(status, headers, self._words(response), self._voice.vendor)
+        answer = Response(status, headers, self._words(response), self._messages.vendor)
         if is_page(answer) and status in (403, 404):
-            return None, self._voice.page(call.what, status, guard(headers))
-        cap = self._voice.limits.retry_after_cap
+            return None, self._messages.page(call.what, status, guard(headers))
+        cap = self._messages.limits.retry_after_cap
         wait = retry_after(headers, cap)
         if wait is None and status == 429:
             wait = reset_after(headers, cap)
-        return None, self._voice.turned_away(call.what, status, said(answer), wait)
+        return None, self._messages.turned_away(call.what, status, said(answer), wait)
 
     def _enter(self, call: Call) -> None:
         attempt = self.adapter.attempt
@@ -110,41 +112,41 @@ class Lane:
             attempt.timed_out = True
             raise TimeoutError
 
-    def _redirected(self, call: Call, status: int, location: str | None) -> Trouble:
+    def _redirected(self, call: Call, status: int, location: str | None) -> Failure:
         target = _target(call, location)
         if target is not None and leads_to_login(target):
-            return self._voice.sent_to_login(call.what, status, printable_host(target))
+            return self._messages.sent_to_login(call.what, status, printable_host(target))
         host = None if target is None else printable_host(target)
-        return self._voice.redirected(call.what, status, host)
+        return self._messages.redirected(call.what, status, host)
 
     def _words(self, response: requests.Response) -> bytes:
         """The body of a refusal; empty where it cannot be had whole: the status says enough."""
-        limits = replace(self._voice.limits, body_bytes=MOST_BYTES)
+        limits = replace(self._messages.limits, body_bytes=MOST_BYTES)
         try:
             return read_body(response.raw, response.headers.get("Content-Encoding", ""), limits)
         except (MangledError, TooLargeError, *_FAILURES):
             self.adapter.drop()
             return b""
 
-    def _diagnose(self, call: Call, error: Exception) -> Trouble:
-        attempt, voice = self.adapter.attempt, self._voice
+    def _diagnose(self, call: Call, error: Exception) -> Failure:
+        attempt, messages = self.adapter.attempt, self._messages
         if attempt.refusal is not None:
             return self._no_connection(attempt.refusal)
         if attempt.timed_out:
-            return voice.timed_out(call.what)
+            return messages.timed_out(call.what)
         if attempt.sent and not attempt.connected and not attempt.heard:
-            return voice.stale(call.what)
+            return messages.stale(call.what)
         if isinstance(
             error, (requests.exceptions.InvalidHeader, urllib3.exceptions.InvalidHeader, ValueError)
         ):
-            return voice.mangled(call.what, "its headers contradict each other or are no headers")
-        return voice.broke_off(call.what)
+            return messages.mangled(call.what, "its headers contradict each other or are no headers")
+        return messages.broke_off(call.what)
 
-    def _no_connection(self, refusal: BaseException) -> Trouble:
+    def _no_connection(self, refusal: BaseException) -> Failure:
         tunnel = _cause(refusal, TunnelError)
         if self._proxy is not None and tunnel is not None:
-            return self._voice.no_way(self._proxy.place, tunnel.reason, final=tunnel.final)
-        return _no_connection(self._voice, refusal)
+            return self._messages.no_way(self._proxy.place, tunnel.reason, final=tunnel.final)
+        return _no_connection(self._messages, refusal)
 
 
 def _cause(error: BaseException | None, kind: type[TunnelError]) -> TunnelError | None:
@@ -163,17 +165,17 @@ def _target(call: Call, location: str | None) -> str | None:
         return ""
 
 
-def _no_connection(voice: Voice, refusal: BaseException) -> Trouble:
+def _no_connection(messages: ErrorMessages, refusal: BaseException) -> Failure:
     if isinstance(refusal, ssl.SSLCertVerificationError):
-        return voice.no_trust(refusal.verify_message)
+        return messages.no_trust(refusal.verify_message)
     if isinstance(refusal, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return voice.no_connection("the TLS handshake broke off")
+        return messages.no_connection("the TLS handshake broke off")
     if isinstance(refusal, ssl.SSLError):
-        return voice.no_trust((refusal.reason or "TLS failed").replace("_", " ").lower())
+        return messages.no_trust((refusal.reason or "TLS failed").replace("_", " ").lower())
     if isinstance(refusal, urllib3.exceptions.NameResolutionError):
-        return voice.no_connection("its name is not known")
+        return messages.no_connection("its name is not known")
     cause = refusal.__cause__ or refusal
     if isinstance(cause, TimeoutError):
-        return voice.no_connection(f"no connection within {voice.limits.connect_timeout:g} s")
+        return messages.no_connection(f"no connection within {messages.limits.connect_timeout:g} s")
     number = cause.errno if isinstance(cause, OSError) else None
-    return voice.no_connection(os.strerror(number).lower() if number else "the connection broke")
+    return messages.no_connection(os.strerror(number).lower() if number else "the connection broke")

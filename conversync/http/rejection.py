@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from conversync.errors import UntrustedAnswerError, in_brackets
+from conversync.errors import InvalidResponseError, in_brackets
 from conversync.http.redact import quoted
-from conversync.http.response import Answer
+from conversync.http.response import Response
 
 # Of the vendor's words, in characters: what is kept of them for code to look at.
 MOST_KEPT = 4_000
@@ -41,7 +41,7 @@ class Said:
         return in_brackets(status, self.text)
 
 
-def said(answer: Answer) -> Said:
+def said(answer: Response) -> Said:
     """The words of an answer that refuses; of a web page none."""
     if is_page(answer):
         return Said()
@@ -52,24 +52,24 @@ def said(answer: Answer) -> Said:
     return Said(quoted(words(body), MOST_KEPT), tuple(named))
 
 
-def is_page(answer: Answer) -> bool:
+def is_page(answer: Response) -> bool:
     """Whether the answer is a web page."""
     try:
         answer.refuse_html()
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         return True
     return False
 
 
-def document(answer: Answer) -> Any:
+def document(answer: Response) -> Any:
     """The body as JSON; None where it is none."""
     try:
         return answer.json()
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         return None
 
 
-def told_status(body: Any, otherwise: int) -> int:
+def body_status(body: Any, otherwise: int) -> int:
     """The HTTP status that a body carries as `status` or `statusCode`."""
     for name in ("status", "statusCode"):
         value = body.get(name) if isinstance(body, dict) else None

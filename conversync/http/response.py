@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.http import strictjson
 
 
@@ -19,7 +19,7 @@ def web_page(vendor: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole answer, body decoded. What its body holds is not in its repr."""
 
     status: int
@@ -28,17 +28,17 @@ class Answer:
     vendor: str = "The vendor"
 
     def __repr__(self) -> str:
-        return f"Answer({self.status}, {len(self.body)} bytes)"
+        return f"Response({self.status}, {len(self.body)} bytes)"
 
     def refuse_html(self) -> None:
-        """UntrustedAnswerError if this is a web page: a login, a bot check, or the wrong address."""
+        """InvalidResponseError if this is a web page: a login, a bot check, or the wrong address."""
         start = self.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         claims = "html" in self.headers.get("Content-Type", "").lower()
         if start == b"<" or (claims and start not in (b"{", b"[", b"")):
-            raise UntrustedAnswerError(web_page(self.vendor), status=self.status)
+            raise InvalidResponseError(web_page(self.vendor), status=self.status)
 
     def json(self, *, as_served: bool = False) -> Any:
-        """The body as strict JSON (see `strictjson.loads`); UntrustedAnswerError if it is not."""
+        """The body as strict JSON (see `strictjson.loads`); InvalidResponseError if it is not."""
         self.refuse_html()
         return strictjson.loads(self.body, who=self.vendor, as_served=as_served)
 
@@ -53,12 +53,12 @@ class Answer:
         return strictjson.each_row(self.body, key, take, who=self.vendor)
 
     def row(self) -> strictjson.Row:
-        """The whole document as one row, with its fault; UntrustedAnswerError where it is no JSON at all."""
+        """The whole document as one row, with its fault; InvalidResponseError where it is no JSON at all."""
         self.refuse_html()
         alone = b"[" + self.body.removeprefix(b"\xef\xbb\xbf") + b"]"
         rows = strictjson.load_rows(alone, None, who=self.vendor)[1]
         if len(rows) != 1:
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 f"{self.vendor} sent an answer that cannot be used: it is not one document."
             )
         return rows[0]

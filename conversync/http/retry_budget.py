@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from conversync.http.failure import Kind, Trouble, Voice
+from conversync.http.failure import ErrorMessages, Failure, FailureKind
 from conversync.http.limits import Limits
 from conversync.http.quota import GLANCE, Quota, clock_of, http_date
 from conversync.http.waiting import Teller
@@ -33,7 +33,7 @@ def retry_after(headers: Mapping[str, str], cap: float) -> float | None:
     return min(seconds, cap) if seconds > 0 else None
 
 
-class HeldClock:
+class BudgetClock:
     """Seconds in which at least one thread was held up, since the last answer that came.
 
     Eight threads waiting a second are one second.
@@ -78,7 +78,7 @@ class HeldClock:
             return self._forgotten
 
 
-class Patience:
+class RetryBudget:
     """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
 
     `throttled`: whether the vendor ever told us to go slower, by a 429 or by a limit that made us wait. `hurried`: a
@@ -86,13 +86,13 @@ class Patience:
     time on, no more than `http_budget` once more. A throttle is waited for as ever.
     """
 
-    def __init__(self, limits: Limits, voice: Voice) -> None:
+    def __init__(self, limits: Limits, messages: ErrorMessages) -> None:
         self.limits = limits
-        self.voice = voice
+        self.messages = messages
         self.stopped = threading.Event()
-        self.held = HeldClock()
+        self.held = BudgetClock()
         self.quota = Quota(limits.retry_after_cap)
-        self.teller = Teller(voice.vendor, limits.worth_a_line)
+        self.teller = Teller(messages.vendor, limits.worth_a_line)
         self.throttled = False
         self._hurried = False
         self._hurried_from: float | None = None
@@ -120,14 +120,14 @@ class Patience:
         left = http_budget - max(self.held.before() - self._hurried_from, 0.0)
         return max(min(self.limits.short_budget, left), 0.0)
 
-    def turn(self) -> Turn:
+    def retry_state(self) -> RetryState:
         """The waiting of one request."""
-        return Turn(self)
+        return RetryState(self)
 
     def pause(self, seconds: float, *, sent: bool) -> None:
         """Waits; UnavailableError as soon as the client is closed."""
         if self.stopped.wait(seconds):
-            raise self.voice.stopped(sent=sent)
+            raise self.messages.stopped(sent=sent)
 
     def admit(self) -> None:
         """Waits until the time that the vendor named to any thread is over, and until it has a request left for us.
@@ -146,7 +146,7 @@ class Patience:
                 self.teller.out_of_quota(wait, self.quota.limit)
             self.pause(wait, sent=False)
 
-    def shut_gate(self, seconds: float) -> None:
+    def hold_requests(self, seconds: float) -> None:
         """No thread sends for so long."""
         with self._lock:
             self._gate = max(self._gate, time.monotonic() + seconds)
@@ -179,12 +179,12 @@ class Patience:
             return True
 
 
-class Turn:
+class RetryState:
     """One request: `wait` after a trouble returns when to ask again, or raises the trouble's error."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._shared = patience
-        self._limits = patience.limits
+    def __init__(self, retry_budget: RetryBudget) -> None:
+        self._shared = retry_budget
+        self._limits = retry_budget.limits
         self._attempts = 0
         self._distrusted = 0
         self._stale = False
@@ -199,51 +199,51 @@ class Turn:
         if self._holding:
             self._shared.held.leave()
 
-    def wait(self, trouble: Trouble) -> None:
+    def wait(self, failure: Failure) -> None:
         """Waits as long as the trouble asks for; raises its error when its budget is used up."""
         self._attempts += 1
-        if trouble.error.status == 429:
+        if failure.error.status == 429:
             self._shared.throttled = True
-        seconds = self._seconds(trouble) if self._attempts < self._limits.attempts else None
+        seconds = self._seconds(failure) if self._attempts < self._limits.attempts else None
         if seconds is None:
-            raise trouble.error
-        if trouble.error.retry_after is not None:
-            self._shared.shut_gate(seconds)
+            raise failure.error
+        if failure.error.retry_after is not None:
+            self._shared.hold_requests(seconds)
         if seconds > 0:
-            self._tell(trouble, seconds)
-            self._shared.pause(seconds, sent=trouble.error.sent)
+            self._tell(failure, seconds)
+            self._shared.pause(seconds, sent=failure.error.sent)
 
-    def _tell(self, trouble: Trouble, seconds: float) -> None:
+    def _tell(self, failure: Failure, seconds: float) -> None:
         shared, limits = self._shared, self._limits
-        if trouble.kind is Kind.UNREACHABLE:
+        if failure.kind is FailureKind.CONNECT:
             waited = limits.reach_budget - shared.refused_left()
-            shared.teller.held_up(trouble.error, seconds, waited, limits.reach_budget)
-        elif trouble.kind is Kind.HELD_UP:
-            budget = shared.budget(trouble.error.status)
-            shared.teller.held_up(trouble.error, seconds, shared.held.seconds(), budget)
+            shared.teller.held_up(failure.error, seconds, waited, limits.reach_budget)
+        elif failure.kind is FailureKind.RETRYABLE:
+            budget = shared.budget(failure.error.status)
+            shared.teller.held_up(failure.error, seconds, shared.held.seconds(), budget)
 
-    def _seconds(self, trouble: Trouble) -> float | None:
+    def _seconds(self, failure: Failure) -> float | None:
         """How long to wait, None if there is no budget for it."""
-        if trouble.kind is Kind.STALE and not self._stale:
+        if failure.kind is FailureKind.STALE and not self._stale:
             self._stale = True
             return 0.0
-        if trouble.kind is Kind.UNREACHABLE:
-            return self._within(self._shared.refused_left(), trouble)
-        if trouble.kind is Kind.DISTRUST:
+        if failure.kind is FailureKind.CONNECT:
+            return self._within(self._shared.refused_left(), failure)
+        if failure.kind is FailureKind.INVALID_RESPONSE:
             self._distrusted += 1
             again = self._distrusted <= self._limits.distrust_attempts and self._shared.may_distrust()
             return self._backoff(self._distrusted) if again else None
-        return None if trouble.kind is Kind.FINAL else self._held_up(trouble)
+        return None if failure.kind is FailureKind.FATAL else self._held_up(failure)
 
-    def _held_up(self, trouble: Trouble) -> float | None:
+    def _held_up(self, failure: Failure) -> float | None:
         if not self._holding:
             self._holding = True
             self._shared.held.enter()
-        budget = self._shared.budget(trouble.error.status)
-        return self._within(budget - self._shared.held.seconds(), trouble)
+        budget = self._shared.budget(failure.error.status)
+        return self._within(budget - self._shared.held.seconds(), failure)
 
-    def _within(self, left: float, trouble: Trouble) -> float | None:
-        asked = trouble.error.retry_after or 0.0
+    def _within(self, left: float, failure: Failure) -> float | None:
+        asked = failure.error.retry_after or 0.0
         if left <= 0 or asked > left:
             return None
         wait = self._backoff(self._attempts)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.http.jsontext import (
     MAX_DEPTH,
     MAX_NAMES,
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 def loads(body: bytes, *, who: str = "The vendor", as_served: bool = False) -> Any:
-    """The whole document. UntrustedAnswerError for anything wrong in it; `who` begins its sentence.
+    """The whole document. InvalidResponseError for anything wrong in it; `who` begins its sentence.
 
     `as_served`: its texts are a row's (see above), for a document that is a list of rows, or a part of one.
     """
@@ -82,7 +82,7 @@ def each_row(
     What it was given counts for nothing where this raises: what follows the rows may be wrong.
 
     An object whose keys are numbers is an array, too: so PHP writes one that has lost some of its elements. Whatever
-    is wrong inside one element is that row's fault, syntax aside. UntrustedAnswerError for syntax errors anywhere (with
+    is wrong inside one element is that row's fault, syntax aside. InvalidResponseError for syntax errors anywhere (with
     line and column), for anything wrong outside the rows, and where no array stands.
     """
     text = ""
@@ -118,8 +118,8 @@ def _control_in(raw: str) -> str | None:
     return "a text holds a raw control character" if has_raw_control(raw) else None
 
 
-def _refusal(who: str, fault: str) -> UntrustedAnswerError:
-    return UntrustedAnswerError(f"{who} sent an answer that cannot be used: {fault}.")
+def _refusal(who: str, fault: str) -> InvalidResponseError:
+    return InvalidResponseError(f"{who} sent an answer that cannot be used: {fault}.")
 
 
 def _text(body: bytes) -> str:

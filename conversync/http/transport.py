@@ -23,7 +23,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from conversync.errors import SettingsError, UntrustedAnswerError
+from conversync.errors import InvalidResponseError, SettingsError
 from conversync.http.limits import Limits
 from conversync.http.origin import Origin, printable_host
 from conversync.http.proxy import Proxy
@@ -81,7 +81,7 @@ class Attempt:
         self.timed_out = False  # a read came to the end of its time
         self.refusal: BaseException | None = None  # why there is no connection
 
-    def patience(self) -> float:
+    def retry_budget(self) -> float:
         """Seconds that the next read may take; TimeoutError past the deadline."""
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -102,7 +102,7 @@ class _Incoming(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         try:
-            self._sock.settimeout(self._attempt.patience())
+            self._sock.settimeout(self._attempt.retry_budget())
             count = self._raw.readinto(buffer)
         except TimeoutError:
             self._attempt.timed_out = True
@@ -211,10 +211,10 @@ class OriginAdapter(HTTPAdapter):
         """Does nothing: the TLS context alone decides, and no argument of a request can weaken it."""
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        """The answer's head; the body is still on the wire. UntrustedAnswerError for a foreign address."""
+        """The answer's head; the body is still on the wire. InvalidResponseError for a foreign address."""
         url = request.url or ""
         if not self._origin.holds(url):
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 f"A request to {printable_host(url)} was refused: it is not the address in the settings.",
                 sent=False,
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.errors import ConversyncError, SettingsError
-from conversync.extract.check_results import Finding
+from conversync.extract.check_results import CheckResult
 from conversync.settings import lookup, trust
 from conversync.settings.standing import of_vendor, overruled
 from conversync.settings.toml import toml_value
@@ -78,11 +78,11 @@ def _open_to_others(path: Path, found: os.stat_result, *, is_public: bool) -> st
     return ""
 
 
-def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, Finding, int]]:
+def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, CheckResult, int]]:
     """Dataset, finding, and the exit code that it is worth, one vendor after the other."""
     for vendor in vendors:
         try:
             for finding in vendor.check(lookup.resolve(vendor.settings, vendor.name)):
                 yield vendor.name, finding, 0 if finding.good else 1
         except ConversyncError as error:
-            yield vendor.name, Finding(False, str(error)), error.exit_code
+            yield vendor.name, CheckResult(False, str(error)), error.exit_code

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
 from conversync.load import pipeline_for, restored
 from conversync.monitor.limits import Limits, limits
@@ -71,7 +71,7 @@ def look(
     no published copy.
     """
     now, hours = datetime.now(UTC), (bounds or limits()).stale_hours
-    with understood(), opened(warehouse) as (readable, note):
+    with translate_errors(), opened(warehouse) as (readable, note):
         health = Health(str(warehouse), str(readable), now, note)
         configured = {one.name for one in vendors if lookup.is_configured(one.settings, one.name)}
         for vendor in vendors:

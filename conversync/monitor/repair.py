@@ -14,12 +14,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
 from conversync.load import Progress, load_source, pipeline_for, restored
 from conversync.monitor.verify import DAY, DIFFERENT, NOT_HERE, SEVERAL, Verified, compare
 from conversync.settings import lookup
-from conversync.vendors import Asked, Vendor
+from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import committed, files, schema_drift, views
 from conversync.warehouse.publish import copy_file
 from conversync.warehouse.warehouse import Warehouse
@@ -42,11 +42,11 @@ def repair(
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     found = []
-    with understood(), warehouse.locked(wait) as folder:
+    with translate_errors(), warehouse.locked(wait) as folder:
         for vendor in vendors:
             one = Verified(vendor.name, start, end)
             try:
-                with understood(), _mended(warehouse, wait, folder / vendor.name) as place:
+                with translate_errors(), _mended(warehouse, wait, folder / vendor.name) as place:
                     one = _repair(place, vendor, chosen[vendor.name], one, progress, folder / vendor.name)
             except Exception as error:  # noqa: BLE001 - the other sources are still mended; it is reported
                 one.error, one.mended = error, []
@@ -84,7 +84,9 @@ def _mend(pipeline: Any, vendor: Vendor, chosen: Any, before: Verified, progress
     mended += _reopened(pipeline, vendor, before)
     mended += [f"the view {name} was made" for name in views.mend(pipeline, vendor.views(chosen))]
     if before.count(NOT_HERE, DIFFERENT):
-        report = load_source(pipeline, vendor, chosen, Asked(str(start - DAY), str(end + DAY)), progress)
+        report = load_source(
+            pipeline, vendor, chosen, LoadRequest(str(start - DAY), str(end + DAY)), progress
+        )
         if report.error is not None:
             raise report.error
         rows = before.count(NOT_HERE, DIFFERENT)

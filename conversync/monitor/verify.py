@@ -18,13 +18,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.extract.windows import day as a_day
 from conversync.load import PARTIAL, Progress, pipeline_for
 from conversync.monitor.look import dataset_of, opened
 from conversync.settings import lookup
-from conversync.vendors import Asked, Vendor
+from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import confined, views
 from conversync.warehouse.histories import with_plain_history
 from conversync.warehouse.warehouse import Warehouse
@@ -240,12 +240,12 @@ def compare(
     if isinstance(chosen, SettingsError):
         found.error = chosen
         return found
-    with understood(), opened(warehouse) as (readable, note):
+    with translate_errors(), opened(warehouse) as (readable, note):
         found.note = note
         here = _tables(readable, vendor, start, end, folder / "here")
         found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
     try:
-        with understood():
+        with translate_errors():
             scratch = Warehouse(folder / f"scratch_of_{vendor.name}.duckdb")
             _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
             there = _tables(scratch, vendor, start, end, folder / "vendor")
@@ -267,7 +267,7 @@ def _read(
     pipeline = pipeline_for(vendor.name, scratch.dlt_destination([vendor.name]), folder)
     folder.mkdir(parents=True, exist_ok=True)
     with scratch.held(0, folder):
-        for step in vendor.steps({}, chosen, Asked(str(start - DAY), str(last))):
+        for step in vendor.steps({}, chosen, LoadRequest(str(start - DAY), str(last))):
             progress.step(vendor.name, step.label)
             pipeline.run(step.source(progress.page))
 

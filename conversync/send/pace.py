@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from conversync.errors import ConversyncError, UnavailableError, UntrustedAnswerError, VendorError
+from conversync.errors import ConversyncError, InvalidResponseError, UnavailableError, VendorError
 from conversync.http.limits import Limits
-from conversync.http.retry_budget import HeldClock
+from conversync.http.retry_budget import BudgetClock
 from conversync.http.waiting import Teller
 
 # A row that the vendor fails at so often, while it takes others, is that row's trouble ...
@@ -58,7 +58,7 @@ class Pace:
         self._next = max(self._next, time.monotonic() + seconds)
 
 
-class Patience:
+class RetryBudget:
     """What all rows of a send share: the budgets. Times in seconds."""
 
     def __init__(self, budget: float, pace: Pace, stopping: threading.Event, target: str) -> None:
@@ -66,7 +66,7 @@ class Patience:
         self.teller = Teller(target, self.limits.worth_a_line)
         self.pace = pace
         self.stopping = stopping
-        self.held = HeldClock()
+        self.held = BudgetClock()
         self.answered = 0
         self.left = 0
         """Rows that have no outcome yet, and how many of them are `failing`."""
@@ -93,15 +93,15 @@ class Patience:
             self._refused_since = self._refused_since or now
             return self.limits.reach_budget - (now - self._refused_since)
 
-    def turn(self) -> Turn:
+    def retry_state(self) -> RetryState:
         """The waiting of one row."""
-        return Turn(self)
+        return RetryState(self)
 
 
-class Turn:
+class RetryState:
     """One row's waiting: `again` returns when it may be tried again."""
 
-    def __init__(self, shared: Patience) -> None:
+    def __init__(self, shared: RetryBudget) -> None:
         self._shared = shared
         self._answered = shared.answered
         self._failed = 0
@@ -136,7 +136,7 @@ class Turn:
             self._since = time.monotonic()
             self._shared.fails(1)
         self._failed += 1
-        if isinstance(error, UntrustedAnswerError) and error.status not in TURNED_AWAY:
+        if isinstance(error, InvalidResponseError) and error.status not in TURNED_AWAY:
             self._distrusted += 1
             if self._distrusted >= DISTRUSTED_ATTEMPTS:
                 return self._give_up(error, alone=in_doubt(error))

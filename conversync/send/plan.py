@@ -33,7 +33,7 @@ class Pending:
 
     entry: Entry
     kind: Kind
-    earlier: Mapping[str, Any]
+    previous_response: Mapping[str, Any]
     request: Request | None
     refusal: str | None
     attempts: int

@@ -111,7 +111,7 @@ class Planner:
             self._left_out.add(entry.send_key)
             return None
         if known.status == "in_doubt":
-            goes = options.resend_in_doubt or self._safe(self._target.repeatable, entry.row)
+            goes = options.resend_in_doubt or self._safe(self._target.is_idempotent, entry.row)
             return "again" if goes else None
         if known.status == "rejected":
             plan.rejected += same and not options.retry_rejected
@@ -119,7 +119,7 @@ class Planner:
         if same:
             plan.already += 1
             return None
-        if self._safe(self._target.replaceable, entry.row):
+        if self._safe(self._target.is_updatable, entry.row):
             return "changed"
         self._unsupported(entry)
         return None
@@ -193,7 +193,7 @@ class Planner:
         """The row and its request, or the reason why there can be none."""
         known = self._books.known.get(entry.send_key)
         record = self._books.record(entry.send_key) if known else None
-        earlier = json.loads(record.answer) if record else {}
+        previous_response = json.loads(record.answer) if record else {}
         identities = Identities.of(record, self._target)
         request, refusal, row, withdraws = None, None, entry.row, False
         try:
@@ -203,7 +203,7 @@ class Planner:
                 if withdraws
                 else settled(row, identities.content(entry.identity), self._target, self._options)
             )
-            request = self._target.request(row, self._settings, earlier)
+            request = self._target.request(row, self._settings, previous_response)
             request.shown()  # what cannot be written as JSON is told now
         except (ValueError, TypeError, OverflowError) as error:
             request, refusal = None, impersonal(str(error), entry.row, self._target)
@@ -213,7 +213,7 @@ class Planner:
         if request and not withdraws and entry.identity and identities.was_withdrawn(entry.identity):
             self.plan.returned.append(entry.send_key)
         return Pending(
-            entry, kind, earlier, request, refusal, attempts, first, identities, content, withdraws
+            entry, kind, previous_response, request, refusal, attempts, first, identities, content, withdraws
         )
 
     def _with_undo(self, one: Pending) -> Pending | None:
@@ -335,9 +335,17 @@ class Planner:
         back: list[Pending] = []
         if record is not None and self._missing == "take_back" and known.outbox == self._label:
             entry = Entry(key, {KEY: key}, record.content, record.content_hash, None, record.occurred_on)
-            earlier = json.loads(record.answer)
+            previous_response = json.loads(record.answer)
             bare = Pending(
-                entry, "withdrawn", earlier, None, None, 0, record.first_sent_at, identities, record.content
+                entry,
+                "withdrawn",
+                previous_response,
+                None,
+                None,
+                0,
+                record.first_sent_at,
+                identities,
+                record.content,
             )
             back = [
                 one for standing_one in standing if (one := self._taken_back(bare, standing_one)) is not None

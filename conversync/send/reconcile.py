@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.cli.terminal import say
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.load import PARTIAL, pipeline_for
 from conversync.send import ledger
@@ -81,7 +81,7 @@ def reconcile(warehouse: Warehouse, vendor: str) -> Comparison:
         )
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
-    with understood(), tempfile.TemporaryDirectory() as folder:
+    with translate_errors(), tempfile.TemporaryDirectory() as folder:
         destination = warehouse.dlt_destination(["sent"], read_only=True)
         with confined.reading(pipeline_for("sent", destination, Path(folder))) as client:
             ask = _asker(client)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 from conversync.send.identities import Identities
 from conversync.send.journal import Journal
 from conversync.send.outbox import KEY
@@ -57,7 +57,7 @@ _WORDS = {
 def _asked(target: Target, settings: Any, client: Client, record: Record) -> Outcome | None:
     reference = Identities.of(record, target).last
     row: Mapping[str, Any] = {**json.loads(record.content, parse_float=Decimal), KEY: record.send_key}
-    earlier = json.loads(record.answer)
+    previous_response = json.loads(record.answer)
     try:
         request = None if reference is None else target.lookup(reference, row, settings)
     except RowRefusedError:
@@ -65,8 +65,8 @@ def _asked(target: Target, settings: Any, client: Client, record: Record) -> Out
     if request is None or reference is None:
         return None
 
-    def decode(answer: Answer) -> Outcome:
-        return target.looked_up(answer, reference, row, settings, earlier)
+    def decode(answer: Response) -> Outcome:
+        return target.looked_up(answer, reference, row, settings, previous_response)
 
     return client.request(
         request.method, request.path, params=request.params, label=request.label, accept=(404,), decode=decode

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conversync.errors import CredentialsError, UnavailableError
-from conversync.http.client import Answer
+from conversync.http.client import Response
 from conversync.http.redact import quoted
-from conversync.http.rejection import document, is_page, said, says_error, told_status
+from conversync.http.rejection import body_status, document, is_page, said, says_error
 from conversync.send.target import Outcome
 
 # Of a reason, in characters.
@@ -17,24 +17,24 @@ _LATER = (408, 425, 429)
 
 
 @dataclass(frozen=True)
-class Ear:
+class ResponseReader:
     """Listens to one vendor. `hint` says where the credentials stand; `secrets` are kept out of every reason."""
 
     vendor: str
     hint: str
     secrets: Sequence[str] = ()
 
-    def rejection(self, answer: Answer) -> Outcome | None:
+    def rejection(self, answer: Response) -> Outcome | None:
         """The outcome where the answer turns the row down: a 4xx, or a 2xx whose JSON plainly says error.
 
-        None where it takes the row. UntrustedAnswerError for a web page with 2xx or 404; other 4xx pages
+        None where it takes the row. InvalidResponseError for a web page with 2xx or 404; other 4xx pages
         (a firewall's) are refusals without words. CredentialsError and UnavailableError for a body that says so.
         """
         page = is_page(answer)
         if page and (answer.status < 300 or answer.status == 404):
             answer.refuse_html()
         body = None if page else document(answer)
-        status = answer.status if answer.status >= 400 else told_status(body, answer.status)
+        status = answer.status if answer.status >= 400 else body_status(body, answer.status)
         if status < 400 and not says_error(body):
             return None
         reason = self.reason(f"refused ({status})", said(answer).text)
@@ -44,7 +44,7 @@ class Ear:
             raise UnavailableError(f"{self.vendor} {reason}: try again later.", status=status)
         return Outcome("rejected", reason)
 
-    def already(self, answer: Answer) -> Outcome | None:
+    def already(self, answer: Response) -> Outcome | None:
         """The outcome of a 409, from a vendor where that can only mean that it has the row; None for any other."""
         return Outcome("sent", "the vendor had it already (409)") if answer.status == 409 else None
 

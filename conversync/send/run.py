@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
 from conversync.load import PARTIAL, pipeline_for
 from conversync.send import forgetting, ledger, outbox
@@ -100,7 +100,7 @@ def send(
         raise SettingsError(f"{SWITCHED_OFF}: nothing was sent to {target.name}.")
     settings, query = _asked(warehouse, target, options)
     started = time.monotonic()
-    with understood(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
+    with translate_errors(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
         resolved = (
             _resolved(warehouse, target, settings, journal, wait) if options.resolve_in_doubt else Resolved()
         )
@@ -152,7 +152,7 @@ def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
     settings, query = _asked(warehouse, target, options)
     path = journal_path(warehouse)
     with (
-        understood(),
+        translate_errors(),
         tempfile.TemporaryDirectory() as folder,
         Journal(path, target.name, read_only=True) as journal,
         _session(warehouse, Path(folder), 0) as client,
@@ -206,7 +206,7 @@ def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
     waiting = Waiting(wait, f"Somebody has {warehouse} open")
     while True:
         try:
-            with understood():
+            with translate_errors():
                 client.open_connection()
             break
         except LockedError:
@@ -344,7 +344,7 @@ def _send(
 def _finish(warehouse: Warehouse, target: Target, journal: Journal, wait: float, report: SendReport) -> None:
     """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
     try:
-        with understood():
+        with translate_errors():
             for doubt in journal.intents():
                 journal.conclude(doubt)
                 report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
@@ -374,7 +374,7 @@ def forget_old(warehouse: Warehouse, wait: float) -> Iterator[str]:
                 held.enter_context(_locked(warehouse, target, 0))
             except LockedError:
                 continue
-            with understood(), _journal(warehouse, target) as own:
+            with translate_errors(), _journal(warehouse, target) as own:
                 yield from _forget(warehouse, target, own, wait)
 
 

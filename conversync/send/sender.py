@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conversync.errors import CredentialsError, RefusedError, UntrustedAnswerError, VendorError
-from conversync.http.client import Answer, Client
+from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, VendorError
+from conversync.http.client import Client, Response
 from conversync.send.forgetting import impersonal
 from conversync.send.identities import Identities
 from conversync.send.journal import Journal
 from conversync.send.options import Options
-from conversync.send.pace import Pace, Patience, StoppingError, Turn, in_doubt
+from conversync.send.pace import Pace, RetryBudget, RetryState, StoppingError, in_doubt
 from conversync.send.plan import Pending
 from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Outcome, Target
@@ -109,11 +109,11 @@ class Sender:
         self._label = options.label
         self._stopping = threading.Event()
         self._pace = Pace(options.interval, self._stopping)
-        self._patience = Patience(options.http_budget, self._pace, self._stopping, target.name)
+        self._retry_budget = RetryBudget(options.http_budget, self._pace, self._stopping, target.name)
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._doubts = 0
-        self._untrusted: list[UntrustedAnswerError] = []
+        self._untrusted: list[InvalidResponseError] = []
         self.result = Sent()
 
     def run(self, rows: Sequence[Pending], tell: Callable[[int], None]) -> None:
@@ -126,7 +126,7 @@ class Sender:
             threading.Thread(target=self._work, args=(queue,), name=f"send-{number}", daemon=True)
             for number in range(min(self._concurrency, len(rows)))
         ]
-        self._patience.left = len(rows)
+        self._retry_budget.left = len(rows)
         for thread in threads:
             thread.start()
         try:
@@ -167,7 +167,7 @@ class Sender:
             except BaseException as error:  # noqa: BLE001 - whatever it is ends the send, and is raised there
                 self._fail(error)
             finally:
-                self._patience.left -= 1
+                self._retry_budget.left -= 1
                 queue.done(place)
             if self._stopping.is_set():
                 queue.end()
@@ -192,15 +192,15 @@ class Sender:
     def _step(self, step: Pending, row: Pending) -> bool:
         """One request of the row to its outcome; whether the row may go on."""
         attempts = step.attempts
-        with self._patience.turn() as turn:
+        with self._retry_budget.retry_state() as retry_state:
             while True:
                 attempts += 1
                 try:
                     status, outcome = self._ask(step, attempts)
                 except VendorError as error:
-                    self._after(step, attempts, turn, error)
+                    self._after(step, attempts, retry_state, error)
                 else:
-                    self._patience.concluded()
+                    self._retry_budget.concluded()
                     if step is not row and outcome.status != "sent":
                         why = f"what it was sent as before could not be taken back: {outcome.reason}"
                         self._conclude(row, row.attempts, status, Outcome("rejected", why))
@@ -218,8 +218,10 @@ class Sender:
         request = row.request
         assert request is not None  # noqa: S101 - refused rows do not come here
 
-        def decode(answer: Answer) -> tuple[int, Outcome]:
-            return answer.status, self._target.outcome(answer, row.entry.row, self._settings, row.earlier)
+        def decode(answer: Response) -> tuple[int, Outcome]:
+            return answer.status, self._target.outcome(
+                answer, row.entry.row, self._settings, row.previous_response
+            )
 
         intent = self._record(row, attempts, "in_doubt", None, None)
         self._pace.start(lambda: self._journal.intend(intent))
@@ -237,19 +239,19 @@ class Sender:
             decode=decode,
         )
 
-    def _after(self, row: Pending, attempts: int, turn: Turn, error: VendorError) -> None:
+    def _after(self, row: Pending, attempts: int, retry_state: RetryState, error: VendorError) -> None:
         """Returns where the row is to go again, or is in doubt; raises where the send is over."""
-        final = isinstance(error, CredentialsError | RefusedError)
+        final = isinstance(error, CredentialsError | RequestRejectedError)
         doubtful = in_doubt(error) and not final
         if not doubtful:
             self._journal.withdraw(row.entry.send_key)
         if final:
             raise error
-        if doubtful and not self._target.repeatable(row.entry.row, self._settings):
+        if doubtful and not self._target.is_idempotent(row.entry.row, self._settings):
             self._doubt(row, attempts, error)
             return
         try:
-            again = turn.again(error)
+            again = retry_state.again(error)
         except (VendorError, StoppingError):
             if doubtful:
                 self._doubt(row, attempts, error)
@@ -263,7 +265,7 @@ class Sender:
         with self._lock:
             self.result.in_doubt[row.entry.send_key] = reason
             self._doubts += 1
-            if isinstance(error, UntrustedAnswerError):
+            if isinstance(error, InvalidResponseError):
                 self._untrusted.append(error)
             many = self._doubts >= DOUBTS_IN_A_ROW
         if many:
@@ -276,7 +278,7 @@ class Sender:
         if outcome.reason is not None:
             outcome = replace(outcome, reason=impersonal(outcome.reason, row.entry.row, self._target))
         record = self._record(row, attempts, outcome.status, outcome.reason, status)
-        answer = dict(outcome.answer) or dict(row.earlier)
+        answer = dict(outcome.answer) or dict(row.previous_response)
         record = replace(record, answer=as_json(answer), tables=as_json(outcome.tables))
         self._journal.conclude(record)
         with self._lock:
@@ -303,7 +305,7 @@ class Sender:
             attempts=attempts,
             content_hash=row.entry.hash,
             content=row.entry.content,
-            answer=as_json(row.earlier),
+            answer=as_json(row.previous_response),
             first_sent_at=row.first_sent_at or now,
             sent_at=now,
             identities=_identities(row, status, now).text(),

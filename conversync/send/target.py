@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 from urllib.parse import urlencode
 
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 from conversync.http.redact import redact
 from conversync.http.strictjson import dumps
 
@@ -102,21 +102,23 @@ class Target(Protocol):
     def client(self, settings: Any) -> Client:
         """The connection."""
 
-    def request(self, row: Row, settings: Any, earlier: Mapping[str, Any]) -> Request:
-        """What the row becomes; RowRefusedError if nothing. `earlier` is the `answer` that the ledger has of it."""
+    def request(self, row: Row, settings: Any, previous_response: Mapping[str, Any]) -> Request:
+        """What the row becomes; RowRefusedError if nothing. `previous_response` is the `answer` that the ledger has of it."""
 
-    def outcome(self, answer: Answer, row: Row, settings: Any, earlier: Mapping[str, Any]) -> Outcome:
+    def outcome(
+        self, answer: Response, row: Row, settings: Any, previous_response: Mapping[str, Any]
+    ) -> Outcome:
         """What a 2xx answer, or a 4xx other than 401, 403, 408, 425, 429, means. To be called as `decode`.
 
-        Raises UntrustedAnswerError where that cannot be told (the row is in doubt if the error's `in_doubt` says
+        Raises InvalidResponseError where that cannot be told (the row is in doubt if the error's `in_doubt` says
         so). Where the body says that it is not about this row, as the status would have: CredentialsError,
-        UnavailableError, RefusedError (nothing can be sent with these settings: stop; no row is rejected).
+        UnavailableError, RequestRejectedError (nothing can be sent with these settings: stop; no row is rejected).
         """
 
-    def repeatable(self, row: Row, settings: Any) -> bool:
+    def is_idempotent(self, row: Row, settings: Any) -> bool:
         """Whether the vendor ends up with the same if this row is sent twice."""
 
-    def replaceable(self, row: Row, settings: Any) -> bool:
+    def is_updatable(self, row: Row, settings: Any) -> bool:
         """Whether sending other content under the same key changes what the vendor has, rather than adding to it."""
 
     def identity(self, row: Row) -> str | None:
@@ -140,7 +142,7 @@ class Target(Protocol):
         return None
 
     def looked_up(
-        self, answer: Answer, reference: str, row: Row, settings: Any, earlier: Mapping[str, Any]
+        self, answer: Response, reference: str, row: Row, settings: Any, previous_response: Mapping[str, Any]
     ) -> Outcome:
         """What the answer to `lookup` says of the row; `in_doubt` where it still cannot be told. Else as `outcome`."""
         return Outcome("in_doubt", "it cannot be asked for")

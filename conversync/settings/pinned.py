@@ -50,7 +50,7 @@ UNSET = frozenset(
 )
 
 
-def shut_out() -> None:
+def pin_dlt_settings() -> None:
     """Puts these answers before every provider of settings that dlt asks; once is enough."""
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext

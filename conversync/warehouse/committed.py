@@ -148,8 +148,8 @@ def _told(client: Any, ids: str) -> tuple[int, int] | None:
         "select count(distinct stream), max(walks), max(statements), sum(statements) "  # noqa: S608 - our own names
         f"from {place} where _dlt_load_id in ({ids})"
     )
-    [[streams, walks, most, every]] = client.execute_sql(query)
-    return (int(most or 0), int(every or 0)) if (streams, walks) == (1, 1) else None
+    [[streams, scans, most, every]] = client.execute_sql(query)
+    return (int(most or 0), int(every or 0)) if (streams, scans) == (1, 1) else None
 
 
 def _doubt(client: Any, loads: Sequence[str]) -> None:

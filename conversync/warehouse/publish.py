@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from conversync.dlt_errors import understood
+from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings import lookup
 from conversync.warehouse import confined, files, retention, withheld
@@ -162,7 +162,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
         return None
     if not warehouse.path.exists():
         raise SettingsError(f"There is no warehouse {warehouse.path} to publish: run conversync load first.")
-    with understood(), warehouse.locked(wait) as folder:
+    with translate_errors(), warehouse.locked(wait) as folder:
         with warehouse.held(wait, folder) as connection:
             connection.execute("force checkpoint")
         try:

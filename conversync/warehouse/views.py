@@ -85,10 +85,10 @@ def portable(query: str, dataset: str, dialect: str) -> str:
 def _read(query: str) -> tuple[tuple[str, int], ...]:
     """The tables that a query reads, each with the byte at which it is named: as DuckDB itself understands it."""
     [[text]] = _parser().execute("select json_serialize_sql(?)", [query]).fetchall()
-    understood = json.loads(text)
-    if understood["error"]:
-        raise ValueError(understood["error_message"])
-    nodes = list(_nodes(understood))
+    translate_errors = json.loads(text)
+    if translate_errors["error"]:
+        raise ValueError(translate_errors["error_message"])
+    nodes = list(_nodes(translate_errors))
     local = {cte["key"] for node in nodes for cte in node.get("cte_map", {}).get("map", ())}
     tables = (node for node in nodes if node.get("type") == "BASE_TABLE")
     return tuple(

@@ -26,7 +26,7 @@ from conversync.extract.evidence import Routed, rejected_rows, routed, windows
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
 from conversync.extract.reading import OnRest, statement_hints
-from conversync.extract.windows import Window, cut, day, first_day, planned
+from conversync.extract.windows import Window, day, first_day, planned, split_window
 from conversync.http.client import Client, Limits
 from conversync.http.secret import check_secret
 
@@ -120,7 +120,9 @@ def plan(
 def parts(stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool) -> list[Window]:
     """The pieces in which a window is committed: `days` each, but a night's sweep for reversals whole."""
     sweep = due and stream == REVERSALS
-    return list(cut(window, max(days, settings.besitos_reversal_lookback_days + 2) if sweep else days))
+    return list(
+        split_window(window, max(days, settings.besitos_reversal_lookback_days + 2) if sweep else days)
+    )
 
 
 @dlt.source(name="besitos", max_table_nesting=0, spec=BesitosSettings)
@@ -151,11 +153,11 @@ def besitos(
     filters = {name: value for name, value in asked.items() if value is not None}
 
     @dlt.resource(name="walk", selected=False)
-    def walk() -> Iterator[Routed]:
+    def scan() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = list(again) or plan(state, settings, start, end, streams)
         yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
-    events = routed(walk, "conversion_events", **statement_hints("event_key", "extra"))
-    tables = [events, routed(walk, "withdrawn_events", **WITHDRAWN_HINTS), rejected_rows(walk), windows(walk)]
+    events = routed(scan, "conversion_events", **statement_hints("event_key", "extra"))
+    tables = [events, routed(scan, "withdrawn_events", **WITHDRAWN_HINTS), rejected_rows(scan), windows(scan)]
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]

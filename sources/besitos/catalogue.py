@@ -14,13 +14,13 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
 from conversync.extract.meaning import nothing_of
-from conversync.extract.page_decoder import AMOUNT, KEY, MONEY, TEXT, Kind, dumps
+from conversync.extract.page_decoder import AMOUNT, KEY, MONEY, TEXT, FieldType, dumps
 from conversync.extract.values import AlteredError, is_nothing, taken_of
 from conversync.http.body_status import refuse_error
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 
 PER_PAGE = 1000
 # Far more pages than any wall has offers for.
@@ -46,7 +46,7 @@ DEALS = pa.schema(
 )
 
 
-KINDS: dict[str, Kind] = {"name": TEXT, "budget_status": TEXT, "cpi": AMOUNT, "cpa": AMOUNT}
+KINDS: dict[str, FieldType] = {"name": TEXT, "budget_status": TEXT, "cpi": AMOUNT, "cpa": AMOUNT}
 
 
 def catalogue(settings: Any) -> list[DltResource]:
@@ -80,7 +80,7 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
         body = client.get(path, {"per_page": str(PER_PAGE), "page": str(number)}, _body)
         rows = objects_of(body["data"] if isinstance(body, dict) and "data" in body else body)
         if rows is None:
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 f"Besitos answered {path.split('/')[-2]} with something other than a list."
             )
         if not rows or rows == previous:
@@ -97,7 +97,7 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _body(answer: Answer) -> Any:
+def _body(answer: Response) -> Any:
     body = answer.json(as_served=True)
     refuse_error(body)
     return body
@@ -110,7 +110,7 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     if identity is None:
         identity = rest.pop("id", None)
     if identity is None:
-        raise UntrustedAnswerError("Besitos answered with an offer that has no id.")
+        raise InvalidResponseError("Besitos answered with an offer that has no id.")
     row: dict[str, Any] = {"offer_id": _value("offer_id", KEY, identity)[0]}
     for name, kind in KINDS.items():
         if name in schema.names:
@@ -123,7 +123,7 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     return {**row, "extra": dumps(rest) if rest else None}
 
 
-def _value(name: str, kind: Kind, value: Any) -> tuple[Any, bool]:
+def _value(name: str, kind: FieldType, value: Any) -> tuple[Any, bool]:
     """What a field says, and whether that is all of what came."""
     try:
         taken = taken_of(kind, value)
@@ -131,4 +131,4 @@ def _value(name: str, kind: Kind, value: Any) -> tuple[Any, bool]:
     except AlteredError as reason:
         return reason.taken, False
     except ValueError as reason:
-        raise UntrustedAnswerError(f"Besitos answered with an offer whose {name} {reason}.") from None
+        raise InvalidResponseError(f"Besitos answered with an offer whose {name} {reason}.") from None

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from conversync.extract.check_results import Finding, clock, newest_row
+from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now, zone
 from conversync.extract.mended import Days
 from conversync.extract.proofs import proved
-from conversync.extract.spill import Spools
+from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 from . import feed
@@ -26,7 +26,7 @@ DAYS = 3
 FEW = 100
 
 
-def check(settings: BesitosSettings) -> Iterator[Finding]:
+def check(settings: BesitosSettings) -> Iterator[CheckResult]:
     """Asks for one page of the last days, tomorrow included; then both walks as a night does.
 
     Raises the errors of `conversync.errors`.
@@ -44,9 +44,11 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
             feed.PATH, asked, lambda answer: (answer, feed.page(answer, 1, feed.decoder(), origins))
         )
         if page.total is None:
-            yield Finding(True, "reached, and let in: how many conversions there are is told nowhere")
+            yield CheckResult(True, "reached, and let in: how many conversions there are is told nowhere")
         else:
-            yield Finding(True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days")
+            yield CheckResult(
+                True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days"
+            )
         yield from clock(answer)
         if page.decoded.table.num_rows:
             rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
@@ -56,20 +58,20 @@ def check(settings: BesitosSettings) -> Iterator[Finding]:
         yield from _as_a_night(client, settings)
 
 
-def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[Finding]:
+def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[CheckResult]:
     """Both walks over what a night asks for, whole, and what is guaranteed of them."""
     today = settings.today()
     widest = Window(today - timedelta(days=settings.besitos_range_days - 1), today)
     nightly = Window(today - timedelta(days=settings.besitos_lookback_days), today)
-    with Spools() as spools:
-        source = Feed(client, settings, {}, spools, {}, lambda _received, _announced: None)
+    with SpillFiles() as spill_files:
+        source = Feed(client, settings, {}, spill_files, {}, lambda _received, _announced: None)
         done = source.read(Days(CONVERSIONS, nightly), None)
         yield from proved(done, CONVERSIONS)
-        yield from _whole_range(source, widest, spools.events(*(walk.spool for walk in done.walks)))
+        yield from _whole_range(source, widest, spill_files.events(*(scan.spill_file for scan in done.scans)))
         yield from proved(source.read(Days(REVERSALS, widest), None), REVERSALS)
 
 
-def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[Finding]:
+def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[CheckResult]:
     """Whether a long range is cut short without a word: then a part of it has more rows than the whole.
 
     `least` rows are known of some of its days.
@@ -82,10 +84,10 @@ def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[Finding]:
         return
     whole, *parts = (total or 0 for total in totals)
     if whole >= max(least, sum(parts)):
-        yield Finding(True, f"a range of {days} days is answered whole")
+        yield CheckResult(True, f"a range of {days} days is answered whole")
         return
     source.bounds.days = 2
-    yield Finding(
+    yield CheckResult(
         False,
         f"a range of {days} days is cut short without a word ({whole:,} rows of {max(least, sum(parts)):,}): set "
         "besitos_range_days to what the vendor answers whole",

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS, casefold, digest
 from conversync.extract.page_decoder import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT, Field, PageDecoder
 from conversync.extract.pagination import Page, count
 from conversync.extract.times import moments
-from conversync.http.client import Answer
+from conversync.http.client import Response
 from conversync.http.redact import quoted
 from conversync.http.strictjson import loads
 
@@ -177,11 +177,11 @@ class Totals:
         self.silent = silent
 
     def judge(self, page: Page) -> Page:
-        """The page; UntrustedAnswerError where it would have to have a total, or a row."""
+        """The page; InvalidResponseError where it would have to have a total, or a row."""
         if page.total is not None:
             self.told = True
         elif self.told or not (page.decoded.received or self.silent):
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 "Besitos answered without meta.total, so how many rows there are is not known: is besitos_url right?"
             )
         else:
@@ -189,8 +189,8 @@ class Totals:
         return page
 
 
-def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str]) -> Page:
-    """The answer to page `asked`; raises UntrustedAnswerError where it is not that page of the listing.
+def page(answer: Response, asked: int, decoder: PageDecoder, origins: Sequence[str]) -> Page:
+    """The answer to page `asked`; raises InvalidResponseError where it is not that page of the listing.
 
     Whether one without `meta.total` is a page at all is `Totals`' matter. Links and meta are evidence only: how many
     rows there are, and whether a page follows. A link is never requested, and one that leads to none of `origins`, or
@@ -203,7 +203,7 @@ def page(answer: Answer, asked: int, decoder: PageDecoder, origins: Sequence[str
     total = count(meta.get("total"))
     current = meta.get("current_page")
     if current is not None and count(current) != asked:
-        raise UntrustedAnswerError(f"Besitos answered with another page than the one asked for ({asked}).")
+        raise InvalidResponseError(f"Besitos answered with another page than the one asked for ({asked}).")
     last = count(meta.get("last_page"))
     following = links.get("next") if isinstance(links, dict) else None
     doubt = _doubt(following, asked, origins) if following else None

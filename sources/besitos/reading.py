@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from conversync.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.evidence import Routed, workplace
 from conversync.extract.failing import answers, spoils
 from conversync.extract.mended import Days, Traces
-from conversync.extract.pagination import Listing, Page
+from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.piece import DAY, Piece
 from conversync.extract.pieces import LEAST_DAYS, Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
-from conversync.extract.spill import Spool, Spools
+from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import spoilt_ids, vanished
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.windows import Window, first_day, unread
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 
 from . import feed, withdrawn
 
@@ -52,12 +52,12 @@ class Feed:
         client: Client,
         settings: BesitosSettings,
         state: MutableMapping[str, Any],
-        spools: Spools,
+        spill_files: SpillFiles,
         filters: Mapping[str, str],
         on_page: OnPage,
     ) -> None:
         self._client, self._settings, self._state = client, settings, state
-        self._spools, self._filters, self._on_page = spools, filters, on_page
+        self._spools, self._filters, self._on_page = spill_files, filters, on_page
         self._totals = feed.Totals(silent=state.get("silent", False))
         self.bounds = Bounds.remembered(
             state, settings.besitos_range_days, settings.besitos_page_size, settings.today()
@@ -82,7 +82,7 @@ class Feed:
                     raise
                 refusal = refusal or error
                 continue
-            is_empty = not any(walk.spool.rows for walk in done.walks)
+            is_empty = not any(scan.spill_file.rows for scan in done.scans)
             if is_empty and refusal is not None and spoils(refusal):
                 break  # a word that nobody knows brings an empty list, too
             if is_empty and yes == known and self._comes_another_way(days.window, yes):
@@ -90,12 +90,12 @@ class Feed:
             if is_empty or self._has_reversals(done):
                 self._learn(yes, is_proven=not is_empty)
                 return done
-        raise refusal or UntrustedAnswerError(
+        raise refusal or InvalidResponseError(
             f"Besitos answers is_reverse={YES[0]} and is_reverse={YES[1]} with conversions that are no reversals, so "
             "reversals cannot be asked for; nothing of them was loaded: ask the vendor how."
         )
 
-    def listing(self, stream: str, yes: str | None, window: Window, page_size: int) -> Listing:
+    def listing(self, stream: str, yes: str | None, window: Window, page_size: int) -> PagedListing:
         """The listing of these days; both are asked for, always."""
         asked = {"from_date": str(window.start), "to_date": str(window.end), **self._asked(yes)}
         asked["per_page"] = str(page_size)
@@ -104,12 +104,12 @@ class Feed:
         def ask(number: int, retry: bool) -> Any:
             params = {**asked, "page": str(number)}
 
-            def understand(answer: Answer) -> Page:
+            def understand(answer: Response) -> Page:
                 return self._totals.judge(feed.page(answer, number, decoder, origins))
 
             return self._client.request("GET", feed.PATH, params=params, decode=understand, retry=retry)
 
-        return Listing(
+        return PagedListing(
             what=f"Besitos {stream} of {window}",
             ask=ask,
             derive=partial(feed.statements, zone=zone(self._settings.besitos_zone, "besitos_zone")),
@@ -135,7 +135,7 @@ class Feed:
         try:
             return self.listing(CONVERSIONS, None, window, self.bounds.page_size).fetch(1, True).total
         except VendorError as error:
-            if isinstance(error, RefusedError) or spoils(error):
+            if isinstance(error, RequestRejectedError) or spoils(error):
                 return None
             raise
 
@@ -171,8 +171,10 @@ class Feed:
 
     def _has_reversals(self, done: Read) -> bool:
         """Whether the answer shows that the filter was understood: it has a reversal in it."""
-        spools = [walk.spool for walk in done.walks if walk.spool.rows]
-        return any(pc.any(rows["is_reversal"]).as_py() for spool in spools for rows in spool.tables())
+        spill_files = [scan.spill_file for scan in done.scans if scan.spill_file.rows]
+        return any(
+            pc.any(rows["is_reversal"]).as_py() for spill_file in spill_files for rows in spill_file.tables()
+        )
 
     def _comes_another_way(self, window: Window, yes: str) -> bool:
         """Whether reversals come when they are asked for in the other words, where none was ever seen in these.
@@ -187,7 +189,7 @@ class Feed:
         try:
             page = listing.fetch(1, True)
         except VendorError as error:
-            if isinstance(error, RefusedError) or spoils(error):
+            if isinstance(error, RequestRejectedError) or spoils(error):
                 return False
             raise
         return bool(
@@ -224,15 +226,17 @@ def read_all(
 
     The cursors move last, not past a day that is short.
     """
-    with settings.client() as client, Spools(workplace()) as spools:
-        source = Feed(client, settings, state, spools, filters, on_page)
+    with settings.client() as client, SpillFiles(workplace()) as spill_files:
+        source = Feed(client, settings, state, spill_files, filters, on_page)
         done = [source.read(days, on_rest) for days in todo]
-        passing = _passing(done, spools)
+        passing = _passing(done, spill_files)
         gone = (
-            [] if filters else [row for one in done for row in _gone(source, one, done, spools, accept_empty)]
+            []
+            if filters
+            else [row for one in done for row in _gone(source, one, done, spill_files, accept_empty)]
         )
-        yield from statements(done, spools, "conversion_events", [row["event_key"] for row in passing])
-        changed = withdrawn.table(gone, spools, _come(done), done[0].at)
+        yield from statements(done, spill_files, "conversion_events", [row["event_key"] for row in passing])
+        changed = withdrawn.table(gone, spill_files, _come(done), done[0].at)
         yield Routed("withdrawn_events", changed)
         told = [
             source.bounds.told("Besitos"),
@@ -241,7 +245,7 @@ def read_all(
             _links_told(state, done),
         ]
         found = ". ".join(sentence for sentence in told if sentence) or None
-        yield from evidence(done, spools, state, feed.FIELD_NAMES, found, "transaction_id")
+        yield from evidence(done, spill_files, state, feed.FIELD_NAMES, found, "transaction_id")
         source.remember()
     if not filters:
         today = settings.today()
@@ -252,14 +256,14 @@ def read_all(
 
 def _is_of_words(error: VendorError) -> bool:
     """Whether it may be for the words in which reversals were asked for that nothing came."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, RequestRejectedError):
         return not error.fields or "is_reverse" in error.fields
     return spoils(error)
 
 
 def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | None:
     """The sentence about next links that cannot be right, once for as long as it is the same."""
-    doubt = next((walk.doubt for one in done for walk in one.walks if walk.doubt), None)
+    doubt = next((scan.doubt for one in done for scan in one.scans if scan.doubt), None)
     known = state.pop("links", None)
     if doubt is None:
         return None
@@ -269,27 +273,27 @@ def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | 
     return f"Besitos' next links cannot be right: {doubt}. None is followed; pages are asked for by number, and counted"
 
 
-def _come(done: Sequence[Read]) -> list[Spool]:
+def _come(done: Sequence[Read]) -> list[SpillFile]:
     """What came in readings that are believed."""
-    return [walk.spool for one in done for walk in one.believed]
+    return [scan.spill_file for one in done for scan in one.believed]
 
 
-def _passing(done: Sequence[Read], spools: Spools) -> list[dict[str, Any]]:
+def _passing(done: Sequence[Read], spill_files: SpillFiles) -> list[dict[str, Any]]:
     """Events that came and went meanwhile. An original whose reversal is there has merely left the feed."""
     columns = ["transaction_id", "is_reversal"]
-    gone = vanished(done, spools, "event_key", columns, "transaction_id", "occurred_on")
+    gone = vanished(done, spill_files, "event_key", columns, "transaction_id", "occurred_on")
     originals = [row for row in gone if not row["is_reversal"]]
-    left = withdrawn.without_reversal(originals, spools, _come(done))
+    left = withdrawn.without_reversal(originals, spill_files, _come(done))
     return [row for row in gone if row["is_reversal"]] + left
 
 
 def _gone(
-    source: Feed, done: Read, all_done: Sequence[Read], spools: Spools, accept_empty: bool
+    source: Feed, done: Read, all_done: Sequence[Read], spill_files: SpillFiles, accept_empty: bool
 ) -> list[dict[str, Any]]:
     """What is held of the whole days and did not come, after each such day was asked for once more, alone.
 
     Where a day alone has it, the vendor cuts long ranges short without a word: then the window is read again in
-    shorter ones. What came counts, whichever way it came, in this walk or another. UntrustedAnswerError where most of
+    shorter ones. What came counts, whichever way it came, in this walk or another. InvalidResponseError where most of
     what is held is gone.
     """
     reversals = done.reading.stream == REVERSALS
@@ -298,13 +302,13 @@ def _gone(
         return []  # a row that was set aside may be any of them
     bounds = done.reading.pieces.bounds
     while True:
-        gone, held = withdrawn.absent(done, spools, _come(all_done), reversals=reversals)
+        gone, held = withdrawn.absent(done, spill_files, _come(all_done), reversals=reversals)
         gone = [row for row in gone if str(row["transaction_id"]) not in spoilt]
         news = [row for row in gone if row["event_key"] not in known]
         if not news:
             return gone
-        if bounds.days <= LEAST_DAYS or not _come_alone(done, news, spools):
-            back = _come_unfiltered(source, news, spools) if reversals else set()
+        if bounds.days <= LEAST_DAYS or not _come_alone(done, news, spill_files):
+            back = _come_unfiltered(source, news, spill_files) if reversals else set()
             if not accept_empty:
                 withdrawn.refuse_most(done, len(news) - len(back), held)
             return [row for row in gone if row["event_key"] not in back]
@@ -313,22 +317,22 @@ def _gone(
         done.pieces.extend(done.reading.pieces.read(done.window))
 
 
-def _come_alone(done: Read, news: Sequence[dict[str, Any]], spools: Spools) -> bool:
+def _come_alone(done: Read, news: Sequence[dict[str, Any]], spill_files: SpillFiles) -> bool:
     """Whether any of these events comes where its day is asked for alone; what comes is read, either way."""
     alone = _days(done.reading.pieces, news)
     done.pieces.extend(alone)
-    return bool(_among(alone, news, spools))
+    return bool(_among(alone, news, spill_files))
 
 
-def _come_unfiltered(source: Feed, news: Sequence[dict[str, Any]], spools: Spools) -> set[str]:
+def _come_unfiltered(source: Feed, news: Sequence[dict[str, Any]], spill_files: SpillFiles) -> set[str]:
     """Of these reversals, those that come where everything of their day is asked for."""
-    return _among(_days(source.pieces(CONVERSIONS, None), news), news, spools)
+    return _among(_days(source.pieces(CONVERSIONS, None), news), news, spill_files)
 
 
 def _days(pieces: Pieces, events: Sequence[dict[str, Any]]) -> list[Piece]:
     return [piece for day in withdrawn.days_of(events) for piece in pieces.read(Window(day, day + DAY))]
 
 
-def _among(pieces: Sequence[Piece], events: Sequence[dict[str, Any]], spools: Spools) -> set[str]:
-    come = [walk.spool for piece in pieces for walk in piece.walks]
-    return spools.among(come, "event_key", [row["event_key"] for row in events])
+def _among(pieces: Sequence[Piece], events: Sequence[dict[str, Any]], spill_files: SpillFiles) -> set[str]:
+    come = [scan.spill_file for piece in pieces for scan in piece.scans]
+    return spill_files.among(come, "event_key", [row["event_key"] for row in events])

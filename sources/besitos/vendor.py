@@ -8,7 +8,7 @@ from typing import Any
 
 from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
-from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, sql_files, windows
+from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days, sql_files, windows
 
 from . import BesitosSettings, besitos, parts, plan
 from .check import check
@@ -17,7 +17,7 @@ from .upgrade import name_reversals
 _TABLES = ("conversion_events", "withdrawn_events", "rejected_rows", "windows")
 
 
-def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: Asked) -> Iterator[Step]:
+def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
     """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for.
 
     Last the old days on which rows may have been mended, in one commit.

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.catalogue import held, held_values
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.reading import Read
-from conversync.extract.spill import Spool, Spools
+from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import Window
 
 WITHDRAWN = pa.schema(
@@ -40,7 +40,7 @@ _EVENTS = pa.schema([field for field in WITHDRAWN if field.name != "withdrawn_at
 
 
 def absent(
-    read: Read, spools: Spools, come: Sequence[Spool], *, reversals: bool
+    read: Read, spill_files: SpillFiles, come: Sequence[SpillFile], *, reversals: bool
 ) -> tuple[list[dict[str, Any]], int]:
     """The events of the whole pieces' days that did not come, though held and open; and how many are held at all.
 
@@ -55,22 +55,22 @@ def absent(
         )
         for keys in held_values("conversion_events", "event_key", condition):
             known += len(keys)
-            gone = spools.absent(come, pa.table({"event_key": pa.array(keys, pa.string())}))
+            gone = spill_files.absent(come, pa.table({"event_key": pa.array(keys, pa.string())}))
             if gone:
                 found += held(
                     "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
                 )
-    return (found if reversals else without_reversal(found, spools, come)), known
+    return (found if reversals else without_reversal(found, spill_files, come)), known
 
 
 def refuse_most(read: Read, gone: int, known: int) -> None:
-    """A vendor that suddenly serves less than a fifth of what it served is not believed; UntrustedAnswerError.
+    """A vendor that suddenly serves less than a fifth of what it served is not believed; InvalidResponseError.
 
     Nor one that serves nothing at all of old days: it may keep its rows for so long only.
     """
-    is_purged = read.reading.is_again and gone and not any(walk.received for walk in read.believed)
+    is_purged = read.reading.is_again and gone and not any(scan.received for scan in read.believed)
     if is_purged or (gone >= MANY and 5 * gone > 4 * known):
-        raise UntrustedAnswerError(
+        raise InvalidResponseError(
             f"Besitos serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, though each day was "
             "asked for alone; nothing was changed. If they are really gone, say so with --accept-empty."
         )
@@ -96,7 +96,7 @@ def _days(pieces: Iterable[Window]) -> Iterator[Window]:
 
 
 def without_reversal(
-    rows: list[dict[str, Any]], spools: Spools, come: Sequence[Spool]
+    rows: list[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]
 ) -> list[dict[str, Any]]:
     """Of originals, those of whose transaction neither a reversal is held nor anything came."""
     if not rows:
@@ -106,7 +106,7 @@ def without_reversal(
     reversed_ = {
         row["transaction_id"]
         for row in held("conversion_events", _EVENTS, f"is_reversal and transaction_id in ({listed})")
-    } | spools.among(come, "transaction_id", ids)
+    } | spill_files.among(come, "transaction_id", ids)
     return [row for row in rows if row["transaction_id"] not in reversed_]
 
 
@@ -120,10 +120,12 @@ def known() -> set[str]:
     return {row["event_key"] for row in held("withdrawn_events", WITHDRAWN, _GONE)}
 
 
-def table(gone: Sequence[dict[str, Any]], spools: Spools, come: Sequence[Spool], at: datetime) -> pa.Table:
+def table(
+    gone: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile], at: datetime
+) -> pa.Table:
     """The rows of `withdrawn_events` that change: what is gone for the first time, and what is served again."""
     open_ = {row["event_key"]: row for row in held("withdrawn_events", WITHDRAWN, _GONE)}
-    back = spools.among(come, "event_key", list(open_))
+    back = spill_files.among(come, "event_key", list(open_))
     rows = [{**row, "withdrawn_at": at} for row in gone if row["event_key"] not in open_]
     rows += [{**row, "withdrawn_at": None} for key, row in open_.items() if key in back]
     return pa.Table.from_pylist(rows, schema=WITHDRAWN)

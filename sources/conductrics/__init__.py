@@ -21,11 +21,11 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from conversync.errors import SettingsError, UntrustedAnswerError
+from conversync.errors import InvalidResponseError, SettingsError
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
 from conversync.extract.evidence import (
-    Aside,
+    Quarantine,
     Routed,
     reading_row,
     rejected_rows,
@@ -101,22 +101,22 @@ def conductrics(
 ) -> list[DltResource]:
     """`goals`, `goal_agents`, `goal_history` and `agents` as they are now, and the evidence.
 
-    A list that is empty, twice in a row, where the table has rows, is an UntrustedAnswerError unless `accept_empty`.
+    A list that is empty, twice in a row, where the table has rows, is an InvalidResponseError unless `accept_empty`.
     `on_page` is told the goals read and listed. Raises the errors of `conversync.errors`; then nothing is loaded.
     """
 
     @dlt.resource(name="walk", selected=False)
-    def walk() -> Iterator[Routed]:
+    def scan() -> Iterator[Routed]:
         yield from _read(dlt.current.source_state(), settings, accept_empty, on_page)
 
     json_of_agents = {name: {"data_type": "json"} for name in _AGENT_JSON}
     return [
-        routed(walk, "goals", primary_key="code", columns={"extra": {"data_type": "json"}}, **_CURRENT),
-        routed(walk, "goal_agents", primary_key=["code", "agent"], **_CURRENT),
-        routed(walk, "goal_history", **_VERSIONS),
-        routed(walk, "agents", primary_key="code", columns=json_of_agents, **_CURRENT),
-        rejected_rows(walk),
-        windows(walk),
+        routed(scan, "goals", primary_key="code", columns={"extra": {"data_type": "json"}}, **_CURRENT),
+        routed(scan, "goal_agents", primary_key=["code", "agent"], **_CURRENT),
+        routed(scan, "goal_history", **_VERSIONS),
+        routed(scan, "agents", primary_key="code", columns=json_of_agents, **_CURRENT),
+        rejected_rows(scan),
+        windows(scan),
     ]
 
 
@@ -159,7 +159,7 @@ def _believe(table: str, schema: pa.Schema, found: Listed, accept_empty: bool) -
     if found.rows or found.rejected or accept_empty:
         return
     if known := len(held(table, schema, "true")):
-        raise UntrustedAnswerError(
+        raise InvalidResponseError(
             f"Conductrics lists no {table} any more, where {known} were known; nothing was changed. "
             "If they are really gone, say so with --accept-empty."
         )
@@ -173,7 +173,7 @@ def _evidence(
     set_aside: dict[str, dict[str, Any]] = {}
     gone: list[str] = []
     for name, found in lists.items():
-        aside = Aside(known, name, Window(today, today), read_at)
+        aside = Quarantine(known, name, Window(today, today), read_at)
         if found.missing:
             aside.note = (
                 f"Conductrics has no list of {name} at this address (404); the table was left as it is."

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from conversync.errors import RefusedError
+from conversync.errors import RequestRejectedError
 from conversync.extract.catalogue import confirmed
 from conversync.extract.decoded import Rejected, note_names
-from conversync.extract.parallel import side_by_side
-from conversync.http.client import Answer, Client, Limits
+from conversync.extract.parallel import ordered_parallel_map
+from conversync.http.client import Client, Limits, Response
 from conversync.http.strictjson import Row
 
 from . import goals as documented
@@ -71,7 +71,7 @@ class Access:
     def goals(self, client: Client, on_page: OnPage) -> Listed:
         """The goals, each with its detail; one that is gone when its detail is asked for is left out."""
         summaries, found = _named(confirmed(lambda: self.goal_list(client)))
-        details = side_by_side(partial(self._detail, client), summaries, CONCURRENCY)
+        details = ordered_parallel_map(partial(self._detail, client), summaries, CONCURRENCY)
         size = 0
         for (code, summary), detail in zip(summaries.items(), details, strict=True):
             found.requests += 1
@@ -93,22 +93,22 @@ class Access:
         return found
 
     def goal_list(
-        self, client: Client, listen: Callable[[Answer], object] = lambda _answer: None
+        self, client: Client, listen: Callable[[Response], object] = lambda _answer: None
     ) -> list[Row]:
-        """The list alone, `listen` is told the answer as it came; RefusedError where the account has none."""
+        """The list alone, `listen` is told the answer as it came; RequestRejectedError where the account has none."""
         try:
             return self._list(client, "goals", listen)
         except Gone:
-            raise RefusedError(
+            raise RequestRejectedError(
                 "Conductrics does not know the goals of this account (404): check conductrics_account and "
                 "conductrics_url.",
                 status=404,
             ) from None
 
     def _list(
-        self, client: Client, name: str, listen: Callable[[Answer], object] = lambda _answer: None
+        self, client: Client, name: str, listen: Callable[[Response], object] = lambda _answer: None
     ) -> list[Row]:
-        def understand(answer: Answer) -> list[Row]:
+        def understand(answer: Response) -> list[Row]:
             listen(answer)
             return items(answer)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from conversync.errors import (
     CredentialsError,
-    RefusedError,
+    InvalidResponseError,
+    RequestRejectedError,
     TooLongError,
     UnavailableError,
-    UntrustedAnswerError,
 )
-from conversync.http.client import Answer
+from conversync.http.client import Response
 from conversync.http.rejection import said, says_error
 from conversync.http.strictjson import Row
 
@@ -30,12 +30,12 @@ class Gone(Exception):  # noqa: N818 - not an error: what was asked for is not t
     """Nothing stands at this address, by HTTP's status or by the body's."""
 
 
-def items(answer: Answer) -> list[Row]:
+def items(answer: Response) -> list[Row]:
     """The rows of a list. Raises Gone, and the errors of `conversync.errors`."""
     refuse_long(len(answer.body), MOST_OF_LIST)
     try:
         envelope, rows = answer.rows("data")
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         if answer.status >= 400:
             raise _refused(answer.status, answer) from None
         _judge(answer, answer.json())
@@ -44,7 +44,7 @@ def items(answer: Answer) -> list[Row]:
     return rows
 
 
-def item(answer: Answer) -> Row:
+def item(answer: Response) -> Row:
     """One object, with its fault if it has one. Raises Gone, and the errors of `conversync.errors`."""
     if answer.status >= 400:
         answer.refuse_html()
@@ -58,7 +58,7 @@ def item(answer: Answer) -> Row:
     if isinstance(data, list) and len(data) == 1:
         [data] = data
     if not isinstance(data, dict) or "code" not in data:
-        raise UntrustedAnswerError("Conductrics answered without the goal that was asked for.")
+        raise InvalidResponseError("Conductrics answered without the goal that was asked for.")
     return Row(row.raw, data, None)
 
 
@@ -71,19 +71,19 @@ def refuse_long(size: int, most: int) -> None:
         )
 
 
-def _judge(answer: Answer, body: Any) -> None:
+def _judge(answer: Response, body: Any) -> None:
     """Refuses a body whose own status is none of success, or that speaks of an error. Without one, HTTP's counts."""
     status = body.get("status", answer.status) if isinstance(body, dict) else answer.status
     if isinstance(status, str) and status.isascii() and status.isdigit():
         status = int(status[:9])
     if not isinstance(status, int) or isinstance(status, bool):
-        raise UntrustedAnswerError("Conductrics answered with a status that is no number.")
+        raise InvalidResponseError("Conductrics answered with a status that is no number.")
     worst = answer.status if answer.status >= 400 else status
     if not 200 <= worst < 300 or says_error(body):
         raise _refused(worst, answer)
 
 
-def _refused(status: int, answer: Answer) -> Exception:
+def _refused(status: int, answer: Response) -> Exception:
     """What an answer of that status, HTTP's or the body's, is to the caller."""
     if status == 404:
         return Gone()
@@ -95,7 +95,7 @@ def _refused(status: int, answer: Answer) -> Exception:
         return UnavailableError(f"Conductrics cannot answer now ({why}): try again later.", status=status)
     if status == 400:
         message = f"Conductrics refused what was asked ({why}): check conductrics_account."
-        return RefusedError(message, status=status, fields=words.fields, said=words.text)
-    return UntrustedAnswerError(
+        return RequestRejectedError(message, status=status, fields=words.fields, said=words.text)
+    return InvalidResponseError(
         f"Conductrics answered with an error instead of data ({why}): try again later."
     )

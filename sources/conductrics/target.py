@@ -22,11 +22,11 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
 from conversync.errors import SettingsError
-from conversync.http.client import Answer, Client, Limits
-from conversync.http.rejection import document, is_page, told_status
+from conversync.http.client import Client, Limits, Response
+from conversync.http.rejection import body_status, document, is_page
 from conversync.http.strictjson import dumps
 from conversync.send import target_settings
-from conversync.send.response_words import Ear
+from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import flag, need_identifier, number, text, texts, whole
 
@@ -133,7 +133,9 @@ class Goals(Target):
             limits=Limits(http_budget=settings.http_budget),
         )
 
-    def request(self, row: Row, settings: ConductricsSendSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(
+        self, row: Row, settings: ConductricsSendSettings, previous_response: Mapping[str, Any]
+    ) -> Request:
         """PUT, or DELETE; the code is encoded whole, slashes included."""
         deleted, code = flag(row, "deleted"), need_identifier(row, "code")
         if code in (".", ".."):
@@ -151,20 +153,24 @@ class Goals(Target):
         return flag(row, "deleted")
 
     def outcome(
-        self, answer: Answer, row: Row, settings: ConductricsSendSettings, earlier: Mapping[str, Any]
+        self,
+        answer: Response,
+        row: Row,
+        settings: ConductricsSendSettings,
+        previous_response: Mapping[str, Any],
     ) -> Outcome:
         """To delete a goal that is not there is no failure."""
-        ear = Ear("Conductrics", HINT, (str(settings.conductrics_api_key),))
-        gone = not is_page(answer) and 404 in (answer.status, told_status(document(answer), answer.status))
+        ear = ResponseReader("Conductrics", HINT, (str(settings.conductrics_api_key),))
+        gone = not is_page(answer) and 404 in (answer.status, body_status(document(answer), answer.status))
         if gone and flag(row, "deleted"):
             return Outcome("sent", "it was gone already (404)")
         return ear.rejection(answer) or Outcome("sent")
 
-    def repeatable(self, row: Row, settings: ConductricsSendSettings) -> bool:
+    def is_idempotent(self, row: Row, settings: ConductricsSendSettings) -> bool:
         """PUT and DELETE come to the same, however often."""
         return True
 
-    def replaceable(self, row: Row, settings: ConductricsSendSettings) -> bool:
+    def is_updatable(self, row: Row, settings: ConductricsSendSettings) -> bool:
         """The last PUT is what stands."""
         return True
 

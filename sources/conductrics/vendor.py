@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conversync.monitor import views as health
-from conversync.vendors import Asked, OnPage, Step, Vendor
+from conversync.vendors import LoadRequest, OnPage, Step, Vendor
 
 from . import ConductricsSettings, conductrics
 from .check import check
 from .target import Goals
 
 
-def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: Asked) -> Iterator[Step]:
+def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: LoadRequest) -> Iterator[Step]:
     """One step: goals and agents belong together."""
 
     def read(on_page: OnPage) -> Any:

@@ -26,7 +26,7 @@ from conversync.errors import SettingsError
 from conversync.extract.columns import now
 from conversync.extract.decoded import note_names
 from conversync.extract.evidence import (
-    Aside,
+    Quarantine,
     Routed,
     reading_row,
     rejected_rows,
@@ -37,9 +37,9 @@ from conversync.extract.evidence import (
 )
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
-from conversync.extract.parallel import side_by_side
+from conversync.extract.parallel import ordered_parallel_map
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
-from conversync.extract.windows import Window, day, first_day, move, planned
+from conversync.extract.windows import Window, advance_cursor, day, first_day, planned
 from conversync.http.secret import check_secret
 
 from . import pairs as named
@@ -152,7 +152,7 @@ def infobip(
     """
 
     @dlt.resource(name="walk", selected=False)
-    def walk() -> Iterator[Routed]:
+    def scan() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = [
             (pair, due.window, due.again)
@@ -165,12 +165,12 @@ def infobip(
     key = list(Pair._fields)
     times_key = [*key, *Frame._fields]
     return [
-        routed(walk, "conversion_rates", primary_key=[*key, "day"], **_REPLACED),
-        routed(walk, "conversion_times", primary_key=times_key, **_REPLACED),
-        routed(walk, "processes", primary_key="key", **_ONCE),
-        routed(walk, "tags", primary_key=["process_key", "key"], **_ONCE),
-        rejected_rows(walk),
-        windows(walk),
+        routed(scan, "conversion_rates", primary_key=[*key, "day"], **_REPLACED),
+        routed(scan, "conversion_times", primary_key=times_key, **_REPLACED),
+        routed(scan, "processes", primary_key="key", **_ONCE),
+        routed(scan, "tags", primary_key=["process_key", "key"], **_ONCE),
+        rejected_rows(scan),
+        windows(scan),
     ]
 
 
@@ -206,7 +206,9 @@ def _read(
     access, today, read_at = settings.access(), settings.today(), now()
     replies: dict[tuple[Pair, Window, str], list[Rows]] = {}
     with access.client(settings.http_budget) as client, nothing_of("Infobip's counts of these days"):
-        asking = side_by_side(lambda question: access.ask(client, question, today), todos, CONCURRENCY)
+        asking = ordered_parallel_map(
+            lambda question: access.ask(client, question, today), todos, CONCURRENCY
+        )
         for number, (question, rows) in enumerate(zip(todos, asking, strict=True), start=1):
             replies.setdefault((question.pair, question.window, question.stream), []).append(rows)
             on_page(number, len(todos))
@@ -216,7 +218,7 @@ def _read(
     known = state.setdefault("set_aside", {})
     whole: dict[str, list[Window]] = {}
     for (pair, window, stream), found in replies.items():
-        aside = Aside(known, _stream(stream, pair), window, read_at, traces=_TRACES)
+        aside = Quarantine(known, _stream(stream, pair), window, read_at, traces=_TRACES)
         whole.setdefault(aside.stream, []).append(Window(window.start, window.end + DAY))
         yield from _routed(stream, found, aside, pair)
         # Two pairs may have sent the same; a key stands once in a load.
@@ -226,7 +228,7 @@ def _read(
     _move(state, settings, [(pair, window) for pair, window, is_again in todo if not is_again])
 
 
-def _routed(stream: str, found: Sequence[Rows], aside: Aside, pair: Pair) -> Iterator[Routed]:
+def _routed(stream: str, found: Sequence[Rows], aside: Quarantine, pair: Pair) -> Iterator[Routed]:
     """The rows of one pair's window, and the evidence; what is to be set aside is left in `aside`."""
     for rows in found:
         for rejected in rows.rejected:
@@ -265,7 +267,7 @@ def _move(
     today = settings.today()
     first = first_day(settings.infobip_start_date, today, "infobip_start_date")
     for pair, window in todo:
-        move(state.setdefault(pair.cursor, {}), first, window, today)
+        advance_cursor(state.setdefault(pair.cursor, {}), first, window, today)
     kept = {pair.cursor for pair in settings.pairs()}
     for cursor in [name for name in state if name.startswith("[") and name not in kept]:
         del state[cursor]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from conversync.errors import RefusedError
+from conversync.errors import RequestRejectedError
 from conversync.extract.windows import Window
-from conversync.http.client import Answer, Client, Limits
+from conversync.http.client import Client, Limits, Response
 
 from . import statistics
 from .pairs import Pair
@@ -73,12 +73,12 @@ class Access:
         client: Client,
         question: Question,
         today: date,
-        listen: Callable[[Answer], object] = lambda _answer: None,
+        listen: Callable[[Response], object] = lambda _answer: None,
     ) -> Rows:
         """The rows of one answer; `listen` is told it as it came. Raises the errors of `conversync.errors`."""
         pair, window, frame = question
 
-        def understand(answer: Answer) -> Rows:
+        def understand(answer: Response) -> Rows:
             refuse_refusal(answer)
             listen(answer)
             if frame is not None:
@@ -88,5 +88,5 @@ class Access:
         path = pair.path(AVERAGE if frame else BY_DATE)
         try:
             return client.request("GET", path, params=question.params, decode=understand, accept=(404,))
-        except RefusedError as refusal:
+        except RequestRejectedError as refusal:
             raise of_pair(refusal, str(pair)) from None

@@ -29,8 +29,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from conversync.errors import UntrustedAnswerError
-from conversync.http.client import Answer
+from conversync.errors import InvalidResponseError
+from conversync.http.client import Response
 from conversync.http.rejection import document
 from conversync.http.strictjson import dumps
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError
@@ -82,11 +82,13 @@ class Messages(InfobipTarget):
     personal: Sequence[str] = ("address", "message", "url_track_info")
     personal_tables: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: ("address",)})
 
-    def request(self, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(
+        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
+    ) -> Request:
         """To all addresses; where an earlier request of this row reached some, to the others."""
         sender = _sender(row)
         listed, addresses = _addresses(row)
-        left = _left(row, addresses, earlier)
+        left = _left(row, addresses, previous_response)
         if not left:
             raise RowRefusedError("every address has the message already.")
         track = {
@@ -101,7 +103,7 @@ class Messages(InfobipTarget):
             "message": text(row, "message"),
         }
         asked = set_only(body)
-        correlator = _correlator(row, asked, earlier)
+        correlator = _correlator(row, asked, previous_response)
         return Request(
             "POST", _requests(sender), json={**asked, "clientCorrelator": correlator}, identity=correlator
         )
@@ -120,11 +122,11 @@ class Messages(InfobipTarget):
 
     def looked_up(
         self,
-        answer: Answer,
+        answer: Response,
         reference: str,
         row: Row,
         settings: InfobipSendSettings,
-        earlier: Mapping[str, Any],
+        previous_response: Mapping[str, Any],
     ) -> Outcome:
         """What became of the request at each address. A 404 may also mean that it was forgotten, so doubt stays."""
         ear = settings.ear()
@@ -134,7 +136,7 @@ class Messages(InfobipTarget):
                 "in_doubt", "the vendor knows no such request (any more), so most likely it did not go"
             )
         if turned_down := ear.rejection(answer):
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 f"Infobip {turned_down.reason} when it was asked for a delivery.", status=answer.status
             )
         body = document(answer)
@@ -145,12 +147,14 @@ class Messages(InfobipTarget):
             for one in (infos if isinstance(infos, list) else [])
             if isinstance(one, dict) and isinstance(one.get("deliveryStatus"), str)
         ]
-        found = _by_address({"sendMessageResults": results}, _asked(row, earlier))
-        if silent := [one for one in _asked(row, earlier) if one not in found]:
+        found = _by_address({"sendMessageResults": results}, _asked(row, previous_response))
+        if silent := [one for one in _asked(row, previous_response) if one not in found]:
             return Outcome(
                 "in_doubt", f"the vendor tells of no delivery to {len(silent)} of its addresses (yet)"
             )
-        return self.told({"clientCorrelator": reference, "sendMessageResults": results}, row, earlier)
+        return self.told(
+            {"clientCorrelator": reference, "sendMessageResults": results}, row, previous_response
+        )
 
     def forgotten(self, answer: Mapping[str, Any], send_key: str, *, may_go_again: bool) -> Mapping[str, Any]:
         """No number stands in it. A row that may go again keeps fingerprints: who has the message gets no other one."""
@@ -160,19 +164,19 @@ class Messages(InfobipTarget):
         ]
         return {**answer, "results": results} if results else answer
 
-    def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
         """Sent if no address failed. An address without a result (they are optional) counts as taken."""
         _, addresses = _addresses(row)
-        asked = _asked(row, earlier)
+        asked = _asked(row, previous_response)
         found = _by_address(body, asked)
         if not found and not any(body.get(name) for name in _NAMES):
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 "Infobip took the request, but its answer has no key of what was made.", status=200
             )
         results = [_result(address, found.get(address)) for address in asked]
         of_request = _of_request(body)
         own = {*asked, *(fingerprint(one, str(row.get("send_key"))) for one in asked)}
-        kept = [one for one in earlier.get("results", ()) if one.get("address") not in own]
+        kept = [one for one in previous_response.get("results", ()) if one.get("address") not in own]
         answer = {**of_request, "results": [*kept, *results]}
         rows = [_table_row(row, one, of_request) for one in results]
         return Outcome(*_status(results, len(addresses)), answer=answer, tables={RESULTS: rows})
@@ -186,9 +190,11 @@ def fingerprint(address: str, send_key: str) -> str:
     return FORGOTTEN + hashlib.sha256(told).hexdigest()[:32]
 
 
-def reached(earlier: Mapping[str, Any]) -> set[str]:
+def reached(previous_response: Mapping[str, Any]) -> set[str]:
     """The numbers that the answer of an earlier request shows as taken."""
-    return {number_of(str(one["address"])) for one in earlier.get("results", ()) if one.get("accepted")}
+    return {
+        number_of(str(one["address"])) for one in previous_response.get("results", ()) if one.get("accepted")
+    }
 
 
 def number_of(address: str) -> str:
@@ -224,13 +230,13 @@ def _may_lack_its_country(address: str) -> bool:
     return bare.isdigit() and not bare.startswith("0") and len(bare) <= SHORT
 
 
-def _asked(row: Row, earlier: Mapping[str, Any]) -> list[str]:
+def _asked(row: Row, previous_response: Mapping[str, Any]) -> list[str]:
     """The addresses that the row's last request went to."""
-    return _left(row, _addresses(row)[1], earlier)
+    return _left(row, _addresses(row)[1], previous_response)
 
 
-def _left(row: Row, addresses: Sequence[str], earlier: Mapping[str, Any]) -> list[str]:
-    done, key = reached(earlier), str(row.get("send_key"))
+def _left(row: Row, addresses: Sequence[str], previous_response: Mapping[str, Any]) -> list[str]:
+    done, key = reached(previous_response), str(row.get("send_key"))
     return [one for one in addresses if not {number_of(one), fingerprint(one, key)} & done]
 
 
@@ -238,9 +244,9 @@ def _requests(sender: str) -> str:
     return f"/1/smsmessaging/outbound/{quote(sender, safe='')}/requests"
 
 
-def _correlator(row: Row, body: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
+def _correlator(row: Row, body: Mapping[str, Any], previous_response: Mapping[str, Any]) -> str:
     """Of this row with this content after what was answered before: the same again for a request that is made again."""
-    about = [str(row.get("send_key")), earlier.get("client_correlator"), dumps(body).decode()]
+    about = [str(row.get("send_key")), previous_response.get("client_correlator"), dumps(body).decode()]
     return hashlib.sha256(dumps(about)).hexdigest()[:32]
 
 

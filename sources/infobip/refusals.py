@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conversync.errors import CredentialsError, RefusedError, UntrustedAnswerError
-from conversync.http.client import Answer
+from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError
+from conversync.http.client import Response
 from conversync.http.rejection import said
 
 CREDENTIALS_HINT = (
@@ -12,7 +12,7 @@ CREDENTIALS_HINT = (
 )
 
 
-def refuse_refusal(answer: Answer) -> None:
+def refuse_refusal(answer: Response) -> None:
     """Raises what a 404, or an error body with 200, is to the caller; returns for an answer with data."""
     if answer.status < 400 and b'"requestError"' not in answer.body:
         return
@@ -20,19 +20,19 @@ def refuse_refusal(answer: Answer) -> None:
     words = said(answer)
     if answer.status >= 400:
         message = f"Infobip does not know what was asked for ({words.why(answer.status)})."
-        raise RefusedError(message, status=answer.status, fields=words.fields, said=words.text)
+        raise RequestRejectedError(message, status=answer.status, fields=words.fields, said=words.text)
     if "unauthorized" in words.text.replace("_", "").casefold():
         why = words.why(answer.status)
         raise CredentialsError(
             f"Infobip refused the username and password ({why}). {CREDENTIALS_HINT}", status=answer.status
         )
-    raise UntrustedAnswerError(
+    raise InvalidResponseError(
         f"Infobip answered with an error instead of data ({words.why(answer.status)}): try again later."
     )
 
 
-def of_pair(refusal: RefusedError, pair: str) -> RefusedError:
+def of_pair(refusal: RequestRejectedError, pair: str) -> RequestRejectedError:
     """The refusal as a sentence about the process and tags that were asked for."""
     what = "does not know the process or tags" if refusal.status == 404 else "refused what was asked of"
     message = f"Infobip {what} {pair} ({refusal.why}): check infobip_pairs."
-    return RefusedError(message, status=refusal.status, fields=refusal.fields, said=refusal.said)
+    return RequestRejectedError(message, status=refusal.status, fields=refusal.fields, said=refusal.said)

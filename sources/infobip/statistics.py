@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.decoded import Rejected, note_names
 from conversync.extract.fields import Fields
@@ -21,8 +21,8 @@ from conversync.extract.page_decoder import INTEGER, TEXT, dumps
 from conversync.extract.times import read
 from conversync.extract.values import is_blank, number, trimmed
 from conversync.extract.windows import Window
-from conversync.http.body_status import ToldError, refuse_error, rows_of
-from conversync.http.client import Answer
+from conversync.http.body_status import BodyStatusError, refuse_error, rows_of
+from conversync.http.client import Response
 from conversync.http.strictjson import Row
 
 from .pairs import Pair
@@ -187,17 +187,17 @@ def frames(window: Window, *, trailing: bool) -> list[Frame]:
     return found
 
 
-def rates(answer: Answer, pair: Pair, window: Window) -> Rows:
+def rates(answer: Response, pair: Pair, window: Window) -> Rows:
     """The buckets of `conversion-rate` as rows of `RATES`, one for each day of the window at most.
 
     A bucket is a day in UTC, in whatever offset it is written; where there is null in place of the buckets, or nothing,
     there is no row. The one after the last day, which a server may add that takes `to` in, is left out.
-    UntrustedAnswerError where the granulation is no day.
+    InvalidResponseError where the granulation is no day.
     """
     envelope, items = _buckets(_rated(answer))
     granulation = str(envelope.pop("granulation", None) or "DAY")
     if "day" not in granulation.casefold():
-        raise UntrustedAnswerError(
+        raise InvalidResponseError(
             f"Infobip counted {pair} by {granulation[:40]} where days were expected: ask the vendor what changed."
         )
     found = Rows(received=len(items))
@@ -217,7 +217,7 @@ def rates(answer: Answer, pair: Pair, window: Window) -> Rows:
     return found
 
 
-def times(answer: Answer, pair: Pair, asked: Frame, today: date) -> Rows:
+def times(answer: Response, pair: Pair, asked: Frame, today: date) -> Rows:
     """The answer of `average-conversion-rate` as a row of `TIMES`, under the windows for which it was counted."""
     document = _rated(answer).row()
     refuse_error(document.value)
@@ -225,7 +225,7 @@ def times(answer: Answer, pair: Pair, asked: Frame, today: date) -> Rows:
         "conversionRateStats",
         "averageConversionTime",
     }:
-        raise UntrustedAnswerError("Infobip answered without conversionRateStats: is infobip_url right?")
+        raise InvalidResponseError("Infobip answered without conversionRateStats: is infobip_url right?")
     found = Rows(received=1)
     try:
         fields = Fields(document.sound())
@@ -241,13 +241,13 @@ def times(answer: Answer, pair: Pair, asked: Frame, today: date) -> Rows:
     return found
 
 
-def _buckets(answer: Answer) -> tuple[dict[str, Any], list[Row]]:
+def _buckets(answer: Response) -> tuple[dict[str, Any], list[Row]]:
     """The document around the buckets, and these. One that leaves them out must be no other document."""
     try:
         return rows_of(answer, "conversionRates")
-    except ToldError:
+    except BodyStatusError:
         raise
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         document = answer.json()
         if not isinstance(document, dict) or document.pop("conversionRates", None) is not None:
             raise
@@ -256,7 +256,7 @@ def _buckets(answer: Answer) -> tuple[dict[str, Any], list[Row]]:
         return document, []
 
 
-def _rated(answer: Answer) -> Answer:
+def _rated(answer: Response) -> Response:
     """The answer with null for every rate that is no number."""
     return replace(answer, body=_NOT_A_RATE.sub(rb"\1null", answer.body))
 

@@ -26,12 +26,12 @@ from urllib.parse import quote
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
-from conversync.errors import CredentialsError, SettingsError, UnavailableError, UntrustedAnswerError
-from conversync.http.client import Answer, Client, Limits
+from conversync.errors import CredentialsError, InvalidResponseError, SettingsError, UnavailableError
+from conversync.http.client import Client, Limits, Response
 from conversync.http.rejection import document
 from conversync.http.secret import check_secret
 from conversync.send import target_settings
-from conversync.send.response_words import Ear
+from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import identifier, need, need_identifier, text
 
@@ -81,9 +81,11 @@ class InfobipSendSettings(BaseConfiguration):
             limits=Limits(http_budget=self.http_budget),
         )
 
-    def ear(self) -> Ear:
+    def ear(self) -> ResponseReader:
         """Listens without repeating a credential."""
-        return Ear("Infobip", HINT, (self.infobip_username, str(self.infobip_password), self.basic))
+        return ResponseReader(
+            "Infobip", HINT, (self.infobip_username, str(self.infobip_password), self.basic)
+        )
 
 
 class InfobipTarget(Target):
@@ -96,7 +98,7 @@ class InfobipTarget(Target):
         return settings.client()
 
     def outcome(
-        self, answer: Answer, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]
+        self, answer: Response, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
     ) -> Outcome:
         """`told` of an answer that takes the row. One whose keys cannot be read cannot be trusted."""
         ear = settings.ear()
@@ -106,25 +108,25 @@ class InfobipTarget(Target):
             return turned_down
         body = document(answer)
         if not isinstance(body, dict):
-            raise UntrustedAnswerError(
+            raise InvalidResponseError(
                 "Infobip took the request, but its answer is no JSON object.", status=answer.status
             )
-        return self.told(body, row, earlier)
+        return self.told(body, row, previous_response)
 
     @abstractmethod
-    def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
         """The outcome of a row that was taken."""
 
-    def repeatable(self, row: Row, settings: InfobipSendSettings) -> bool:
+    def is_idempotent(self, row: Row, settings: InfobipSendSettings) -> bool:
         """Every request makes something new."""
         return False
 
-    def replaceable(self, row: Row, settings: InfobipSendSettings) -> bool:
+    def is_updatable(self, row: Row, settings: InfobipSendSettings) -> bool:
         """Nothing that was made can be changed."""
         return False
 
 
-def _not_about_the_row(turned_down: Outcome, answer: Answer) -> None:
+def _not_about_the_row(turned_down: Outcome, answer: Response) -> None:
     """Raises where a body that came with a status of success says that it is about us, or about now."""
     if answer.status >= 400 or turned_down.status == "sent":
         return
@@ -145,12 +147,14 @@ class Processes(InfobipTarget):
     )
     keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.processes": ("key",)})
 
-    def request(self, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(
+        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
+    ) -> Request:
         """Both are required."""
         body = {"name": need(row, "name"), "description": need(row, "description")}
         return Request("POST", PROCESS, json=body)
 
-    def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
         """The process as the vendor made it, for `infobip.processes`."""
         process = {
             "key": key_of(body),
@@ -175,7 +179,9 @@ class Tags(InfobipTarget):
     )
     keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.tags": ("process_key", "key")})
 
-    def request(self, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(
+        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
+    ) -> Request:
         """What is null is left out."""
         kind = text(row, "process_tag_type")
         body = {
@@ -185,7 +191,7 @@ class Tags(InfobipTarget):
         }
         return Request("POST", f"{process_path(row)}/tag", json=set_only(body))
 
-    def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
         """The tag as the vendor made it, for `infobip.tags`."""
         tag = {
             "process_key": need_identifier(row, "process_key"),
@@ -212,7 +218,9 @@ class Logs(InfobipTarget):
         Column("os_type", ", ".join(OS_TYPES)),
     )
 
-    def request(self, row: Row, settings: InfobipSendSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(
+        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
+    ) -> Request:
         """What is null is left out."""
         body = {
             "processLogKey": identifier(row, "process_log_key"),
@@ -222,7 +230,7 @@ class Logs(InfobipTarget):
         }
         return Request("POST", f"{process_path(row)}/log", json=set_only(body))
 
-    def told(self, body: Mapping[str, Any], row: Row, earlier: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
         """`addCount` above 1: the vendor had this log already. It stands, is said, and kept as `duplicate`."""
         count = body.get("addCount")
         duplicate = isinstance(count, int) and not isinstance(count, bool) and count > 1
@@ -267,7 +275,7 @@ def key_of(body: Mapping[str, Any]) -> str:
     """The key that the vendor gave; without it, what was made cannot be found again."""
     key = body.get("key")
     if not isinstance(key, str) or not key:
-        raise UntrustedAnswerError("Infobip took the request, but its answer has no key.", status=200)
+        raise InvalidResponseError("Infobip took the request, but its answer has no key.", status=200)
     return key
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from conversync.extract.windows import Window, cut
+from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
-from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days
+from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days
 
 from . import InfobipSettings, infobip, plan
 from .check import check
@@ -17,14 +17,14 @@ from .pairs import Pair
 from .targets import Logs, Processes, Tags
 
 
-def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: Asked) -> Iterator[Step]:
+def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: LoadRequest) -> Iterator[Step]:
     """The windows, oldest first; the trailing 30 days with the last one, unless days were asked for.
 
     Last the old days on which rows may have been mended, in one commit.
     """
     due, again = divided(plan(state, settings, asked.start, asked.end))
     for window, pairs, _ in due:
-        for part in cut(window, asked.window_days):
+        for part in split_window(window, asked.window_days):
             trailing = part.end == window.end and not asked.start
             yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing))
     if again:

@@ -147,7 +147,7 @@ def keitaro(
     """
 
     @dlt.resource(name="walk", selected=False)
-    def walk() -> Iterator[Routed]:
+    def scan() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = list(again) or plan(state, settings, start, end, streams)
         done: list[Read] = []
@@ -163,5 +163,5 @@ def keitaro(
             move_cursor(state.setdefault(stream, {}), first, one, today)
 
     events = statement_hints("conversion_id", "status_history", "extra")
-    tables = [routed(walk, "conversion_events", **events), routed(walk, "report_daily", **report.hints())]
-    return [*tables, rejected_rows(walk), windows(walk), *lists(settings.tracker, on_skip)]
+    tables = [routed(scan, "conversion_events", **events), routed(scan, "report_daily", **report.hints())]
+    return [*tables, rejected_rows(scan), windows(scan), *lists(settings.tracker, on_skip)]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from conversync.extract.check_results import Finding, clock, newest_row
+from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
 from conversync.extract.mended import Days
 from conversync.extract.proofs import proved
-from conversync.extract.spill import Spools
+from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 from . import log, report
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DAYS = 3
 
 
-def check(settings: KeitaroSettings) -> Iterator[Finding]:
+def check(settings: KeitaroSettings) -> Iterator[CheckResult]:
     """Asks for a few conversions and one group of the last days. Raises the errors of `conversync.errors`."""
     today = settings.today("conversions")
     window = Window(today - timedelta(days=DAYS), today + timedelta(days=1))
@@ -31,14 +31,14 @@ def check(settings: KeitaroSettings) -> Iterator[Finding]:
         agreed = log.agree(tracker, window, settings.keitaro_columns or log.COLUMNS)
         shown = page(log.understand(agreed.answer, agreed), whole=True)
         seen = f"at least {shown.decoded.received}" if shown.total is None else f"{shown.total:,}"
-        yield Finding(True, f"reached, and let in: {seen} conversions in the last {DAYS} days")
+        yield CheckResult(True, f"reached, and let in: {seen} conversions in the last {DAYS} days")
         yield from clock(agreed.answer)
-        yield Finding(True, f"conversions are told apart by {agreed.sort}")
+        yield CheckResult(True, f"conversions are told apart by {agreed.sort}")
         if agreed.unknown:
-            yield Finding(True, f"the tracker does not know the columns {', '.join(agreed.unknown)}")
+            yield CheckResult(True, f"the tracker does not know the columns {', '.join(agreed.unknown)}")
         if shown.decoded.rejected:
             bad = shown.decoded.rejected
-            yield Finding(False, f"{len(bad)} rows would be set aside: {bad[0].reason}")
+            yield CheckResult(False, f"{len(bad)} rows would be set aside: {bad[0].reason}")
         yield from _zone(tracker, window, agreed)
         heard = report.agree(tracker, window, settings.report(), settings.keitaro_zone)
         yield _report(heard)
@@ -47,20 +47,20 @@ def check(settings: KeitaroSettings) -> Iterator[Finding]:
 
 def _as_a_night(
     tracker: Tracker, settings: KeitaroSettings, agreed: log.Agreed, heard: report.Agreed
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Both streams over the widest range that a night asks for at once, whole, and what is guaranteed of them."""
     today = settings.today(CONVERSIONS)
     days = min(settings.keitaro_range_days - 1, settings.keitaro_lookback_days)
     window = Window(today - timedelta(days=days), today)
     logged, reported = Days(CONVERSIONS, window), Days(REPORT, window)
     asking = Asking(tracker, settings, {}, [logged], lambda _received, _announced: None, None)
-    with Spools(key="conversion_id", latest="occurred_at") as spools:
-        yield from proved(asking.conversions(agreed, spools, logged), CONVERSIONS)
-    with Spools(latest=report.DAY_COLUMN) as spools:
-        yield from proved(asking.report(settings.report(), heard, spools, reported), REPORT)
+    with SpillFiles(key="conversion_id", latest="occurred_at") as spill_files:
+        yield from proved(asking.conversions(agreed, spill_files, logged), CONVERSIONS)
+    with SpillFiles(latest=report.DAY_COLUMN) as spill_files:
+        yield from proved(asking.report(settings.report(), heard, spill_files, reported), REPORT)
 
 
-def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[Finding]:
+def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[CheckResult]:
     """Whether the newest conversion is plausible, if its time is in the zone that was asked for."""
     times = [name for name in log.TIMES if name in agreed.columns]
     asked = log.question(window, agreed.columns, times[0] if times else None, log.SAMPLE, newest_first=True)
@@ -70,9 +70,9 @@ def _zone(tracker: Tracker, window: Window, agreed: log.Agreed) -> Iterator[Find
     yield from newest_row(instants, now(), "UTC", doubt, newest=bool(times))
 
 
-def _report(agreed: report.Agreed) -> Finding:
+def _report(agreed: report.Agreed) -> CheckResult:
     if agreed.left_out:
-        return Finding(
+        return CheckResult(
             False, f"the report leaves out {', '.join(agreed.left_out)}: see keitaro_report_metrics"
         )
-    return Finding(True, "the report gives every grouping and metric that is asked for")
+    return CheckResult(True, "the report gives every grouping and metric that is asked for")

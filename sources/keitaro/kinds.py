@@ -13,9 +13,9 @@ import msgspec
 import pyarrow as pa
 from msgspec import UnsetType
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract import times
-from conversync.extract.page_decoder import INTEGER, KEY, STAMP, TEXT, Doubt, Money, Stamp, dumps
+from conversync.extract.page_decoder import INTEGER, KEY, STAMP, TEXT, FastPathMiss, Money, Stamp, dumps
 from conversync.extract.values import exact, is_blank, millionths, number
 from conversync.http.strictjson import loads
 
@@ -151,7 +151,7 @@ def _word(value: Any) -> str:
 
 def _whole(value: str) -> int | None:
     if value and not _DIGITS.fullmatch(value):
-        raise Doubt
+        raise FastPathMiss
     return int(value) if value else None
 
 
@@ -161,7 +161,7 @@ def _literal(text: bytes) -> Decimal | None:
     if text == b"null":
         return None
     if text[:1] not in b"-0123456789":
-        raise Doubt
+        raise FastPathMiss
     return exact(Decimal(text.decode()))
 
 
@@ -171,7 +171,7 @@ def _unquoted(literal: bytes) -> bytes:
     if literal == b'""':
         return b"null"
     if not _PLAIN_NUMBER.fullmatch(literal, 1, len(literal) - 1):
-        raise Doubt
+        raise FastPathMiss
     return literal[1:-1]
 
 
@@ -193,6 +193,6 @@ def _day(value: str) -> date:
 def _nested(literal: bytes) -> str | None:
     try:
         value = loads(literal, as_served=True)
-    except UntrustedAnswerError:
-        raise Doubt from None
+    except InvalidResponseError:
+        raise FastPathMiss from None
     return None if value is None else dumps(value)

@@ -14,13 +14,13 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from conversync.errors import RefusedError, UntrustedAnswerError, VendorError
+from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
 from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
 from conversync.extract.fields import Fields
 from conversync.extract.meaning import nothing_of
 from conversync.extract.page_decoder import INTEGER, dumps
 from conversync.http.body_status import refuse_error
-from conversync.http.client import Answer
+from conversync.http.client import Response
 
 from .kinds import WORD
 from .tracker import Tracker
@@ -85,20 +85,20 @@ def lists(tracker: Callable[[], Tracker], on_skip: OnSkip = warn) -> list[DltRes
 def _is_withheld(error: VendorError) -> bool:
     """Whether the tracker answered, and would not show this list; 401 is about the key, and so about all of them."""
     status = error.status or 0
-    refused = isinstance(error, RefusedError) and status != 402
+    refused = isinstance(error, RequestRejectedError) and status != 402
     return refused or status in (403, 404)
 
 
-def _entries(answer: Answer, name: str) -> list[dict[str, Any]]:
+def _entries(answer: Response, name: str) -> list[dict[str, Any]]:
     body = answer.json(as_served=True)
     refuse_error(body)
     entries = objects_of(body)
     if entries is None:
-        raise UntrustedAnswerError(f"Keitaro answered {name} with something other than a list of objects.")
+        raise InvalidResponseError(f"Keitaro answered {name} with something other than a list of objects.")
     try:
         return [_entry(item) for item in entries]
     except ValueError as reason:
-        raise UntrustedAnswerError(f"Keitaro answered {name} with an entry whose {reason}.") from None
+        raise InvalidResponseError(f"Keitaro answered {name} with an entry whose {reason}.") from None
 
 
 def _entry(item: dict[str, Any]) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS, digest, local_day
 from conversync.extract.decoded import Decoded
 from conversync.extract.page_decoder import Field, PageDecoder
-from conversync.extract.pagination import Listing, Page
+from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.times import moments, plainly
 from conversync.extract.windows import Window
-from conversync.http.client import Answer
+from conversync.http.client import Response
 
 from . import statuses
 from .kinds import FIGURE, IDENTITY, MOMENT, NESTED, REFERENCE, WORD
@@ -106,7 +106,7 @@ class Agreed:
     sort: str
     decoder: PageDecoder
     whole: bool
-    answer: Answer
+    answer: Response
     strange: set[str] = field(default_factory=set)
 
 
@@ -133,11 +133,11 @@ def question(
 def agree(tracker: Tracker, window: Window, wanted: Sequence[str]) -> Agreed:
     """Asks for the wanted columns, less each one that is refused by name, until the tracker answers.
 
-    Raises UntrustedAnswerError if no id of a conversion comes back, and RefusedError if the tracker refuses for
+    Raises InvalidResponseError if no id of a conversion comes back, and RequestRejectedError if the tracker refuses for
     another reason than a column.
     """
 
-    def ask(columns: Sequence[str], sort: str | None) -> tuple[Answer, Sample]:
+    def ask(columns: Sequence[str], sort: str | None) -> tuple[Response, Sample]:
         asked = question(window, columns, sort, SAMPLE)
         return tracker.post(PATH, asked, lambda answer: (answer, sample(answer)))
 
@@ -199,7 +199,7 @@ def _identity(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     present = [name for name in IDS if any(row.get(name) is not None for row in rows)]
     taken = [name for name in IDS if name in columns]
     if (rows and not present) or not taken:
-        raise UntrustedAnswerError(_NO_ID_AT_ALL)
+        raise InvalidResponseError(_NO_ID_AT_ALL)
     return next((name for name in present if name in taken), taken[0])
 
 
@@ -238,14 +238,14 @@ def listing(
     concurrency: int,
     zone: tzinfo,
     on_page: Callable[[int, int], None],
-) -> Listing:
+) -> PagedListing:
     """The window's conversions, `limit` a page. `zone` gives `occurred_on`."""
 
     def ask(offset: int, retry: bool) -> Page:
         asked = question(window, agreed.columns, agreed.sort, limit, offset)
         return tracker.post(PATH, asked, partial(_page, agreed=agreed), retry=retry)
 
-    return Listing(
+    return PagedListing(
         what=f"Keitaro conversions of {window}",
         ask=Pages(ask).fetch,
         derive=partial(statements, zone=zone),
@@ -255,17 +255,17 @@ def listing(
     )
 
 
-def _page(answer: Answer, agreed: Agreed) -> Page:
+def _page(answer: Response, agreed: Agreed) -> Page:
     return page(understand(answer, agreed), whole=agreed.whole)
 
 
-def understand(answer: Answer, agreed: Agreed) -> Decoded:
-    """A page's rows; UntrustedAnswerError where not one of them has an id."""
+def understand(answer: Response, agreed: Agreed) -> Decoded:
+    """A page's rows; InvalidResponseError where not one of them has an id."""
     decoded = agreed.decoder.decode(answer.body)
     # A person asked for these: they are no news.
     decoded.unknown = Counter({n: c for n, c in decoded.unknown.items() if n not in agreed.columns})
     if not decoded.table.num_rows and any(bad.reason == NO_ID for bad in decoded.rejected):
-        raise UntrustedAnswerError(_NO_ID_AT_ALL)
+        raise InvalidResponseError(_NO_ID_AT_ALL)
     agreed.strange.update(statuses.unknown(_words(decoded.table)))
     return decoded
 

@@ -14,11 +14,11 @@ from conversync.extract.evidence import Routed, workplace
 from conversync.extract.failing import OF_RANGE, fails, is_of_size, spoils
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Days, Traces
-from conversync.extract.pagination import Listing
+from conversync.extract.pagination import PagedListing
 from conversync.extract.piece import DAY, Piece
 from conversync.extract.pieces import LEAST_DAYS, Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, read, statements
-from conversync.extract.spill import Spools
+from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
 from conversync.extract.windows import Window, unread
@@ -64,7 +64,9 @@ class Asking:
         """Days a question and rows a page, as the settings have them."""
         return self.settings.keitaro_range_days, self.settings.keitaro_page_size
 
-    def conversions(self, agreed: log.Agreed, spools: Spools, days: Days, note: str | None = None) -> Read:
+    def conversions(
+        self, agreed: log.Agreed, spill_files: SpillFiles, days: Days, note: str | None = None
+    ) -> Read:
         """The log of a window, piece by piece."""
         listing = partial(
             log.listing,
@@ -74,13 +76,13 @@ class Asking:
             zone=zone(self.settings.keitaro_zone, "keitaro_zone"),
             on_page=self.on_page,
         )
-        return self._read(days, listing, spools, agreed.columns, note)
+        return self._read(days, listing, spill_files, agreed.columns, note)
 
     def report(
         self,
         asked: report.Report,
         agreed: report.Agreed,
-        spools: Spools,
+        spill_files: SpillFiles,
         days: Days,
         note: str | None = None,
     ) -> Read:
@@ -94,7 +96,7 @@ class Asking:
             zone=self.settings.keitaro_zone,
             on_page=self.on_page,
         )
-        return self._read(days, listing, spools, asked.columns, note)
+        return self._read(days, listing, spill_files, asked.columns, note)
 
     def agreed(self, stream: str, agree: Callable[[Window], Agreed]) -> Agreed:
         """What the tracker agrees to, over as many of the window's last days as it answers for at once.
@@ -125,8 +127,8 @@ class Asking:
     def _read(
         self,
         days: Days,
-        listing: Callable[[Window, int], Listing],
-        spools: Spools,
+        listing: Callable[[Window, int], PagedListing],
+        spill_files: SpillFiles,
         columns: Iterable[str],
         note: str | None,
     ) -> Read:
@@ -136,7 +138,7 @@ class Asking:
         bounds = Bounds.remembered(found, *self.limits, today)
         pieces = Pieces(
             listing,
-            spools,
+            spill_files,
             self.tracker.pace,
             bounds,
             today,
@@ -183,20 +185,22 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
     agreed = asking.agreed(CONVERSIONS, lambda window: log.agree(tracker, window, wanted))
     text = "the tracker does not know the columns {}: they stay empty"
     note = _news(asking.state, "unknown_columns", agreed.unknown, text)
-    with Spools(workplace(), key="conversion_id", latest="occurred_at") as spools:
+    with SpillFiles(workplace(), key="conversion_id", latest="occurred_at") as spill_files:
         done = [
-            asking.conversions(agreed, spools, days, note if days is asking.days[0] else None)
+            asking.conversions(agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
-        passing = vanished(done, spools, "conversion_id", [], "conversion_id", _ASKED_ON)
-        yield from statements(done, spools, "conversion_events", [row["conversion_id"] for row in passing])
+        passing = vanished(done, spill_files, "conversion_id", [], "conversion_id", _ASKED_ON)
+        yield from statements(
+            done, spill_files, "conversion_events", [row["conversion_id"] for row in passing]
+        )
         told = [
             *(one.reading.pieces.bounds.told("Keitaro") for one in done),
             statuses.told_once(asking.state, agreed.strange),
             vanished_told("Keitaro", passing),
         ]
         found = "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
-        yield from evidence(done, spools, asking.state, log.SHOWN, found, "conversion_id")
+        yield from evidence(done, spill_files, asking.state, log.SHOWN, found, "conversion_id")
     return done
 
 
@@ -211,29 +215,31 @@ def daily_report(asking: Asking) -> Generator[Routed, None, list[Read]]:
         asking.state["report_words"] = list(agreed.words)
     text = "the report leaves out the metrics {}: they stay empty"
     note = _news(asking.state, "left_out_metrics", agreed.left_out, text)
-    with Spools(workplace(), latest=report.DAY_COLUMN) as spools:
+    with SpillFiles(workplace(), latest=report.DAY_COLUMN) as spill_files:
         done = [
-            asking.report(asked, agreed, spools, days, note if days is asking.days[0] else None)
+            asking.report(asked, agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
         yield Routed("report_daily", asked.schema.empty_table())
         for piece in (piece for one in done for piece in one.pieces):
-            for table in _whole_days(piece, spools, asked):
+            for table in _whole_days(piece, spill_files, asked):
                 yield Routed("report_daily", table)
         told = [one.reading.pieces.bounds.told("Keitaro") for one in done]
         found = "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
-        yield from evidence(done, spools, asking.state, asked.columns, found, "event_key")
+        yield from evidence(done, spill_files, asking.state, asked.columns, found, "event_key")
     return done
 
 
-def _whole_days(piece: Piece, spools: Spools, asked: report.Report) -> Iterable[Any]:
+def _whole_days(piece: Piece, spill_files: SpillFiles, asked: report.Report) -> Iterable[Any]:
     """The piece's days; none where it is short: days that are held whole are not replaced by a part of them.
 
     A group that only a pass had that was given up is gone.
     """
     if piece.missing:
         return ()
-    return report.whole_days(spools.fold([walk.spool for walk in piece.believed]), piece.window, asked)
+    return report.whole_days(
+        spill_files.deduplicate([scan.spill_file for scan in piece.believed]), piece.window, asked
+    )
 
 
 READERS: dict[str, Callable[[Asking], Generator[Routed, None, list[Read]]]] = {

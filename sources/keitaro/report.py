@@ -16,12 +16,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.columns import digest
-from conversync.extract.page_decoder import Field, Kind, PageDecoder
-from conversync.extract.pagination import Listing, Page
+from conversync.extract.page_decoder import Field, FieldType, PageDecoder
+from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.windows import Window
-from conversync.http.client import Answer
+from conversync.http.client import Response
 
 from .kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
 from .tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
@@ -82,7 +82,7 @@ class Report:
         return [Field(name, _kind(name, name in self.grouping), name == DAY_COLUMN) for name in self.columns]
 
 
-def _kind(name: str, grouping: bool) -> Kind:
+def _kind(name: str, grouping: bool) -> FieldType:
     if name == DAY_COLUMN:
         return DAY
     if grouping:
@@ -128,7 +128,7 @@ def agree(
 ) -> Agreed:
     """Looks at one row, asked for in the words that are `known` to work, and where they bring nothing in the others.
 
-    Raises UntrustedAnswerError if the row lacks a grouping, for its figures would not be what was asked for; and the
+    Raises InvalidResponseError if the row lacks a grouping, for its figures would not be what was asked for; and the
     tracker's refusal, if it refuses both.
     """
     heard: list[tuple[Agreed, list[str]]] = []
@@ -159,7 +159,7 @@ def agree(
     if surely or (whole and not partly):
         return (surely or whole)[0]
     lost = min(partly or [lost for _, lost in heard], key=len)
-    raise UntrustedAnswerError(
+    raise InvalidResponseError(
         f"Keitaro's report leaves out the grouping {', '.join(lost)}, so its days cannot be replaced: check "
         "keitaro_report_grouping."
     )
@@ -183,7 +183,7 @@ def listing(
     concurrency: int,
     zone: str,
     on_page: Callable[[int, int], None],
-) -> Listing:
+) -> PagedListing:
     """The window's groups, `limit` a page; a tracker that does not page its report gives them all at once."""
     decoder = PageDecoder(
         report.fields, rows="rows", beside=agreed.envelope, check=_anything, check_table=lambda _table: True
@@ -193,7 +193,7 @@ def listing(
         asked = question(window, report, zone, limit, offset, agreed.words)
         return tracker.post(PATH, asked, partial(_page, decoder=decoder, whole=agreed.whole), retry=retry)
 
-    return Listing(
+    return PagedListing(
         what=f"Keitaro report of {window}",
         ask=Pages(ask).fetch,
         derive=partial(_groups, report=report),
@@ -207,7 +207,7 @@ def _anything(_values: Mapping[str, Any]) -> None:
     """Any row that decodes is right."""
 
 
-def _page(answer: Answer, decoder: PageDecoder, *, whole: bool) -> Page:
+def _page(answer: Response, decoder: PageDecoder, *, whole: bool) -> Page:
     return page(decoder.decode(answer.body), whole=whole)
 
 

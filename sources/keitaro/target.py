@@ -31,14 +31,14 @@ from urllib.parse import quote
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
-from conversync.errors import RefusedError, SettingsError
-from conversync.http.client import Answer, Client, Limits
+from conversync.errors import RequestRejectedError, SettingsError
+from conversync.http.client import Client, Limits, Response
 from conversync.http.origin import parse_origin
 from conversync.http.redact import MASK
 from conversync.http.rejection import document, is_page
 from conversync.http.strictjson import dumps
 from conversync.send import target_settings
-from conversync.send.response_words import Ear
+from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import amount, currency, identifier, need_identifier, number, plain, text
 
@@ -167,7 +167,9 @@ class Conversions(Target):
             limits=Limits(http_budget=settings.http_budget),
         )
 
-    def request(self, row: Row, settings: KeitaroSendSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(
+        self, row: Row, settings: KeitaroSendSettings, previous_response: Mapping[str, Any]
+    ) -> Request:
         """GET the postback, or POST the conversion."""
         secrets, identity = (settings.key(),), self.identity(row)
         if settings.keitaro_transport == ADMIN_API:
@@ -187,28 +189,28 @@ class Conversions(Target):
 
     def withdrawal(self, row: Row) -> Row | None:
         """The same as `rejected`, with the amount that it had; not without a tid, which could mean any conversion."""
-        return {**row, "status": "rejected"} if self.repeatable(row, None) else None  # type: ignore[arg-type]
+        return {**row, "status": "rejected"} if self.is_idempotent(row, None) else None  # type: ignore[arg-type]
 
     def outcome(
-        self, answer: Answer, row: Row, settings: KeitaroSendSettings, earlier: Mapping[str, Any]
+        self, answer: Response, row: Row, settings: KeitaroSendSettings, previous_response: Mapping[str, Any]
     ) -> Outcome:
         """A refusal is `{"error": …}` or `{"field": ["message"]}`; the Admin API tells what it created."""
-        ear = Ear("Keitaro", HINTS[settings.keitaro_transport], (settings.key(),))
+        ear = ResponseReader("Keitaro", HINTS[settings.keitaro_transport], (settings.key(),))
         if answer.status == 402:
-            raise RefusedError(
+            raise RequestRejectedError(
                 "Keitaro refused to take conversions (402): this edition of the tracker has no API; send by "
                 "postback, or get a licence that includes the Admin API.",
                 status=402,
             )
         return ear.already(answer) or _ignored(answer, ear) or ear.rejection(answer) or _taken(answer)
 
-    def repeatable(self, row: Row, settings: KeitaroSendSettings) -> bool:
+    def is_idempotent(self, row: Row, settings: KeitaroSendSettings) -> bool:
         """The same subid and tid is the same conversion."""
         return row.get("tid") is not None and bool(str(row["tid"]).strip())
 
-    def replaceable(self, row: Row, settings: KeitaroSendSettings) -> bool:
+    def is_updatable(self, row: Row, settings: KeitaroSendSettings) -> bool:
         """With a tid, status and amount are those of the last posting."""
-        return self.repeatable(row, settings)
+        return self.is_idempotent(row, settings)
 
     def group(self, row: Row) -> str | None:
         """What becomes of a click is told in its order."""
@@ -216,12 +218,12 @@ class Conversions(Target):
 
     def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
         """A row without a tid can be sent once only."""
-        if self.repeatable(row, None):  # type: ignore[arg-type] # it does not depend on the settings
+        if self.is_idempotent(row, None):  # type: ignore[arg-type] # it does not depend on the settings
             return ()
         return ("tid is missing: the conversion can be neither sent again nor changed",)
 
 
-def _ignored(answer: Answer, ear: Ear) -> Outcome | None:
+def _ignored(answer: Response, ear: ResponseReader) -> Outcome | None:
     """Where a 2xx says that the posting changed nothing: the tracker has the conversion, or knows no such click."""
     said = "" if is_page(answer) else answer.body[:_MOST_SAID].decode("utf-8", "replace")
     if answer.status >= 300:
@@ -231,11 +233,11 @@ def _ignored(answer: Answer, ear: Ear) -> Outcome | None:
     return Outcome("rejected", ear.reason("refused (200)", said)) if _UNKNOWN.search(said) else None
 
 
-def _taken(answer: Answer) -> Outcome:
+def _taken(answer: Response) -> Outcome:
     return Outcome("sent", answer=_created(answer))
 
 
-def _created(answer: Answer) -> dict[str, str]:
+def _created(answer: Response) -> dict[str, str]:
     """The id of the conversion, where the tracker tells one."""
     body = document(answer)
     body = body.get("data", body) if isinstance(body, dict) else None

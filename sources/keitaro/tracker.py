@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from conversync.errors import RefusedError
+from conversync.errors import RequestRejectedError
 from conversync.extract.decoded import Decoded
 from conversync.extract.pagination import Page, count
 from conversync.http.body_status import envelope_of
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 from conversync.http.strictjson import Row
 
 API = "/admin_api/v1"
@@ -32,7 +32,7 @@ MOST_SAMPLED = 1_000
 T = TypeVar("T")
 
 
-class TurnedDownError(RefusedError):
+class TurnedDownError(RequestRejectedError):
     """A request that the tracker refused; the message names the settings that it may come from."""
 
 
@@ -59,12 +59,12 @@ class Tracker:
         """Whether the tracker holds us up, and how long it is waited for."""
         return self._client
 
-    def get(self, path: str, understand: Callable[[Answer], T]) -> T:
+    def get(self, path: str, understand: Callable[[Response], T]) -> T:
         """What `understand` makes of a list's answer."""
         return self._ask("GET", path, understand)
 
     def post(
-        self, path: str, question: dict[str, Any], understand: Callable[[Answer], T], *, retry: bool = True
+        self, path: str, question: dict[str, Any], understand: Callable[[Response], T], *, retry: bool = True
     ) -> T:
         """What `understand` makes of the answer to a question. Asking changes nothing, so it may be repeated."""
         return self._ask("POST", path, understand, question, retry=retry)
@@ -73,23 +73,23 @@ class Tracker:
         self,
         method: str,
         path: str,
-        understand: Callable[[Answer], T],
+        understand: Callable[[Response], T],
         question: dict[str, Any] | None = None,
         *,
         retry: bool = True,
     ) -> T:
-        def judge(answer: Answer) -> T:
+        def judge(answer: Response) -> T:
             answer.refuse_html()
             return understand(answer)
 
         what = f"{method} {API}{path}"
         try:
             return self._client.request(method, API + path, decode=judge, json=question, retry=retry)
-        except RefusedError as refusal:
+        except RequestRejectedError as refusal:
             raise _turned_down(what, refusal) from None
 
 
-def _turned_down(what: str, refusal: RefusedError) -> TurnedDownError:
+def _turned_down(what: str, refusal: RequestRejectedError) -> TurnedDownError:
     if refusal.status == 402:
         message = (
             f"Keitaro refused {what} (402): this edition of the tracker has no API; "
@@ -150,7 +150,7 @@ class Sample:
     rows: list[dict[str, Any]]
 
 
-def sample(answer: Answer) -> Sample:
+def sample(answer: Response) -> Sample:
     """Of an answer to a question for a few rows."""
     rows: list[dict[str, Any]] = []
     received = 0

@@ -6,9 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from conversync.extract.windows import cut, with_its_last_day
+from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
-from conversync.vendors import Asked, OnPage, Step, Vendor, divided, old_days, outboxes, sql_files, windows
+from conversync.vendors import (
+    LoadRequest,
+    OnPage,
+    Step,
+    Vendor,
+    divided,
+    old_days,
+    outboxes,
+    sql_files,
+    windows,
+)
 
 from . import KeitaroSettings, keitaro, plan, statuses
 from .check import check
@@ -20,7 +30,7 @@ from .target import Conversions
 TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
 
 
-def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> Iterator[Step]:
+def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadRequest) -> Iterator[Step]:
     """Each stream's windows, oldest first; the lists where no days were asked for.
 
     Last the old days on which rows may have been mended, in one commit a stream.
@@ -30,7 +40,7 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: Asked) -> 
         # The report's own question covers its last day.
         is_open = asked.end and stream == CONVERSIONS
         window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
-        for part, on_rest in windows(cut(window, asked.window_days)):
+        for part, on_rest in windows(split_window(window, asked.window_days)):
             read = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
     if not asked.start:

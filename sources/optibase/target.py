@@ -21,10 +21,10 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
 from conversync.errors import SettingsError
-from conversync.http.client import Answer, Client, Limits
+from conversync.http.client import Client, Limits, Response
 from conversync.http.origin import parse_origin
 from conversync.send import target_settings
-from conversync.send.response_words import Ear
+from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import identifier, need_identifier
 
@@ -110,23 +110,23 @@ class Conversions(Target):
             limits=Limits(http_budget=settings.http_budget),
         )
 
-    def request(self, row: Row, settings: OptibaseSettings, earlier: Mapping[str, Any]) -> Request:
+    def request(self, row: Row, settings: OptibaseSettings, previous_response: Mapping[str, Any]) -> Request:
         """POST the endpoint."""
         key = str(settings.optibase_public_api_key)
         _, path = _endpoint(settings.optibase_url)
         return Request("POST", path, json=conversion(row, key), secrets=(key,))
 
     def outcome(
-        self, answer: Answer, row: Row, settings: OptibaseSettings, earlier: Mapping[str, Any]
+        self, answer: Response, row: Row, settings: OptibaseSettings, previous_response: Mapping[str, Any]
     ) -> Outcome:
         """Nothing of the answer is documented, so nothing of it is kept."""
-        ear = Ear("Optibase", HINT, (str(settings.optibase_public_api_key),))
+        ear = ResponseReader("Optibase", HINT, (str(settings.optibase_public_api_key),))
         return ear.already(answer) or ear.rejection(answer) or Outcome("sent")
 
-    def repeatable(self, row: Row, settings: OptibaseSettings) -> bool:
+    def is_idempotent(self, row: Row, settings: OptibaseSettings) -> bool:
         """A repeat counts twice, unless the conversion is set up as one per visitor, which nobody tells us."""
         return False
 
-    def replaceable(self, row: Row, settings: OptibaseSettings) -> bool:
+    def is_updatable(self, row: Row, settings: OptibaseSettings) -> bool:
         """There is no way to change or to take back a conversion."""
         return False

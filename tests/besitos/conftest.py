@@ -13,9 +13,9 @@ import pytest
 
 from conversync.sandbox import Sandbox, Variants, World
 from tests.besitos.rows import row
-from tests.support import House, at_once
+from tests.support import Workspace, at_once
 
-MakeHouse = Callable[..., House]
+MakeHouse = Callable[..., Workspace]
 ROWS: list[Any] = [row(number, payout=Decimal(number)) for number in range(1, 11)]
 
 
@@ -33,15 +33,15 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
     """`make_house(world, variants, besitos_page_size="2")`: a house whose sandbox serves until the test ends."""
     with ExitStack() as stack:
 
-        def make(world: World | None = None, variants: Variants | None = None, **settings: str) -> House:
+        def make(world: World | None = None, variants: Variants | None = None, **settings: str) -> Workspace:
             sandbox = stack.enter_context(Sandbox(world or World(days=1), variants=variants))
-            return House(sandbox, tmp_path, {name.upper(): value for name, value in settings.items()})
+            return Workspace(sandbox, tmp_path, {name.upper(): value for name, value in settings.items()})
 
         yield make
 
 
 @pytest.fixture
-def house(make_house: MakeHouse) -> House:
+def house(make_house: MakeHouse) -> Workspace:
     """A house whose sandbox waits for scripted rows, and which reads both streams at once."""
     made = make_house()
     made.vendor = at_once()
@@ -49,7 +49,7 @@ def house(make_house: MakeHouse) -> House:
 
 
 @pytest.fixture
-def ten(make_house: MakeHouse) -> House:
+def ten(make_house: MakeHouse) -> Workspace:
     """Ten rows, three to a page, one page at a time."""
     house = make_house(besitos_page_size="3", besitos_concurrency="1")
     house.vendor = at_once()

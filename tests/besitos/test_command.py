@@ -11,24 +11,24 @@ from conversync.sandbox import Fault, Sandbox, World
 from conversync.sandbox.faults import refused_url
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import AFTER, FROM, TO, row, text
-from tests.support import FEED, House, command, pages, sometimes
+from tests.support import FEED, Workspace, command, pages, sometimes
 
 LOAD = ("load", "besitos", "--from", FROM, "--to", TO)
 PAGE = b'{"data":%s,"links":{},"meta":{"total":0}}'
 
 
-def run(house: House, *arguments: str, **environment: str) -> Any:
+def run(house: Workspace, *arguments: str, **environment: str) -> Any:
     """The command in a process of its own, in an empty folder, with the house's settings in the environment."""
     return command(*(arguments or LOAD), cwd=house.folder, environment={**house.environment, **environment})
 
 
-def count(house: House) -> int:
+def count(house: Workspace) -> int:
     """The rows that are loaded."""
     [[rows]] = house.query("select count(*) from besitos.conversion_events")
     return int(rows)
 
 
-def test_one_bad_row_in_a_thousand_costs_that_row(house: House) -> None:
+def test_one_bad_row_in_a_thousand_costs_that_row(house: Workspace) -> None:
     """J16. 999 load the same night, one is set aside with its reason: exit 3; the next night is exit 0, and says so."""
     good: list[Any] = [row(number) for number in range(1, 1000)]
     house.sandbox.besitos.rows = [*good[:500], text(1000, payout='"N/A"'), *good[500:]]
@@ -45,7 +45,7 @@ def test_one_bad_row_in_a_thousand_costs_that_row(house: House) -> None:
     assert house.query("select count(*), max(times_seen) from besitos.rejected_rows") == [(1, 2)]
 
 
-def test_h15_a_wrong_token_is_told_in_one_sentence_after_one_request(house: House) -> None:
+def test_h15_a_wrong_token_is_told_in_one_sentence_after_one_request(house: Workspace) -> None:
     """Exit 5; the sentence names the setting and not its value; nobody asks a second time."""
     ended = run(house, BESITOS_TOKEN="wrong-canary")
     sentence = (
@@ -61,7 +61,7 @@ def test_h15_a_wrong_token_is_told_in_one_sentence_after_one_request(house: Hous
     assert (request.path, request.query["page"], request.status) == (FEED, "1", 401)
 
 
-def test_k01_a_missing_token_is_told_before_any_request(house: House) -> None:
+def test_k01_a_missing_token_is_told_before_any_request(house: Workspace) -> None:
     """Exit 2, and where the token can stand."""
     environment = {name: value for name, value in house.environment.items() if name != "BESITOS_TOKEN"}
     ended = command(*LOAD, cwd=house.folder, environment=environment)
@@ -74,7 +74,7 @@ def test_k01_a_missing_token_is_told_before_any_request(house: House) -> None:
 
 
 @pytest.mark.long
-def test_a_server_that_is_down_is_told_within_a_minute(house: House) -> None:
+def test_a_server_that_is_down_is_told_within_a_minute(house: Workspace) -> None:
     """Exit 6, after trying; and the next run, with the server up again, is right."""
     house.sandbox.besitos.rows = [row(1)]
     begun = time.monotonic()
@@ -85,7 +85,7 @@ def test_a_server_that_is_down_is_told_within_a_minute(house: House) -> None:
     assert (run(house).code, count(house)) == (0, 1)
 
 
-def test_settings_stand_in_files_too_and_bare_names_mean_nothing(house: House) -> None:
+def test_settings_stand_in_files_too_and_bare_names_mean_nothing(house: Workspace) -> None:
     """K08. From `.dlt/` in the working directory; USER_ID, TYPE, TOKEN and the like of a shell configure nothing."""
     house.sandbox.besitos.rows = [row(number) for number in (1, 2, 3)]
     folder = house.folder / ".dlt"
@@ -128,7 +128,7 @@ UNTRUSTED = [
     [one[1:] for one in UNTRUSTED],
     ids=[one[0] for one in UNTRUSTED],
 )
-def test_an_answer_that_is_not_the_feed_is_refused(house: House, fault: Fault, sentence: str) -> None:
+def test_an_answer_that_is_not_the_feed_is_refused(house: Workspace, fault: Fault, sentence: str) -> None:
     """Exit 6 after asking three times more, and for other days and a single row; nothing of the body is told."""
     house.sandbox.faults.add(fault)
     report = house.run(FROM, TO)
@@ -142,7 +142,7 @@ def test_an_answer_that_is_not_the_feed_is_refused(house: House, fault: Fault, s
 
 
 @pytest.mark.parametrize("status", sometimes(403, 401, quick=1))
-def test_a_refusal_on_a_later_page_leaves_nothing_half_loaded(house: House, status: int) -> None:
+def test_a_refusal_on_a_later_page_leaves_nothing_half_loaded(house: Workspace, status: int) -> None:
     """H15. No second attempt; what the pages before it held is not in the tables; the next run is right."""
     house.settings |= {"BESITOS_PAGE_SIZE": "2", "BESITOS_CONCURRENCY": "1"}
     house.sandbox.besitos.rows = [row(number) for number in range(1, 8)]
@@ -160,7 +160,7 @@ def test_a_refusal_on_a_later_page_leaves_nothing_half_loaded(house: House, stat
 
 
 @pytest.mark.parametrize("status", sometimes(422, 404, quick=1))
-def test_h16_a_page_that_is_not_given_is_had_another_way(house: House, status: int) -> None:
+def test_h16_a_page_that_is_not_given_is_had_another_way(house: Workspace, status: int) -> None:
     """Refused or not known beyond the second page: the same rows are asked for on a larger one."""
     house.settings |= {"BESITOS_PAGE_SIZE": "2", "BESITOS_CONCURRENCY": "1"}
     house.sandbox.besitos.rows = [row(number) for number in range(1, 8)]
@@ -181,7 +181,7 @@ def test_h19_a_vendor_that_stumbles_is_waited_for(make_house: MakeHouse) -> None
     assert pages(house.sandbox.requests) == [1, 2, 2, 3, 3]
 
 
-def test_h21_a_redirect_takes_the_token_nowhere(house: House) -> None:
+def test_h21_a_redirect_takes_the_token_nowhere(house: Workspace) -> None:
     """Neither to another host nor to another path: refused, and no byte arrives there."""
     with Sandbox(World(days=1)) as other:
         house.sandbox.faults.add(Fault(redirect=f"{other.url}{FEED}?page=1"))

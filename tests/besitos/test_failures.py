@@ -13,12 +13,12 @@ from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
-from tests.support import House, at_once, sometimes
+from tests.support import Workspace, at_once, sometimes
 
 ALL = sum(range(1, 46))
 
 
-def nine_days(make_house: MakeHouse, page_size: int = 10, **variants: Any) -> House:
+def nine_days(make_house: MakeHouse, page_size: int = 10, **variants: Any) -> Workspace:
     """45 rows of 1, 2, 3, ... USD on nine days; a failure is waited for as long as it takes to ask once."""
     house = make_house(variants=Variants(**variants), besitos_page_size=str(page_size), http_budget="0")
     house.vendor = at_once()
@@ -28,7 +28,7 @@ def nine_days(make_house: MakeHouse, page_size: int = 10, **variants: Any) -> Ho
     return house
 
 
-def payouts(house: House) -> Decimal:
+def payouts(house: Workspace) -> Decimal:
     """What the view adds up to."""
     [[total]] = house.query("select sum(net_payout) from besitos.conversions")
     return Decimal(total)

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import CredentialsError, UntrustedAnswerError
+from conversync.errors import CredentialsError, InvalidResponseError
 from conversync.extract.page_decoder import PageDecoder
-from conversync.http.body_status import ToldError
+from conversync.http.body_status import BodyStatusError
 from conversync.sandbox import Fault, World
 from conversync.sandbox.besitos import parse_variants
 from sources.besitos import feed
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row, text
-from tests.support import House, at_once, sometimes, tables, view_totals
+from tests.support import Workspace, at_once, sometimes, tables, view_totals
 
 STORY = (date(2025, 12, 30), date(2026, 6, 30))
 
 
-def ended(make_house: MakeHouse, *pairs: str) -> House:
+def ended(make_house: MakeHouse, *pairs: str) -> Workspace:
     """A story of six days that is told to its end."""
     house = make_house(World(days=6, conversions_a_day=8), parse_variants(pairs))
     house.sandbox.world.now = house.sandbox.world.last_change()
@@ -56,7 +56,7 @@ TIMES = {
 }
 
 
-def test_f01_forms_may_be_mixed_on_one_page(house: House) -> None:
+def test_f01_forms_may_be_mixed_on_one_page(house: Workspace) -> None:
     """Each row by its own: `date_time` as it came, the instant, and the day in the vendor's zone."""
     house.sandbox.besitos.rows = [
         row(number, date_time=told) for number, (told, _, _) in enumerate(TIMES.values())
@@ -69,7 +69,7 @@ def test_f01_forms_may_be_mixed_on_one_page(house: House) -> None:
     ]
 
 
-def test_f01_of_two_contents_the_later_instant_wins(house: House) -> None:
+def test_f01_of_two_contents_the_later_instant_wins(house: Workspace) -> None:
     """By the time, not by the letters of its text: 11:00 at +09:00 is before 03:00 UTC."""
     rows = [
         row(1, date_time="2024-12-04T11:00:00+09:00", payout=1),
@@ -96,7 +96,7 @@ def test_f05_rows_under_numbers_are_rows(make_house: MakeHouse) -> None:
 )
 def test_f05_what_is_no_list_is_refused(data: str) -> None:
     """Names, a number twice, an empty object: not a page of the feed."""
-    with pytest.raises(UntrustedAnswerError, match="cannot be used"):
+    with pytest.raises(InvalidResponseError, match="cannot be used"):
         feed.decoder().decode(f'{{"data":{data},"links":{{}},"meta":{{"total":1}}}}'.encode())
 
 
@@ -124,7 +124,7 @@ def test_what_frameworks_write_takes_the_fast_path(case: str, monkeypatch: pytes
     [
         (
             "error",
-            UntrustedAnswerError,
+            InvalidResponseError,
             "Besitos answered GET /data/partner/conversions with an error instead of",
         ),
         ("status", CredentialsError, "Besitos refused the token (401). Check besitos_token"),
@@ -175,7 +175,7 @@ SILENT = [
 @pytest.mark.parametrize(("said", "status"), SPOKEN)
 def test_b10_however_it_is_said(rows: str, said: str, status: int | None) -> None:
     """Whether rows come with it or no list at all: the error comes first, with the status that it names."""
-    with pytest.raises(ToldError) as caught:
+    with pytest.raises(BodyStatusError) as caught:
         feed.decoder().decode(f'{{{rows},"links":{{}},"meta":{{"total":0}},{said}}}'.encode())
     assert caught.value.told == status
 
@@ -190,7 +190,9 @@ def test_b10_what_is_no_error_is_none(said: str) -> None:
 
 
 @pytest.mark.parametrize("envelope", sometimes({"status": 503}, {"status": 429}, quick=1, ids=str))
-def test_b10_a_vendor_that_is_busy_in_its_body_is_waited_for(house: House, envelope: dict[str, Any]) -> None:
+def test_b10_a_vendor_that_is_busy_in_its_body_is_waited_for(
+    house: Workspace, envelope: dict[str, Any]
+) -> None:
     """As if HTTP had said so: asked again until it answers."""
     house.sandbox.besitos.rows = [row(1)]
     busy = house.sandbox.faults.add(

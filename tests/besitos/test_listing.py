@@ -13,7 +13,7 @@ from conversync.extract.bounds import Bounds
 from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
-from tests.support import House, at_once, command, pages, sometimes, tables
+from tests.support import Workspace, at_once, command, pages, sometimes, tables
 
 SECOND = "2024-12-04 06:25:36"
 
@@ -30,7 +30,7 @@ def many(count: int, *, days: int = 1) -> list[dict[str, Any]]:
 def feed(make_house: MakeHouse) -> Any:
     """`feed(rows, page_size=10, order="oldest")`: a house whose sandbox serves these rows so."""
 
-    def make(rows: list[Any], page_size: int = 10, **variants: Any) -> House:
+    def make(rows: list[Any], page_size: int = 10, **variants: Any) -> Workspace:
         house = make_house(variants=Variants(**variants), besitos_page_size=str(page_size))
         house.vendor = at_once()
         house.sandbox.besitos.rows = rows
@@ -39,13 +39,13 @@ def feed(make_house: MakeHouse) -> Any:
     return make
 
 
-def payouts(house: House) -> Decimal:
+def payouts(house: Workspace) -> Decimal:
     """What the view adds up to."""
     [[total]] = house.query("select sum(net_payout) from besitos.conversions")
     return Decimal(total)
 
 
-def evidence(house: House, stream: str = "conversions") -> list[tuple[Any, ...]]:
+def evidence(house: Workspace, stream: str = "conversions") -> list[tuple[Any, ...]]:
     """proof and missing of the newest reading's pieces, each once."""
     return house.query(
         "select distinct proof, missing from besitos.windows "

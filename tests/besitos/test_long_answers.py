@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.besitos.rows import row
-from tests.support import House
+from tests.support import Workspace
 
 # Commas are what values are counted by: this is as much as 50,000 of them.
 LONG = "," * 50_000
@@ -17,7 +17,7 @@ def rows(count: int, day: str | None = None) -> list[dict[str, object]]:
     ]
 
 
-def test_l04_a_range_that_is_too_long_for_one_answer_is_asked_for_in_parts(house: House) -> None:
+def test_l04_a_range_that_is_too_long_for_one_answer_is_asked_for_in_parts(house: Workspace) -> None:
     """A vendor that puts all of a range on one page is read, and the next night asks accordingly."""
     house.sandbox.besitos.rows = rows(24)
     report = house.load("2024-12-01", "2024-12-25")
@@ -28,7 +28,7 @@ def test_l04_a_range_that_is_too_long_for_one_answer_is_asked_for_in_parts(house
     ) == [(24, 24, 24 * len(LONG))]
 
 
-def test_l04_a_day_that_is_too_long_costs_that_day_alone(house: House) -> None:
+def test_l04_a_day_that_is_too_long_costs_that_day_alone(house: Workspace) -> None:
     """It is short, and told why; the days around it are loaded."""
     house.sandbox.besitos.rows = [*rows(24, "2024-12-04"), row(99, date_time="2024-12-06 08:00:00")]
     report = house.run("2024-12-01", "2024-12-08")

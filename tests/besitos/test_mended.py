@@ -16,7 +16,7 @@ from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
 from tests.besitos.test_nights import january, night
-from tests.support import House, at_once, command, vendor_at, windows
+from tests.support import Workspace, at_once, command, vendor_at, windows
 
 START = date(2026, 1, 1)
 OPEN = "select count(*) from besitos.rejected_rows where resolved_at is null"
@@ -33,7 +33,7 @@ def daily(days: int, **changes: Any) -> list[dict[str, Any]]:
 def nights(make_house: MakeHouse) -> Any:
     """`nights(rows, **variants)`: a house of scripted rows with the world's clock, which reads a week again."""
 
-    def make(rows: list[Any], **variants: Any) -> House:
+    def make(rows: list[Any], **variants: Any) -> Workspace:
         house = make_house(
             World(start=START, days=1),
             Variants(**variants),
@@ -47,17 +47,17 @@ def nights(make_house: MakeHouse) -> Any:
     return make
 
 
-def at(house: House, number: int) -> None:
+def at(house: Workspace, number: int) -> None:
     """Puts the clock to three o'clock of that day, UTC: the day before for the vendor."""
     house.sandbox.world.now = house.sandbox.world.day(number) + timedelta(hours=3)
 
 
-def asked(house: House, stream: str, since: int) -> list[tuple[str, str]]:
+def asked(house: Workspace, stream: str, since: int) -> list[tuple[str, str]]:
     """The windows of a stream that were asked for since request number `since`."""
     return windows(house.sandbox.requests[since:], stream)
 
 
-def payouts(house: House) -> Decimal:
+def payouts(house: Workspace) -> Decimal:
     """What the view adds up to."""
     [[total]] = house.query("select sum(net_payout) from besitos.conversions")
     return Decimal(total)
@@ -193,7 +193,7 @@ def test_f03_a_row_without_a_day_is_met_in_the_days_it_came_in(nights: Any) -> N
 
 
 @pytest.mark.parametrize("day", ["0000-00-00 00:00:00", "2024-02-31 10:00:00"])
-def test_f03_a_day_that_does_not_exist_wedges_nothing(house: House, day: str) -> None:
+def test_f03_a_day_that_does_not_exist_wedges_nothing(house: Workspace, day: str) -> None:
     """As databases write what they do not know: set aside, and the nights after it go on."""
     house.sandbox.besitos.rows = [row(1), row(2, date_time=day)]
     assert house.run(FROM, TO).exit_code == 3
@@ -289,7 +289,7 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def paged(make_house: MakeHouse) -> House:
+def paged(make_house: MakeHouse) -> Workspace:
     """Twenty-five rows of one day, ten a page, one page at a time."""
     house = make_house(besitos_page_size="10", besitos_concurrency="1")
     house.vendor = at_once()
@@ -298,7 +298,7 @@ def paged(make_house: MakeHouse) -> House:
 
 
 @pytest.mark.parametrize("last", [TO, "2024-12-04"], ids=["m02-within", "m02-the-last-day"])
-def test_m02_a_row_that_leaves_between_two_pages_is_not_loaded(paged: House, last: str) -> None:
+def test_m02_a_row_that_leaves_between_two_pages_is_not_loaded(paged: Workspace, last: str) -> None:
     """Two rows were on a page of a pass that was given up: the pass that is believed lacks them, and so do the sums."""
     paged.sandbox.besitos.variants = Variants(departures=2)
     report = paged.load(FROM, last)
@@ -318,7 +318,7 @@ def test_m02_a_row_that_leaves_between_two_pages_is_not_loaded(paged: House, las
     assert verified.code == 0, verified.out
 
 
-def test_m02_one_that_was_held_is_flagged_in_that_same_load(paged: House) -> None:
+def test_m02_one_that_was_held_is_flagged_in_that_same_load(paged: Workspace) -> None:
     """It was stated the night before: it stays as the setting has it, and withdrawn_events says since when."""
     paged.load(FROM, TO)
     paged.sandbox.besitos.variants = Variants(departures=1)
@@ -331,7 +331,7 @@ def test_m02_one_that_was_held_is_flagged_in_that_same_load(paged: House) -> Non
     assert payouts(paged) == sum(range(2, 26))
 
 
-def test_m02_a_row_that_comes_where_its_day_is_asked_for_alone_is_not_lost(paged: House) -> None:
+def test_m02_a_row_that_comes_where_its_day_is_asked_for_alone_is_not_lost(paged: Workspace) -> None:
     """A pass that adds up without it (one row too few, and announced so) is not taken for its word."""
 
     def announces_less(document: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
@@ -354,7 +354,7 @@ def test_m02_a_row_that_comes_where_its_day_is_asked_for_alone_is_not_lost(paged
     assert not any("gone before" in note for note in report.notes)
 
 
-def test_m02_an_original_that_gives_way_to_its_reversal_meanwhile_is_kept(paged: House) -> None:
+def test_m02_an_original_that_gives_way_to_its_reversal_meanwhile_is_kept(paged: Workspace) -> None:
     """It left the feed because it was taken back: what it earned, and that it was taken back, both stay."""
     rows = many(25)
 

@@ -15,18 +15,18 @@ from conversync.vendors import vendors
 from sources.besitos import besitos
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import row
-from tests.support import House, at_once, held_is_the_oracles, sometimes, tables, vendor_at, windows
+from tests.support import Workspace, at_once, held_is_the_oracles, sometimes, tables, vendor_at, windows
 
 START = date(2026, 1, 1)
 EST = timezone(timedelta(hours=-5))
-Nights = Callable[..., House]
+Nights = Callable[..., Workspace]
 
 
 @pytest.fixture
 def nights(make_house: MakeHouse) -> Nights:
     """A world of so many days whose clock is the machine's, too: `nights(days, **settings)`."""
 
-    def make(days: int, variants: Variants | None = None, **settings: str) -> House:
+    def make(days: int, variants: Variants | None = None, **settings: str) -> Workspace:
         chosen = {"besitos_start_date": str(START - timedelta(days=1)), **settings}
         house = make_house(World(start=START, days=days, conversions_a_day=12), variants, **chosen)
         house.vendor = vendor_at(house.sandbox)
@@ -35,7 +35,7 @@ def nights(make_house: MakeHouse) -> Nights:
     return make
 
 
-def night(house: House, number: int, window_days: int = 31) -> list[Request]:
+def night(house: Workspace, number: int, window_days: int = 31) -> list[Request]:
     """One night at 3 o'clock UTC: 22 o'clock of the day before for the vendor; what it asked."""
     house.sandbox.world.now = house.sandbox.world.day(number) + timedelta(hours=3)
     before = len(house.sandbox.requests)
@@ -190,7 +190,7 @@ def test_a_filtered_read_moves_no_cursor(
 
 
 @pytest.fixture
-def today(make_house: MakeHouse) -> House:
+def today(make_house: MakeHouse) -> Workspace:
     """A world of the last ten days, as the machine's own clock has them."""
     now = datetime.now(UTC)
     world = World(start=now.date() - timedelta(days=10), days=11, conversions_a_day=12)
@@ -198,7 +198,7 @@ def today(make_house: MakeHouse) -> House:
     return make_house(world, besitos_start_date=str(world.start - timedelta(days=1)))
 
 
-def test_nights_by_the_machines_own_clock(today: House) -> None:
+def test_nights_by_the_machines_own_clock(today: Workspace) -> None:
     """Up to the day it is for the vendor; run again at once, nothing changes; run later, what came is there."""
     day = datetime.now(EST).date()
     today.load()
@@ -215,7 +215,7 @@ def test_nights_by_the_machines_own_clock(today: House) -> None:
     held_is_the_oracles(today)
 
 
-def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: House) -> None:
+def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: Workspace) -> None:
     """One of 2099, asked for as such, is there and flagged; the next night still begins a week ago."""
     day = datetime.now(EST).date()
     house.settings |= {"BESITOS_START_DATE": str(day), "BESITOS_RANGE_DAYS": "3650"}
@@ -236,7 +236,7 @@ def test_s15_rows_of_the_future_are_loaded_and_followed_by_nobody(house: House) 
     ("start", "end"), [("2024-12-20", "2024-12-01"), ("20.12.2024", None), ("2024-13-01", None)]
 )
 def test_p15_days_that_are_none_are_refused_before_any_request(
-    house: House, start: str, end: str | None
+    house: Workspace, start: str, end: str | None
 ) -> None:
     """Swapped, or written otherwise: exit 2, and one sentence."""
     house.vendor = vendor_at(house.sandbox)

@@ -8,10 +8,10 @@ from conversync.cli.output import notes
 from conversync.sandbox import Fault
 from tests.besitos.rows import FROM, TO, text
 from tests.besitos.test_rows import PLAIN, served
-from tests.support import House, tables
+from tests.support import Workspace, tables
 
 
-def test_j12_bytes_outside_the_rows_that_are_no_text_cost_no_page(house: House) -> None:
+def test_j12_bytes_outside_the_rows_that_are_no_text_cost_no_page(house: Workspace) -> None:
     """Nothing there is believed but its numbers."""
     house.sandbox.besitos.rows = PLAIN
     fault = house.sandbox.faults.add(
@@ -22,7 +22,7 @@ def test_j12_bytes_outside_the_rows_that_are_no_text_cost_no_page(house: House) 
     assert house.query("select count(*) from besitos.conversion_events") == [(50,)]
 
 
-def test_j13_a_name_that_cannot_be_stored_costs_one_sentence(house: House) -> None:
+def test_j13_a_name_that_cannot_be_stored_costs_one_sentence(house: Workspace) -> None:
     """Money and exit code are right, the summary tells of the column once, and the next load finds nothing new."""
     odd = ['"\\ud83d"', '"a\\u0000b"', '"\\udc00 Slots"']
     house.sandbox.besitos.rows = [*PLAIN, *(text(100 + n, offer_name=one) for n, one in enumerate(odd))]
@@ -39,7 +39,7 @@ def test_j13_a_name_that_cannot_be_stored_costs_one_sentence(house: House) -> No
     assert tables(house.path) == first
 
 
-def test_j12_a_byte_order_mark_is_read_past(house: House) -> None:
+def test_j12_a_byte_order_mark_is_read_past(house: Workspace) -> None:
     """Some servers write one; it means nothing."""
     house.sandbox.besitos.rows = PLAIN
     fault = house.sandbox.faults.add(Fault(mutate=lambda document, _: b"\xef\xbb\xbf" + served(document)))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.decoded import Decoded
-from conversync.http.body_status import ToldError, refuse_error
+from conversync.http.body_status import BodyStatusError, refuse_error
 from sources.besitos import feed
 
 DECODER = feed.decoder()
@@ -150,16 +150,16 @@ def bodies(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([b""] * 9 + [b"\xef\xbb\xbf", b" \n"])) + body
 
 
-def both(body: bytes) -> tuple[Decoded | None, Decoded | UntrustedAnswerError]:
+def both(body: bytes) -> tuple[Decoded | None, Decoded | InvalidResponseError]:
     """What each path makes of a page: the fast one may have its doubts, the strict one may refuse."""
     try:
-        strict: Decoded | UntrustedAnswerError = DECODER._strict(body)  # noqa: SLF001 - the promise is about the paths
-    except UntrustedAnswerError as refused:
+        strict: Decoded | InvalidResponseError = DECODER._strict(body)  # noqa: SLF001 - the promise is about the paths
+    except InvalidResponseError as refused:
         strict = refused
     try:
         return DECODER._fast(body), strict  # noqa: SLF001
-    except UntrustedAnswerError:
-        assert isinstance(strict, UntrustedAnswerError)
+    except InvalidResponseError:
+        assert isinstance(strict, InvalidResponseError)
         return None, strict
     except Exception:  # noqa: BLE001 - doubts come as many errors; that `decode` knows them all is the test below
         return None, strict
@@ -187,7 +187,7 @@ def test_whatever_comes_it_is_decoded_or_refused_with_a_sentence(body: bytes) ->
     """No page makes anything else of itself than rows, rows set aside with a reason, or a refusal."""
     try:
         decoded = DECODER.decode(body)
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         return
     assert all(rejected.reason and rejected.raw for rejected in decoded.rejected)
     assert decoded.table.schema == DECODER.schema
@@ -206,8 +206,8 @@ def test_the_fast_path_accepts_only_what_the_strict_path_accepts_too_many(body: 
         return
     try:
         refuse_error(strict.envelope)
-    except ToldError:
-        with pytest.raises(ToldError):
+    except BodyStatusError:
+        with pytest.raises(BodyStatusError):
             DECODER.decode(body)
     else:
         assert DECODER.decode(body).received == strict.received
@@ -266,7 +266,7 @@ def test_an_odd_row_costs_at_most_itself(row: str, place: int) -> None:
     body = page([*beside[:place], row, *beside[place:]])
     try:
         decoded = DECODER.decode(body)
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         with pytest.raises(json.JSONDecodeError):
             json.loads(body)
         return

@@ -14,7 +14,7 @@ import pytest
 from conversync.sandbox import Sandbox, Statement, Totals, World
 from conversync.sandbox.besitos import totals_by_offer
 from tests.besitos.rows import FROM, TO, reversal, row
-from tests.support import House, at_once, view_totals
+from tests.support import Workspace, at_once, view_totals
 
 D = Decimal
 Rows = list[dict[str, Any]]
@@ -158,17 +158,17 @@ def feed(night: int) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Three nights of all cases at once."""
     with Sandbox(World(days=1)) as sandbox:
-        house = House(sandbox, tmp_path_factory.mktemp("nights"), vendor=at_once())
+        house = Workspace(sandbox, tmp_path_factory.mktemp("nights"), vendor=at_once())
         for night in range(NIGHTS):
             sandbox.besitos.rows = feed(night)
             house.load(FROM, TO)
         yield house
 
 
-def conversion(house: House, number: int) -> dict[str, Any]:
+def conversion(house: Workspace, number: int) -> dict[str, Any]:
     """The view's one row of a transaction."""
     names = [name for [name] in house.query("select column_name from (describe besitos.conversions)")]
     [values] = house.query(f"select * from besitos.conversions where transaction_id = {number}")
@@ -176,7 +176,7 @@ def conversion(house: House, number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_left_of_a_conversion(loaded: House, name: str) -> None:
+def test_what_is_left_of_a_conversion(loaded: Workspace, name: str) -> None:
     """As the test's id says; and every statement that was ever made is there."""
     case = CASES[name]
     held = conversion(loaded, NUMBERS[name])
@@ -184,7 +184,7 @@ def test_what_is_left_of_a_conversion(loaded: House, name: str) -> None:
     assert held["statements"] == case.statements
 
 
-def test_in_whatever_order_and_however_often_it_is_told_the_net_is_the_same(loaded: House) -> None:
+def test_in_whatever_order_and_however_often_it_is_told_the_net_is_the_same(loaded: Workspace) -> None:
     """S01 to S07. All ways to tell an original and its reversal over three nights: 98 transactions, one result."""
     names = "payout, reversed_payout, net_payout, reward, reversed_reward, net_reward"
     names += ", is_reversed, is_orphan, statements"
@@ -196,13 +196,13 @@ def test_in_whatever_order_and_however_often_it_is_told_the_net_is_the_same(load
     assert len(ORDERS) == 98
 
 
-def test_earlier_statements_are_closed_and_kept(loaded: House) -> None:
+def test_earlier_statements_are_closed_and_kept(loaded: Workspace) -> None:
     """A, then B, then A: three rows, two closed when the next one opened, the last one open."""
     key = f"{NUMBERS['S08 an amount restated and told back is as at first']}:original"
     assert [statement.payout for statement in loaded.held()[key]] == [D("11.05"), D(13), D("11.05")]
 
 
-def test_the_view_is_the_oracles_sum_of_what_stands(loaded: House) -> None:
+def test_the_view_is_the_oracles_sum_of_what_stands(loaded: Workspace) -> None:
     """To the cent, by offer, over all the cases above."""
     standing: dict[str, Statement] = {}
     for night in range(NIGHTS):
@@ -217,7 +217,7 @@ def test_the_view_is_the_oracles_sum_of_what_stands(loaded: House) -> None:
     )
 
 
-def test_when_a_reversal_was_learned_of_is_kept_apart_from_its_date(loaded: House) -> None:
+def test_when_a_reversal_was_learned_of_is_kept_apart_from_its_date(loaded: Workspace) -> None:
     """`reversed_at` is what the feed says; `reversal_seen_at` is the load that brought it first."""
     held = conversion(loaded, NUMBERS["S05 a reversal that comes twice counts once"])
     assert held["reversed_at"] == datetime(2024, 12, 6, 14, 0, tzinfo=UTC)
@@ -242,7 +242,7 @@ TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
 }
 
 
-def test_with_the_setting_a_reversal_takes_the_payout_too(house: House) -> None:
+def test_with_the_setting_a_reversal_takes_the_payout_too(house: Workspace) -> None:
     """For an account whose reversals leave the payout out, or at 0: whole for whole, a share for a part."""
     house.settings["BESITOS_REVERSAL_TAKES_PAYOUT"] = "true"
     rows = [numbered([original, taken], number) for number, (original, taken, _) in enumerate(TAKEN.values())]

@@ -15,7 +15,7 @@ import pytest
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.sandbox.besitos import Scripted
 from tests.besitos.rows import DAY, FROM, TO, row, text
-from tests.support import House, sometimes, tables
+from tests.support import Workspace, sometimes, tables
 
 D = Decimal
 
@@ -258,7 +258,7 @@ PLAIN = [row(number) for number in range(1, 51)]
 class Loaded:
     """What became of the feed that holds all of the rows above among fifty plain ones."""
 
-    house: House
+    house: Workspace
     exit_codes: list[int]
     first: dict[str, Counter[tuple[Any, ...]]]
     events: dict[int, dict[str, Any]]
@@ -271,7 +271,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     with Sandbox(World(days=1)) as sandbox:
         odd = [served for _, served, _ in KEPT.values()] + [served for served, _ in ASIDE.values()]
         sandbox.besitos.rows = [*PLAIN[:25], *odd, *PLAIN[25:]]
-        house = House(sandbox, tmp_path_factory.mktemp("rows"), {"BESITOS_PAGE_SIZE": "60"})
+        house = Workspace(sandbox, tmp_path_factory.mktemp("rows"), {"BESITOS_PAGE_SIZE": "60"})
         reports = [house.run(FROM, TO)]
         assert reports[0].error is None
         first = tables(house.path)
@@ -370,7 +370,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("case", sometimes(*DAMAGE, quick=3, ids=str))
-def test_a_page_that_is_no_json_is_refused_whole(house: House, case: str) -> None:
+def test_a_page_that_is_no_json_is_refused_whole(house: Workspace, case: str) -> None:
     """Loudly: exit 6, the place in the page, nothing loaded; the next night is whole again."""
     house.sandbox.besitos.rows = PLAIN
     fault = house.sandbox.faults.add(Fault(mutate=lambda document, _: DAMAGE[case](served(document))))

@@ -14,7 +14,7 @@ import pytest
 import sources.besitos
 from conversync.sandbox import Variants
 from tests.besitos.rows import row
-from tests.support import House, sometimes
+from tests.support import Workspace, sometimes
 
 README = Path(sources.besitos.__file__).with_name("README.md").read_text(encoding="utf-8")
 [SNIPPET] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -26,7 +26,7 @@ EXAMPLE = "\n".join(
 
 
 @pytest.mark.parametrize("script", sometimes(SNIPPET, EXAMPLE, quick=1), ids=["README", "docstring"])
-def test_the_source_works_in_a_script_of_five_lines(house: House, script: str) -> None:
+def test_the_source_works_in_a_script_of_five_lines(house: Workspace, script: str) -> None:
     """As its README and its docstring show it, in an empty folder, with the token in the environment; twice is once."""
     house.settings |= {"BESITOS_START_DATE": "2024-12-01", "RUNTIME__DLTHUB_TELEMETRY": "false"}
     house.sandbox.besitos.rows = [row(1), row(1, reverse=1), row(2)]
@@ -52,7 +52,7 @@ def test_the_source_works_in_a_script_of_five_lines(house: House, script: str) -
     assert len(house.sandbox.requests) == 4
 
 
-def test_one_bad_row_in_both_walks_is_set_aside_once(house: House) -> None:
+def test_one_bad_row_in_both_walks_is_set_aside_once(house: Workspace) -> None:
     """A server that ignores is_reverse brings it twice in one load; the table holds it once, seen twice."""
     house.sandbox.besitos.variants = Variants(true="ignored")
     house.sandbox.besitos.rows = [row(1), row(1, reverse=1), row(2, payout="N/A")]

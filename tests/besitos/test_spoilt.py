@@ -12,7 +12,7 @@ from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row
-from tests.support import House, at_once, sometimes
+from tests.support import Workspace, at_once, sometimes
 
 ALL = set(range(1, 46))
 # What a question is answered with, and what is said of it.
@@ -34,7 +34,7 @@ AROUND: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def nine_days(make_house: MakeHouse) -> House:
+def nine_days(make_house: MakeHouse) -> Workspace:
     """45 rows of 1, 2, 3, ... USD on nine days, ten to a page; what fails is asked for once."""
     house = make_house(besitos_page_size="10", http_budget="0")
     house.vendor = at_once()
@@ -44,17 +44,17 @@ def nine_days(make_house: MakeHouse) -> House:
     return house
 
 
-def held(house: House) -> set[int]:
+def held(house: Workspace) -> set[int]:
     """The transactions in the table."""
     return {number for [number] in house.query("select transaction_id from besitos.conversions")}
 
 
-def spoil(house: House, kind: str, **where: Any) -> None:
+def spoil(house: Workspace, kind: str, **where: Any) -> None:
     """Some questions are answered so from now on."""
     house.sandbox.besitos.variants = Variants(spoilt=kind, **where)  # type: ignore[arg-type] # one of its values
 
 
-def healed(house: House) -> None:
+def healed(house: Workspace) -> None:
     """The vendor mends, and the next night is whole: nothing is short, nothing counts as withdrawn."""
     house.sandbox.besitos.variants = Variants()
     house.load(FROM, TO)
@@ -64,7 +64,7 @@ def healed(house: House) -> None:
 
 
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=3))
-def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(nine_days: House, kind: str) -> None:
+def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(nine_days: Workspace, kind: str) -> None:
     """The others are loaded, it is told with what came, exit 3; the next night heals it, and few requests did it."""
     spoil(nine_days, kind, spoilt_day="2024-12-09", spoilt_flag="everything")
     report = nine_days.run(FROM, TO)
@@ -82,7 +82,7 @@ def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(nine_days: Hous
 @pytest.mark.parametrize("where", sometimes(*AROUND, quick=3))
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=1))
 def test_h11_what_is_no_data_in_one_size_is_asked_for_in_another(
-    nine_days: House, kind: str, where: str
+    nine_days: Workspace, kind: str, where: str
 ) -> None:
     """A page, a page size, a range that is never given: the same rows come in other questions, exit 0."""
     spoil(nine_days, kind, **AROUND[where])
@@ -94,7 +94,7 @@ def test_h11_what_is_no_data_in_one_size_is_asked_for_in_another(
 
 
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=2))
-def test_h13_where_everything_is_no_data_nothing_is_loaded(nine_days: House, kind: str) -> None:
+def test_h13_where_everything_is_no_data_nothing_is_loaded(nine_days: Workspace, kind: str) -> None:
     """A changed interface, or a wrong address: exit 6 as ever, after a handful of requests."""
     spoil(nine_days, kind)
     report = nine_days.run(FROM, TO)
@@ -104,7 +104,7 @@ def test_h13_where_everything_is_no_data_nothing_is_loaded(nine_days: House, kin
     healed(nine_days)
 
 
-def test_h13_a_window_of_which_nothing_comes_is_not_loaded(nine_days: House) -> None:
+def test_h13_a_window_of_which_nothing_comes_is_not_loaded(nine_days: Workspace) -> None:
     """The days before it are answered, and not one of its own: exit 6, and not a night of nothing but short days."""
     spoil(nine_days, "page", spoilt_day="2024-12-09")
     report = nine_days.run("2024-12-09", "2024-12-09")
@@ -115,7 +115,7 @@ def test_h13_a_window_of_which_nothing_comes_is_not_loaded(nine_days: House) -> 
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_h15_a_day_on_which_we_are_not_let_in_is_about_who_we_are(nine_days: House, status: int) -> None:
+def test_h15_a_day_on_which_we_are_not_let_in_is_about_who_we_are(nine_days: Workspace, status: int) -> None:
     """Never a short day: exit 5, nothing loaded, and it is asked for once."""
     fault = nine_days.sandbox.faults.add(Fault(status=status, where=on_the_ninth))
     report = nine_days.run(FROM, TO)
@@ -143,7 +143,7 @@ def test_h13_the_cursor_stays_before_a_day_that_was_no_data(make_house: MakeHous
 
 @pytest.mark.parametrize("rows_a_page", sometimes(10, 4, quick=1))
 def test_p05_a_page_number_that_is_clamped_without_a_word_is_not_needed(
-    nine_days: House, rows_a_page: int
+    nine_days: Workspace, rows_a_page: int
 ) -> None:
     """Page 3 is answered with page 2 for ever: fewer days at a time, and every row, exit 0."""
     nine_days.settings["BESITOS_PAGE_SIZE"] = str(rows_a_page)
@@ -153,14 +153,14 @@ def test_p05_a_page_number_that_is_clamped_without_a_word_is_not_needed(
     assert len(nine_days.sandbox.requests) < 100
 
 
-def test_p05_a_server_that_does_not_listen_to_page_is_read_in_parts(nine_days: House) -> None:
+def test_p05_a_server_that_does_not_listen_to_page_is_read_in_parts(nine_days: Workspace) -> None:
     """It would answer with its first page for ever: no more days are asked for than fit on it."""
     nine_days.sandbox.besitos.variants = Variants(ignores=frozenset({"page"}))
     nine_days.load(FROM, TO)
     assert held(nine_days) == ALL
 
 
-def test_p05_a_day_beyond_the_clamp_is_loaded_as_far_as_it_comes(nine_days: House) -> None:
+def test_p05_a_day_beyond_the_clamp_is_loaded_as_far_as_it_comes(nine_days: Workspace) -> None:
     """More rows on one day than the pages that are given: those are loaded, the others counted, exit 3."""
     nine_days.sandbox.besitos.rows = [row(n, payout=Decimal(n)) for n in sorted(ALL)]
     nine_days.sandbox.besitos.variants = Variants(last_page=2, page_cap=10)
@@ -239,7 +239,9 @@ def test_b04_a_total_that_is_always_too_high_costs_two_readings(
     assert len(house.sandbox.requests) <= 2 * pages + 12
 
 
-def test_m02_reversals_that_are_failed_at_in_one_word_are_asked_for_in_the_other(nine_days: House) -> None:
+def test_m02_reversals_that_are_failed_at_in_one_word_are_asked_for_in_the_other(
+    nine_days: Workspace,
+) -> None:
     """`is_reverse=true` is a 500, or no data, for ever: `1` is tried, told and remembered."""
     rows = nine_days.sandbox.besitos.rows or ()
     nine_days.sandbox.besitos.rows = [*rows, reversal(3, payout=3)]
@@ -253,7 +255,7 @@ def test_m02_reversals_that_are_failed_at_in_one_word_are_asked_for_in_the_other
     assert words == {None, "1"}
 
 
-def test_m02_an_empty_list_in_the_other_word_proves_nothing(nine_days: House) -> None:
+def test_m02_an_empty_list_in_the_other_word_proves_nothing(nine_days: Workspace) -> None:
     """`true` fails, and `1` brings nothing, understood or not: exit 6, and neither counts as the word that works."""
     nine_days.sandbox.besitos.rows = [*(nine_days.sandbox.besitos.rows or ()), reversal(3, payout=3)]
     nine_days.sandbox.faults.add(Fault(query={"is_reverse": "1"}, mutate=_nothing))
@@ -270,7 +272,7 @@ def _nothing(document: dict[str, Any], _query: object) -> dict[str, Any]:
     return {**document, "data": [], "meta": {**document["meta"], "total": 0, "last_page": 1}}
 
 
-def test_b02_two_short_days_side_by_side_count_the_border_once(nine_days: House) -> None:
+def test_b02_two_short_days_side_by_side_count_the_border_once(nine_days: Workspace) -> None:
     """Neighbouring questions share a day: a row that is missing on it is not counted as two, and the days are named."""
 
     def without(document: dict[str, Any], _query: object) -> dict[str, Any]:
@@ -285,7 +287,7 @@ def test_b02_two_short_days_side_by_side_count_the_border_once(nine_days: House)
     assert "were announced, and" not in note
 
 
-def test_b03_two_payouts_of_one_transaction_on_one_page_are_no_cut(nine_days: House) -> None:
+def test_b03_two_payouts_of_one_transaction_on_one_page_are_no_cut(nine_days: Workspace) -> None:
     """Two contents of one event: one stands, the other is set aside, and no range is said to be cut short."""
     rows = list(nine_days.sandbox.besitos.rows or ())
     nine_days.sandbox.besitos.rows = [*rows, row(45, payout=Decimal(46), date_time="2024-12-04 06:25:36")]
@@ -301,7 +303,7 @@ UNTOLD = Variants(numbers="untold")
 
 
 @pytest.mark.parametrize("page_size", sometimes(10, 1000, quick=2))
-def test_p04_a_feed_without_any_number_is_read_to_its_end(nine_days: House, page_size: int) -> None:
+def test_p04_a_feed_without_any_number_is_read_to_its_end(nine_days: Workspace, page_size: int) -> None:
     """No total, no last page, no next link: the days together bring what they bring in parts, exit 0."""
     nine_days.settings["BESITOS_PAGE_SIZE"] = str(page_size)
     nine_days.sandbox.besitos.variants = UNTOLD
@@ -312,7 +314,7 @@ def test_p04_a_feed_without_any_number_is_read_to_its_end(nine_days: House, page
 
 
 @pytest.mark.parametrize("past_end", ["empty", "last"])
-def test_p04_one_day_without_any_number_is_believed_in_two_sizes(nine_days: House, past_end: Any) -> None:
+def test_p04_one_day_without_any_number_is_believed_in_two_sizes(nine_days: Workspace, past_end: Any) -> None:
     """All rows on one day: pages of another size bring the same. Where no empty page shows the end, it is short."""
     nine_days.sandbox.besitos.rows = [row(n) for n in range(1, 31)]
     nine_days.sandbox.besitos.variants = replace(UNTOLD, past_end=past_end)
@@ -325,7 +327,7 @@ def test_p04_one_day_without_any_number_is_believed_in_two_sizes(nine_days: Hous
 
 
 @pytest.mark.parametrize("cut", sometimes({"page_cap": 4, "ignores": frozenset({"page"})}, quick=1, ids=str))
-def test_p04_a_cut_that_no_number_shows_is_never_silent(nine_days: House, cut: dict[str, Any]) -> None:
+def test_p04_a_cut_that_no_number_shows_is_never_silent(nine_days: Workspace, cut: dict[str, Any]) -> None:
     """The first four rows of each question alone: exit 3 on the days that have more."""
     nine_days.sandbox.besitos.variants = replace(UNTOLD, **cut)
     report = nine_days.run(FROM, TO)
@@ -335,7 +337,7 @@ def test_p04_a_cut_that_no_number_shows_is_never_silent(nine_days: House, cut: d
     healed(nine_days)
 
 
-def test_p04_an_empty_feed_without_a_number_is_not_believed(nine_days: House) -> None:
+def test_p04_an_empty_feed_without_a_number_is_not_believed(nine_days: Workspace) -> None:
     """`{"data": []}` may be anything: exit 6, until rows showed that this feed tells no numbers."""
     nine_days.sandbox.besitos.variants = UNTOLD
     rows, nine_days.sandbox.besitos.rows = nine_days.sandbox.besitos.rows, []
@@ -348,7 +350,7 @@ def test_p04_an_empty_feed_without_a_number_is_not_believed(nine_days: House) ->
     nine_days.load("2024-11-01", "2024-11-20")
 
 
-def test_p04_a_page_without_its_total_is_none_where_others_have_one(nine_days: House) -> None:
+def test_p04_a_page_without_its_total_is_none_where_others_have_one(nine_days: Workspace) -> None:
     """A feed that announces: `{"data": []}` for one day is no day without rows. Exit 3, and it heals."""
 
     def bare(_document: dict[str, Any], _query: object) -> dict[str, Any]:

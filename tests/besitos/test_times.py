@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tests.besitos.rows import row
-from tests.support import House
+from tests.support import Workspace
 
 # id -> (the feed's text, the instant in EST, the instant in New York)
 TIMES = {
@@ -26,7 +26,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize(("zone", "column"), [("EST", 1), ("America/New_York", 2)])
-def test_s12_times_are_read_in_the_zone_that_is_set(house: House, zone: str, column: int) -> None:
+def test_s12_times_are_read_in_the_zone_that_is_set(house: Workspace, zone: str, column: int) -> None:
     """EST is -05:00 in summer too. An hour that comes twice is its first; one that is skipped is counted on."""
     house.settings |= {"BESITOS_ZONE": zone, "BESITOS_RANGE_DAYS": "3650"}
     house.sandbox.besitos.rows = [
@@ -46,7 +46,7 @@ def test_s12_times_are_read_in_the_zone_that_is_set(house: House, zone: str, col
     ]
 
 
-def test_s13_the_day_of_a_row_is_the_vendors_whoever_reads(house: House) -> None:
+def test_s13_the_day_of_a_row_is_the_vendors_whoever_reads(house: Workspace) -> None:
     """`occurred_on` is a date: it does not follow the reader's session zone, as a timestamp's day does."""
     house.sandbox.besitos.rows = [
         row(1, date_time="2026-07-02 23:59:59"),

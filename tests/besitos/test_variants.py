@@ -9,7 +9,7 @@ import pytest
 from conversync.sandbox import World
 from conversync.sandbox.besitos import parse_variants
 from tests.besitos.conftest import MakeHouse
-from tests.support import House, at_once, held_is_the_oracles, sometimes, tables
+from tests.support import Workspace, at_once, held_is_the_oracles, sometimes, tables
 
 FROM, TO = date(2025, 12, 30), date(2026, 6, 30)
 
@@ -59,7 +59,7 @@ COMBINED = [
 ONE_BY_ONE = ["", "original_disappears=true", *COMBINED]
 
 
-def promised(house: House) -> None:
+def promised(house: Workspace) -> None:
     """A first run, a second at the same hour, and a third after all reversals, late rows and restatements."""
     world = house.sandbox.world
     world.now = world.day(8)
@@ -94,7 +94,7 @@ def test_tables_are_right_however_it_is_written(make_house: MakeHouse, reading: 
     promised(house_under(make_house, reading))
 
 
-def house_under(make_house: MakeHouse, reading: str) -> House:
+def house_under(make_house: MakeHouse, reading: str) -> Workspace:
     """Twelve days under this reading, with the settings that a person who knew it would use."""
     variants = parse_variants(reading.split())
     house = make_house(World(days=12, conversions_a_day=18), variants, besitos_zone=variants.zone)

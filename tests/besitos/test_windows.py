@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversync.errors import SettingsError
-from conversync.extract.windows import Window, advance, cut, day, due, first_day
+from conversync.extract.windows import Window, advanced, day, first_day, lookback_window, split_window
 
 BEGIN = date(2025, 1, 1)
 NIGHTS = 400
@@ -29,9 +29,9 @@ def night(
 ) -> tuple[date | None, set[date]]:
     """One run: the cursor after it, and the days it read whole. It breaks off after `done` pieces."""
     read: set[date] = set()
-    for window in list(cut(due(through, BEGIN, lookback, today), pieces))[:done]:
+    for window in list(split_window(lookback_window(through, BEGIN, lookback, today), pieces))[:done]:
         read.update(days(window))
-        through = advance(through, BEGIN, window, today)
+        through = advanced(through, BEGIN, window, today)
     return through, read
 
 
@@ -90,9 +90,9 @@ def test_s13_what_became_known_late_is_read_again(random: Random, lookback: int)
 
 def test_s17_an_outage_of_thirty_nights_is_caught_up() -> None:
     """From a week before the cursor to today, in pieces of the size asked for, each sharing a day with the next."""
-    window = due(date(2026, 1, 10), BEGIN, 7, date(2026, 2, 9))
+    window = lookback_window(date(2026, 1, 10), BEGIN, 7, date(2026, 2, 9))
     assert window == Window(date(2026, 1, 3), date(2026, 2, 9))
-    assert list(cut(window, 31)) == [
+    assert list(split_window(window, 31)) == [
         Window(date(2026, 1, 3), date(2026, 2, 2)),
         Window(date(2026, 2, 2), date(2026, 2, 9)),
     ]
@@ -129,7 +129,7 @@ def test_days_that_were_asked_for_move_the_cursor_only_if_they_touch_it(
 ) -> None:
     """`--from/--to`: never back behind a day that was read, never past today, never over days that nobody read."""
     window = Window(min(one, other), max(one, other))
-    after = advance(through, first, window, today)
+    after = advanced(through, first, window, today)
     reached = min(through, today) if through else first
     touches = window.start <= reached <= window.end
     assert after == through or touches
@@ -144,7 +144,7 @@ def test_days_that_were_asked_for_move_the_cursor_only_if_they_touch_it(
 def test_pieces_cover_their_window_and_share_a_day(one: date, other: date, pieces: int) -> None:
     """Each begins on the day its neighbour ends, and none is longer than asked for."""
     window = Window(min(one, other), max(one, other))
-    parts = list(cut(window, pieces))
+    parts = list(split_window(window, pieces))
     assert (parts[0].start, parts[-1].end) == window
     assert all(before.end == after.start for before, after in pairwise(parts))
     step = max(pieces - 1, 1)
@@ -157,6 +157,6 @@ def test_a_first_run_reads_half_a_year_or_from_the_day_that_is_set() -> None:
     today = date(2026, 1, 20)
     assert first_day(None, today, "besitos_start_date") == date(2025, 7, 24)
     assert first_day("2024-12-01", today, "besitos_start_date") == date(2024, 12, 1)
-    assert due(None, date(2027, 1, 1), 7, today) == Window(today, today)
+    assert lookback_window(None, date(2027, 1, 1), 7, today) == Window(today, today)
     with pytest.raises(SettingsError, match=r'besitos_start_date is "01\.12\.2024", which is no day'):
         day("01.12.2024", "besitos_start_date")

@@ -27,7 +27,7 @@ from conversync.sandbox import Fault, Sandbox
 from tests.besitos.rows import row
 from tests.health.support import program, webhook
 from tests.keitaro.books import conversion
-from tests.process.support import Nursery, Wish
+from tests.process.support import ProcessPool, Wish
 
 SECRET = "canary/7f3a+b9=Zq~secret"
 POSTBACK = "canary-5eb63bb-postback"
@@ -101,7 +101,7 @@ class Story:
         return [self.folder / "warehouse.duckdb", self.folder / "published" / "warehouse.duckdb"]
 
 
-def told(place: Path, sandbox: Sandbox, forks: Nursery, *, whole: bool) -> None:
+def told(place: Path, sandbox: Sandbox, forks: ProcessPool, *, whole: bool) -> None:
     """Runs it in `place`; `whole` with the models, the page, and every command."""
     telling = _Telling(place, sandbox, forks, whole=whole)
     telling.prepare()
@@ -117,7 +117,7 @@ def told(place: Path, sandbox: Sandbox, forks: Nursery, *, whole: bool) -> None:
 
 
 class _Telling:
-    def __init__(self, place: Path, sandbox: Sandbox, forks: Nursery, *, whole: bool) -> None:
+    def __init__(self, place: Path, sandbox: Sandbox, forks: ProcessPool, *, whole: bool) -> None:
         self.place, self.sandbox, self.forks, self.whole = place, sandbox, forks, whole
         self.folder = place / "project"
         self.outputs: dict[str, str] = {}

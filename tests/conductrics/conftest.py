@@ -10,9 +10,9 @@ import pytest
 
 from conversync.sandbox import Sandbox, World
 from conversync.sandbox.conductrics import Variants
-from tests.houses import VendorHouse, forget_settings
+from tests.houses import VendorWorkspace, forget_settings
 
-MakeHouse = Callable[..., VendorHouse]
+MakeHouse = Callable[..., VendorWorkspace]
 
 
 @pytest.fixture(autouse=True)
@@ -29,17 +29,17 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
 
         def make(
             world: World | None = None, variants: Variants | None = None, **settings: str
-        ) -> VendorHouse:
+        ) -> VendorWorkspace:
             sandbox = stack.enter_context(Sandbox(world or World(days=2, conversions_a_day=1)))
             sandbox.conductrics.variants = variants or Variants()
             chosen = {name.upper(): value for name, value in settings.items()}
-            return VendorHouse("conductrics", sandbox, tmp_path, chosen)
+            return VendorWorkspace("conductrics", sandbox, tmp_path, chosen)
 
         yield make
 
 
 @pytest.fixture
-def house(make_house: MakeHouse) -> VendorHouse:
+def house(make_house: MakeHouse) -> VendorWorkspace:
     """A house with two scripted goals and an agent."""
     made = make_house(http_budget="0")
     made.sandbox.conductrics.rows = [goal("g-1"), goal("shop/sale", "Sale", ["a-2", "a-1"])]

@@ -12,7 +12,7 @@ from conversync.sandbox import Fault, World
 from conversync.sandbox.conductrics import Goal, Variants
 from conversync.sandbox.readings import parse
 from tests.conductrics.conftest import MakeHouse, goal
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.support import tables
 
 AT_ONCE = "count_max=absent unset=null detail=list extras=false order=shuffled errors=body slashes=any"
@@ -20,7 +20,7 @@ EACH = ["", "count_max=absent", "unset=null", "detail=list", "extras=false", "or
 COLUMNS = "code, name, count_max, value_min, value_max"
 
 
-def goals_held(house: VendorHouse) -> dict[str, Goal]:
+def goals_held(house: VendorWorkspace) -> dict[str, Goal]:
     agents: dict[str, list[str]] = {}
     for code, agent in house.query("select code, agent from conductrics.goal_agents order by all"):
         agents.setdefault(code, []).append(agent)
@@ -28,7 +28,7 @@ def goals_held(house: VendorHouse) -> dict[str, Goal]:
     return {row[0]: Goal(row[0], row[1], tuple(agents.get(row[0], ())), *row[2:]) for row in rows}
 
 
-def history_held(house: VendorHouse) -> dict[str, list[tuple[Goal, bool]]]:
+def history_held(house: VendorWorkspace) -> dict[str, list[tuple[Goal, bool]]]:
     """By code, every version in order, and whether it is the current one; each ends where a later one may begin."""
     query = f"select {COLUMNS}, agents, valid_from, valid_to from conductrics.goal_history order by code, valid_from"
     found: dict[str, list[tuple[Goal, bool]]] = {}
@@ -43,7 +43,7 @@ def history_held(house: VendorHouse) -> dict[str, list[tuple[Goal, bool]]]:
     return found
 
 
-def is_the_oracles(house: VendorHouse) -> None:
+def is_the_oracles(house: VendorWorkspace) -> None:
     vendor = house.sandbox.conductrics
     assert goals_held(house) == vendor.oracle.goals()
     assert set(house.query("select code, agent from conductrics.goal_agents")) == vendor.oracle.goal_agents()
@@ -57,7 +57,7 @@ def is_the_oracles(house: VendorHouse) -> None:
     )
 
 
-def promised(house: VendorHouse) -> None:
+def promised(house: VendorWorkspace) -> None:
     """Read at five clocks, twice at the first: goals come, are renamed, re-associated, deleted, and come back."""
     world, vendor = house.sandbox.world, house.sandbox.conductrics
     world.now = world.day(10)
@@ -90,7 +90,7 @@ def test_goals_and_their_history_are_right_under_each_reading(make_house: MakeHo
     promised(make_house(World(days=40, conversions_a_day=4), parse(reading.split(), Variants())))
 
 
-def test_k04_everything_is_asked_once_with_the_key_in_its_header(house: VendorHouse) -> None:
+def test_k04_everything_is_asked_once_with_the_key_in_its_header(house: VendorWorkspace) -> None:
     """The list, one detail for each goal with its code encoded whole, and the agents; the key is in no address."""
     vendor = house.sandbox.conductrics
     vendor.rows = [goal("g-1"), goal("shop/sale/2026"), goal("a/../b"), goal("é ?#&%2F")]
@@ -111,7 +111,7 @@ def test_k04_everything_is_asked_once_with_the_key_in_its_header(house: VendorHo
     }  # fmt: skip
 
 
-def test_a_detail_is_kept_exactly(house: VendorHouse) -> None:
+def test_a_detail_is_kept_exactly(house: VendorWorkspace) -> None:
     """Values as decimals, what is undocumented in `extra`; `diagram` and `tags` are no news, other fields are."""
     limits: dict[str, object] = {"countMax": 3, "valueMin": Decimal("0.1"), "valueMax": Decimal("11.049999")}
     others: dict[str, object] = {"diagram": {"x": 1}, "tags": [], "owner": None, "colour": "red"}
@@ -126,7 +126,7 @@ def test_a_detail_is_kept_exactly(house: VendorHouse) -> None:
     assert house.query("select agent from conductrics.goal_agents order by 1") == [("a-1",), ("a-2",)]
 
 
-def test_what_is_new_was_read(house: VendorHouse) -> None:
+def test_what_is_new_was_read(house: VendorWorkspace) -> None:
     """A goal counts once, by its version, and not again in the tables that repeat it; a change is one, too."""
     first = house.load()
     assert (first.total("received"), first.total("added"), first.total("restated")) == (3, 3, 0)
@@ -135,7 +135,7 @@ def test_what_is_new_was_read(house: VendorHouse) -> None:
     assert (again.total("received"), again.total("added"), again.total("restated")) == (3, 1, 1)
 
 
-def test_s19_agents_in_another_order_are_no_new_version(house: VendorHouse) -> None:
+def test_s19_agents_in_another_order_are_no_new_version(house: VendorWorkspace) -> None:
     """A goal's agents are a set; another member is a new version, and the way back is a third."""
     vendor = house.sandbox.conductrics
     for agents in (["a-1", "a-2"], ["a-2", "a-3"], ["a-3", "a-2"], ["a-2", "a-1"]):
@@ -148,7 +148,7 @@ def test_s19_agents_in_another_order_are_no_new_version(house: VendorHouse) -> N
     ]
 
 
-def test_s19_a_deleted_goal_leaves_the_list_and_is_closed_in_its_history(house: VendorHouse) -> None:
+def test_s19_a_deleted_goal_leaves_the_list_and_is_closed_in_its_history(house: VendorWorkspace) -> None:
     """Its agents leave with it; created again, it is a new version, and the old one stays closed."""
     vendor = house.sandbox.conductrics
     rows = vendor.rows
@@ -164,7 +164,7 @@ def test_s19_a_deleted_goal_leaves_the_list_and_is_closed_in_its_history(house: 
     assert [open_ for _, open_ in history_held(house)["g-1"]] == [True]
 
 
-def test_agents_are_a_current_list_too(house: VendorHouse) -> None:
+def test_agents_are_a_current_list_too(house: VendorWorkspace) -> None:
     """Every known field is a column, lists are JSON, seconds are times; who left the list leaves the table."""
     vendor = house.sandbox.conductrics
     choices, record = [{"code": "A"}], {"u_ts": 1767225600, "c_ts": 1767139200, "by": "me"}
@@ -191,7 +191,7 @@ def test_agents_are_a_current_list_too(house: VendorHouse) -> None:
     assert house.query("select code from conductrics.agents") == [("a-2",)]
 
 
-def test_j13_a_name_that_cannot_be_stored_costs_no_goal(house: VendorHouse) -> None:
+def test_j13_a_name_that_cannot_be_stored_costs_no_goal(house: VendorWorkspace) -> None:
     """It is replaced, told, and kept as it came; the next reading makes no new version of it."""
     detail = b'{"status": 200, "data": {"code": "g-1", "name": "Caf\xe9 \\ud83d", "agents": ["a-1"]}}'
     fault = house.sandbox.faults.add(Fault(path="*/goals/goal/g-1", status=200, body=detail))

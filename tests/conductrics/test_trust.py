@@ -19,7 +19,7 @@ from sources.conductrics import ConductricsSettings
 from sources.conductrics.asking import Listed
 from tests.conductrics.conftest import goal
 from tests.conductrics.test_goals import goals_held, history_held
-from tests.houses import VendorHouse, readme_script, run_script
+from tests.houses import VendorWorkspace, readme_script, run_script
 from tests.support import command, tables
 
 README = Path(__file__).parents[2] / "sources" / "conductrics" / "README.md"
@@ -31,7 +31,7 @@ EMPTY = (
 KEY = "Check conductrics_api_key in .dlt/secrets.toml or CONDUCTRICS_API_KEY."
 
 
-def read(house: VendorHouse) -> Listed:
+def read(house: VendorWorkspace) -> Listed:
     """The goals over HTTP, without a load."""
     with house.set():
         settings = resolve(ConductricsSettings, "conductrics")
@@ -39,11 +39,11 @@ def read(house: VendorHouse) -> Listed:
         return settings.access().goals(client, lambda _received, _announced: None)
 
 
-def codes(house: VendorHouse) -> set[str]:
+def codes(house: VendorWorkspace) -> set[str]:
     return {code for [code] in house.query("select code from conductrics.goals")}
 
 
-def test_a_list_that_is_empty_once_is_looked_at_again(house: VendorHouse) -> None:
+def test_a_list_that_is_empty_once_is_looked_at_again(house: VendorWorkspace) -> None:
     """The second look finds the goals, and nothing changed."""
     house.load()
     before, asked = tables(house.path, "conductrics"), len(house.sandbox.requests)
@@ -53,7 +53,7 @@ def test_a_list_that_is_empty_once_is_looked_at_again(house: VendorHouse) -> Non
     assert len(house.asked("/goals", asked)) == 2
 
 
-def test_a_list_that_stays_empty_is_refused_until_a_person_says_so(house: VendorHouse) -> None:
+def test_a_list_that_stays_empty_is_refused_until_a_person_says_so(house: VendorWorkspace) -> None:
     """Exit 6 and every row as it was; with --accept-empty the goals leave, and their history is closed."""
     house.load()
     before = tables(house.path, "conductrics")
@@ -72,7 +72,7 @@ def test_a_list_that_stays_empty_is_refused_until_a_person_says_so(house: Vendor
     assert codes(house) == {"g-1", "shop/sale"}
 
 
-def test_goals_that_disappear_after_the_list(house: VendorHouse) -> None:
+def test_goals_that_disappear_after_the_list(house: VendorWorkspace) -> None:
     """One whose detail is a 404 is gone, and no error; a detail address that knows none at all empties nothing."""
     house.load()
     vendor = house.sandbox.conductrics
@@ -85,7 +85,7 @@ def test_goals_that_disappear_after_the_list(house: VendorHouse) -> None:
     assert [open_ for _, open_ in history_held(house)["shop/sale"]] == [False]
 
 
-def test_an_account_without_goals_is_an_account_without_goals(house: VendorHouse) -> None:
+def test_an_account_without_goals_is_an_account_without_goals(house: VendorWorkspace) -> None:
     """A first run that finds none makes empty tables and ends with 0."""
     house.sandbox.conductrics.rows = []
     house.load()
@@ -93,7 +93,7 @@ def test_an_account_without_goals_is_an_account_without_goals(house: VendorHouse
     assert house.query("select count(*) from conductrics.goal_history") == [(0,)]
 
 
-def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
+def test_agents_are_as_little_believed_to_be_none(house: VendorWorkspace) -> None:
     """An empty list refuses the night, goals and all. No list at all (404) leaves the table alone, and is told."""
     house.load()
     house.sandbox.conductrics.agent_rows = []
@@ -145,7 +145,9 @@ def test_agents_are_as_little_believed_to_be_none(house: VendorHouse) -> None:
         ({"success": False, "data": []}, 6, "an error instead of data (200): try again later."),
     ],
 )
-def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code: int, sentence: str) -> None:
+def test_h12_the_bodys_own_status_counts(
+    house: VendorWorkspace, document: Any, code: int, sentence: str
+) -> None:
     """HTTP says 200 and the body something else: never an empty list, and the key is in no sentence."""
     house.sandbox.faults.add(Fault(path=LIST, status=200, body=json.dumps(document).encode()))
     with pytest.raises(VendorError) as caught:
@@ -175,7 +177,7 @@ def test_h12_the_bodys_own_status_counts(house: VendorHouse, document: Any, code
     ],
 )
 def test_what_cannot_be_trusted_is_a_sentence(
-    house: VendorHouse, fault: Fault, code: int, sentence: str
+    house: VendorWorkspace, fault: Fault, code: int, sentence: str
 ) -> None:
     """Who refused what, and the way out; nothing of it is taken for an empty list, or a deleted goal."""
     house.sandbox.faults.add(fault)
@@ -186,7 +188,7 @@ def test_what_cannot_be_trusted_is_a_sentence(
     assert fault.delivered >= 1
 
 
-def test_a_run_that_fails_loads_nothing_and_the_next_one_is_right(house: VendorHouse) -> None:
+def test_a_run_that_fails_loads_nothing_and_the_next_one_is_right(house: VendorWorkspace) -> None:
     """The list comes, and the last detail does not: the tables are as they were; then everything."""
     house.load()
     before = tables(house.path, "conductrics")
@@ -212,7 +214,7 @@ def test_a_run_that_fails_loads_nothing_and_the_next_one_is_right(house: VendorH
     ],
 )
 def test_a_goal_that_cannot_be_read_is_set_aside_with_its_reason(
-    house: VendorHouse, row: Any, reason: str
+    house: VendorWorkspace, row: Any, reason: str
 ) -> None:
     """The others are read; it is among them as one that is still there."""
     spoil(house, row)
@@ -221,7 +223,7 @@ def test_a_goal_that_cannot_be_read_is_set_aside_with_its_reason(
     assert ([one["code"] for one in found.rows], found.stands_for("g-1")) == (["shop/sale"], True)
 
 
-def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorHouse) -> None:
+def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorWorkspace) -> None:
     """It is told once, and neither deleted nor closed in its history, nor is an earlier version opened again."""
     house.sandbox.conductrics.rows = [goal("g-1", "Setup"), goal("shop/sale", "Sale")]
     house.load()
@@ -247,7 +249,7 @@ def test_a_goal_that_cannot_be_read_stays_as_it_was(house: VendorHouse) -> None:
     assert tables(house.path, "conductrics") == before
 
 
-def test_f03_a_goal_that_is_mended_is_resolved(house: VendorHouse) -> None:
+def test_f03_a_goal_that_is_mended_is_resolved(house: VendorWorkspace) -> None:
     """The list is read whole each night: what it does not bring any more is open no more."""
     house.sandbox.conductrics.rows = [goal("g-1"), goal("shop/sale", "Sale")]
     spoil(house, goal("g-1", countMax="often"))
@@ -258,7 +260,7 @@ def test_f03_a_goal_that_is_mended_is_resolved(house: VendorHouse) -> None:
     assert house.query("select count(*), count(resolved_at) from conductrics.rejected_rows") == [(1, 1)]
 
 
-def spoil(house: VendorHouse, row: Any) -> None:
+def spoil(house: VendorWorkspace, row: Any) -> None:
     """The list is right; the detail of g-1 is `row`."""
     body = row if isinstance(row, str) else json.dumps(row)
     answer = f'{{"status": 200, "data": {body}}}'.encode()
@@ -268,7 +270,7 @@ def spoil(house: VendorHouse, row: Any) -> None:
 @pytest.mark.parametrize(
     "row", ['{"name": "Sale"}', '{"code": ""}', "7", "null", '{"code": "g-1", "code": "g-2"}']
 )
-def test_a_goal_without_a_code_may_be_any(house: VendorHouse, row: str) -> None:
+def test_a_goal_without_a_code_may_be_any(house: VendorWorkspace, row: str) -> None:
     """It is set aside, and whatever the list does not name may be what it was."""
     nameless(house, row)
     found = read(house)
@@ -277,7 +279,7 @@ def test_a_goal_without_a_code_may_be_any(house: VendorHouse, row: str) -> None:
     assert not found.stands_for("g-3")
 
 
-def test_a_goal_without_a_code_lets_none_leave(house: VendorHouse) -> None:
+def test_a_goal_without_a_code_lets_none_leave(house: VendorWorkspace) -> None:
     """What is missing from the list stays in all tables, and what is new is added."""
     house.load()
     nameless(house, '{"name": "Sale"}')
@@ -287,14 +289,14 @@ def test_a_goal_without_a_code_lets_none_leave(house: VendorHouse) -> None:
     assert all(versions[-1][1] for versions in history_held(house).values())
 
 
-def nameless(house: VendorHouse, row: str) -> None:
+def nameless(house: VendorWorkspace, row: str) -> None:
     """The list is `row` and g-3."""
     listed = f'{{"status": 200, "data": [{row}, {json.dumps(goal("g-3"))}]}}'
     house.sandbox.conductrics.rows = [goal("g-3")]
     house.sandbox.faults.add(Fault(path=LIST, status=200, body=listed.encode()))
 
 
-def test_check_looks_at_the_list_alone(house: VendorHouse) -> None:
+def test_check_looks_at_the_list_alone(house: VendorWorkspace) -> None:
     """One request; how many goals there are, and what would be set aside."""
     house.sandbox.conductrics.rows = [goal("g-1"), {"name": "Sale"}]
     vendor = vendors()["conductrics"]
@@ -311,7 +313,7 @@ def test_check_looks_at_the_list_alone(house: VendorHouse) -> None:
     assert [request.path for request in house.sandbox.requests] == [LIST]
 
 
-def test_the_readmes_script_runs_as_it_stands(house: VendorHouse) -> None:
+def test_the_readmes_script_runs_as_it_stands(house: VendorWorkspace) -> None:
     """Five lines of dlt, with the settings in the environment."""
     run_script(readme_script(README), house.folder, house.environment)
     with duckdb.connect(str(house.folder / "goals.duckdb"), read_only=True) as alone:
@@ -323,7 +325,7 @@ def test_the_readmes_script_runs_as_it_stands(house: VendorHouse) -> None:
     assert history == [("g-1", '["a-1"]', None), ("shop/sale", '["a-1","a-2"]', None)]
 
 
-def test_the_command_takes_accept_empty(house: VendorHouse) -> None:
+def test_the_command_takes_accept_empty(house: VendorWorkspace) -> None:
     """`conversync load conductrics --accept-empty`, in a process of its own; the key is in no output."""
     house.load()
     house.sandbox.conductrics.variants = replace(house.sandbox.conductrics.variants, empty="always")
@@ -343,7 +345,7 @@ def test_the_command_takes_accept_empty(house: VendorHouse) -> None:
     ],
 )
 def test_settings_that_cannot_be_meant_cost_no_request(
-    house: VendorHouse, name: str, value: str, sentence: str
+    house: VendorWorkspace, name: str, value: str, sentence: str
 ) -> None:
     """One sentence that names the setting."""
     house.settings[name] = value
@@ -352,7 +354,7 @@ def test_settings_that_cannot_be_meant_cost_no_request(
     assert house.sandbox.requests == []
 
 
-def test_f05_a_list_that_lost_some_of_its_goals_is_a_list(house: VendorHouse) -> None:
+def test_f05_a_list_that_lost_some_of_its_goals_is_a_list(house: VendorWorkspace) -> None:
     """It comes as an object with digit keys: the same goals."""
     house.load()
     before = tables(house.path, "conductrics")
@@ -366,7 +368,7 @@ def test_f05_a_list_that_lost_some_of_its_goals_is_a_list(house: VendorHouse) ->
     assert tables(house.path, "conductrics") == before
 
 
-def test_f06_a_goal_with_empty_lists_for_nothing_is_read(house: VendorHouse) -> None:
+def test_f06_a_goal_with_empty_lists_for_nothing_is_read(house: VendorWorkspace) -> None:
     """And with a count that is written with a point; what was empty is kept beside, and is no news."""
     spoil(house, goal("g-1", countMax=2.0, valueMin=[], agents={}))
     found = read(house)

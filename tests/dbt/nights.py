@@ -15,7 +15,7 @@ import duckdb
 
 from conversync.load import load
 from conversync.sandbox import Sandbox, World
-from conversync.vendors import Asked, vendors
+from conversync.vendors import LoadRequest, vendors
 from conversync.warehouse.warehouse import Warehouse
 from tests.houses import environment
 
@@ -41,7 +41,7 @@ class Story:
         """What the vendors tell at noon of the story's day, read from its first day on: nothing is restated unheard."""
         world = self.sandbox.world
         stand_at(self.sandbox, day)
-        asked = Asked(end=str(world.now.date()), window_days=400)
+        asked = LoadRequest(end=str(world.now.date()), window_days=400)
         known = vendors()
         reach = {f"{name.upper()}_LOOKBACK_DAYS": "60" for name in DATED}
         reach |= {f"{name.upper()}_START_DATE": str(world.start - timedelta(days=1)) for name in DATED}

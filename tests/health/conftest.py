@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from conversync.sandbox import Sandbox, World
-from tests.health.support import House
+from tests.health.support import Workspace
 from tests.houses import forget_settings
 from tests.process.conftest import one_nursery
-from tests.process.support import Nursery
+from tests.process.support import ProcessPool
 from tests.support import at_once
 
 __all__ = ["one_nursery"]  # the fixture "nursery"
@@ -25,7 +25,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path, nursery: Nursery) -> Iterator[House]:
+def house(tmp_path: Path, nursery: ProcessPool) -> Iterator[Workspace]:
     """Besitos, whose sandbox waits for scripted rows, both streams read at once."""
     with Sandbox(World(days=1)) as sandbox:
-        yield House("besitos", sandbox, tmp_path, vendor=at_once(), nursery=nursery)
+        yield Workspace("besitos", sandbox, tmp_path, vendor=at_once(), nursery=nursery)

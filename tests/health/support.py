@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.houses import VendorHouse
-from tests.process.support import Done, Nursery, Wish
+from tests.houses import VendorWorkspace
+from tests.process.support import Done, ProcessPool, Wish
 
 # isort: split
 import duckdb
@@ -28,41 +28,41 @@ from conversync.warehouse.warehouse import Warehouse
 
 
 @dataclass
-class House(VendorHouse):
+class Workspace(VendorWorkspace):
     """One whose commands are forked from a process that has imported everything."""
 
-    nursery: Nursery = None  # type: ignore[assignment] # the fixture gives it
+    nursery: ProcessPool = None  # type: ignore[assignment] # the fixture gives it
 
 
-def health(house: VendorHouse, **asked: Any) -> Health:
+def health(house: VendorWorkspace, **asked: Any) -> Health:
     """What `status` sees."""
     with house.set(), tempfile.TemporaryDirectory() as folder:
         return look(Warehouse(house.path), list(vendors().values()), Path(folder), **asked)
 
 
-def source(house: VendorHouse, **asked: Any) -> SourceHealth:
+def source(house: VendorWorkspace, **asked: Any) -> SourceHealth:
     """The one source that the house loads."""
     [found] = health(house, **asked).sources
     return found
 
 
-def told(house: VendorHouse, bounds: Limits = Limits()) -> dict[str, Problem]:  # noqa: B008 - it is frozen
+def told(house: VendorWorkspace, bounds: Limits = Limits()) -> dict[str, Problem]:  # noqa: B008 - it is frozen
     """The problems, by kind."""
     return {problem.kind: problem for problem in problems(health(house, bounds=bounds), bounds)}
 
 
-def change(house: VendorHouse, sql: str) -> None:
+def change(house: VendorWorkspace, sql: str) -> None:
     """Somebody's own session in the warehouse."""
     with duckdb.connect(str(house.path)) as connection:
         connection.execute(sql)
 
 
-def run(house: House, *arguments: str, **settings: str) -> Done:
+def run(house: Workspace, *arguments: str, **settings: str) -> Done:
     """The command in a process of its own, in the house's folder."""
     return forked(house.nursery, house.folder, {**house.environment, **settings}, *arguments)
 
 
-def forked(nursery: Nursery, folder: Path, settings: Mapping[str, str], *arguments: str) -> Done:
+def forked(nursery: ProcessPool, folder: Path, settings: Mapping[str, str], *arguments: str) -> Done:
     """The command in a process of its own, with nothing in its environment but what is given."""
     clean = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     return nursery.start(Wish([*arguments], {**clean, **settings}, str(folder))).wait()

@@ -10,20 +10,20 @@ import pytest
 
 from conversync.sandbox import Fault
 from tests.besitos.rows import row
-from tests.health.support import House, change, program, run, webhook
+from tests.health.support import Workspace, change, program, run, webhook
 
 TOKEN = "/services/T0/very-secret-path"
 
 
 @pytest.fixture
-def troubled(house: House) -> House:
+def troubled(house: Workspace) -> Workspace:
     """A load with a row set aside and a new field, a day and more ago for everything but these."""
     house.sandbox.besitos.rows = [row(1, reward="much"), row(2, colour="red")]
     house.run("2024-12-01", "2024-12-08")
     return house
 
 
-def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: House) -> None:
+def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: Workspace) -> None:
     """On standard input, without a shell, quoted words kept whole; no vendor's setting is in its environment."""
     command, place = program(troubled.folder)
     ended = run(troubled, "alert", CONVERSYNC_ALERT_COMMAND=command + " '$(touch x); *'", OWN="kept")
@@ -59,7 +59,7 @@ def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: House) ->
         "Token",
     ],
 )
-def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: House, name: str) -> None:
+def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: Workspace, name: str) -> None:
     """In no spelling of dlt's, nor what is called a password, nor a copy of one. What is the user's own stays."""
     command, place = program(troubled.folder)
     value = (
@@ -77,14 +77,14 @@ def test_l09_a_program_is_given_no_credentials_of_dlts(troubled: House, name: st
     assert any(line.startswith("PATH=") for line in environment)
 
 
-def test_l06_a_program_makes_files_as_it_always_did(troubled: House) -> None:
+def test_l06_a_program_makes_files_as_it_always_did(troubled: Workspace) -> None:
     """That what we write is ours alone is nothing for a program of the user's: it has the umask that we had."""
     command, place = program(troubled.folder)
     assert run(troubled, "alert", "--test", CONVERSYNC_ALERT_COMMAND=command).code == 0
     assert stat.S_IMODE(place.stat().st_mode) == 0o644
 
 
-def test_an_address_is_posted_the_json_and_never_told_in_full(troubled: House) -> None:
+def test_an_address_is_posted_the_json_and_never_told_in_full(troubled: Workspace) -> None:
     """From the environment or secrets.toml, with its path and query; neither is printed, also where it fails."""
     with webhook() as hook:
         ended = run(troubled, "alert", CONVERSYNC_ALERT_WEBHOOK=f"{hook.url}{TOKEN}?sig=hush+1")
@@ -98,7 +98,7 @@ def test_an_address_is_posted_the_json_and_never_told_in_full(troubled: House) -
         assert secret not in ended.out + ended.err + failed.out + failed.err
 
 
-def test_a_redirect_is_not_followed(troubled: House) -> None:
+def test_a_redirect_is_not_followed(troubled: Workspace) -> None:
     """What a person configured gets it, and nobody else."""
     with webhook() as other, webhook(302, {"Location": f"{other.url}/elsewhere"}) as hook:
         ended = run(troubled, "alert", CONVERSYNC_ALERT_WEBHOOK=hook.url)
@@ -114,7 +114,9 @@ def test_a_redirect_is_not_followed(troubled: House) -> None:
         pytest.param({"CONVERSYNC_ALERT_DROP_PCT": "-1"}, "alert_drop_pct", marks=pytest.mark.long),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_told(house: House, settings: dict[str, str], words: str) -> None:
+def test_a_setting_that_cannot_be_meant_is_told(
+    house: Workspace, settings: dict[str, str], words: str
+) -> None:
     """Exit 2 and the name of the setting; plain http leads to this machine only."""
     ended = run(house, "alert", "--test", **settings)
     assert ended.code == 2
@@ -122,7 +124,7 @@ def test_a_setting_that_cannot_be_meant_is_told(house: House, settings: dict[str
     assert "hush" not in ended.err
 
 
-def test_an_address_in_config_toml_is_told_to_move(house: House) -> None:
+def test_an_address_in_config_toml_is_told_to_move(house: Workspace) -> None:
     """It is a secret, and config.toml is not for secrets; from secrets.toml it works."""
     folder = house.folder / ".dlt"
     folder.mkdir()
@@ -136,7 +138,7 @@ def test_an_address_in_config_toml_is_told_to_move(house: House) -> None:
     assert (told["test"], told["problems"][0]["kind"]) == (True, "failure")
 
 
-def test_a_program_that_fails_or_is_missing_is_said(house: House) -> None:
+def test_a_program_that_fails_or_is_missing_is_said(house: Workspace) -> None:
     """Exit 1 of the command alert and a sentence; with nothing set it prints, and says that nobody is told."""
     command, _ = program(house.folder, code=7)
     ended = run(house, "alert", "--test", CONVERSYNC_ALERT_COMMAND=command)
@@ -151,7 +153,7 @@ def test_a_program_that_fails_or_is_missing_is_said(house: House) -> None:
     )
 
 
-def test_nothing_is_told_where_nothing_is_wrong(house: House) -> None:
+def test_nothing_is_told_where_nothing_is_wrong(house: Workspace) -> None:
     """A fresh, whole warehouse is no news; stale, it is."""
     house.load("2024-12-01", "2024-12-08")
     house.sandbox.faults.add(Fault(status=500))
@@ -165,7 +167,7 @@ def test_nothing_is_told_where_nothing_is_wrong(house: House) -> None:
     assert [one["kind"] for one in json.loads(place.read_text())["problems"]] == ["stale"]
 
 
-def test_m08_days_that_were_never_read_are_told(house: House) -> None:
+def test_m08_days_that_were_never_read_are_told(house: Workspace) -> None:
     """With the command that reads them: what `status --strict` ends with 3 for, the alert tells."""
     house.load("2024-12-01", "2024-12-03")
     house.load("2024-12-06", "2024-12-08")

@@ -15,21 +15,21 @@ from conversync.report.markup import clean
 from conversync.sandbox import Fault
 from tests.besitos.rows import row
 from tests.foreign import CANARY, STORED, harmless, harmless_in_chat
-from tests.health.support import House, change, program, run, webhook
+from tests.health.support import Workspace, change, program, run, webhook
 from tests.process.support import CONVERSYNC, ROOT
 
 DAYS = ("--from", "2024-12-01", "--to", "2024-12-08")
 
 
 @pytest.fixture
-def told(house: House) -> House:
+def told(house: Workspace) -> Workspace:
     """A vendor with a field of a hostile name, and a row that cannot be read for another."""
     house.sandbox.besitos.rows = [row(1), row(2, **{STORED: 1}), row(3, **{STORED: 1, STORED.upper(): 2})]
     return house
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_l05_a_fields_name_in_load_and_in_the_log(told: House, log_format: str) -> None:
+def test_l05_a_fields_name_in_load_and_in_the_log(told: Workspace, log_format: str) -> None:
     """It is named, and nothing of it works: on standard output and error, with --debug too."""
     ended = run(told, "load", "besitos", *DAYS, "--log-format", log_format, "--debug")
     assert ended.code == 3, ended.told
@@ -38,7 +38,7 @@ def test_l05_a_fields_name_in_load_and_in_the_log(told: House, log_format: str) 
 
 
 @pytest.mark.more
-def test_l05_what_the_database_holds_in_status_verify_and_check(told: House) -> None:
+def test_l05_what_the_database_holds_in_status_verify_and_check(told: Workspace) -> None:
     """Names, reasons and currencies that stand in the tables already, in text and in JSON."""
     run(told, "load", "besitos", *DAYS)
     with_reason = STORED.replace("'", "''")
@@ -58,7 +58,7 @@ def test_l05_what_the_database_holds_in_status_verify_and_check(told: House) -> 
             assert "[bold]loud[/bold]" in ended.out
 
 
-def test_l05_an_alert_calls_nobody(told: House) -> None:
+def test_l05_an_alert_calls_nobody(told: Workspace) -> None:
     """Neither to a program nor to an address, nor where it is printed: a name of a field is a name of a field."""
     run(told, "load", "besitos", *DAYS)
     command, place = program(told.folder)
@@ -86,7 +86,7 @@ def test_l05_an_alert_calls_nobody(told: House) -> None:
 
 
 @pytest.mark.parametrize("body", [json.dumps({"message": CANARY, "errors": {CANARY: [CANARY]}}), CANARY])
-def test_l05_a_vendors_words(house: House, body: str) -> None:
+def test_l05_a_vendors_words(house: Workspace, body: str) -> None:
     """A refusal is quoted in a line, by load, check and the night."""
     fault = Fault(status=422, body=body.encode(), times=10**6)
     house.sandbox.faults.add(fault)
@@ -98,7 +98,7 @@ def test_l05_a_vendors_words(house: House, body: str) -> None:
     assert fault.delivered
 
 
-def test_l05_on_a_terminal(told: House) -> None:
+def test_l05_on_a_terminal(told: Workspace) -> None:
     """There, colours of ours are shown, and no sequence of theirs: the screen stays, and the clipboard."""
     ours, theirs = pty.openpty()
     env = {"PATH": os.environ["PATH"], "HOME": str(told.folder), "TERM": "xterm", **told.environment}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.besitos.rows import reversal, row
-from tests.health.support import House, change, run
+from tests.health.support import Workspace, change, run
 
 DAYS = ("--from", "2024-12-03", "--to", "2024-12-06")
 
@@ -50,7 +50,7 @@ def wire(tmp_path: Path) -> Iterator[Tripwire]:
 
 
 @pytest.fixture
-def planted(house: House, wire: Tripwire) -> House:
+def planted(house: Workspace, wire: Tripwire) -> Workspace:
     """Loaded; then somebody's views say what ours do, and open the file whenever they are read."""
     house.sandbox.besitos.rows = [row(1), row(2), row(3), reversal(3)]
     house.load("2024-12-01", "2024-12-08")
@@ -75,7 +75,7 @@ READERS = {
 
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("name", READERS)
-def test_l02_a_planted_view_opens_no_file(planted: House, wire: Tripwire, name: str) -> None:
+def test_l02_a_planted_view_opens_no_file(planted: Workspace, wire: Tripwire, name: str) -> None:
     """Who reads it says so and ends with another code than 0, and the file is never opened."""
     command, words = READERS[name]
     ended = run(planted, *command)
@@ -86,7 +86,7 @@ def test_l02_a_planted_view_opens_no_file(planted: House, wire: Tripwire, name: 
     assert "Traceback" not in ended.out + ended.err
 
 
-def test_a_load_puts_our_own_views_back(planted: House, wire: Tripwire) -> None:
+def test_a_load_puts_our_own_views_back(planted: Workspace, wire: Tripwire) -> None:
     """Without opening the file; then all reads again."""
     ended = run(planted, "load", "besitos", *DAYS)
     assert (ended.code, wire.tripped.is_set()) == (0, False), ended.told
@@ -95,7 +95,7 @@ def test_a_load_puts_our_own_views_back(planted: House, wire: Tripwire) -> None:
     assert not wire.tripped.is_set()
 
 
-def test_l02_reports_and_copies_open_no_file(house: House, wire: Tripwire) -> None:
+def test_l02_reports_and_copies_open_no_file(house: Workspace, wire: Tripwire) -> None:
     """The report's marts may be anybody's views: it ends with a sentence; a compacted copy takes the view as a text."""
     from conversync.report.reading import MARTS
 

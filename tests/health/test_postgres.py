@@ -10,7 +10,7 @@ import pytest
 from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
-from tests.process.support import Done, Nursery, Place, Wish
+from tests.process.support import Done, Place, ProcessPool, Wish
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
 DAYS = ("--from", "2024-12-03", "--to", "2024-12-06")
@@ -40,7 +40,7 @@ class Remote(Place):
 
 
 @pytest.fixture
-def remote(database: Cluster, tmp_path: Path, nursery: Nursery) -> Iterator[Remote]:
+def remote(database: Cluster, tmp_path: Path, nursery: ProcessPool) -> Iterator[Remote]:
     """Three conversions and a reversal, loaded."""
     with Sandbox(World(days=1)) as sandbox:
         place = Remote(tmp_path, sandbox, nursery)

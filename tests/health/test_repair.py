@@ -9,7 +9,7 @@ import pytest
 
 from conversync.sandbox import Fault
 from tests.besitos.rows import reversal, row
-from tests.health.support import House, change, run
+from tests.health.support import Workspace, change, run
 from tests.support import held, sometimes
 
 DAYS = ("--from", "2024-12-03", "--to", "2024-12-06")
@@ -21,7 +21,7 @@ EVENTS = "select * from besitos.conversion_events order by all"
 
 
 @pytest.fixture
-def loaded(house: House) -> House:
+def loaded(house: Workspace) -> Workspace:
     """Three conversions and a reversal within the days, and a view over them."""
     house.sandbox.besitos.rows = [row(1), row(2, payout=0.1), row(3), reversal(3)]
     house.load("2024-12-01", "2024-12-08")
@@ -33,12 +33,12 @@ REVERSAL = "3:reversal:2024-12-06 09:00:00"
 SAID = {"1:original": [11.05], "2:original": [0.1], "3:original": [11.05], REVERSAL: [11.05]}
 
 
-def said(house: House) -> dict[str, list[float]]:
+def said(house: Workspace) -> dict[str, list[float]]:
     """By event, the payouts of its statements, each following the one before; the last is open."""
     return {key: [float(one.payout or 0) for one in told] for key, told in held(house.path).items()}
 
 
-def test_m06_verify_ends_with_3_on_every_inequality_that_it_prints(loaded: House) -> None:
+def test_m06_verify_ends_with_3_on_every_inequality_that_it_prints(loaded: Workspace) -> None:
     """Statements that stand twice are differences, in the JSON too, whatever the rows say."""
     change(loaded, TWICE)
     shown = run(loaded, "verify", "besitos", *DAYS)
@@ -83,7 +83,7 @@ BROKEN: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("case", sometimes(*BROKEN, quick=1, ids=str))
-def test_m06_repair_mends_what_verify_finds(loaded: House, case: str) -> None:
+def test_m06_repair_mends_what_verify_finds(loaded: Workspace, case: str) -> None:
     """It says what it did; `verify` afterwards is equal, the next night is well, and the sums are the oracle's."""
     broken, words = BROKEN[case]
     change(loaded, broken)
@@ -101,7 +101,7 @@ def test_m06_repair_mends_what_verify_finds(loaded: House, case: str) -> None:
 
 
 @pytest.mark.more
-def test_m06_an_amount_that_was_altered_under_its_hash_is_found_and_mended(loaded: House) -> None:
+def test_m06_an_amount_that_was_altered_under_its_hash_is_found_and_mended(loaded: Workspace) -> None:
     """Named with its column, by its contents; what may be written otherwise and states the same is no difference."""
     change(
         loaded,
@@ -120,7 +120,7 @@ def test_m06_an_amount_that_was_altered_under_its_hash_is_found_and_mended(loade
 
 
 @pytest.mark.more
-def test_m06_repair_is_all_or_nothing(loaded: House) -> None:
+def test_m06_repair_is_all_or_nothing(loaded: Workspace) -> None:
     """The vendor fails while days are read again: the doubled statements stay, too, and the file is as it was."""
     change(loaded, f"{TWICE}; delete from besitos.conversion_events where transaction_id = 2")
     before, asked = loaded.query(EVENTS), len(loaded.sandbox.requests)
@@ -135,13 +135,13 @@ def test_m06_repair_is_all_or_nothing(loaded: House) -> None:
     assert run(loaded, "verify", "besitos", *DAYS, "--repair").code == 0
 
 
-def test_m06_repair_makes_no_warehouse(house: House) -> None:
+def test_m06_repair_makes_no_warehouse(house: Workspace) -> None:
     """Where there is none, exit 2 and nothing on the disk."""
     run(house, "verify", "besitos", "--repair").refused(2, "There is no warehouse")
     assert not house.path.exists()
 
 
-def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: House) -> None:
+def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: Workspace) -> None:
     """It stays, is told, and costs exit 3; nothing else differs."""
     loaded.sandbox.besitos.rows = [row(1), row(2, payout=0.1), row(3)]
     change(loaded, TWICE)
@@ -151,7 +151,7 @@ def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: House) -> None
     assert loaded.query("select count(*) from besitos.conversion_events") == [(4,)]
 
 
-def test_m06_a_load_looks_at_what_it_committed(loaded: House) -> None:
+def test_m06_a_load_looks_at_what_it_committed(loaded: Workspace) -> None:
     """Doubled statements of events that come again: exit 1 and the way out, night after night, until that is taken."""
     change(loaded, TWICE)
     load = ("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08")
@@ -167,7 +167,7 @@ def test_m06_a_load_looks_at_what_it_committed(loaded: House) -> None:
     assert said(loaded) == SAID
 
 
-def test_m06_a_load_in_doubt_moves_no_cursor_and_is_no_evidence(loaded: House) -> None:
+def test_m06_a_load_in_doubt_moves_no_cursor_and_is_no_evidence(loaded: Workspace) -> None:
     """What is mended by hand is forgotten by the next night, which reads the same days again."""
     loaded.sandbox.besitos.rows = [row(1), row(2, payout=0.2), row(3), reversal(3)]
     change(loaded, TWICE)

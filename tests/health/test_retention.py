@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.besitos.rows import row
-from tests.health.support import House, change, run, told
+from tests.health.support import Workspace, change, run, told
 from tests.process.support import Done
 
 DAYS = ("--from", "2024-12-01", "--to", "2024-12-08")
@@ -17,7 +17,7 @@ BAD = row(1, reward="much", note="call 491715550001")
 
 
 @pytest.fixture
-def aside(house: House) -> House:
+def aside(house: Workspace) -> Workspace:
     """One row was set aside and mended since; another one still is."""
     house.sandbox.besitos.rows = [BAD, row(2), row(3, reward="more", note="call 491715550003")]
     assert house.run("2024-12-01", "2024-12-08").total("rejected_new") == 2
@@ -27,13 +27,13 @@ def aside(house: House) -> House:
     return house
 
 
-def raws(house: House) -> list[tuple[bool, bool]]:
+def raws(house: Workspace) -> list[tuple[bool, bool]]:
     """Of each row, the mended one first, whether it is resolved, and whether its text is there."""
     query = "select resolved_at is not null, raw is not null from besitos.rejected_rows order by 1 desc"
     return house.query(query)
 
 
-def load(house: House, **settings: str) -> Done:
+def load(house: Workspace, **settings: str) -> Done:
     """The command."""
     done = run(house, "load", "besitos", *DAYS, **settings)
     assert done.code == 0, done.err
@@ -53,7 +53,7 @@ def load(house: House, **settings: str) -> Done:
     ids=["l11-young", "l11-resolved", "l11-given-up", "l11-off", "l11-shorter"],
 )
 def test_l11_a_row_set_aside_goes_after_its_days(
-    aside: House, resolved: int, seen: int, settings: dict[str, str], kept: list[bool]
+    aside: Workspace, resolved: int, seen: int, settings: dict[str, str], kept: list[bool]
 ) -> None:
     """Its text does, and one line says so once; its hash, its reason and when it was seen stay, as all counts do."""
     change(aside, f"update besitos.rejected_rows set resolved_at = resolved_at - interval {resolved} day")
@@ -75,7 +75,7 @@ def test_l11_a_row_set_aside_goes_after_its_days(
     assert told(aside).keys() >= {"set_aside"} or told(aside).keys() >= {"rejected"}
 
 
-def test_l11_what_is_served_again_has_its_text_again(aside: House) -> None:
+def test_l11_what_is_served_again_has_its_text_again(aside: Workspace) -> None:
     """Forgetting is not believing: the row counts as set aside, and can be mended."""
     change(aside, "update besitos.rejected_rows set resolved_at = resolved_at - interval 91 day")
     load(aside)
@@ -85,7 +85,7 @@ def test_l11_what_is_served_again_has_its_text_again(aside: House) -> None:
     assert raws(aside) == [(False, True), (False, True)]
 
 
-def copy_of(house: House) -> Path:
+def copy_of(house: Workspace) -> Path:
     return house.folder / "published" / "warehouse.duckdb"
 
 
@@ -105,7 +105,7 @@ def shape(file: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def writing(aside: House) -> House:
+def writing(aside: Workspace) -> Workspace:
     """With an outbox of messages, and what was sent of it."""
     change(
         aside,
@@ -129,7 +129,7 @@ def writing(aside: House) -> House:
     return aside
 
 
-def test_l11_texts_and_numbers_are_not_published(writing: House) -> None:
+def test_l11_texts_and_numbers_are_not_published(writing: Workspace) -> None:
     """Not one byte of them is in the copy; every table, column, type, comment, count and amount is."""
     load(writing)
     assert shape(copy_of(writing)) == shape(writing.path)
@@ -148,7 +148,7 @@ def test_l11_texts_and_numbers_are_not_published(writing: House) -> None:
         assert told_ not in copy_of(writing).read_bytes()
 
 
-def test_l11_tables_of_anybodys_are_published_whatever_they_are(writing: House) -> None:
+def test_l11_tables_of_anybodys_are_published_whatever_they_are(writing: Workspace) -> None:
     """Generated columns, keys, indexes, broken views; a table whose very key is withheld comes without its rows."""
     change(
         writing,
@@ -169,7 +169,7 @@ def test_l11_tables_of_anybodys_are_published_whatever_they_are(writing: House) 
     assert b"4917155500" not in copy_of(writing).read_bytes()
 
 
-def test_l11_one_setting_publishes_them(writing: House) -> None:
+def test_l11_one_setting_publishes_them(writing: Workspace) -> None:
     """Then the copy is the file, to the byte; what is neither yes nor no is refused before any request."""
     load(writing, CONVERSYNC_PUBLISH_PERSONAL="true")
     assert copy_of(writing).read_bytes() == writing.path.read_bytes()
@@ -179,7 +179,7 @@ def test_l11_one_setting_publishes_them(writing: House) -> None:
     assert len(writing.sandbox.requests) == requests
 
 
-def test_l11_names_in_capitals_are_the_same_names(aside: House) -> None:
+def test_l11_names_in_capitals_are_the_same_names(aside: Workspace) -> None:
     """An outbox is read whatever its columns' capitals, and so is withheld."""
     change(
         aside,
@@ -200,7 +200,7 @@ def test_l11_names_in_capitals_are_the_same_names(aside: House) -> None:
         assert told_ not in copy_of(aside).read_bytes()
 
 
-def test_l11_a_copy_costs_a_file_copy_where_nothing_is_withheld(house: House) -> None:
+def test_l11_a_copy_costs_a_file_copy_where_nothing_is_withheld(house: Workspace) -> None:
     """No row was ever set aside, and nothing sent: the copy is the file."""
     house.sandbox.besitos.rows = [row(1)]
     load(house)

@@ -13,7 +13,7 @@ import pytest
 
 from conversync.monitor.limits import Limits
 from tests.besitos.rows import reversal, row
-from tests.health.support import House, change, forked, health, run, source, told
+from tests.health.support import Workspace, change, forked, health, run, source, told
 from tests.support import CONVERSYNC, sometimes
 
 TODAY = datetime.now(UTC).date()
@@ -27,12 +27,12 @@ def at(days: int) -> str:
     return f"{ago(days)} 12:00:00"
 
 
-def conversions(house: House) -> list[str]:
+def conversions(house: Workspace) -> list[str]:
     [found] = [one for one in source(house).streams if one.stream == "conversions"]
     return [str(found.days.first), str(found.days.last), *map(str, found.days.never)]
 
 
-def test_days_between_two_loads_that_nobody_read_are_named(house: House) -> None:
+def test_days_between_two_loads_that_nobody_read_are_named(house: Workspace) -> None:
     """1..4 and 8..12 December leave 4 to 7 unread, for the 4th may not have been whole; a load of them heals it."""
     house.load("2024-12-01", "2024-12-04")
     house.load("2024-12-08", "2024-12-12")
@@ -46,7 +46,7 @@ def test_days_between_two_loads_that_nobody_read_are_named(house: House) -> None
     assert told(house) == {}
 
 
-def test_evidence_of_a_load_that_was_not_committed_whole_does_not_count(house: House) -> None:
+def test_evidence_of_a_load_that_was_not_committed_whole_does_not_count(house: Workspace) -> None:
     """As where a run was killed on a destination that commits table by table: the row is there, its load is not."""
     house.load("2024-12-01", "2024-12-04")
     house.load("2024-12-04", "2024-12-12")
@@ -69,7 +69,7 @@ def test_evidence_of_a_load_that_was_not_committed_whole_does_not_count(house: H
 @pytest.mark.parametrize(
     "evidence", sometimes("missing = 2", "missing = null, announced = received + 2", quick=1, ids=str)
 )
-def test_b02_a_day_that_is_short_is_told_as_short_by_so_many(house: House, evidence: str) -> None:
+def test_b02_a_day_that_is_short_is_told_as_short_by_so_many(house: Workspace, evidence: str) -> None:
     """Rows that were announced and did not come: in status, by its code, in the alert; whole again, nothing."""
     house.load("2024-12-01", "2024-12-04")
     house.load("2024-12-04", "2024-12-07")
@@ -88,7 +88,7 @@ def test_b02_a_day_that_is_short_is_told_as_short_by_so_many(house: House, evide
     assert told(house) == {}
 
 
-def test_b02_the_latest_reading_of_a_day_decides(house: House) -> None:
+def test_b02_the_latest_reading_of_a_day_decides(house: Workspace) -> None:
     """A day that was whole a week ago and came short last night is short: its newest rows are those that lack."""
     house.load("2024-12-01", "2024-12-07")
     house.load("2024-12-01", "2024-12-07")
@@ -102,7 +102,7 @@ def test_b02_the_latest_reading_of_a_day_decides(house: House) -> None:
     assert source(house).days("short") == []
 
 
-def test_m08_a_stream_that_has_not_come_for_ten_days_owes_its_days(house: House) -> None:
+def test_m08_a_stream_that_has_not_come_for_ten_days_owes_its_days(house: Workspace) -> None:
     """Read up to its present, and then no more: every day since is missing, whatever old days are read."""
     house.load(ago(30), ago(0))
     assert told(house) == {}
@@ -119,7 +119,7 @@ def test_m08_a_stream_that_has_not_come_for_ten_days_owes_its_days(house: House)
     assert told(house).keys() == {"stale", "incomplete"}
 
 
-def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: House) -> None:
+def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: Workspace) -> None:
     """A night whose clock was ahead hides no stream that has not come since: how fresh it is, earlier readings tell."""
     house.load(ago(30), ago(0))
     house.load(ago(30), ago(0))
@@ -130,7 +130,7 @@ def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: 
     assert told(house)["stale"].figures["hours"] == 72.0
 
 
-def test_a_source_without_its_view_of_days_is_told(house: House) -> None:
+def test_a_source_without_its_view_of_days_is_told(house: Workspace) -> None:
     """As a version before it left it: nobody says that its days are whole, and the next load makes the view."""
     house.load("2024-12-01", "2024-12-04")
     change(house, "drop view besitos.days")
@@ -140,7 +140,7 @@ def test_a_source_without_its_view_of_days_is_told(house: House) -> None:
     assert told(house) == {}
 
 
-def test_m02_what_the_vendor_serves_no_more_is_counted(house: House) -> None:
+def test_m02_what_the_vendor_serves_no_more_is_counted(house: Workspace) -> None:
     """Where the view of conversions tells it, status does, too."""
     house.sandbox.besitos.rows = [row(1), row(2)]
     house.load("2024-12-01", "2024-12-08")
@@ -154,7 +154,7 @@ def test_m02_what_the_vendor_serves_no_more_is_counted(house: House) -> None:
     assert "besitos: 1 conversion that the vendor serves no more" in run(house, "status").out
 
 
-def test_staleness_goes_by_the_last_load_and_a_quiet_day_is_not_stale(house: House) -> None:
+def test_staleness_goes_by_the_last_load_and_a_quiet_day_is_not_stale(house: Workspace) -> None:
     """A load that brought no row is fresh; one that is 27 hours old is not, whatever was sent or built since."""
     house.load("2024-12-01", "2024-12-04")
     assert told(house) == {}
@@ -165,7 +165,7 @@ def test_staleness_goes_by_the_last_load_and_a_quiet_day_is_not_stale(house: Hou
     assert told(house, Limits(stale_hours=28)) == {}
 
 
-def test_a_stream_that_is_left_behind_is_stale_though_its_source_is_loaded(house: House) -> None:
+def test_a_stream_that_is_left_behind_is_stale_though_its_source_is_loaded(house: Workspace) -> None:
     """The sweep for reversals fails night after night, and the conversions come: that is told, too."""
     house.load("2024-12-01", "2024-12-04")
     change(house, "update besitos.windows set read_at = read_at - interval 3 day where stream = 'reversals'")
@@ -173,7 +173,7 @@ def test_a_stream_that_is_left_behind_is_stale_though_its_source_is_loaded(house
     assert (problem.figures["stream"], problem.figures["hours"]) == ("reversals", 72.0)
 
 
-def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: House) -> None:
+def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: Workspace) -> None:
     """What a backfill brings is as late as the vendor dates it, what a night brings as late as it was read; n is told.
 
     Forty days: those of the first half were watched for twenty. One that a backfill brought, dated as its conversion,
@@ -216,7 +216,7 @@ def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: House) ->
     assert house.query("select days_for_99_9_percent, all_reversals from besitos.lateness") == [(None, 12)]
 
 
-def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: House) -> None:
+def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: Workspace) -> None:
     """What the last day of loads brought for the first time is told with its reason; a day later it is known.
 
     What is resolved, because the vendor mended it, is counted no more (F03).
@@ -237,7 +237,7 @@ def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: House) -> None:
     assert told(house) == {}
 
 
-def test_f03_strict_ends_with_3_while_rows_are_set_aside(house: House) -> None:
+def test_f03_strict_ends_with_3_while_rows_are_set_aside(house: Workspace) -> None:
     """On the first day and on any later one, and no alert after the first; mended by the vendor, 0."""
     house.sandbox.besitos.rows = [row(1, reward="much"), row(2)]
     assert house.run("2024-12-01", "2024-12-08").exit_code == 3
@@ -254,7 +254,7 @@ def test_f03_strict_ends_with_3_while_rows_are_set_aside(house: House) -> None:
     assert run(house, "status", "--strict").code == 0
 
 
-def test_a_drop_in_volume_is_told_of_the_last_whole_day(house: House) -> None:
+def test_a_drop_in_volume_is_told_of_the_last_whole_day(house: Workspace) -> None:
     """Twelve a day for a week, then two: 83 % fewer. Beyond the setting it is a problem."""
     numbers = iter(range(1, 1000))
     rows = [row(next(numbers), date_time=at(days)) for days in range(8, 1, -1) for _ in range(12)]
@@ -266,7 +266,7 @@ def test_a_drop_in_volume_is_told_of_the_last_whole_day(house: House) -> None:
     assert told(house, Limits(drop_pct=90)) == {}
 
 
-def test_sends_in_doubt_are_counted_from_the_ledgers(house: House) -> None:
+def test_sends_in_doubt_are_counted_from_the_ledgers(house: Workspace) -> None:
     """By target and status, from `sent.*` as the engine writes it."""
     import dlt
 
@@ -287,7 +287,7 @@ def test_sends_in_doubt_are_counted_from_the_ledgers(house: House) -> None:
     assert told(house)["in_doubt"].source == "keitaro.conversions"
 
 
-def test_status_reads_the_copy_while_a_run_holds_the_file_and_says_so(house: House) -> None:
+def test_status_reads_the_copy_while_a_run_holds_the_file_and_says_so(house: Workspace) -> None:
     """Exit 0, with the copy's figures; without a copy, exit 4 and the way out. The run is not disturbed."""
     house.load("2024-12-01", "2024-12-04")
     with duckdb.connect(str(house.path)):
@@ -305,7 +305,7 @@ def test_status_reads_the_copy_while_a_run_holds_the_file_and_says_so(house: Hou
     assert document["note"].startswith("A run holds")
 
 
-def test_the_command_says_it_in_one_document_and_strict_tells_by_its_code(house: House) -> None:
+def test_the_command_says_it_in_one_document_and_strict_tells_by_its_code(house: Workspace) -> None:
     """0 always; with --strict 3 for what is missing or in doubt. --log-format json: a line a table."""
     house.sandbox.besitos.rows = [row(1)]
     house.load("2024-12-01", "2024-12-08")
@@ -327,7 +327,7 @@ def test_the_command_says_it_in_one_document_and_strict_tells_by_its_code(house:
     assert (bad.code, "alert_stale_hours" in bad.err) == (2, True)
 
 
-def test_status_fits_a_narrow_terminal(house: House) -> None:
+def test_status_fits_a_narrow_terminal(house: Workspace) -> None:
     """Eighty columns, on a real terminal: no table's line is wider."""
     house.sandbox.besitos.rows = [row(1), row(2, reward="much")]
     house.run("2024-12-01", "2024-12-08")
@@ -351,7 +351,7 @@ def test_status_fits_a_narrow_terminal(house: House) -> None:
     assert max(len(line) for line in tables) <= 80
 
 
-def test_only_sources_with_their_settings_here_can_be_stale(house: House) -> None:
+def test_only_sources_with_their_settings_here_can_be_stale(house: Workspace) -> None:
     """An analyst's machine has another source's settings: what was loaded elsewhere is shown, and no alarm."""
     house.load("2024-12-01", "2024-12-04")
     change(house, "update besitos._dlt_loads set inserted_at = inserted_at - interval 9 day")

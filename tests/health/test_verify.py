@@ -12,14 +12,14 @@ import pytest
 
 from conversync.sandbox import Fault, Sandbox, Variants, World
 from tests.besitos.rows import reversal, row
-from tests.health.support import House, change, run
-from tests.process.support import Nursery
+from tests.health.support import Workspace, change, run
+from tests.process.support import ProcessPool
 
 DAYS = ("--from", "2024-12-03", "--to", "2024-12-06")
 
 
 @pytest.fixture
-def loaded(house: House) -> House:
+def loaded(house: Workspace) -> Workspace:
     """Three conversions and a reversal within the days, two rows outside of them."""
     house.sandbox.besitos.rows = [
         row(1), row(2, payout=0.1), row(3), reversal(3), row(4, date_time="2024-12-02 23:59:59"),
@@ -34,7 +34,7 @@ def differences(document: str) -> list[tuple[str, str, list[str]]]:
     return [(d["key"], d["what"], d["columns"]) for table in source["tables"] for d in table["differences"]]
 
 
-def test_what_the_vendor_says_is_what_the_warehouse_says(loaded: House) -> None:
+def test_what_the_vendor_says_is_what_the_warehouse_says(loaded: Workspace) -> None:
     """Exit 0; rows and sums of exactly these days, to the cent; the warehouse's file is not touched."""
     before = loaded.path.read_bytes()
     ended = run(loaded, "verify", "besitos", *DAYS, "--json")
@@ -50,7 +50,7 @@ def test_what_the_vendor_says_is_what_the_warehouse_says(loaded: House) -> None:
     ]  # fmt: skip
 
 
-def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: House) -> None:
+def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: Workspace) -> None:
     """By key, with the columns that are apart; what differs outside of the days is none of them. Exit 3."""
     loaded.sandbox.besitos.rows = [
         row(1), row(2, payout=0.11), row(3), row(6), row(5, date_time="2024-12-07 00:00:00", payout=99),
@@ -73,7 +73,7 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: House) -> 
 
 
 @pytest.mark.more
-def test_s22_sums_are_of_one_currency_each(loaded: House) -> None:
+def test_s22_sums_are_of_one_currency_each(loaded: Workspace) -> None:
     """A row that tells no currency is of USD, as is one that says so, and one from before there was the column."""
     told = loaded.sandbox.besitos.rows
     loaded.sandbox.besitos.rows = [*(told or ()), row(6, currency="EUR"), row(7, currency="USD", payout=1)]
@@ -91,7 +91,7 @@ def test_s22_sums_are_of_one_currency_each(loaded: House) -> None:
     assert run(loaded, "verify", "besitos", *DAYS).code == 3
 
 
-def test_the_last_day_is_compared_whole_whatever_the_vendor_takes_it_for(loaded: House) -> None:
+def test_the_last_day_is_compared_whole_whatever_the_vendor_takes_it_for(loaded: Workspace) -> None:
     """Where to_date ends with its day's first second, rows of that day's noon are neither missing here nor there."""
     loaded.sandbox.besitos.variants = Variants(to_date_inclusive=False)
     ended = run(loaded, "verify", "besitos", "--from", "2024-12-03", "--to", "2024-12-04", "--json")
@@ -99,7 +99,7 @@ def test_the_last_day_is_compared_whole_whatever_the_vendor_takes_it_for(loaded:
     assert json.loads(ended.out)["sources"][0]["tables"][0]["vendor"]["rows"] == 3
 
 
-def test_a_vendor_that_refuses_or_fails_is_told_with_its_own_code(loaded: House) -> None:
+def test_a_vendor_that_refuses_or_fails_is_told_with_its_own_code(loaded: Workspace) -> None:
     """5 and 6 with a sentence; backwards days are 2, before any request; so is a source without settings."""
     for fault, code in ((Fault(status=401), 5), (Fault(status=503), 6)):
         loaded.sandbox.faults.clear()
@@ -113,7 +113,7 @@ def test_a_vendor_that_refuses_or_fails_is_told_with_its_own_code(loaded: House)
     assert len(loaded.sandbox.requests) == asked
 
 
-def test_verify_goes_on_while_a_run_holds_the_warehouse(loaded: House) -> None:
+def test_verify_goes_on_while_a_run_holds_the_warehouse(loaded: Workspace) -> None:
     """It compares with the published copy then, and says so."""
     assert run(loaded, "publish").code == 0
     with duckdb.connect(str(loaded.path)):
@@ -123,18 +123,18 @@ def test_verify_goes_on_while_a_run_holds_the_warehouse(loaded: House) -> None:
 
 
 @pytest.fixture
-def everything(tmp_path: Path, nursery: Nursery) -> Iterator[House]:
+def everything(tmp_path: Path, nursery: ProcessPool) -> Iterator[Workspace]:
     """All four vendors' story in one warehouse."""
     with Sandbox(World(7, date(2024, 12, 1), 9, players=40, conversions_a_day=8)) as sandbox:
         starts = {f"{name}_START_DATE": "2024-12-01" for name in ("BESITOS", "INFOBIP", "KEITARO")}
-        house = House("besitos", sandbox, tmp_path, {**sandbox.settings(), **starts}, nursery=nursery)
+        house = Workspace("besitos", sandbox, tmp_path, {**sandbox.settings(), **starts}, nursery=nursery)
         ended = run(house, "load", "--from", "2024-12-01", "--to", "2024-12-10")
         assert ended.code == 0, ended.err
         yield house
 
 
 @pytest.mark.more
-def test_every_vendor_is_compared_by_its_own_tables(everything: House) -> None:
+def test_every_vendor_is_compared_by_its_own_tables(everything: Workspace) -> None:
     """Equal after a load; then one figure of each vendor is altered in the warehouse, and each is named."""
     days = ("--from", "2024-12-04", "--to", "2024-12-06", "--json")
     ended = run(everything, "verify", *days)

@@ -126,9 +126,9 @@ def conductrics_detail(answer: Any) -> Any:
 
 
 def target(answer: Any) -> Any:
-    from conversync.send.response_words import Ear
+    from conversync.send.response_words import ResponseReader
 
-    return Ear("Optibase", "Check it.").rejection(answer)
+    return ResponseReader("Optibase", "Check it.").rejection(answer)
 
 
 READERS: dict[str, Callable[[Any], Any]] = {

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conversync.errors import ConversyncError, UnavailableError, UntrustedAnswerError
-from conversync.http.client import Answer, Client
+from conversync.errors import ConversyncError, InvalidResponseError, UnavailableError
+from conversync.http.client import Client, Response
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, Step, Talk, drip, head, raw, reply
 
@@ -23,7 +23,7 @@ PAGE = b'{"data": [{"transaction_id": 2601266}]}'
 GZIPPED = gzip.compress(PAGE)
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: Response) -> bytes:
     """A decoder that believes everything."""
     return answer.body
 
@@ -83,12 +83,12 @@ def test_an_answer_that_stays_broken_is_an_error_and_no_storm(make_client: MakeC
     with Server(fault) as server:
         start = time.monotonic()
         with pytest.raises(
-            (UnavailableError, UntrustedAnswerError), match=r"^Besitos.*GET /v1/conv"
+            (UnavailableError, InvalidResponseError), match=r"^Besitos.*GET /v1/conv"
         ) as caught:
             get(make_client(server.origin, distrust_attempts=2, http_budget=0.2))
         assert time.monotonic() - start < 2
         assert len(server.asked) >= 2
-        if isinstance(caught.value, UntrustedAnswerError):
+        if isinstance(caught.value, InvalidResponseError):
             assert len(server.asked) == 3
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
@@ -221,7 +221,7 @@ def test_h09_a_bomb_is_refused_long_before_it_is_unpacked(make_client: MakeClien
     assert len(bomb) < 1_100_000
     with Server(reply(bomb, Content_Encoding="gzip")) as server:
         tracemalloc.start()
-        with pytest.raises(UntrustedAnswerError, match="more than 32 MB"):
+        with pytest.raises(InvalidResponseError, match="more than 32 MB"):
             get(make_client(server.origin, read_timeout=5, request_deadline=5))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -235,7 +235,7 @@ def test_h09_a_body_past_the_cap_is_refused(make_client: MakeClient, encoding: s
     page = bytes(range(256)) * 8192
     sent = gzip.compress(page) if encoding == "gzip" else page
     with Server(reply(sent, Content_Encoding=encoding)) as server:
-        with pytest.raises(UntrustedAnswerError, match="more than 1 MB: ask for smaller pages"):
+        with pytest.raises(InvalidResponseError, match="more than 1 MB: ask for smaller pages"):
             get(make_client(server.origin, body_bytes=1 << 20, read_timeout=5))
         assert len(server.asked) == 1
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import RefusedError, UnavailableError, UntrustedAnswerError, VendorError
-from conversync.http.client import Answer, Client
+from conversync.errors import InvalidResponseError, RequestRejectedError, UnavailableError, VendorError
+from conversync.http.client import Client, Response
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, Step, head, raw, reply
 
 
-def status(answer: Answer) -> int:
+def status(answer: Response) -> int:
     return answer.status
 
 
@@ -28,11 +28,11 @@ FAILURES = {
     "H05-reset": (raw(b"", "reset"), UnavailableError, None, True),
     "H27-closed": (raw(b""), UnavailableError, None, True),
     "H06-cut-answer": (raw(head(Content_Length=10) + b"{"), UnavailableError, None, True),
-    "H08-lying-answer": (reply(b"{}", Content_Encoding="gzip"), UntrustedAnswerError, 200, True),
+    "H08-lying-answer": (reply(b"{}", Content_Encoding="gzip"), InvalidResponseError, 200, True),
     "X06-503": (reply(b"", 503, Retry_After="0.1"), UnavailableError, 503, True),
     "X06-429": (reply(b"", 429, Retry_After="0.1"), UnavailableError, 429, False),
-    "X04-422": (reply(b"", 422), RefusedError, 422, False),
-    "X12-302": (reply(b"", 302, Location="/other"), UntrustedAnswerError, 302, True),
+    "X04-422": (reply(b"", 422), RequestRejectedError, 422, False),
+    "X12-302": (reply(b"", 302, Location="/other"), InvalidResponseError, 302, True),
 }
 
 
@@ -75,7 +75,7 @@ def test_a_refused_connection_is_surely_not_sent(make_client: MakeClient) -> Non
 def test_an_untrusted_answer_to_a_single_request_is_in_doubt(make_client: MakeClient) -> None:
     """A web page with status 200 says nothing about what happened to the conversion."""
     with Server(reply(b"<html>")) as server:
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             make_client(server.origin).request(
                 "POST", "/", json={}, decode=lambda answer: answer.json(), retry=False
             )

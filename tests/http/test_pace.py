@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from conversync.errors import UnavailableError
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 from conversync.http.quota import reset_after
 from conversync.sandbox import Fault, Sandbox, World
 from tests.http.conftest import MakeClient
@@ -162,7 +162,7 @@ def test_b09_a_429_without_retry_after_is_waited_for_until_its_reset(make_client
 )
 def test_b09_a_reset_is_read_as_seconds_moment_or_date(value: str, seconds: float | None) -> None:
     """By the vendor's own clock; what is junk, past or too far off holds nobody up."""
-    answer = Answer(200, {"X-RateLimit-Reset": value, "Date": format_datetime(NOW, usegmt=True)}, b"")
+    answer = Response(200, {"X-RateLimit-Reset": value, "Date": format_datetime(NOW, usegmt=True)}, b"")
     assert reset_after(answer.headers, cap=300) == seconds
 
 

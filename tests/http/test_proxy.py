@@ -15,9 +15,9 @@ from typing import Self
 import pytest
 import trustme
 
-from conversync.errors import SettingsError, UnavailableError, UntrustedAnswerError
+from conversync.errors import InvalidResponseError, SettingsError, UnavailableError
 from conversync.http import proxy
-from conversync.http.client import Answer
+from conversync.http.client import Response
 from conversync.http.origin import parse_origin
 from tests.http.conftest import TOKEN, MakeClient
 from tests.http.server import Server, reply
@@ -94,7 +94,7 @@ def vendor(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         yield server
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: Response) -> bytes:
     return answer.body
 
 
@@ -257,7 +257,7 @@ def test_k26_no_other_place_is_asked_through_it(
     vendor.script(reply(b"", 302, Location="https://elsewhere.example/x"))
     with Tunnels() as tunnels, Server(reply(b"2")) as near:
         monkeypatch.setenv(proxy.VARIABLE, f"http://127.0.0.1:{tunnels.port}")
-        with pytest.raises(UntrustedAnswerError, match="redirects are not followed"):
+        with pytest.raises(InvalidResponseError, match="redirects are not followed"):
             make_client(vendor.origin).get("/v1", {}, body)
         assert make_client(near.origin).get("/", {}, body) == b"2"
         assert [head.split()[1] for head in tunnels.heads] == [f"127.0.0.1:{vendor.port}"]

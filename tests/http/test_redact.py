@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversync.errors import RefusedError
-from conversync.http.client import Answer, Client
+from conversync.errors import RequestRejectedError
+from conversync.http.client import Client, Response
 from conversync.http.redact import MASK, one_line, quoted, redact
-from conversync.send.response_words import Ear
+from conversync.send.response_words import ResponseReader
 from conversync.send.target import Request
 from tests.http.conftest import TINY
 from tests.http.server import Server, reply
@@ -64,7 +64,7 @@ def test_k22_a_secret_is_masked_in_every_form(form: str) -> None:
 def test_k22_it_is_the_same_function_in_ledgers_and_plans(form: str) -> None:
     """A reason that is kept for ever, and the sample of requests that a plan shows."""
     body = json.dumps({"error": f"no such key: {form}"}).encode()
-    outcome = Ear("Keitaro", "", (SECRET,)).rejection(Answer(400, {}, body))
+    outcome = ResponseReader("Keitaro", "", (SECRET,)).rejection(Response(400, {}, body))
     assert outcome is not None
     shown = Request("POST", "/x", json={"note": form}, secrets=(SECRET,)).shown()
     for text in (outcome.reason, shown):
@@ -89,7 +89,7 @@ def test_k22_what_a_header_carries_is_never_quoted(form: str) -> None:
             limits=TINY,
         ) as client,
     ):
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(RequestRejectedError) as caught:
             client.get("/", {}, lambda answer: answer.json())
         assert told not in str(caught.value) + caught.value.said
         assert MASK in str(caught.value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from conversync.errors import CredentialsError, RefusedError, UntrustedAnswerError, VendorError
-from conversync.http.client import Answer
+from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, VendorError
+from conversync.http.client import Response
 from conversync.http.origin import parse_origin
 from conversync.http.strictjson import Row
 from conversync.http.transport import OriginAdapter
@@ -14,7 +14,7 @@ from tests.http.conftest import HINT, TINY, TOKEN, MakeClient
 from tests.http.server import Server, Step, reply
 
 
-def rows(answer: Answer) -> list[Row]:
+def rows(answer: Response) -> list[Row]:
     return answer.rows("data")[1]
 
 
@@ -31,7 +31,7 @@ def test_h11_a_web_page_is_named_as_login_or_wrong_address(
 ) -> None:
     """The sentence names both causes, and nothing of the page."""
     with Server(reply(page, Content_Type=kind)) as server:
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             make_client(server.origin).get("/", {}, rows)
         assert str(caught.value) == (
             "Besitos answered with a web page instead of data: the address may be wrong (besitos_url), "
@@ -60,7 +60,7 @@ def test_json_that_calls_itself_html_is_json(make_client: MakeClient) -> None:
 def test_no_rows_are_never_taken_for_none(make_client: MakeClient, page: bytes, sentence: str) -> None:
     """Only `"data": []` says that there is nothing; all else is an error without a word of the body."""
     with Server(reply(page)) as server:
-        with pytest.raises(UntrustedAnswerError, match=f"^Besitos sent .*{sentence}") as caught:
+        with pytest.raises(InvalidResponseError, match=f"^Besitos sent .*{sentence}") as caught:
             make_client(server.origin).get("/", {}, rows)
         assert "such token" not in str(caught.value)
         assert caught.value.__cause__ is None
@@ -79,7 +79,7 @@ def test_h14_no_content_is_the_decoders_to_judge(make_client: MakeClient) -> Non
     with Server(reply(b"", 204)) as server:
         client = make_client(server.origin)
         assert client.get("/", {}, lambda answer: answer.status) == 204
-        with pytest.raises(UntrustedAnswerError, match="it is empty"):
+        with pytest.raises(InvalidResponseError, match="it is empty"):
             client.get("/", {}, rows)
 
 
@@ -98,7 +98,7 @@ def test_h16_a_refused_request_is_not_repeated(make_client: MakeClient, status: 
     with Server(reply(b"{}", status)) as server:
         with pytest.raises(VendorError) as caught:
             make_client(server.origin).get("/v1/conversions", {"user_id": "jane@example.com"}, rows)
-        assert type(caught.value) is (UntrustedAnswerError if status == 404 else RefusedError)
+        assert type(caught.value) is (InvalidResponseError if status == 404 else RequestRejectedError)
         assert str(caught.value) == sentence
         assert caught.value.status == status
         assert len(server.asked) == 1
@@ -111,7 +111,7 @@ def test_h21_a_redirect_to_another_host_is_refused(make_client: MakeClient, stat
         Server() as other,
         Server(reply(b"", status, Location=f"http://user:pw@127.0.0.1:{other.port}/take?token=x")) as server,
     ):
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             make_client(server.origin).get("/v1", {}, rows)
         assert str(caught.value) == (
             f"Besitos redirects GET /v1 to 127.0.0.1 ({status}), and redirects are not followed: "
@@ -128,7 +128,7 @@ def test_h21_a_redirect_to_another_host_is_refused(make_client: MakeClient, stat
 def test_h23_a_redirect_in_a_circle_is_one_request(make_client: MakeClient, location: str) -> None:
     """Whatever stands in Location, it is not followed, and the sentence stays readable."""
     with Server(reply(b"", 302, Location=location)) as server:
-        with pytest.raises(UntrustedAnswerError, match="redirects are not followed") as caught:
+        with pytest.raises(InvalidResponseError, match="redirects are not followed") as caught:
             make_client(server.origin).get("/", {}, rows)
         assert len(server.asked) == 1
         assert str(caught.value).isprintable()
@@ -181,7 +181,7 @@ def test_f07_other_ways_are_a_wrong_address(make_client: MakeClient, location: s
     """Words that only hold such a word, and what stands in a query, are no login."""
     with (
         Server(reply(b"", 302, Location=location)) as server,
-        pytest.raises(UntrustedAnswerError, match="check besitos_url"),
+        pytest.raises(InvalidResponseError, match="check besitos_url"),
     ):
         make_client(server.origin).get("/v1", {}, rows)
 
@@ -200,7 +200,7 @@ def test_f11_a_page_that_forbids_is_a_block_on_the_way(
     """Exit 6, not 5: a bot check never looked at the token. One request, and its name where it gives one."""
     page = b"<!DOCTYPE html><title>Just a moment...</title>"
     with Server(reply(page, 403, Content_Type="text/html", **headers)) as server:
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             make_client(server.origin).get("/v1", {}, rows)
         assert str(caught.value) == (
             f"GET /v1 was blocked on the way to Besitos (403, a web page of {guard}), whatever the token: "
@@ -246,7 +246,7 @@ def test_p01_a_foreign_link_is_refused_by_its_host_alone(
 ) -> None:
     """A page link that leaves the configured address is an error that shows neither path nor query."""
     with Server() as server:
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             make_client(server.origin).refuse_foreign(link.replace("{port}", str(server.port)))
         assert str(caught.value) == (
             f"Besitos names a next page at {host}, which is not the address in besitos_url: "
@@ -304,7 +304,7 @@ def test_the_transport_itself_refuses_any_other_origin() -> None:
         adapter = OriginAdapter(parse_origin(server.origin, "besitos_url"), None, TINY)
         for url in (other.origin, f"https://127.0.0.1:{server.port}", f"http://localhost:{server.port}"):
             request = requests.Request("GET", url + "/?token=x").prepare()
-            with pytest.raises(UntrustedAnswerError, match=r"^A request to [a-z0-9.]+ was refused") as caught:
+            with pytest.raises(InvalidResponseError, match=r"^A request to [a-z0-9.]+ was refused") as caught:
                 adapter.send(request)
             assert not caught.value.sent
         assert (server.connections, other.connections) == (0, 0)

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from conversync.errors import ConversyncError, UntrustedAnswerError
-from conversync.http.client import Answer
+from conversync.errors import ConversyncError, InvalidResponseError
+from conversync.http.client import Response
 from tests.http.conftest import TOKEN, MakeClient
 from tests.http.server import Server, Step, head, raw, reply
 
@@ -55,7 +55,7 @@ def test_k03_nothing_tells_a_secret(
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     told: list[str] = []
 
-    def decode(answer: Answer) -> None:
+    def decode(answer: Response) -> None:
         told.append(repr(answer))
         answer.rows("data")
 
@@ -82,14 +82,14 @@ def test_k03_nothing_tells_a_secret(
 def test_k03_a_decoders_error_leaves_its_cause_behind(make_client: MakeClient) -> None:
     """The libraries' errors quote what they could not read."""
 
-    def decode(answer: Answer) -> None:
+    def decode(answer: Response) -> None:
         try:
             int(answer.body)
         except ValueError as error:
-            raise UntrustedAnswerError("Besitos sent no number.") from error
+            raise InvalidResponseError("Besitos sent no number.") from error
 
     with Server(reply(TOKEN.encode())) as server:
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             make_client(server.origin).get("/", {}, decode)
         assert chain(caught.value) == [caught.value]
 
@@ -100,7 +100,7 @@ def test_the_log_tells_what_was_asked_and_what_came(
     """Method, path, status, bytes and time, on `conversync.wire` at DEBUG."""
     caplog.set_level(logging.DEBUG, "conversync.wire")
 
-    def size(answer: Answer) -> int:
+    def size(answer: Response) -> int:
         return len(answer.body)
 
     with Server(reply(b"", 503), reply(b"12345")) as server:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversync.errors import ConversyncError, SettingsError
-from conversync.http.client import Answer, Client
+from conversync.http.client import Client, Response
 from conversync.http.origin import check_headers, parse_origin
 from tests.http.conftest import HINT, MakeClient
 from tests.http.server import Server
@@ -125,7 +125,7 @@ def test_a_header_name_that_is_none_is_our_mistake(name: str) -> None:
 def test_the_prefix_of_an_address_comes_before_every_path(make_client: MakeClient) -> None:
     """A tracker below /keitaro is asked there."""
 
-    def status(answer: Answer) -> int:
+    def status(answer: Response) -> int:
         return answer.status
 
     with Server() as server:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.http.strictjson import MAX_DEPTH, Row, dumps, load_rows, loads
 
 GOOD = b'{"transaction_id": 2601266, "payout": 11.049999999999999}'
@@ -73,7 +73,7 @@ def test_j13_a_raw_control_character_is_read_past_in_a_row_alone() -> None:
     odd = b'{"note": "a\x00b"}'
     assert load_rows(b"[" + odd + b"]", None)[1] == [Row(odd.decode(), {"note": "a\x00b"}, None)]
     for read in (lambda: load_rows(b'{"data": [], "meta": ' + odd + b"}", "data"), lambda: loads(odd)):
-        with pytest.raises(UntrustedAnswerError, match="a text holds a raw control character"):
+        with pytest.raises(InvalidResponseError, match="a text holds a raw control character"):
             read()
 
 
@@ -82,7 +82,7 @@ def test_the_same_outside_the_rows_refuses_the_page(row: bytes, fault: str) -> N
     """An envelope that cannot be trusted vouches for no row."""
     body = b'{"data": [' + GOOD + b'], "meta": ' + row + b"}"
     for read in (lambda: load_rows(body, "data"), lambda: loads(body)):
-        with pytest.raises(UntrustedAnswerError) as caught:
+        with pytest.raises(InvalidResponseError) as caught:
             read()
         assert str(caught.value) == f"The vendor sent an answer that cannot be used: {fault}."
         assert caught.value.__context__ is None
@@ -109,7 +109,7 @@ def test_the_same_outside_the_rows_refuses_the_page(row: bytes, fault: str) -> N
 def test_j01_a_syntax_error_refuses_the_page_and_says_where(body: bytes, where: str) -> None:
     """Line and column, and nothing of the body."""
     for key in ("data", None) if body[:1] == b"[" else ("data",):
-        with pytest.raises(UntrustedAnswerError, match="it is not JSON at line ") as caught:
+        with pytest.raises(InvalidResponseError, match="it is not JSON at line ") as caught:
             load_rows(body, key)
         assert where in str(caught.value)
         assert caught.value.__context__ is None
@@ -138,7 +138,7 @@ def test_j01_a_syntax_error_refuses_the_page_and_says_where(body: bytes, where: 
 )
 def test_a_page_without_rows_is_refused(body: bytes, key: str | None, fault: str) -> None:
     """J12, J13: an error in the envelope's form is never an empty page."""
-    with pytest.raises(UntrustedAnswerError) as caught:
+    with pytest.raises(InvalidResponseError) as caught:
         load_rows(body, key, who="Besitos")
     assert str(caught.value).startswith(f"Besitos sent an answer that cannot be used: {fault}")
 
@@ -266,7 +266,7 @@ def test_no_bytes_make_anything_but_our_error(body: bytes, key: str | None) -> N
     """No RecursionError, no ValueError, no UnicodeError; and what loads is whole."""
     try:
         envelope, rows = load_rows(body, key)
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         return
     assert all((row.value is None) != (row.fault is None) for row in rows)
     assert key not in envelope
@@ -278,7 +278,7 @@ def test_what_loads_takes_the_standard_library_takes_too(body: bytes) -> None:
     """Stricter than json, and never looser."""
     try:
         value = loads(body)
-    except UntrustedAnswerError:
+    except InvalidResponseError:
         return
     text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     assert json.loads(text, parse_float=Decimal) == loads(body, as_served=True)

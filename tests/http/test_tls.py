@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from conversync.errors import SettingsError, UnavailableError, UntrustedAnswerError
-from conversync.http.client import Answer
+from conversync.errors import InvalidResponseError, SettingsError, UnavailableError
+from conversync.http.client import Response
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, drip, raw, reply
 
 WIRE = Path(__file__).parents[2] / "wire"
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: Response) -> bytes:
     return answer.body
 
 
@@ -143,7 +143,7 @@ def test_h24_there_is_no_way_to_switch_verification_off() -> None:
 def test_h22_a_redirect_to_plain_http_is_refused(make_client: MakeClient, sound: ssl.SSLContext) -> None:
     """The same host, in the clear: nothing is sent there."""
     with Server() as plain, Server(reply(b"", 301, Location=plain.origin), tls=sound) as server:
-        with pytest.raises(UntrustedAnswerError, match=r"redirects GET / to 127.0.0.1 \(301\)"):
+        with pytest.raises(InvalidResponseError, match=r"redirects GET / to 127.0.0.1 \(301\)"):
             make_client(server.origin).get("/", {}, body)
         assert plain.connections == 0
 

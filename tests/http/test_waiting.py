@@ -12,16 +12,16 @@ from email.utils import format_datetime
 
 import pytest
 
-from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswerError
-from conversync.http.client import Answer, Client
-from conversync.http.retry_budget import HeldClock, retry_after
+from conversync.errors import CredentialsError, InvalidResponseError, UnavailableError
+from conversync.http.client import Client, Response
+from conversync.http.retry_budget import BudgetClock, retry_after
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, Step, Talk, reply
 
 NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: Response) -> bytes:
     """A decoder that believes everything."""
     return answer.body
 
@@ -138,7 +138,7 @@ def test_h20_the_budget_is_for_all_requests_of_a_client_together(make_client: Ma
 
 def test_eight_threads_that_wait_a_second_have_waited_a_second() -> None:
     """The budget is the clock on the wall while anything was held up, not a sum over threads."""
-    clock = HeldClock()
+    clock = BudgetClock()
     for _ in range(8):
         clock.enter()
     time.sleep(0.1)
@@ -160,7 +160,7 @@ def test_time_in_which_nothing_was_held_up_is_not_counted(make_client: MakeClien
 def test_h12_a_failure_inside_a_success_is_waited_for_like_any_other(make_client: MakeClient) -> None:
     """A decoder that reads `status: 503` in the envelope says so, and the page is asked for again."""
 
-    def decode(answer: Answer) -> object:
+    def decode(answer: Response) -> object:
         envelope = answer.json()
         if envelope["status"] == 503:
             raise UnavailableError("Conductrics failed (503).", status=503)
@@ -185,7 +185,7 @@ def test_an_untrusted_answer_is_asked_for_again_three_times_in_all(make_client: 
         client = make_client(server.origin)
 
         def ask(_: int) -> str:
-            with pytest.raises(UntrustedAnswerError) as caught:
+            with pytest.raises(InvalidResponseError) as caught:
                 client.get("/", {}, lambda answer: answer.json())
             return str(caught.value)
 

@@ -7,20 +7,22 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conversync.errors import CredentialsError, RefusedError, UnavailableError, UntrustedAnswerError
-from conversync.http.client import Answer, Client
+from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, UnavailableError
+from conversync.http.client import Client, Response
 from tests.http.conftest import TINY, TOKEN, MakeClient
 from tests.http.server import Server, Step, head, raw, reply
 
 
-def refuse(answer: Answer) -> NoReturn:
-    raise RefusedError(f"Besitos refused it ({answer.json()['error']}): change it.", status=answer.status)
+def refuse(answer: Response) -> NoReturn:
+    raise RequestRejectedError(
+        f"Besitos refused it ({answer.json()['error']}): change it.", status=answer.status
+    )
 
 
 def test_a_refusal_in_the_vendors_words_is_final(make_client: MakeClient) -> None:
     """With `accept`, the decoder reads the body of a 400; what it raises is not asked for again."""
     with Server(reply(b'{"error": "no such day"}', 400)) as server:
-        with pytest.raises(RefusedError, match="no such day") as caught:
+        with pytest.raises(RequestRejectedError, match="no such day") as caught:
             make_client(server.origin).request("GET", "/", decode=refuse, accept=(400,))
         assert (caught.value.status, caught.value.exit_code, len(server.asked)) == (400, 6, 1)
 
@@ -62,7 +64,7 @@ def test_a_refusal_tells_the_vendors_words_and_fields(
 ) -> None:
     """Whatever form a vendor gives them: a person reads them in the sentence, code in `said` and `fields`."""
     with Server(reply(json.dumps(body).encode(), 422)) as server:
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(RequestRejectedError) as caught:
             make_client(server.origin).get("/v1", {"page": "1"}, lambda answer: answer.json())
         why = f"422: {said}" if said else "422"
         assert str(caught.value) == (
@@ -76,7 +78,7 @@ def test_words_are_cut_cleaned_and_without_secrets(make_client: MakeClient) -> N
     """Escape sequences, changes of direction and line breaks go; a sentence stays a sentence; the token is masked."""
     text = f"\x1b[2J\u202ebad\r\ntoken {TOKEN} " + "very " * 2000
     with Server(reply(json.dumps({"message": text}).encode(), 400)) as server:
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(RequestRejectedError) as caught:
             make_client(server.origin).get("/v1", {}, lambda answer: answer.json())
         sentence, said = str(caught.value), caught.value.said
         assert sentence.startswith("Besitos refused GET /v1 (400: [2J bad token *** very very")
@@ -101,7 +103,7 @@ def test_words_are_cut_cleaned_and_without_secrets(make_client: MakeClient) -> N
 def test_a_refusal_whose_words_cannot_be_had_is_one_all_the_same(make_client: MakeClient, step: Step) -> None:
     """The status says enough; nothing is asked for again."""
     with Server(step) as server:
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(RequestRejectedError) as caught:
             make_client(server.origin).get("/v1", {}, lambda answer: answer.json())
         assert str(caught.value).startswith("Besitos refused GET /v1 (400): ")
         assert (caught.value.said, len(server.asked)) == ("", 1)
@@ -114,7 +116,7 @@ def test_a_refusal_whose_words_cannot_be_had_is_one_all_the_same(make_client: Ma
         (403, CredentialsError, "Besitos refused the token (403: Unauthenticated). Check besitos_token"),
         (
             404,
-            UntrustedAnswerError,
+            InvalidResponseError,
             "Besitos does not know GET /v1 (404: Unauthenticated): check besitos_url.",
         ),
         (429, UnavailableError, "Besitos is limiting our rate (429: Unauthenticated): try again later"),
@@ -153,8 +155,8 @@ def test_credentials_are_called_what_they_are() -> None:
 
 def test_a_document_is_a_row_with_its_fault() -> None:
     """Sound, it gives its value; wrong inside, it keeps its text and says why."""
-    assert Answer(200, {}, b'\xef\xbb\xbf {"a": 1} ').row().sound() == {"a": 1}
-    twice = Answer(200, {}, b'{"a": 1, "a": 2}').row()
+    assert Response(200, {}, b'\xef\xbb\xbf {"a": 1} ').row().sound() == {"a": 1}
+    twice = Response(200, {}, b'{"a": 1, "a": 2}').row()
     assert twice.raw == '{"a": 1, "a": 2}'
     with pytest.raises(ValueError, match="stands twice"):
         twice.sound()
@@ -163,5 +165,5 @@ def test_a_document_is_a_row_with_its_fault() -> None:
 @pytest.mark.parametrize("body", [b"", b" ", b"{", b"1, 2", b"{}], [{}", b"<html>"])
 def test_what_is_not_one_document_is_no_row(body: bytes) -> None:
     """Nothing that only looks like one is read."""
-    with pytest.raises(UntrustedAnswerError):
-        Answer(200, {}, body).row()
+    with pytest.raises(InvalidResponseError):
+        Response(200, {}, body).row()

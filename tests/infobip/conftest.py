@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.houses import VendorHouse, forget_settings
+from tests.houses import VendorWorkspace, forget_settings
 
 # isort: split
 from dlt.common.configuration.specs import configspec
@@ -20,7 +20,7 @@ from conversync.sandbox.infobip import Variants
 from conversync.vendors import Vendor, vendors
 from sources.infobip import InfobipSettings
 
-MakeHouse = Callable[..., VendorHouse]
+MakeHouse = Callable[..., VendorWorkspace]
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +37,17 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
 
         def make(
             world: World | None = None, variants: Variants | None = None, **settings: str
-        ) -> VendorHouse:
+        ) -> VendorWorkspace:
             sandbox = stack.enter_context(Sandbox(world or World(days=8, conversions_a_day=25)))
             sandbox.infobip.variants = variants or Variants()
             chosen = {name.upper(): value for name, value in settings.items()}
-            return VendorHouse("infobip", sandbox, tmp_path, chosen, vendor_at(sandbox))
+            return VendorWorkspace("infobip", sandbox, tmp_path, chosen, vendor_at(sandbox))
 
         yield make
 
 
 @pytest.fixture
-def house(make_house: MakeHouse) -> VendorHouse:
+def house(make_house: MakeHouse) -> VendorWorkspace:
     """A house of a week's world, its clock on the fifth day."""
     made = make_house()
     made.sandbox.world.now = made.sandbox.world.day(5)

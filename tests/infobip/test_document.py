@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.extract.windows import Window
-from conversync.http.client import Answer
+from conversync.http.client import Response
 from sources.infobip.pairs import Pair
 from sources.infobip.statistics import Frame, Rows, frames, rates, stamp, times
 
@@ -63,9 +63,9 @@ FROM = "startTimeFrame.from"
 TODAY = date(2014, 10, 31)
 
 
-def answer(document: object) -> Answer:
+def answer(document: object) -> Response:
     text = document if isinstance(document, str) else json.dumps(document)
-    return Answer(200, {"Content-Type": "application/json"}, text.encode(), "Infobip")
+    return Response(200, {"Content-Type": "application/json"}, text.encode(), "Infobip")
 
 
 def bucket(day: str = "2014-10-10", **changes: Any) -> dict[str, Any]:
@@ -327,12 +327,12 @@ def test_an_average_stands_under_the_windows_that_were_counted() -> None:
 )
 def test_an_answer_of_another_shape_is_not_trusted(document: Any, sentence: str) -> None:
     """No rows are never taken for none."""
-    with pytest.raises(UntrustedAnswerError, match=sentence):
+    with pytest.raises(InvalidResponseError, match=sentence):
         rates(answer(document), PAIR, OCTOBER)
 
 
 @pytest.mark.parametrize("document", [{}, {"data": []}, {"status": "ok"}])
 def test_an_average_without_its_figures_is_not_trusted(document: Any) -> None:
     """Nulls are an answer, nothing at all is none."""
-    with pytest.raises(UntrustedAnswerError, match="without conversionRateStats"):
+    with pytest.raises(InvalidResponseError, match="without conversionRateStats"):
         times(answer(document), PAIR, ASKED, TODAY)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import CredentialsError, UntrustedAnswerError
-from conversync.http.body_status import ToldError
+from conversync.errors import CredentialsError, InvalidResponseError
+from conversync.http.body_status import BodyStatusError
 from conversync.sandbox import Fault, World
 from conversync.sandbox.infobip import Variants
 from sources.infobip.statistics import rates, times
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.infobip.conftest import MakeHouse
 from tests.infobip.test_document import (
     ASKED,
@@ -119,11 +119,11 @@ SPOKEN = [{"error": "x"}, {"errors": [1]}, {"success": False}, {"status": 401}, 
 def test_b10_both_answers_are_asked_for_an_error(said: dict[str, Any]) -> None:
     """With figures or without."""
     for document in ({"conversionRates": [], "granulation": "DAY"}, {"conversionRates": [bucket()]}, {}):
-        with pytest.raises(ToldError) as caught:
+        with pytest.raises(BodyStatusError) as caught:
             rates(answer({**document, **said}), PAIR, OCTOBER)
         assert caught.value.told == said.get("status")
     for document in (json.loads(AVERAGE), {}):
-        with pytest.raises(ToldError):
+        with pytest.raises(BodyStatusError):
             times(answer({**document, **said}), PAIR, ASKED, TODAY)
 
 
@@ -131,12 +131,12 @@ def test_b10_both_answers_are_asked_for_an_error(said: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("said", "error", "sentence"),
     [
-        ({"error": "Account suspended"}, UntrustedAnswerError, "with an error instead of data"),
+        ({"error": "Account suspended"}, InvalidResponseError, "with an error instead of data"),
         ({"status": 403}, CredentialsError, "Infobip refused the username and password (403)"),
     ],
 )
 def test_b10_an_envelope_that_speaks_of_an_error_is_one(
-    house: VendorHouse, said: dict[str, Any], error: type[Exception], sentence: str
+    house: VendorWorkspace, said: dict[str, Any], error: type[Exception], sentence: str
 ) -> None:
     """Nothing is loaded; the next run is right."""
     house.settings["INFOBIP_PAIRS"] = json.dumps(house.sandbox.infobip.pairs[:1])

@@ -14,7 +14,7 @@ from conversync.sandbox import World
 from conversync.sandbox.infobip import Variants
 from conversync.sandbox.readings import parse
 from conversync.warehouse.warehouse import Warehouse
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.infobip.conftest import MakeHouse
 from tests.support import tables
 
@@ -49,12 +49,12 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def rates_held(house: VendorHouse) -> set[tuple[Any, ...]]:
+def rates_held(house: VendorWorkspace) -> set[tuple[Any, ...]]:
     columns = f"{PAIR}, day, start_count, end_count, conversion_rate"
     return set(house.query(f"select {columns} from infobip.conversion_rates"))
 
 
-def rates_expected(house: VendorHouse, first: date, last: date) -> set[tuple[Any, ...]]:
+def rates_expected(house: VendorWorkspace, first: date, last: date) -> set[tuple[Any, ...]]:
     rows = set()
     for pair in house.sandbox.infobip.pairs:
         for rate in house.sandbox.infobip.oracle.rates(key(pair), first, last).values():
@@ -66,14 +66,14 @@ def key(pair: dict[str, str]) -> tuple[str, str, str]:
     return pair["process_key"], pair["start_tag"], pair["end_tag"]
 
 
-def times_held(house: VendorHouse) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+def times_held(house: VendorWorkspace) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     windows = "start_from, start_to, end_from, end_to"
     figures = "start_count, end_count, conversion_rate, average_seconds"
     rows = house.query(f"select {PAIR}, {windows}, {figures} from infobip.conversion_times")
     return {row[:7]: row[7:] for row in rows}
 
 
-def times_expected(house: VendorHouse, wanted: list[date], trailing: date | None) -> dict[Any, Any]:
+def times_expected(house: VendorWorkspace, wanted: list[date], trailing: date | None) -> dict[Any, Any]:
     """What the oracle says of each day, end tags within 30 days; and of the 30 days up to `trailing`."""
     windows = [
         (midnight(day), midnight(day) + DAY, midnight(day), midnight(day) + 30 * DAY) for day in wanted
@@ -95,7 +95,7 @@ def times_expected(house: VendorHouse, wanted: list[date], trailing: date | None
     return found
 
 
-def promised(house: VendorHouse) -> None:
+def promised(house: VendorWorkspace) -> None:
     """A first run, a second at the same hour, and a third three nights later: each as the oracle says."""
     world = house.sandbox.world
     first = world.day(0).date()
@@ -132,13 +132,13 @@ def test_rates_and_times_are_right_under_each_reading(make_house: MakeHouse, rea
     promised(house_under(make_house, reading))
 
 
-def house_under(make_house: MakeHouse, reading: str) -> VendorHouse:
+def house_under(make_house: MakeHouse, reading: str) -> VendorWorkspace:
     variants = parse(reading.split(), Variants())
     world = World(days=8, conversions_a_day=25)
     return make_house(world, variants, infobip_start_date=str(world.day(0).date()))
 
 
-def test_everything_is_asked_in_the_documents_form(house: VendorHouse) -> None:
+def test_everything_is_asked_in_the_documents_form(house: VendorWorkspace) -> None:
     """Basic authorization, Content-Type on a GET, both dates with milliseconds and %2B, tags where they are set."""
     house.load("2026-01-02", "2026-01-03")
     key = house.sandbox.infobip.pairs[0]["process_key"]
@@ -158,7 +158,7 @@ def test_everything_is_asked_in_the_documents_form(house: VendorHouse) -> None:
         assert request.headers["content-type"] == "application/json"
 
 
-def test_tags_may_be_left_to_the_vendor(house: VendorHouse) -> None:
+def test_tags_may_be_left_to_the_vendor(house: VendorWorkspace) -> None:
     """A pair without tags sends none, and its key holds '' for them; what the vendor took stands beside."""
     process = house.sandbox.infobip.pairs[0]["process_key"]
     house.settings["INFOBIP_PAIRS"] = f'[{{"process_key": "{process}"}}]'
@@ -181,7 +181,7 @@ def test_tags_may_be_left_to_the_vendor(house: VendorHouse) -> None:
     assert house.query("select * from infobip.tags") == []
 
 
-def test_each_pair_has_its_own_cursor(house: VendorHouse) -> None:
+def test_each_pair_has_its_own_cursor(house: VendorWorkspace) -> None:
     """A new pair is read from the start, the others with the lookback alone; what is known of a process stays."""
     house.settings |= {"INFOBIP_START_DATE": "2025-12-25", "INFOBIP_LOOKBACK_DAYS": "2"}
     *known, new = house.sandbox.infobip.pairs
@@ -210,7 +210,7 @@ def test_each_pair_has_its_own_cursor(house: VendorHouse) -> None:
     assert names == {known[0]["process_key"]: "Sign-up tracking", new["process_key"]: None}
 
 
-def test_a_range_is_read_in_windows_and_a_day_once(house: VendorHouse) -> None:
+def test_a_range_is_read_in_windows_and_a_day_once(house: VendorWorkspace) -> None:
     """`--from --to --window 3d`: several commits, and the same rows as in one."""
     house.load("2026-01-01", "2026-01-05", window_days=3)
     held = rates_held(house), times_held(house)

@@ -19,7 +19,7 @@ from conversync.settings.lookup import resolve
 from sources.infobip import InfobipSettings
 from sources.infobip.asking import Question
 from sources.infobip.statistics import Rows
-from tests.houses import VendorHouse, readme_script, run_script
+from tests.houses import VendorWorkspace, readme_script, run_script
 from tests.infobip.conftest import MakeHouse
 from tests.support import command, tables
 
@@ -41,7 +41,7 @@ def body(message_id: str, text: str, *variables: str, policy: bool = False) -> b
     return to_json(error_body(message_id, text, *variables, policy=policy)).encode()
 
 
-def read(house: VendorHouse, budget: int = 0) -> Rows:
+def read(house: VendorWorkspace, budget: int = 0) -> Rows:
     """One day of the first pair over HTTP, without a load."""
     with house.set():
         settings = resolve(InfobipSettings, "infobip")
@@ -51,7 +51,7 @@ def read(house: VendorHouse, budget: int = 0) -> Rows:
 
 
 @pytest.fixture
-def small(make_house: MakeHouse) -> VendorHouse:
+def small(make_house: MakeHouse) -> VendorWorkspace:
     """One pair, one answer, and no patience."""
     made = make_house(World(days=2, conversions_a_day=5), None, http_budget="0")
     pair = made.sandbox.infobip.pairs[0]
@@ -108,7 +108,7 @@ NOT_FOUND = body("RESOURCE_NOT_FOUND", "Process %1 not found.", "47A3")
     ],
 )  # fmt: skip
 def test_an_error_body_becomes_a_sentence(
-    small: VendorHouse, status: int, said: bytes, code: int, sentence: str
+    small: VendorWorkspace, status: int, said: bytes, code: int, sentence: str
 ) -> None:
     """The vendor's own words, one line, and the way out; never a credential, and a refusal is asked for once."""
     fault = small.sandbox.faults.add(Fault(status=status, body=said))
@@ -120,7 +120,7 @@ def test_an_error_body_becomes_a_sentence(
     assert fault.delivered == 1
 
 
-def test_h12_an_error_with_200_is_no_empty_answer(small: VendorHouse) -> None:
+def test_h12_an_error_with_200_is_no_empty_answer(small: VendorWorkspace) -> None:
     """It is asked for again, and then refused: zero rows are never a success."""
     small.sandbox.faults.add(Fault(status=200, body=body("GENERAL_ERROR", "General error", policy=True)))
     report = small.run("2026-01-01", "2026-01-01")
@@ -132,7 +132,7 @@ def test_h12_an_error_with_200_is_no_empty_answer(small: VendorHouse) -> None:
     assert report.exit_code == 6
 
 
-def test_a_busy_vendor_is_waited_for(house: VendorHouse) -> None:
+def test_a_busy_vendor_is_waited_for(house: VendorWorkspace) -> None:
     """A 429 and a 503 with its body, then the answer, as if nothing had been."""
     limited = body("TOO_MANY", "Rate limiting has been applied.", policy=True)
     house.sandbox.faults.add(Fault(times=2, status=429, body=limited, headers={"Retry-After": "0.2"}))
@@ -142,7 +142,7 @@ def test_a_busy_vendor_is_waited_for(house: VendorHouse) -> None:
 
 
 @pytest.mark.more
-def test_s20_a_malformed_row_is_set_aside_once_and_told_once(house: VendorHouse) -> None:
+def test_s20_a_malformed_row_is_set_aside_once_and_told_once(house: VendorWorkspace) -> None:
     """The other rows load; the first night ends with 3, the next with 0, and the table of what was set aside stands."""
     vendor = house.sandbox.infobip
     house.settings["INFOBIP_PAIRS"] = json.dumps(vendor.pairs[:2])
@@ -173,7 +173,7 @@ def row(day: str, **stats: Any) -> dict[str, Any]:
     return {"startTimeFrame": frame, "endTimeFrame": None, "conversionRateStats": counts}
 
 
-def test_a_row_that_is_spoilt_later_stays_as_it_was(house: VendorHouse) -> None:
+def test_a_row_that_is_spoilt_later_stays_as_it_was(house: VendorWorkspace) -> None:
     """Only what can be read takes the place of what is there."""
     vendor = house.sandbox.infobip
     house.settings["INFOBIP_PAIRS"] = json.dumps(vendor.pairs[:1])
@@ -200,7 +200,7 @@ def test_a_row_that_is_spoilt_later_stays_as_it_was(house: VendorHouse) -> None:
     ],
 )
 def test_settings_that_cannot_be_meant_cost_no_request(
-    house: VendorHouse, name: str, value: str, sentence: str
+    house: VendorWorkspace, name: str, value: str, sentence: str
 ) -> None:
     """One sentence that names the setting."""
     house.settings[name] = value
@@ -209,7 +209,7 @@ def test_settings_that_cannot_be_meant_cost_no_request(
     assert house.sandbox.requests == []
 
 
-def test_check_tells_of_every_pair(house: VendorHouse) -> None:
+def test_check_tells_of_every_pair(house: VendorWorkspace) -> None:
     """Counts of the last days, and a pair that the vendor does not know; one request each."""
     assert house.vendor is not None
     pairs = [house.sandbox.infobip.pairs[0], {"process_key": "47A3"}]
@@ -227,7 +227,7 @@ def test_check_tells_of_every_pair(house: VendorHouse) -> None:
 
 
 @pytest.mark.more
-def test_the_readmes_script_and_the_command_make_the_same_tables(house: VendorHouse) -> None:
+def test_the_readmes_script_and_the_command_make_the_same_tables(house: VendorWorkspace) -> None:
     """Five lines of dlt, and `conversync load infobip`, each in a process of its own; no credential in the output."""
     run_script(readme_script(README), house.folder, house.environment)
     arguments = ("load", "infobip", "--from", "2026-01-01", "--to", "2026-01-05", "--debug")
@@ -240,7 +240,7 @@ def test_the_readmes_script_and_the_command_make_the_same_tables(house: VendorHo
         assert alone.execute(days).fetchall() == house.query(days)
 
 
-def test_f03_an_item_of_an_old_day_is_read_the_night_after_it_was_mended(house: VendorHouse) -> None:
+def test_f03_an_item_of_an_old_day_is_read_the_night_after_it_was_mended(house: VendorWorkspace) -> None:
     """Weeks before the lookback: its day alone is asked for until the vendor mends it, and the row says since when."""
     vendor = house.sandbox.infobip
     house.sandbox.world.now = house.sandbox.world.day(20)

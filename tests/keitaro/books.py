@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 
 # isort: split
 from dlt.common.configuration.specs import configspec
@@ -18,7 +18,7 @@ from dlt.common.configuration.specs import configspec
 from conversync.extract.columns import zone
 from conversync.sandbox import Request, Sandbox
 from conversync.sandbox.keitaro import Event
-from conversync.vendors import Asked, Step, Vendor, vendors
+from conversync.vendors import LoadRequest, Step, Vendor, vendors
 from sources.keitaro import KeitaroSettings, keitaro
 from sources.keitaro.reading import CONVERSIONS
 
@@ -49,7 +49,7 @@ def vendor_at(sandbox: Sandbox, *, at_once: bool = True) -> Vendor:
             days = UTC if stream == CONVERSIONS else zone(self.keitaro_zone, "keitaro_zone")
             return sandbox.world.now.astimezone(days).date()
 
-    def steps(_state: Mapping[str, Any], settings: Any, asked: Asked) -> Iterator[Step]:
+    def steps(_state: Mapping[str, Any], settings: Any, asked: LoadRequest) -> Iterator[Step]:
         def source(on_page: Any) -> Any:
             read = keitaro(asked.start, asked.end, settings=settings, on_page=on_page)
             return read.with_resources("conversion_events", "report_daily", "rejected_rows", "windows")
@@ -60,7 +60,7 @@ def vendor_at(sandbox: Sandbox, *, at_once: bool = True) -> Vendor:
     return replace(vendor, steps=steps) if at_once else vendor
 
 
-def held(house: VendorHouse) -> dict[str, list[tuple[Any, ...]]]:
+def held(house: VendorWorkspace) -> dict[str, list[tuple[Any, ...]]]:
     """By conversion_id, every statement held, oldest first: the last one is open, each other closed by its next."""
     columns = f"{TOLD}, {ONLY[house.sandbox.keitaro.variants.generation]}"
     rows = house.query(
@@ -77,7 +77,7 @@ def held(house: VendorHouse) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def expected(house: VendorHouse) -> dict[str, list[tuple[Any, ...]]]:
+def expected(house: VendorWorkspace) -> dict[str, list[tuple[Any, ...]]]:
     """The same, as the tracker's oracle says after what was read."""
     tracker = house.sandbox.keitaro
     days = zone(house.settings.get("KEITARO_ZONE", "UTC"), "keitaro_zone")
@@ -118,13 +118,13 @@ def told(event: Event, variants: Any, days: Any) -> tuple[Any, ...]:
     return (*common, event.version, event.kind, json.dumps(history, separators=(",", ":")))
 
 
-def report_held(house: VendorHouse, columns: str) -> Counter[tuple[Any, ...]]:
+def report_held(house: VendorWorkspace, columns: str) -> Counter[tuple[Any, ...]]:
     """The rows of `report_daily`."""
     return Counter(house.query(f"select {columns} from keitaro.report_daily"))
 
 
 def report_expected(
-    house: VendorHouse, grouping: Sequence[str], metrics: Sequence[str], first: date, last: date
+    house: VendorWorkspace, grouping: Sequence[str], metrics: Sequence[str], first: date, last: date
 ) -> Counter[tuple[Any, ...]]:
     """The report of the clicks on the days `[first, last]` in UTC, as the tracker's oracle has it now."""
     start = datetime.combine(first, datetime.min.time(), UTC)
@@ -142,7 +142,7 @@ def body(request: Request) -> dict[str, Any]:
     return wish
 
 
-def pages(house: VendorHouse, path: str, since: int = 0) -> list[tuple[int, int]]:
+def pages(house: VendorWorkspace, path: str, since: int = 0) -> list[tuple[int, int]]:
     """Limit and offset of each question, in order; those for a sample left out."""
     sample = 20 if path == LOG else 1
     asked = [body(one) for one in house.asked(path, since)]

@@ -10,10 +10,10 @@ import pytest
 
 from conversync.sandbox import Sandbox, World
 from conversync.sandbox.keitaro import Variants
-from tests.houses import VendorHouse, forget_settings
+from tests.houses import VendorWorkspace, forget_settings
 from tests.keitaro.books import vendor_at
 
-MakeHouse = Callable[..., VendorHouse]
+MakeHouse = Callable[..., VendorWorkspace]
 
 
 @pytest.fixture(autouse=True)
@@ -30,18 +30,18 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
 
         def make(
             world: World | None = None, variants: Variants | None = None, **settings: str
-        ) -> VendorHouse:
+        ) -> VendorWorkspace:
             sandbox = stack.enter_context(Sandbox(world or World(days=12, conversions_a_day=12)))
             sandbox.keitaro.variants = variants or Variants()
             start = {"KEITARO_START_DATE": str(sandbox.world.start)}
             chosen = {name.upper(): value for name, value in settings.items()}
-            return VendorHouse("keitaro", sandbox, tmp_path, {**start, **chosen}, vendor_at(sandbox))
+            return VendorWorkspace("keitaro", sandbox, tmp_path, {**start, **chosen}, vendor_at(sandbox))
 
         yield make
 
 
 @pytest.fixture
-def house(make_house: MakeHouse) -> VendorHouse:
+def house(make_house: MakeHouse) -> VendorWorkspace:
     """A house whose tracker waits for scripted rows: the 8th of January, the first run reads from the 1st."""
     made = make_house(World(days=7))
     made.sandbox.keitaro.rows = []

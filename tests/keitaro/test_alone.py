@@ -11,7 +11,7 @@ import pytest
 import sources.keitaro
 from conversync.sandbox import World
 from sources.keitaro.check import check
-from tests.houses import VendorHouse, readme_script, run_script
+from tests.houses import VendorWorkspace, readme_script, run_script
 from tests.keitaro.books import LISTS, vendor_at
 from tests.keitaro.conftest import MakeHouse
 from tests.support import command
@@ -65,7 +65,7 @@ def test_the_command_looks(make_house: MakeHouse) -> None:
     assert house.sandbox.keitaro.api_key not in looked.out + looked.err
 
 
-def findings(house: VendorHouse) -> list[tuple[bool, str]]:
+def findings(house: VendorWorkspace) -> list[tuple[bool, str]]:
     """What `check` says, by the world's clock."""
     vendor = vendor_at(house.sandbox)
     with house.set():

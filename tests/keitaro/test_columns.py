@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from conversync.cli.output import notes
-from conversync.errors import RefusedError, UntrustedAnswerError
+from conversync.errors import InvalidResponseError, RequestRejectedError
 from conversync.sandbox import Fault, World
 from conversync.sandbox.keitaro import Variants
 from sources.keitaro import log
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import LOG, body, conversion, expected, held
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
@@ -31,7 +31,7 @@ WORDINGS = [
 ]
 
 
-def columns(house: VendorHouse, since: int = 0) -> list[list[str]]:
+def columns(house: VendorWorkspace, since: int = 0) -> list[list[str]]:
     """The columns of each question that was answered."""
     return [body(one)["columns"] for one in house.asked(LOG, since) if one.status == 200]
 
@@ -75,7 +75,7 @@ def test_a_tracker_that_is_updated_is_read_on(make_house: MakeHouse) -> None:
     assert with_version == len(house.sandbox.keitaro.oracle.events())
 
 
-def test_accepted_columns_that_do_not_come_are_null(house: VendorHouse) -> None:
+def test_accepted_columns_that_do_not_come_are_null(house: VendorWorkspace) -> None:
     """A tracker may take a column and never return it: nothing is set aside, and nothing is made up."""
     house.sandbox.keitaro.variants = Variants(omits=frozenset({"revenue", "datetime", "status"}))
     house.sandbox.keitaro.rows = [conversion(1), conversion(2)]
@@ -92,13 +92,13 @@ def test_without_an_id_nothing_is_loaded(make_house: MakeHouse, generation: Any)
     omits = frozenset({"event_id", "conversion_id"})
     house = make_house(World(days=2, conversions_a_day=4), Variants(generation=generation, omits=omits))
     report = house.run()
-    assert isinstance(report.error, UntrustedAnswerError)
+    assert isinstance(report.error, InvalidResponseError)
     assert "neither event_id nor conversion_id, so they cannot be told apart" in str(report.error)
     assert report.exit_code == 6
     assert report.steps == []
 
 
-def test_rows_that_come_later_without_an_id_are_refused_too(house: VendorHouse) -> None:
+def test_rows_that_come_later_without_an_id_are_refused_too(house: VendorWorkspace) -> None:
     """Nothing was there when the columns were agreed on; what has come since has no id."""
 
     def arrive() -> None:
@@ -107,11 +107,11 @@ def test_rows_that_come_later_without_an_id_are_refused_too(house: VendorHouse) 
     pages = Fault(path=LOG, where=lambda one: body(one)["limit"] != log.SAMPLE, action=arrive)
     house.sandbox.faults.add(pages)
     report = house.run()
-    assert isinstance(report.error, UntrustedAnswerError)
+    assert isinstance(report.error, InvalidResponseError)
     assert "neither event_id nor conversion_id, so they cannot be told apart" in str(report.error)
 
 
-def test_a_row_without_an_id_is_set_aside_alone(house: VendorHouse) -> None:
+def test_a_row_without_an_id_is_set_aside_alone(house: VendorWorkspace) -> None:
     """One nameless row among others costs that row; a row that has but the other id goes by that."""
     other = conversion(3, event_id=None, conversion_id="c3")
     house.sandbox.keitaro.rows = [conversion(1), conversion(2, event_id=None), other]
@@ -142,13 +142,13 @@ def test_the_setting_overrides_what_is_asked(make_house: MakeHouse) -> None:
     )
 
 
-def test_a_refusal_that_names_no_column_ends_the_run(house: VendorHouse) -> None:
+def test_a_refusal_that_names_no_column_ends_the_run(house: VendorWorkspace) -> None:
     """In the tracker's own words, which are shortened, with the key left out."""
     key = house.sandbox.keitaro.api_key
     text = json.dumps({"error": f"Key {key} may not read {'conversions ' * 40}"}).encode()
     fault = house.sandbox.faults.add(Fault(path=LOG, status=400, body=text))
     report = house.run()
-    assert isinstance(report.error, RefusedError)
+    assert isinstance(report.error, RequestRejectedError)
     sentence = str(report.error)
     assert "Keitaro refused POST /admin_api/v1/conversions/log (400: Key *** may not read conv" in sentence
     assert key not in sentence
@@ -156,14 +156,14 @@ def test_a_refusal_that_names_no_column_ends_the_run(house: VendorHouse) -> None
     assert fault.delivered == 3, "it may be the days: four and two of them were asked for, too"
 
 
-def test_what_the_sort_is_refused_for_is_not_taken_for_a_column(house: VendorHouse) -> None:
+def test_what_the_sort_is_refused_for_is_not_taken_for_a_column(house: VendorWorkspace) -> None:
     """A tracker that cannot sort by its id says so; the id is not dropped, and nothing is read unsorted."""
     house.sandbox.keitaro.rows = [conversion(1)]
     text = b'{"error": "Cannot sort by event_id"}'
     sorted_by_id = Fault(path=LOG, status=400, body=text, where=lambda one: bool(body(one)["sort"]))
     house.sandbox.faults.add(sorted_by_id)
     report = house.run()
-    assert isinstance(report.error, RefusedError)
+    assert isinstance(report.error, RequestRejectedError)
     assert "Cannot sort by event_id" in str(report.error)
     assert sorted_by_id.delivered == 3, "it may be the days: four and two of them were asked for, too"
 

@@ -6,14 +6,14 @@ import pytest
 
 from conversync.sandbox import Fault, Request
 from conversync.sandbox.keitaro import Variants
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import LOG, body, conversion
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
 
 
 @pytest.fixture
-def sixty(house: VendorHouse) -> VendorHouse:
+def sixty(house: VendorWorkspace) -> VendorWorkspace:
     """Sixty conversions on six days, 25 a page; a failure is waited for as long as it takes to ask once."""
     house.settings |= {"KEITARO_PAGE_SIZE": "25", "HTTP_BUDGET": "0"}
     house.sandbox.keitaro.rows = [
@@ -22,7 +22,7 @@ def sixty(house: VendorHouse) -> VendorHouse:
     return house
 
 
-def loaded(house: VendorHouse) -> set[str]:
+def loaded(house: VendorWorkspace) -> set[str]:
     """The ids in the table."""
     return {row[0] for row in house.query("select conversion_id from keitaro.conversions")}
 
@@ -36,7 +36,7 @@ ALL = {f"c{number}" for number in range(60)}
     "limits",
     sometimes({"range_limit": 4}, {"offset_limit": 20}, {"limit_max": 20}, quick=1, ids=str),
 )
-def test_b05_a_limit_is_found_by_asking(sixty: VendorHouse, limits: dict[str, int], beyond: str) -> None:
+def test_b05_a_limit_is_found_by_asking(sixty: VendorWorkspace, limits: dict[str, int], beyond: str) -> None:
     """Long ranges, deep and large pages, refused with their name or each a 500 for ever: found, said, remembered."""
     sixty.sandbox.keitaro.variants = Variants(**limits, beyond_limits=beyond)  # type: ignore[arg-type] # its values
     report = sixty.load()
@@ -50,7 +50,7 @@ def test_b05_a_limit_is_found_by_asking(sixty: VendorHouse, limits: dict[str, in
 
 
 @pytest.mark.more
-def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: VendorHouse) -> None:
+def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: VendorWorkspace) -> None:
     """One conversion that the tracker cannot write: the other days are whole, its own is told, the next night heals."""
     sixty.sandbox.keitaro.variants = Variants(broken="c7")
     report = sixty.run()
@@ -65,7 +65,7 @@ def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: Vendo
 
 
 @pytest.mark.parametrize("day", sometimes("2026-01-07", "2026-01-04", quick=2))
-def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(sixty: VendorHouse, day: str) -> None:
+def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(sixty: VendorWorkspace, day: str) -> None:
     """A web page for the newest day, or one in the middle: the others are loaded, exit 3, and the next night heals."""
 
     def holds(asked: Request) -> bool:

@@ -10,14 +10,14 @@ import duckdb
 import pytest
 
 from conversync.cli.output import notes
-from conversync.errors import CredentialsError, UntrustedAnswerError
+from conversync.errors import CredentialsError, InvalidResponseError
 from conversync.monitor.verify import verify
 from conversync.sandbox import Fault, World
 from conversync.sandbox.keitaro import Variants
 from conversync.send.reconcile import reconcile
 from conversync.vendors import vendors
 from conversync.warehouse.warehouse import Warehouse
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import (
     LOG,
     REPORT,
@@ -133,7 +133,7 @@ KINDS = {
 
 
 @pytest.mark.more
-def test_f14_what_takes_money_back_is_the_kind_not_the_word(house: VendorHouse) -> None:
+def test_f14_what_takes_money_back_is_the_kind_not_the_word(house: VendorWorkspace) -> None:
     """conversion_type first, else the status in lower case; what is of no kind counts, is told once, and countable."""
     told = [
         conversion(number, conversion_type=type_, status=status, revenue=number + 1)
@@ -179,7 +179,7 @@ def test_f14_a_tracker_that_rejects_in_words_of_its_own(make_house: MakeHouse, w
 
 
 @pytest.mark.more
-def test_f14_when_a_rejection_was_seen_is_when_it_last_began(house: VendorHouse) -> None:
+def test_f14_when_a_rejection_was_seen_is_when_it_last_began(house: VendorWorkspace) -> None:
     """A conversion that was approved again in between was not rejected then."""
     seen = []
     for status in ("rejected", "sale", "Rejected", "trash"):
@@ -199,7 +199,7 @@ def test_f14_when_a_rejection_was_seen_is_when_it_last_began(house: VendorHouse)
     ]
 
 
-def test_s22_revenue_is_never_summed_across_currencies(house: VendorHouse) -> None:
+def test_s22_revenue_is_never_summed_across_currencies(house: VendorWorkspace) -> None:
     """A conversion keeps its own currency, one that tells none has none, and what compares sums does so by currency."""
     house.sandbox.keitaro.rows = [
         conversion(1, currency="EUR", revenue=5),
@@ -235,10 +235,10 @@ def test_s22_revenue_is_never_summed_across_currencies(house: VendorHouse) -> No
         (
             LOG,
             {"error": "Database is gone"},
-            UntrustedAnswerError,
+            InvalidResponseError,
             "conversions/log with an error instead of data",
         ),
-        (REPORT, {"success": False}, UntrustedAnswerError, "report/build with an error instead of data"),
+        (REPORT, {"success": False}, InvalidResponseError, "report/build with an error instead of data"),
         (
             REPORT,
             {"status": "401"},
@@ -249,7 +249,7 @@ def test_s22_revenue_is_never_summed_across_currencies(house: VendorHouse) -> No
     ),
 )
 def test_b10_an_envelope_that_speaks_of_an_error_is_one(
-    house: VendorHouse, path: str, told: dict[str, Any], error: type[Exception], sentence: str
+    house: VendorWorkspace, path: str, told: dict[str, Any], error: type[Exception], sentence: str
 ) -> None:
     """Though HTTP says 200 and there is no row: no day is cleared, and the next night is right."""
     house.sandbox.keitaro.rows = [conversion(1)]
@@ -292,7 +292,7 @@ def test_f05_rows_under_numbers_are_rows(make_house: MakeHouse) -> None:
     assert fault.delivered >= 2
 
 
-def test_f06_what_is_plainly_one_value_is_that_value(house: VendorHouse) -> None:
+def test_f06_what_is_plainly_one_value_is_that_value(house: VendorWorkspace) -> None:
     """Ids and counts with noughts, empty lists for nothing: loaded, and what was empty is kept beside."""
     house.sandbox.keitaro.rows = [
         json.dumps(conversion(1, event_id=24.0, version=3.0, campaign_id=" 7 ", tid=[])),
@@ -307,7 +307,7 @@ def test_f06_what_is_plainly_one_value_is_that_value(house: VendorHouse) -> None
     assert report.unknown_fields == {}
 
 
-def test_f14_reconcile_knows_the_same_words(house: VendorHouse) -> None:
+def test_f14_reconcile_knows_the_same_words(house: VendorWorkspace) -> None:
     """A conversion that was sent as rejected is there as rejected, whatever the tracker calls it."""
     house.sandbox.keitaro.rows = [conversion(1, conversion_type="rejected", status="canceled", revenue=1)]
     house.load()

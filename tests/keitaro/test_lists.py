@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.sandbox import Fault, World
-from conversync.vendors import Asked, Step
+from conversync.vendors import LoadRequest, Step
 from sources.keitaro import keitaro
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import LISTS, vendor_at
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
 
 
 @pytest.fixture
-def listed(make_house: MakeHouse) -> VendorHouse:
+def listed(make_house: MakeHouse) -> VendorWorkspace:
     """A small world, with the lists."""
     house = make_house(World(days=10, conversions_a_day=1))
 
-    def steps(_state: Mapping[str, Any], _settings: Any, _asked: Asked) -> Iterator[Step]:
+    def steps(_state: Mapping[str, Any], _settings: Any, _asked: LoadRequest) -> Iterator[Step]:
         skipped: list[str] = []
         day = house.sandbox.world.start
         yield Step("all", lambda _on_page: keitaro(day, day, on_skip=skipped.append), skipped)
@@ -33,11 +33,11 @@ def listed(make_house: MakeHouse) -> VendorHouse:
     return house
 
 
-def current(house: VendorHouse, name: str) -> dict[int, str]:
+def current(house: VendorWorkspace, name: str) -> dict[int, str]:
     return dict(house.query(f"select id, name from keitaro.{name} where is_current"))
 
 
-def test_what_left_a_list_keeps_its_name(listed: VendorHouse) -> None:
+def test_what_left_a_list_keeps_its_name(listed: VendorWorkspace) -> None:
     """Ended entries stay, no longer current, last seen when they were last shown."""
     world = listed.sandbox.world
     world.now = world.day(1)
@@ -62,7 +62,7 @@ def test_what_left_a_list_keeps_its_name(listed: VendorHouse) -> None:
 
 
 @pytest.mark.long
-def test_an_entry_is_kept_whole(listed: VendorHouse) -> None:
+def test_an_entry_is_kept_whole(listed: VendorWorkspace) -> None:
     """Id, name and state are columns; whatever else an entry has is in `extra`."""
     listed.sandbox.keitaro.lists = {"offers": [{"id": "7", "name": 12, "state": None, "values": {"a": 1}}]}
     listed.load()
@@ -71,7 +71,7 @@ def test_an_entry_is_kept_whole(listed: VendorHouse) -> None:
 
 
 @pytest.mark.long
-def test_an_empty_list_is_asked_for_twice(listed: VendorHouse) -> None:
+def test_an_empty_list_is_asked_for_twice(listed: VendorWorkspace) -> None:
     """Then it is believed: all that was current is so no more."""
     listed.load()
     seen = len(listed.sandbox.requests)
@@ -91,11 +91,13 @@ def test_an_empty_list_is_asked_for_twice(listed: VendorHouse) -> None:
         quick=1,
     ),
 )
-def test_an_answer_that_is_no_list_is_refused(listed: VendorHouse, answer: list[Any], sentence: str) -> None:
+def test_an_answer_that_is_no_list_is_refused(
+    listed: VendorWorkspace, answer: list[Any], sentence: str
+) -> None:
     """With a sentence, and nothing of any list is loaded."""
     listed.sandbox.keitaro.lists = {"domains": answer}
     report = listed.run()
-    assert isinstance(report.error, UntrustedAnswerError)
+    assert isinstance(report.error, InvalidResponseError)
     meaning = "Nothing of Keitaro's list of domains is loaded, and the next run asks again"
     assert str(report.error) == f"{sentence} {meaning}; if it stays so, ask the vendor."
     assert report.steps == []
@@ -112,7 +114,7 @@ def test_an_answer_that_is_no_list_is_refused(listed: VendorHouse, answer: list[
     ),
 )
 def test_f11_a_list_that_is_withheld_is_skipped_and_named(
-    listed: VendorHouse, fault: dict[str, Any], why: str
+    listed: VendorWorkspace, fault: dict[str, Any], why: str
 ) -> None:
     """Exit 3: the other lists are read, this one's table keeps its rows and when they were seen; then all is well."""
     house, world = listed, listed.sandbox.world
@@ -146,13 +148,13 @@ def test_f11_a_first_night_without_a_list_still_makes_its_table(make_house: Make
     assert house.query("select count(*) from keitaro.offers") == [(0,)]
 
 
-def test_f11_a_wrong_key_is_no_withheld_list(listed: VendorHouse) -> None:
+def test_f11_a_wrong_key_is_no_withheld_list(listed: VendorWorkspace) -> None:
     """401 is about all of it."""
     listed.sandbox.faults.add(Fault(path="/admin_api/v1/domains", status=401))
     assert listed.run().exit_code == 5
 
 
-def test_j12_a_name_that_is_no_text_costs_no_list(listed: VendorHouse) -> None:
+def test_j12_a_name_that_is_no_text_costs_no_list(listed: VendorWorkspace) -> None:
     """The name is replaced and kept as it came; the other entries are as they were."""
     body = b'[{"id": 7, "name": "Caf\xe9", "state": "active"}, {"id": 8, "name": "\\ud83d"}, {"id": 9, "name": "c"}]'
     fault = listed.sandbox.faults.add(Fault(path="*/offers", status=200, body=body))

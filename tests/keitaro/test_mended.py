@@ -10,7 +10,7 @@ import pytest
 
 from conversync.sandbox import Fault, Request
 from conversync.sandbox.keitaro import Variants
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import LOG, REPORT, body, conversion
 from tests.keitaro.test_report import group
 
@@ -22,7 +22,7 @@ def day(number: int) -> str:
     return f"{'2026-01' if number < 31 else '2026-02'}-{number % 31 + 1:02}"
 
 
-def asked(house: VendorHouse, path: str, since: int) -> list[tuple[str, str]]:
+def asked(house: VendorWorkspace, path: str, since: int) -> list[tuple[str, str]]:
     """The ranges that whole pages were asked for, in their order."""
     bodies = [body(one) for one in house.asked(path, since)]
     ranges = [one["range"] for one in bodies if one["limit"] > 20]
@@ -30,7 +30,7 @@ def asked(house: VendorHouse, path: str, since: int) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def forty(house: VendorHouse) -> VendorHouse:
+def forty(house: VendorWorkspace) -> VendorWorkspace:
     """A conversion and a group of the report on each of forty days; a week is read again."""
     house.settings["KEITARO_LOOKBACK_DAYS"] = "7"
     tracker = house.sandbox.keitaro
@@ -39,14 +39,14 @@ def forty(house: VendorHouse) -> VendorHouse:
     return house
 
 
-def night(house: VendorHouse, number: int) -> Any:
+def night(house: VendorWorkspace, number: int) -> Any:
     """One night at three o'clock, and where its requests begin."""
     house.sandbox.world.now = house.sandbox.world.day(number) + timedelta(hours=3)
     since = len(house.sandbox.requests)
     return house.run(), since
 
 
-def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: VendorHouse) -> None:
+def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: VendorWorkspace) -> None:
     """A conversion and a group of the report, weeks before the lookback: their days alone, until they are mended."""
     tracker = forty.sandbox.keitaro
     tracker.variants = Variants(unreadable="c3")
@@ -70,7 +70,7 @@ def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: 
 
 @pytest.mark.parametrize("departures", [1, 3], ids=["m02-one", "m02-three"])
 def test_m02_a_conversion_that_leaves_between_two_pages_is_not_loaded(
-    house: VendorHouse, departures: int
+    house: VendorWorkspace, departures: int
 ) -> None:
     """A page of a pass that was given up had it: the log is what the pass that is believed says, and a word says so."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "KEITARO_CONCURRENCY": "1"}
@@ -83,7 +83,7 @@ def test_m02_a_conversion_that_leaves_between_two_pages_is_not_loaded(
     assert house.load().notes == []
 
 
-def test_m02_a_conversion_that_moves_to_now_meanwhile_is_there(house: VendorHouse) -> None:
+def test_m02_a_conversion_that_moves_to_now_meanwhile_is_there(house: VendorWorkspace) -> None:
     """Posted again between two pages, it left its day for today's, which a later question has: it is loaded, once."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "KEITARO_CONCURRENCY": "1", "KEITARO_RANGE_DAYS": "3"}
     before = [conversion(number) for number in range(10, 40)]
@@ -107,7 +107,9 @@ def test_m02_a_conversion_that_moves_to_now_meanwhile_is_there(house: VendorHous
     ]
 
 
-def test_m02_a_conversion_that_comes_where_its_day_is_asked_for_alone_is_not_lost(house: VendorHouse) -> None:
+def test_m02_a_conversion_that_comes_where_its_day_is_asked_for_alone_is_not_lost(
+    house: VendorWorkspace,
+) -> None:
     """A pass that adds up without it is not taken for its word; its day is UTC's, though its figures are Tokyo's."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "KEITARO_CONCURRENCY": "1", "KEITARO_ZONE": "Asia/Tokyo"}
     house.sandbox.keitaro.rows = [

@@ -10,7 +10,7 @@ import pytest
 from conversync.sandbox import World
 from conversync.sandbox.keitaro import Variants
 from conversync.sandbox.readings import parse
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import (
     LISTS,
     LOG,
@@ -58,7 +58,7 @@ READINGS = [
 ]
 
 
-def as_the_books(house: VendorHouse) -> None:
+def as_the_books(house: VendorWorkspace) -> None:
     """Every statement, and every day of the report, is what the tracker's own books say."""
     assert held(house) == expected(house)
     world = house.sandbox.world
@@ -68,7 +68,7 @@ def as_the_books(house: VendorHouse) -> None:
     )
 
 
-def promised(house: VendorHouse) -> None:
+def promised(house: VendorWorkspace) -> None:
     """Three nights, the last one after everything was said."""
     world = house.sandbox.world
     world.now = world.day(8) + timedelta(hours=20)
@@ -159,7 +159,7 @@ def test_revenue_agrees_with_the_wall_that_paid_it(make_house: MakeHouse) -> Non
 
 
 @pytest.mark.parametrize("inclusive", sometimes(False, True, quick=1))
-def test_s13_the_last_day_that_is_asked_for_is_whole(house: VendorHouse, inclusive: bool) -> None:
+def test_s13_the_last_day_that_is_asked_for_is_whole(house: VendorWorkspace, inclusive: bool) -> None:
     """`--to` a past day, at a tracker whose `to` ends as that day begins: its conversions are there."""
     house.vendor = vendor_at(house.sandbox, at_once=False)
     house.sandbox.keitaro.variants = Variants(to_inclusive=inclusive)

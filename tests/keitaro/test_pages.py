@@ -10,7 +10,7 @@ import pytest
 
 from conversync.sandbox import Fault, Request, World
 from conversync.sandbox.keitaro import Variants
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import LOG, body, conversion, expected, held, pages
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
@@ -24,12 +24,12 @@ def _told(variants: Variants) -> str:
     return " ".join(f"{name}={getattr(variants, name)}" for name in unlike)
 
 
-def loaded(house: VendorHouse) -> list[str]:
+def loaded(house: VendorWorkspace) -> list[str]:
     """The ids in the table, open ones."""
     return [row[0] for row in house.query("select conversion_id from keitaro.conversions order by 1")]
 
 
-def test_pages_follow_each_other_by_offset(house: VendorHouse) -> None:
+def test_pages_follow_each_other_by_offset(house: VendorWorkspace) -> None:
     """Fifty conversions at twelve a page: five questions of the same form, and no more."""
     house.settings["KEITARO_PAGE_SIZE"] = "12"
     house.sandbox.keitaro.rows = [conversion(number) for number in range(50)]
@@ -43,7 +43,7 @@ def test_pages_follow_each_other_by_offset(house: VendorHouse) -> None:
 
 
 @pytest.mark.long
-def test_a_page_that_is_cut_short_moves_the_next_ones(house: VendorHouse) -> None:
+def test_a_page_that_is_cut_short_moves_the_next_ones(house: VendorWorkspace) -> None:
     """A tracker that gives nine rows where twelve were asked for says so nowhere: no row is skipped."""
     house.settings["KEITARO_PAGE_SIZE"] = "12"
     house.sandbox.keitaro.variants = Variants(page_cap=9)
@@ -54,7 +54,7 @@ def test_a_page_that_is_cut_short_moves_the_next_ones(house: VendorHouse) -> Non
 
 
 @pytest.mark.parametrize("total", sometimes("page", "absent", quick=1))
-def test_a_total_of_one_page_is_not_taken_for_all(house: VendorHouse, total: Any) -> None:
+def test_a_total_of_one_page_is_not_taken_for_all(house: VendorWorkspace, total: Any) -> None:
     """Where the total counts a page, or is missing, pages are asked for until one is empty, twice over."""
     house.settings["KEITARO_PAGE_SIZE"] = "25"
     house.sandbox.keitaro.variants = Variants(total=total)
@@ -64,7 +64,7 @@ def test_a_total_of_one_page_is_not_taken_for_all(house: VendorHouse, total: Any
     assert len(loaded(house)) == 60
 
 
-def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: VendorHouse) -> None:
+def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: VendorWorkspace) -> None:
     """A day whose total is never met: what came is in the table, exit 3, and the next night that adds up heals it."""
     house.settings["KEITARO_PAGE_SIZE"] = "25"
     house.sandbox.keitaro.rows = [conversion(number) for number in range(60)]
@@ -110,7 +110,7 @@ def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: Ve
     ),
 )
 def test_b01_b04_b05_b08_a_tracker_that_cannot_be_believed_is_read_whole(
-    house: VendorHouse, variants: Variants
+    house: VendorWorkspace, variants: Variants
 ) -> None:
     """Ties between offsets, offsets not heard, totals from a cache, large pages refused: every row, and exit 0."""
     house.settings["KEITARO_PAGE_SIZE"] = "25"
@@ -121,7 +121,7 @@ def test_b01_b04_b05_b08_a_tracker_that_cannot_be_believed_is_read_whole(
     assert len(loaded(house)) == 60
 
 
-def test_what_happens_during_the_walk_is_in_the_table(house: VendorHouse) -> None:
+def test_what_happens_during_the_walk_is_in_the_table(house: VendorWorkspace) -> None:
     """Between two pages one conversion comes, and one of an earlier page is posted again: the window is walked anew."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "KEITARO_CONCURRENCY": "1"}
     before = [conversion(number) for number in range(30)]
@@ -144,7 +144,7 @@ def test_what_happens_during_the_walk_is_in_the_table(house: VendorHouse) -> Non
     ]
 
 
-def test_one_conversion_on_two_pages_with_two_contents(house: VendorHouse) -> None:
+def test_one_conversion_on_two_pages_with_two_contents(house: VendorWorkspace) -> None:
     """The later one stands; the other is set aside as superseded, and counted."""
     early, late = conversion(1, revenue=1), conversion(1, revenue=2, datetime="2026-01-06 00:00:00")
     house.sandbox.keitaro.rows = [early, late, conversion(2)]
@@ -183,7 +183,7 @@ def test_a_passing_fault_costs_nothing(make_house: MakeHouse, name: str) -> None
 
 
 @pytest.mark.long
-def test_a_fault_in_the_middle_loads_nothing_of_the_window(house: VendorHouse) -> None:
+def test_a_fault_in_the_middle_loads_nothing_of_the_window(house: VendorWorkspace) -> None:
     """A tracker that stops answering in the middle refuses its window; the next run has it whole."""
     house.settings |= {"KEITARO_PAGE_SIZE": "10", "HTTP_BUDGET": "0"}
     house.sandbox.keitaro.rows = [conversion(number) for number in range(30)]
@@ -201,7 +201,7 @@ def test_a_fault_in_the_middle_loads_nothing_of_the_window(house: VendorHouse) -
     assert len(loaded(house)) == 30
 
 
-def test_an_empty_window_is_right(house: VendorHouse) -> None:
+def test_an_empty_window_is_right(house: VendorWorkspace) -> None:
     """No conversions: the tables and the view are there, and empty."""
     house.load()
     assert loaded(house) == []

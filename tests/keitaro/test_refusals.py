@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from conversync.errors import CredentialsError, RefusedError, SettingsError, UntrustedAnswerError
+from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, SettingsError
 from conversync.sandbox import Fault, World
 from conversync.sandbox.keitaro import Variants
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import LOG, REPORT
 from tests.keitaro.conftest import MakeHouse
 
 
-def test_a_wrong_key_is_an_end_at_once(house: VendorHouse) -> None:
+def test_a_wrong_key_is_an_end_at_once(house: VendorWorkspace) -> None:
     """Exit 5, one request, and where the key stands."""
     house.settings["KEITARO_API_KEY"] = "canary-0b5e"
     report = house.run()
@@ -29,7 +29,7 @@ def test_an_edition_without_an_api_is_named(make_house: MakeHouse) -> None:
     """402 is not asked for again."""
     house = make_house(World(days=1), Variants(edition="no_api"))
     report = house.run()
-    assert isinstance(report.error, RefusedError)
+    assert isinstance(report.error, RequestRejectedError)
     assert "this edition of the tracker has no API" in str(report.error)
     assert (report.exit_code, len(house.sandbox.requests)) == (6, 1)
 
@@ -59,12 +59,12 @@ BOTH = "check keitaro_report_grouping and keitaro_start_date and keitaro_zone."
     ],
 )
 def test_a_wrong_field_is_named_with_its_setting(
-    house: VendorHouse, path: str, body: bytes, sentence: str, times: int
+    house: VendorWorkspace, path: str, body: bytes, sentence: str, times: int
 ) -> None:
     """406 names fields and messages: they end in the sentence, and the setting each comes from."""
     fault = house.sandbox.faults.add(Fault(path=path, status=406, body=body))
     report = house.run()
-    assert isinstance(report.error, RefusedError)
+    assert isinstance(report.error, RequestRejectedError)
     # The report is asked for in its other words, too; and where nobody says what is wrong, over fewer days.
     assert (str(report.error), fault.delivered) == (sentence, times)
 
@@ -74,14 +74,14 @@ def test_a_web_page_is_no_tracker(make_house: MakeHouse, front: str) -> None:
     """A wrong domain or a bot check answers with HTML: the address is to be looked at; its text is not shown."""
     house = make_house(World(days=1), Variants(front=front))  # type: ignore[arg-type] # one of the two
     report = house.run()
-    assert isinstance(report.error, UntrustedAnswerError)
+    assert isinstance(report.error, InvalidResponseError)
     assert "web page instead of data" in str(report.error)
     assert "keitaro_url" in str(report.error)
     assert "Sign in" not in str(report.error)
     assert len(house.sandbox.requests) <= 4
 
 
-def test_an_unknown_path_is_a_wrong_address(house: VendorHouse) -> None:
+def test_an_unknown_path_is_a_wrong_address(house: VendorWorkspace) -> None:
     """404 with JSON."""
     house.sandbox.faults.add(Fault(path=LOG, status=404, body=b'{"error":"Not found"}'))
     report = house.run()
@@ -94,11 +94,11 @@ def test_an_unknown_path_is_a_wrong_address(house: VendorHouse) -> None:
 
 @pytest.mark.quick(2)
 @pytest.mark.parametrize("body", [b'{"error":"busy"}', b'{"rows":null,"total":0}', b"", b"[]"])
-def test_a_success_without_rows_is_none(house: VendorHouse, body: bytes) -> None:
+def test_a_success_without_rows_is_none(house: VendorWorkspace, body: bytes) -> None:
     """An answer of another form is asked for again a few times, then refused; it is never an empty window."""
     house.sandbox.faults.add(Fault(path=LOG, body=body))
     report = house.run()
-    assert isinstance(report.error, UntrustedAnswerError)
+    assert isinstance(report.error, InvalidResponseError)
     assert (report.exit_code, report.steps) == (6, [])
 
 
@@ -117,7 +117,7 @@ def test_a_success_without_rows_is_none(house: VendorHouse, body: bytes) -> None
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused_before_any_request(
-    house: VendorHouse, setting: str, value: str, named: str
+    house: VendorWorkspace, setting: str, value: str, named: str
 ) -> None:
     """Exit 2, naming the setting and not its value."""
     house.settings[setting] = value
@@ -127,7 +127,7 @@ def test_a_setting_that_cannot_be_meant_is_refused_before_any_request(
     assert house.sandbox.requests == []
 
 
-def test_the_key_is_nowhere_in_the_warehouse(house: VendorHouse) -> None:
+def test_the_key_is_nowhere_in_the_warehouse(house: VendorWorkspace) -> None:
     """Not a byte of it, in no table and no file."""
     house.load()
     key = house.sandbox.keitaro.api_key.encode()

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from conversync.cli.output import notes
-from conversync.errors import SettingsError, UntrustedAnswerError
+from conversync.errors import InvalidResponseError, SettingsError
 from conversync.sandbox import Fault, World
 from conversync.sandbox.keitaro import Variants
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import REPORT, body, money, pages, report_expected, report_held, vendor_at
 from tests.keitaro.conftest import MakeHouse
 from tests.support import sometimes
@@ -32,13 +32,13 @@ def group(day: str, campaign: int = 1, **figures: Any) -> dict[str, Any]:
     }
 
 
-def days_held(house: VendorHouse) -> list[tuple[Any, ...]]:
+def days_held(house: VendorWorkspace) -> list[tuple[Any, ...]]:
     """Day, campaign and clicks of every row."""
     columns = "cast(day as varchar), campaign_id, clicks"
     return house.query(f"select {columns} from keitaro.report_daily order by all")
 
 
-def test_vanished_groups_and_emptied_days_are_gone(house: VendorHouse) -> None:
+def test_vanished_groups_and_emptied_days_are_gone(house: VendorWorkspace) -> None:
     """A group that the report no longer has leaves its day; a day without any group left is empty."""
     tracker = house.sandbox.keitaro
     tracker.report_rows = [
@@ -57,7 +57,7 @@ def test_vanished_groups_and_emptied_days_are_gone(house: VendorHouse) -> None:
     assert house.query("select count(*) from keitaro.report_daily where is_cleared is not null") == [(0,)]
 
 
-def test_days_outside_the_window_stay(house: VendorHouse) -> None:
+def test_days_outside_the_window_stay(house: VendorWorkspace) -> None:
     """A reading of two days replaces these two, and a tracker that answers with more than was asked no other."""
     tracker = house.sandbox.keitaro
     tracker.report_rows = [group(f"2026-01-{number:02}") for number in range(1, 9)]
@@ -69,7 +69,7 @@ def test_days_outside_the_window_stay(house: VendorHouse) -> None:
     ]
 
 
-def test_a_day_on_which_a_piece_ends_was_read(house: VendorHouse) -> None:
+def test_a_day_on_which_a_piece_ends_was_read(house: VendorWorkspace) -> None:
     """Pieces of the report share no day, and leave none out: nothing is called never read, and what was mended is open
     no more, on the last day of a piece as on any other."""
     house.settings["KEITARO_RANGE_DAYS"] = "3"
@@ -87,7 +87,7 @@ def test_a_day_on_which_a_piece_ends_was_read(house: VendorHouse) -> None:
     ]
 
 
-def test_a_group_that_vanishes_while_it_is_read_is_gone(house: VendorHouse) -> None:
+def test_a_group_that_vanishes_while_it_is_read_is_gone(house: VendorWorkspace) -> None:
     """Only the walk that stands counts: what an earlier one saw, and the later one did not, is no group."""
     house.settings |= {"KEITARO_PAGE_SIZE": "2", "KEITARO_CONCURRENCY": "1"}
     tracker = house.sandbox.keitaro
@@ -143,7 +143,7 @@ def test_grouping_and_metrics_come_from_the_settings(make_house: MakeHouse) -> N
 
 
 @pytest.mark.long
-def test_numbers_that_come_as_text_are_numbers(house: VendorHouse) -> None:
+def test_numbers_that_come_as_text_are_numbers(house: VendorWorkspace) -> None:
     """Also where a count is written with decimals."""
     house.sandbox.keitaro.report_rows = [
         group("2026-01-03", clicks="12", conversions="3.00", revenue="10.10", cost=".5"),
@@ -160,7 +160,7 @@ def test_numbers_that_come_as_text_are_numbers(house: VendorHouse) -> None:
 
 
 @pytest.mark.long
-def test_a_metric_that_the_tracker_leaves_out_is_said_once(house: VendorHouse) -> None:
+def test_a_metric_that_the_tracker_leaves_out_is_said_once(house: VendorWorkspace) -> None:
     """Unknown metrics are silently dropped by the tracker: their column stays empty, and the summary says so."""
     house.settings["KEITARO_REPORT_METRICS"] = '["clicks", "leeds"]'
     house.sandbox.keitaro.report_rows = ['{"day":"2026-01-03","campaign_id":1,"clicks":3}']
@@ -173,7 +173,7 @@ def test_a_grouping_that_the_tracker_leaves_out_ends_the_run(make_house: MakeHou
     """Its figures would be of other groups than those asked for."""
     house = make_house(World(days=2, conversions_a_day=4), keitaro_report_grouping='["day", "campain_id"]')
     report = house.run()
-    assert isinstance(report.error, UntrustedAnswerError)
+    assert isinstance(report.error, InvalidResponseError)
     assert "leaves out the grouping campain_id" in str(report.error)
     assert "check keitaro_report_grouping" in str(report.error)
 
@@ -211,7 +211,7 @@ def test_the_report_counts_the_settings_days(make_house: MakeHouse) -> None:
 
 
 @pytest.mark.parametrize("name", ["Clicks", "is_cleared", "a b"])
-def test_what_cannot_be_a_column_is_refused_before_any_request(house: VendorHouse, name: str) -> None:
+def test_what_cannot_be_a_column_is_refused_before_any_request(house: VendorWorkspace, name: str) -> None:
     """Exit 2, and the setting is named."""
     house.settings["KEITARO_REPORT_METRICS"] = json.dumps([name])
     house.vendor = vendor_at(house.sandbox)

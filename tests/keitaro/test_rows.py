@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conversync.extract.decoded import Decoded
 from conversync.extract.page_decoder import PageDecoder
 from sources.keitaro import log, report
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import conversion, money
 
 PLAIN: dict[str, list[str]] = {
@@ -160,7 +160,7 @@ def test_days_and_counts_decode_alike_on_both_paths() -> None:
 
 
 @pytest.mark.long
-def test_money_is_what_was_written(house: VendorHouse) -> None:
+def test_money_is_what_was_written(house: VendorWorkspace) -> None:
     """Numbers and numeric strings, to the sixth decimal, never through a float."""
     texts = ["0.1", '"0.2"', "11.049999999999999", '"1234567.891234"', "-3", '".40"', "1e2", "null"]
     house.sandbox.keitaro.rows = [
@@ -173,7 +173,7 @@ def test_money_is_what_was_written(house: VendorHouse) -> None:
     assert [row[0] for row in rows] == [*map(money, amounts), None]
 
 
-def test_bad_rows_are_set_aside_and_the_others_load(house: VendorHouse) -> None:
+def test_bad_rows_are_set_aside_and_the_others_load(house: VendorWorkspace) -> None:
     """Each with its reason and its JSON as served; the same bad row tomorrow is no news."""
     bad = {
         conversion_text(2, revenue="N/A"): "revenue is not a number",
@@ -200,7 +200,7 @@ def conversion_text(number: int, **fields: Any) -> str:
 
 
 @pytest.mark.long
-def test_unknown_fields_are_kept_and_counted(house: VendorHouse) -> None:
+def test_unknown_fields_are_kept_and_counted(house: VendorWorkspace) -> None:
     """A field that nobody asked for ends in `extra`, is told in the summary, and makes no new statement."""
     house.sandbox.keitaro.rows = [conversion_text(1, novelty={"a": [1]}), conversion_text(2)]
     report = house.load()
@@ -211,7 +211,7 @@ def test_unknown_fields_are_kept_and_counted(house: VendorHouse) -> None:
     assert house.load().total("added") == 0
 
 
-def test_a_conversion_posted_again_is_the_same_one_on_another_day(house: VendorHouse) -> None:
+def test_a_conversion_posted_again_is_the_same_one_on_another_day(house: VendorWorkspace) -> None:
     """Its time moves into another window; its id stays, and so does its row: one conversion, two statements."""
     house.sandbox.keitaro.rows = [conversion(1, datetime="2026-01-02 10:00:00", version=1)]
     house.load("2026-01-01", "2026-01-03")
@@ -231,7 +231,7 @@ def test_a_conversion_posted_again_is_the_same_one_on_another_day(house: VendorH
     assert house.query("select status, statements from keitaro.conversions") == [("sale", 2)]
 
 
-def test_times_are_utc_and_days_the_settings_zone(house: VendorHouse) -> None:
+def test_times_are_utc_and_days_the_settings_zone(house: VendorWorkspace) -> None:
     """`occurred_at` is the instant, `occurred_on` its day in `keitaro_zone`; an empty time and a zero date are none."""
     house.settings["KEITARO_ZONE"] = "America/New_York"
     house.sandbox.keitaro.rows = [
@@ -248,7 +248,7 @@ def test_times_are_utc_and_days_the_settings_zone(house: VendorHouse) -> None:
     ]
 
 
-def test_j13_a_word_that_cannot_be_stored_costs_no_money(house: VendorHouse) -> None:
+def test_j13_a_word_that_cannot_be_stored_costs_no_money(house: VendorWorkspace) -> None:
     """It is replaced and kept as it came; in an id, a click, a tid, a currency it costs the row: two may be one."""
     half = "\\ud83d"
     house.sandbox.keitaro.rows = [

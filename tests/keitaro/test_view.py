@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.houses import VendorHouse
+from tests.houses import VendorWorkspace
 from tests.keitaro.books import conversion, money
 
 State = dict[str, Any]
@@ -74,7 +74,7 @@ def rows(night: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def after_three_nights(house: VendorHouse) -> VendorHouse:
+def after_three_nights(house: VendorWorkspace) -> VendorWorkspace:
     """All histories told to their ends."""
     for night in range(3):
         house.sandbox.keitaro.rows = rows(night)
@@ -82,7 +82,7 @@ def after_three_nights(house: VendorHouse) -> VendorHouse:
     return house
 
 
-def test_histories_read_as_they_went(after_three_nights: VendorHouse) -> None:
+def test_histories_read_as_they_went(after_three_nights: VendorWorkspace) -> None:
     """First status, previous status and the number of changes, what was missed between nights included."""
     told = after_three_nights.query(
         "select first_status, previous_status, changes from keitaro.conversions "
@@ -100,7 +100,7 @@ def test_histories_read_as_they_went(after_three_nights: VendorHouse) -> None:
     assert [row[3] for row in stands] == [len(states) for states, _ in HISTORIES.values()]
 
 
-def test_s21_revenue_by_status_follows_a_conversion_on_its_way(house: VendorHouse) -> None:
+def test_s21_revenue_by_status_follows_a_conversion_on_its_way(house: VendorWorkspace) -> None:
     """From lead over sale to rejected: it counts once, where it stands, and each step is a statement of its own."""
     steps = [("lead", 0), ("sale", 30), ("rejected", 30)]
     query = "select status, kind, is_rejected, sum(revenue), count(*) from keitaro.conversions group by all"

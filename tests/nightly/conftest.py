@@ -11,7 +11,7 @@ from conversync.sandbox import Sandbox
 from tests.houses import forget_settings
 from tests.nightly.support import Project, small_world
 from tests.process.conftest import one_nursery
-from tests.process.support import Nursery
+from tests.process.support import ProcessPool
 
 __all__ = ["one_nursery"]  # the fixture "nursery"
 
@@ -24,7 +24,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, nursery: Nursery) -> Iterator[Project]:
+def project(tmp_path: Path, nursery: ProcessPool) -> Iterator[Project]:
     """With no files yet."""
     with Sandbox(small_world()) as sandbox:
         yield Project(tmp_path, sandbox, nursery)

@@ -10,7 +10,7 @@ from typing import Any
 
 from conversync.sandbox import Sandbox, World
 from tests.health.support import forked
-from tests.process.support import Done, Nursery
+from tests.process.support import Done, ProcessPool
 
 # isort: split
 import duckdb
@@ -38,7 +38,7 @@ class Project:
 
     folder: Path
     sandbox: Sandbox
-    nursery: Nursery
+    nursery: ProcessPool
     settings: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -17,7 +17,7 @@ import pytest
 
 from tests.health.support import forked
 from tests.nightly.support import Project
-from tests.process.support import ROOT, Nursery
+from tests.process.support import ROOT, ProcessPool
 from tests.support import CONVERSYNC
 
 
@@ -99,7 +99,9 @@ PLAIN = {
 }
 
 
-def test_a06_all_that_the_environment_gives_goes_where_it_belongs(tmp_path: Path, nursery: Nursery) -> None:
+def test_a06_all_that_the_environment_gives_goes_where_it_belongs(
+    tmp_path: Path, nursery: ProcessPool
+) -> None:
     """Of sources, targets, sends and the project: each in its section, as its own kind, the secrets in their file."""
     ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes")
     assert (ended.code, "still lacks" in ended.out) == (0, False), ended.err
@@ -111,7 +113,7 @@ def test_a06_all_that_the_environment_gives_goes_where_it_belongs(tmp_path: Path
     assert (again.code, again.out.count("has all of it already")) == (0, 2), again.out
 
 
-def test_a06_in_our_own_files_each_stands_below_its_example(tmp_path: Path, nursery: Nursery) -> None:
+def test_a06_in_our_own_files_each_stands_below_its_example(tmp_path: Path, nursery: ProcessPool) -> None:
     """Line by line: below the comment that shows it, or at the end of its own section, never below another's header."""
     folder = tmp_path / ".dlt"
     folder.mkdir()
@@ -139,7 +141,7 @@ def test_a06_in_our_own_files_each_stands_below_its_example(tmp_path: Path, nurs
         assert secrets[name] == SECRET["sources"][name]  # type: ignore[index]
 
 
-def test_a06_what_is_written_oddly_is_merged_all_the_same(tmp_path: Path, nursery: Nursery) -> None:
+def test_a06_what_is_written_oddly_is_merged_all_the_same(tmp_path: Path, nursery: ProcessPool) -> None:
     """Dotted names, tables in a line, lists over lines, no line break at the end: the same values, nothing lost."""
     folder = tmp_path / ".dlt"
     folder.mkdir()
@@ -155,14 +157,16 @@ def test_a06_what_is_written_oddly_is_merged_all_the_same(tmp_path: Path, nurser
     assert (told["send"]["send_max_rows"], told["send"]["send_rate"]) == (3, "5/s")
 
 
-def test_a06_a_source_that_is_not_named_is_not_set_up(tmp_path: Path, nursery: Nursery) -> None:
+def test_a06_a_source_that_is_not_named_is_not_set_up(tmp_path: Path, nursery: ProcessPool) -> None:
     """Its settings would make every night load it: they are left out, and told; a target's are written."""
     ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes", "--source", "besitos")
     assert set(sections(tmp_path, "config")) | set(sections(tmp_path, "secrets")) == {"besitos", "optibase"}
     assert "--source keitaro writes them" in ended.out
 
 
-def test_the_cron_line_and_the_units_name_folder_command_and_time(tmp_path: Path, nursery: Nursery) -> None:
+def test_the_cron_line_and_the_units_name_folder_command_and_time(
+    tmp_path: Path, nursery: ProcessPool
+) -> None:
     """A folder with a space is quoted as each of them wants it; hours and minutes stand where they belong."""
     folder = tmp_path / "a night"
     folder.mkdir()
@@ -176,7 +180,7 @@ def test_the_cron_line_and_the_units_name_folder_command_and_time(tmp_path: Path
     assert f'path: "{folder}/warehouse.duckdb"' in (folder / "profiles.yml").read_text()
 
 
-def test_nothing_is_overwritten_without_force(tmp_path: Path, nursery: Nursery) -> None:
+def test_nothing_is_overwritten_without_force(tmp_path: Path, nursery: ProcessPool) -> None:
     """Not even half: one file that is there, and nothing is written. With --force all are, and stay private."""
     asked = ("init", "--yes", "--source", "besitos", "--dbt")
     (tmp_path / "profiles.yml").write_text("mine")
@@ -204,7 +208,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path, nursery: Nursery) 
     ],
 )
 def test_what_cannot_be_meant_is_told(
-    tmp_path: Path, nursery: Nursery, arguments: tuple[str, ...], words: str
+    tmp_path: Path, nursery: ProcessPool, arguments: tuple[str, ...], words: str
 ) -> None:
     """Exit 2, and nothing is written."""
     given = dict(one.split("=") for one in arguments if "=" in one)
@@ -214,7 +218,7 @@ def test_what_cannot_be_meant_is_told(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_missing_has_its_place_and_is_said(tmp_path: Path, nursery: Nursery) -> None:
+def test_what_is_missing_has_its_place_and_is_said(tmp_path: Path, nursery: ProcessPool) -> None:
     """Without a terminal nothing is asked; the next command says what is still to be filled in."""
     ended = forked(nursery, tmp_path, {}, "init", "--source", "besitos")
     assert ended.code == 0
@@ -297,7 +301,7 @@ def test_a06_in_a_clone_what_is_new_goes_into_what_is_there(tmp_path: Path) -> N
     assert (code, shown.count("has all of it already")) == (0, 2), shown
 
 
-def test_a06_git_is_told_to_ignore_the_secrets(tmp_path: Path, nursery: Nursery) -> None:
+def test_a06_git_is_told_to_ignore_the_secrets(tmp_path: Path, nursery: ProcessPool) -> None:
     """In a git tree that does not know it yet, once; outside of one, and where it is known, nothing is written."""
     environment = {"BESITOS_TOKEN": "abc-123", "PATH": os.environ["PATH"]}
     asked_for = ("init", "--yes", "--source", "besitos", "--folder", "night")
@@ -317,7 +321,9 @@ def test_a06_git_is_told_to_ignore_the_secrets(tmp_path: Path, nursery: Nursery)
     assert ignored.stdout.split() == known
 
 
-def test_a06_a_settings_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, nursery: Nursery) -> None:
+def test_a06_a_settings_file_that_cannot_be_read_is_left_as_it_is(
+    tmp_path: Path, nursery: ProcessPool
+) -> None:
     """Exit 2 with its line, and nothing is written beside it."""
     config = tmp_path / ".dlt" / "config.toml"
     config.parent.mkdir()
@@ -328,7 +334,7 @@ def test_a06_a_settings_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path
     assert config.read_text() == "warehouse = \n"
 
 
-def test_a07_an_empty_folder_is_told_of_init(tmp_path: Path, nursery: Nursery) -> None:
+def test_a07_an_empty_folder_is_told_of_init(tmp_path: Path, nursery: ProcessPool) -> None:
     """Where nothing is set: exit 2, the command that asks for it, and no file that is not there."""
     ended = forked(nursery, tmp_path, {}, "load")
     assert (ended.code, "conversync init" in ended.err, "example" in ended.err) == (2, True, False)
@@ -377,7 +383,7 @@ def rest(terminal: int) -> str:
     return shown
 
 
-def test_l09_git_is_told_nothing_but_what_it_needs(nursery: Nursery, tmp_path: Path) -> None:
+def test_l09_git_is_told_nothing_but_what_it_needs(nursery: ProcessPool, tmp_path: Path) -> None:
     """Whatever git is on the PATH: no secret of the environment that init takes its settings from."""
     program, told = tmp_path / "bin" / "git", tmp_path / "told"
     program.parent.mkdir()

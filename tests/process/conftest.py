@@ -11,11 +11,11 @@ import pytest
 
 from conversync.sandbox import Sandbox
 from tests.process.nights import Nights, two_nights
-from tests.process.support import Nursery, Place, nursery
+from tests.process.support import Place, ProcessPool, nursery
 
 
 @pytest.fixture(scope="session", name="nursery")
-def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
     """One for all tests of a worker."""
     with nursery(tmp_path_factory.mktemp("nursery")) as running:
         yield running
@@ -29,13 +29,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, sandbox: Sandbox, nursery: Nursery) -> Place:
+def place(tmp_path: Path, sandbox: Sandbox, nursery: ProcessPool) -> Place:
     """With no warehouse yet."""
     return Place(tmp_path, sandbox, nursery)
 
 
 @pytest.fixture(scope="session", name="all_nights")
-def one_story(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> Iterator[Nights]:
+def one_story(tmp_path_factory: pytest.TempPathFactory, nursery: ProcessPool) -> Iterator[Nights]:
     """One for all tests of a worker."""
     with Sandbox(two_nights()) as sandbox:
         yield Nights(tmp_path_factory.mktemp("nights"), sandbox, nursery)
@@ -56,7 +56,7 @@ def loaded(all_nights: Nights, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def shared(sandbox: Sandbox, nursery: Nursery) -> Iterator[Place]:
+def shared(sandbox: Sandbox, nursery: ProcessPool) -> Iterator[Place]:
     """A place that others can enter and write in, as /tmp is."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o1777)

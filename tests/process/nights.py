@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from conversync.sandbox import Sandbox, World
-from tests.process.support import Nursery, Place
+from tests.process.support import Place, ProcessPool
 
 
 def two_nights() -> World:
@@ -25,7 +25,7 @@ class Nights:
     second night's. `points` is how many kill points a second night has.
     """
 
-    def __init__(self, folder: Path, sandbox: Sandbox, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox, nursery: ProcessPool) -> None:
         self.folder = folder
         self.sandbox = sandbox
         self.nursery = nursery

@@ -71,7 +71,7 @@ class Wish:
     points: str | None = None
 
 
-class Nursery:
+class ProcessPool:
     """The process that forks runs."""
 
     def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
@@ -97,7 +97,7 @@ class Nursery:
 
 
 @contextmanager
-def nursery(folder: Path, **environment: str) -> Iterator[Nursery]:
+def nursery(folder: Path, **environment: str) -> Iterator[ProcessPool]:
     """A nursery that is gone afterwards; `folder` takes what its runs print, `environment` is what it is started in."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.process.nursery"],
@@ -107,14 +107,14 @@ def nursery(folder: Path, **environment: str) -> Iterator[Nursery]:
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
     ) as process:
-        yield Nursery(process, folder)
+        yield ProcessPool(process, folder)
 
 
 @dataclass
 class Forked:
     """A run in the nursery."""
 
-    nursery: Nursery
+    nursery: ProcessPool
     pid: int
     stdout: Path
     stderr: Path
@@ -147,7 +147,7 @@ class Forked:
 class Place:
     """A folder with a project and a warehouse of its own, and a vendor to load from."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox, nursery: ProcessPool) -> None:
         self.folder = folder
         self.sandbox = sandbox
         self.nursery = nursery

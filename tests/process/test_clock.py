@@ -14,7 +14,7 @@ import pytest
 
 from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import row
-from tests.process.support import Done, Nursery, Place, Wish, nursery
+from tests.process.support import Done, Place, ProcessPool, Wish, nursery
 
 # libfaketime (Debian's package faketime): what a process asks of the clock is answered from a file.
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
@@ -33,7 +33,7 @@ def faked(clock: Path) -> dict[str, str]:
 class Machine(Place):
     """A place whose runs see the clock that `night` sets. Day 0 is today; the vendor has a row for every day."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, nursery: Nursery, clock: Path) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox, nursery: ProcessPool, clock: Path) -> None:
         super().__init__(folder, sandbox, nursery)
         self.today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
         self.clock = clock
@@ -83,7 +83,7 @@ class Machine(Place):
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nursery, Path]]:
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ProcessPool, Path]]:
     """A nursery that sees the clock in a file."""
     folder = tmp_path_factory.mktemp("machine")
     clock = folder / "clock"
@@ -97,7 +97,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nursery
 
 
 @pytest.fixture
-def machine(machines: tuple[Nursery, Path], tmp_path: Path) -> Iterator[Machine]:
+def machine(machines: tuple[ProcessPool, Path], tmp_path: Path) -> Iterator[Machine]:
     """With no warehouse yet."""
     with Sandbox(World(days=1)) as sandbox:
         yield Machine(tmp_path, sandbox, *machines)

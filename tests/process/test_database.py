@@ -15,7 +15,7 @@ from conversync.dlt_errors import sentence
 from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row
 from tests.dbt.cluster import Cluster, binary
-from tests.process.support import Done, Nursery, Place, Wish
+from tests.process.support import Done, Place, ProcessPool, Wish
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
 
@@ -34,7 +34,7 @@ class Remote(Place):
 
 
 @pytest.fixture
-def remote(database: Cluster, tmp_path: Path, nursery: Nursery) -> Iterator[Remote]:
+def remote(database: Cluster, tmp_path: Path, nursery: ProcessPool) -> Iterator[Remote]:
     """Forty events were loaded, and one of them is restated and reversed now."""
     with Sandbox(World(days=1)) as sandbox:
         place = Remote(tmp_path, sandbox, nursery)

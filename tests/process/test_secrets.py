@@ -16,7 +16,7 @@ import pytest
 
 from conversync.sandbox import Fault, Sandbox
 from tests.process.nights import two_nights
-from tests.process.support import FEED, Nursery, Place
+from tests.process.support import FEED, Place, ProcessPool
 
 CANARY = "canary/7f3a+b9=Zq~secret"
 
@@ -32,7 +32,7 @@ def forms(secret: str) -> set[bytes]:
 
 
 @pytest.fixture
-def canary(tmp_path: Path, nursery: Nursery) -> Iterator[Place]:
+def canary(tmp_path: Path, nursery: ProcessPool) -> Iterator[Place]:
     """A vendor that wants the canary, and gives up quickly."""
     with Sandbox(two_nights(), token=CANARY) as sandbox:
         place = Place(tmp_path, sandbox, nursery)

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 from conversync.errors import SettingsError
 from conversync.settings import lookup
-from conversync.vendors import Asked, targets, vendors
+from conversync.vendors import LoadRequest, targets, vendors
 
 RIGHT = {
     "BESITOS_TOKEN": "abc-123",
@@ -92,7 +92,7 @@ def understood_or_refused(spec: str, name: str, text: str) -> None:
         except SettingsError as error:
             resolved, refused = None, str(error)
         if refused is None and spec in vendors():
-            assert list(vendors()[spec].steps({}, resolved, Asked())) != []
+            assert list(vendors()[spec].steps({}, resolved, LoadRequest())) != []
     assert refused is None or name in refused
 
 

@@ -95,7 +95,7 @@ def control(sandbox: Sandbox, name: str, wish: object = None) -> Any:
         connection.close()
 
 
-def walk(sandbox: Sandbox, **query: object) -> list[dict[str, Any]]:
+def scan(sandbox: Sandbox, **query: object) -> list[dict[str, Any]]:
     """The rows of all pages of one window, page by page up to the one that says it is the last."""
     rows: list[dict[str, Any]] = []
     connection = connect(sandbox)

@@ -10,7 +10,7 @@ import pytest
 
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.sandbox.besitos import Statement, parse_variants
-from tests.sandbox.asking import CONVERSIONS, ask, walk
+from tests.sandbox.asking import CONVERSIONS, ask, scan
 
 WINDOW = {"from_date": "2026-01-02", "to_date": "2026-01-09"}
 
@@ -26,9 +26,9 @@ def under(*pairs: str) -> Sandbox:
 def test_f01_dates_with_an_offset(dates: str, end: str) -> None:
     """The same rows of the same days, each at the same instant; the oracle's statements are those of the rows."""
     with under() as sandbox:
-        plain = [Statement.of_row(row) for row in walk(sandbox, **WINDOW)]
+        plain = [Statement.of_row(row) for row in scan(sandbox, **WINDOW)]
         sandbox.besitos.variants = parse_variants([f"dates={dates}"])
-        rows = walk(sandbox, **WINDOW)
+        rows = scan(sandbox, **WINDOW)
         read = sandbox.besitos.reads[-1]
         standing = sandbox.besitos.oracle.standing([read])
     statements = [Statement.of_row(row) for row in rows]
@@ -59,7 +59,7 @@ def test_f04_relative_links() -> None:
 def test_f05_data_as_an_object() -> None:
     """Digit keys with gaps, the same rows in the same order; an empty page is a list; a fault may change it."""
     with under() as sandbox:
-        plain = walk(sandbox, per_page=7, **WINDOW)
+        plain = scan(sandbox, per_page=7, **WINDOW)
         sandbox.besitos.variants = parse_variants(["data=object"])
         target = f"{CONVERSIONS}?from_date=2026-01-02&to_date=2026-01-09&per_page=7"
         first, empty = ask(sandbox, target).json()["data"], ask(sandbox, f"{target}&page=999").json()["data"]
@@ -112,7 +112,7 @@ def test_b10_an_envelope_that_speaks_of_an_error(envelope: str, name: str) -> No
 def test_f13_currencies_that_the_document_does_not_know() -> None:
     """Transactions take them in turn, a reversal its original's; some tell none."""
     with under("currencies=EUR,JPY,none") as sandbox:
-        rows = walk(sandbox, **WINDOW)
+        rows = scan(sandbox, **WINDOW)
         books = sandbox.besitos.oracle.currencies()
     told: dict[int, set[str | None]] = {}
     for row in rows:
@@ -126,7 +126,7 @@ def test_f01_daylight_saving_does_not_move_an_instant() -> None:
     """With New York as the zone, the text in UTC is the instant itself."""
     with under("dates=zulu", "zone=America/New_York") as sandbox:
         world = sandbox.world
-        row = walk(sandbox, **WINDOW)[0]
+        row = scan(sandbox, **WINDOW)[0]
     original = next(one for one in world.conversions if one.transaction_id == row["transaction_id"])
     moment = original.reversal.occurred_at if "reverse" in row and original.reversal else original.occurred_at
     assert datetime.fromisoformat(row["date_time"]) == moment.replace(microsecond=0)

@@ -12,7 +12,7 @@ from conversync.sandbox import Sandbox, World
 from conversync.sandbox.keitaro import Variants
 from conversync.sandbox.readings import parse
 from tests.sandbox.asking import keitaro
-from tests.sandbox.tracker import ALL, OLD, log, walk
+from tests.sandbox.tracker import ALL, OLD, log, scan
 
 COLUMNS = ["event_id", "datetime"]
 BY_TIME = [{"name": "datetime", "order": "ASC"}, {"name": "event_id", "order": "ASC"}]
@@ -93,9 +93,9 @@ def test_b05_a_limit_that_is_refused(sandbox: Sandbox) -> None:
 def test_f09_other_names_come_than_were_asked(sandbox: Sandbox) -> None:
     """`conversion_id`, `postback_datetime` are taken and come as `event_id`, `datetime`; nothing else differs."""
     under(sandbox, "generation=old")
-    plain = walk(sandbox, 100, columns=OLD, sort=[{"name": "conversion_id", "order": "ASC"}])
+    plain = scan(sandbox, 100, columns=OLD, sort=[{"name": "conversion_id", "order": "ASC"}])
     under(sandbox, "generation=old", "names=new")
-    renamed = walk(sandbox, 100, columns=OLD, sort=[{"name": "conversion_id", "order": "ASC"}])
+    renamed = scan(sandbox, 100, columns=OLD, sort=[{"name": "conversion_id", "order": "ASC"}])
     names = {"conversion_id": "event_id", "postback_datetime": "datetime"}
     assert renamed == [{names.get(name, name): value for name, value in row.items()} for row in plain]
     assert renamed[0]["event_id"]
@@ -104,9 +104,9 @@ def test_f09_other_names_come_than_were_asked(sandbox: Sandbox) -> None:
 
 def test_f08_an_amount_of_nothing(sandbox: Sandbox) -> None:
     """Where the amount is 0, `""` comes; where it is not, its number; a filter compares with 0 all the same."""
-    plain = walk(sandbox, 100)
+    plain = scan(sandbox, 100)
     under(sandbox, "zero=empty")
-    rows = walk(sandbox, 100)
+    rows = scan(sandbox, 100)
     free = [row for row in plain if not row["revenue"]]
     assert [row["revenue"] for row in rows] == [row["revenue"] or "" for row in plain]
     assert len(free) > 5
@@ -119,9 +119,9 @@ def test_f08_times_in_other_forms(sandbox: Sandbox, times: str) -> None:
     """A fraction in the asked zone, or an instant of UTC whatever zone was asked; the rows of the same range."""
     space, end = SPACE_AND_FRACTION[times]
     berlin = {**ALL, "timezone": "Europe/Berlin"}
-    plain = walk(sandbox, 100, range=ALL if times == "zulu" else berlin)
+    plain = scan(sandbox, 100, range=ALL if times == "zulu" else berlin)
     under(sandbox, f"times={times}")
-    rows = walk(sandbox, 100, range=berlin)
+    rows = scan(sandbox, 100, range=berlin)
     assert [row["datetime"] for row in rows] == [row["datetime"].replace(" ", space) + end for row in plain]
     assert {row["status_history"][0]["datetime"][19:] for row in rows} == {end}
     if times == "zulu":
@@ -196,11 +196,11 @@ def test_f11_a_list_that_the_key_may_not_read(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("status", ["canceled", "Rejected"])
 def test_f14_rejected_by_another_name(sandbox: Sandbox, status: str) -> None:
     """The same conversions are rejected, which their `conversion_type` says; the report counts them as before."""
-    plain = walk(sandbox, 100)
+    plain = scan(sandbox, 100)
     sums = ["rejected", "revenue", "rejected_revenue"]
     before = sandbox.keitaro.oracle.report((), sums)
     under(sandbox, f"rejected_as={status}")
-    rows = walk(sandbox, 100)
+    rows = scan(sandbox, 100)
     assert [row["status"] for row in rows] == [row["status"].replace("rejected", status) for row in plain]
     assert [row["conversion_type"] for row in rows] == [row["conversion_type"] for row in plain]
     assert sum(row["status"] == status for row in rows) == before[0]["rejected"] > 5

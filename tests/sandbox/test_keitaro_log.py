@@ -13,7 +13,7 @@ from conversync.sandbox import Sandbox, World
 from conversync.sandbox.keitaro import Event, Read, Variants
 from conversync.sandbox.readings import parse
 from tests.sandbox.asking import keitaro
-from tests.sandbox.tracker import NEW, OLD, log, walk
+from tests.sandbox.tracker import NEW, OLD, log, scan
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def told(event: Event) -> dict[str, Any]:
 def test_the_pages_are_what_the_oracle_holds(sandbox: Sandbox) -> None:
     """Sorted and walked with limit and offset, every conversion comes once, in all its asked-for columns."""
     expected = [told(event) for event in sandbox.keitaro.oracle.events().values()]
-    assert sorted(walk(sandbox, 100), key=lambda row: row["event_id"]) == sorted(
+    assert sorted(scan(sandbox, 100), key=lambda row: row["event_id"]) == sorted(
         expected, key=lambda row: str(row["event_id"])
     )
     assert len(expected) > 300
@@ -218,7 +218,7 @@ def test_held_keeps_every_state_that_was_read(sandbox: Sandbox) -> None:
 def test_reads_are_noted_once_a_walk_and_never_with_filters(sandbox: Sandbox) -> None:
     """What was asked with a filter is no read of the range; a conversion outside the range is not held by it."""
     span = {"from": "2026-01-03", "to": "2026-01-04", "timezone": "UTC"}
-    walk(sandbox, 10, range=span)
+    scan(sandbox, 10, range=span)
     log(sandbox, range=span, filters=[{"name": "status", "operator": "EQUALS", "expression": "sale"}])
     [read] = sandbox.keitaro.reads
     expected = {row["event_id"] for row in log(sandbox, range=span)["rows"]}

@@ -13,7 +13,7 @@ from conversync.sandbox.keitaro import Variants
 from conversync.sandbox.messages import Raw
 from conversync.sandbox.readings import parse
 from tests.sandbox.asking import call, keitaro
-from tests.sandbox.tracker import ALL, log, walk
+from tests.sandbox.tracker import ALL, log, scan
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_without_a_sort_the_order_means_nothing(sandbox: Sandbox) -> None:
     sandbox.keitaro.variants = Variants(order="unstable")
     third, fourth = (log(sandbox)["rows"] for _ in range(2))
     assert third != fourth
-    assert len({row["event_id"] for row in walk(sandbox, 50)}) == len(first)
-    by_status = [walk(sandbox, 50, sort=[{"name": "status", "order": "DESC"}]) for _ in range(2)]
+    assert len({row["event_id"] for row in scan(sandbox, 50)}) == len(first)
+    by_status = [scan(sandbox, 50, sort=[{"name": "status", "order": "DESC"}]) for _ in range(2)]
     assert len({row["event_id"] for row in by_status[0]}) < len(first)
     assert [row["status"] for row in by_status[0]] == sorted((row["status"] for row in first), reverse=True)
 

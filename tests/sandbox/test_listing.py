@@ -49,9 +49,9 @@ def numbered(sandbox: Sandbox, count: int) -> Sandbox:
 def test_b01_ties_change_places_between_pages() -> None:
     """Rows 2 and 3 share a second: 2 comes on both pages and 3 on none, at every walk; the total is right."""
     with serving(under("ties=page"), 0, 1, 1, 2) as sandbox:
-        walks = [[ids(sandbox, f"per_page=2&page={number}") for number in (1, 2)] for _ in range(3)]
+        scans = [[ids(sandbox, f"per_page=2&page={number}") for number in (1, 2)] for _ in range(3)]
         whole, total = ids(sandbox, "per_page=4"), page(sandbox, "per_page=2")["meta"]["total"]
-    assert walks == [[[1, 2], [2, 4]]] * 3
+    assert scans == [[[1, 2], [2, 4]]] * 3
     assert (whole, total) == ([1, 2, 3, 4], 4)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from conversync.sandbox import Read, Sandbox, Statement, Totals, Variants, World
 from conversync.sandbox.besitos import parse_variants, totals, totals_by_offer
-from tests.sandbox.asking import walk
+from tests.sandbox.asking import scan
 
 FIRST, LAST = date(2025, 12, 1), date(2026, 12, 31)
 
@@ -65,7 +65,7 @@ def test_feed_and_oracle_tell_the_same(reading: str) -> None:
     with Sandbox(world, variants=variants) as sandbox:
         for read in reads:
             query = {"from_date": read.from_date, "to_date": read.to_date, "per_page": 150}
-            rows = walk(sandbox, **query, **({"is_reverse": read.is_reverse} if read.is_reverse else {}))
+            rows = scan(sandbox, **query, **({"is_reverse": read.is_reverse} if read.is_reverse else {}))
             assert told(rows, variants.zone) == sandbox.besitos.oracle.standing([read])
         assert sandbox.besitos.reads == reads
 
@@ -75,7 +75,7 @@ def rows_under(variants: Variants, **query: object) -> list[dict[str, Any]]:
     world = World(days=10)
     world.now = world.day(40)
     with Sandbox(world, variants=variants) as sandbox:
-        return walk(sandbox, **{"from_date": FIRST, "to_date": LAST, **query})
+        return scan(sandbox, **{"from_date": FIRST, "to_date": LAST, **query})
 
 
 def test_the_flag_stands_on_reversals_alone() -> None:
@@ -145,7 +145,7 @@ def test_without_dates_the_last_seven_days_come() -> None:
     """Up to the clock's day in the vendor's zone."""
     world = World(days=30)
     with Sandbox(world) as sandbox:
-        days = {row["date_time"][:10] for row in walk(sandbox)}
+        days = {row["date_time"][:10] for row in scan(sandbox)}
     assert (min(days), max(days)) == ("2026-01-23", "2026-01-30")
 
 
@@ -166,9 +166,9 @@ def test_new_york_is_an_hour_ahead_in_summer() -> None:
     world = World(start=date(2026, 7, 1), days=2)
     with Sandbox(world) as sandbox:
         window = {"from_date": "2026-06-01", "to_date": "2026-08-01"}
-        fixed = walk(sandbox, **window)
+        fixed = scan(sandbox, **window)
         sandbox.besitos.variants = Variants(zone="America/New_York")
-        summer = walk(sandbox, **window)
+        summer = scan(sandbox, **window)
     pairs = list(zip(told(fixed).values(), told(summer, "America/New_York").values(), strict=True))
     assert {a.occurred_at - b.occurred_at for a, b in pairs} == {timedelta(0)}
     assert {a.date_time == b.date_time for a, b in pairs} == {False}
@@ -266,7 +266,7 @@ def test_the_oracles_totals_are_the_sums_of_the_rows() -> None:
     """Added up from the JSON by the shortest means."""
     world = World()
     with Sandbox(world) as sandbox:
-        rows = walk(sandbox, from_date=FIRST, to_date=LAST)
+        rows = scan(sandbox, from_date=FIRST, to_date=LAST)
         expected = sandbox.besitos.oracle.totals()
     gross = sum((one["payout"] for one in rows if "reverse" not in one), Decimal(0))
     taken = sum((one["payout"] for one in rows if "reverse" in one), Decimal(0))

@@ -9,7 +9,7 @@ import pytest
 
 from conversync.sandbox import Sandbox, World
 from conversync.sandbox.keitaro import Variants
-from tests.sandbox.asking import conductrics, infobip, keitaro, walk
+from tests.sandbox.asking import conductrics, infobip, keitaro, scan
 
 
 def settled(world: World) -> World:
@@ -24,7 +24,7 @@ def test_keitaro_revenue_by_tid_is_besitos_payout() -> None:
         rows = keitaro(
             sandbox, "conversions/log", {"columns": ["tid", "revenue", "status", "sub_id_1"], "limit": 0}
         )
-        feed = walk(sandbox, from_date="2025-12-01", to_date="2026-12-31")
+        feed = scan(sandbox, from_date="2025-12-01", to_date="2026-12-31")
         totals = sandbox.besitos.oracle.totals()
         by_tid = sandbox.keitaro.oracle.revenue_by_tid()
     tracked = {row["tid"]: row for row in rows.json()["rows"]}

@@ -11,7 +11,7 @@ import pytest
 
 from conversync.sandbox import Sandbox, Variants, World
 from conversync.sandbox.besitos import Scripted
-from tests.sandbox.asking import CONVERSIONS, ask, walk
+from tests.sandbox.asking import CONVERSIONS, ask, scan
 
 
 def numbered(count: int) -> list[dict[str, Any]]:
@@ -103,16 +103,16 @@ def test_orders() -> None:
 def test_newest_first() -> None:
     """The world's rows by date_time, from the last to the first."""
     with Sandbox(World(days=5), variants=Variants(order="newest")) as sandbox:
-        stamps = [row["date_time"] for row in walk(sandbox, from_date="2025-12-01")]
+        stamps = [row["date_time"] for row in scan(sandbox, from_date="2025-12-01")]
     assert stamps == sorted(stamps, reverse=True)
 
 
 def test_repeats() -> None:
     """Counted repeats stand in total; uncounted ones come on top of it, at page ends."""
     with scripted(Sandbox(variants=Variants(repeats="counted")), 8) as sandbox:
-        counted = walk(sandbox, per_page=3)
+        counted = scan(sandbox, per_page=3)
         sandbox.besitos.variants = Variants(repeats="uncounted")
-        uncounted = walk(sandbox, per_page=3)
+        uncounted = scan(sandbox, per_page=3)
         total = ask(sandbox, CONVERSIONS).json()["meta"]["total"]
     assert Counter(row["transaction_id"] for row in counted) == Counter([*range(1, 9), 1, 8])
     assert [row["transaction_id"] for row in uncounted] == [1, 2, 3, 3, 4, 5, 6, 6, 7, 8]

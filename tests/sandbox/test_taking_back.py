@@ -9,7 +9,7 @@ from typing import Any
 from conversync.sandbox import Read, Sandbox, Totals, World
 from conversync.sandbox.besitos import parse_variants, totals
 from conversync.sandbox.story import Conversion
-from tests.sandbox.asking import walk
+from tests.sandbox.asking import scan
 
 FIRST, LAST = date(2025, 12, 1), date(2026, 12, 31)
 SOON, LONG = timedelta(hours=1), timedelta(days=6)
@@ -39,7 +39,7 @@ def rows_of(sandbox: Sandbox, one: Conversion, after: timedelta) -> list[dict[st
     sandbox.world.now = one.reversal.tellings[0].at + after
     rows = [
         row
-        for row in walk(sandbox, from_date=FIRST, to_date=LAST)
+        for row in scan(sandbox, from_date=FIRST, to_date=LAST)
         if row["transaction_id"] == one.transaction_id
     ]
     return sorted(rows, key=lambda row: (row.get("reverse", 0), row["date_time"]))
@@ -54,7 +54,7 @@ def test_m02_a_withdrawn_conversion() -> None:
         counts = []
         for after in (SOON, LONG):
             sandbox.world.now = told + after
-            rows = walk(sandbox, from_date=FIRST, to_date=LAST)
+            rows = scan(sandbox, from_date=FIRST, to_date=LAST)
             counts.append(sum(row["transaction_id"] == one.transaction_id for row in rows))
         first, second = sandbox.besitos.reads[0], sandbox.besitos.reads[-1]
         elsewhere = Read(second.clock, LAST, LAST)

@@ -21,7 +21,7 @@ def log(sandbox: Sandbox, **body: Any) -> Any:
     return keitaro(sandbox, "conversions/log", {"range": ALL, "columns": NEW, "limit": 0, **body}).json()
 
 
-def walk(sandbox: Sandbox, limit: int, **body: Any) -> list[dict[str, Any]]:
+def scan(sandbox: Sandbox, limit: int, **body: Any) -> list[dict[str, Any]]:
     """All pages, up to the announced total."""
     rows: list[dict[str, Any]] = []
     page = None

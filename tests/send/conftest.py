@@ -10,15 +10,15 @@ import pytest
 
 from tests.houses import forget_settings
 from tests.send.receiver import Receiver, serve
-from tests.send.support import House
+from tests.send.support import Workspace
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """With no outbox yet."""
     forget_settings(monkeypatch)
     for name in [name for name in os.environ if name.startswith(("SEND_", "OPTIBASE_"))]:
         monkeypatch.delenv(name)
     receiver = Receiver()
     with serve(receiver) as server:
-        yield House(tmp_path, server, receiver)
+        yield Workspace(tmp_path, server, receiver)

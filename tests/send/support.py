@@ -32,7 +32,7 @@ OUTBOX = {
 
 
 @dataclass
-class House:
+class Workspace:
     """One warehouse that sends to one receiver. `name` tells the target's outbox, `main.<vendor>`."""
 
     folder: Path

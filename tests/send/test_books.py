@@ -13,20 +13,20 @@ import pytest
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.sandbox import Fault
 from tests.send.receiver import ENDPOINT, POSTBACK_KEY, PUBLIC_KEY
-from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
 
-def journal_of(house: House) -> Path:
+def journal_of(house: Workspace) -> Path:
     [path] = (house.folder / ".conversync").glob("journal-*.sqlite")
     return path
 
 
-def forget_journal(house: House) -> None:
+def forget_journal(house: Workspace) -> None:
     for path in (house.folder / ".conversync").glob("journal-*"):
         path.unlink()
 
 
-def test_x07_a_lost_journal_is_filled_from_the_ledger(house: House) -> None:
+def test_x07_a_lost_journal_is_filled_from_the_ledger(house: Workspace) -> None:
     """As on a new host: nothing is sent twice, and what the answers left is known again."""
     house.outbox(OPTIBASE, [*users(10), ("bad", "purchase", None)])
     house.send(OPTIBASE)
@@ -45,7 +45,7 @@ def test_x07_a_lost_journal_is_filled_from_the_ledger(house: House) -> None:
     assert house.query("select * exclude _dlt_load_id from sent.optibase_conversions order by all") == before
 
 
-def test_x07_a_warehouse_restored_from_an_old_backup_is_noticed_and_mended(house: House) -> None:
+def test_x07_a_warehouse_restored_from_an_old_backup_is_noticed_and_mended(house: Workspace) -> None:
     """The journal knows what the ledger forgot: nothing goes twice, and the ledger has it again."""
     house.outbox(OPTIBASE, users(10))
     house.send(OPTIBASE, limit=3)
@@ -63,7 +63,7 @@ def test_x07_a_warehouse_restored_from_an_old_backup_is_noticed_and_mended(house
     assert house.send(OPTIBASE).plan.notes == []
 
 
-def test_x07_of_two_accounts_the_later_one_is_true(house: House) -> None:
+def test_x07_of_two_accounts_the_later_one_is_true(house: Workspace) -> None:
     """A row that another host sent meanwhile is not sent again here; nor is one that only this journal knows."""
     house.outbox(KEITARO, sales(2))
     house.settings["HTTP_BUDGET"] = "1"
@@ -83,7 +83,7 @@ def test_x07_of_two_accounts_the_later_one_is_true(house: House) -> None:
 
 @pytest.mark.parametrize("sent_in", ["ledger", "journal"])
 def test_x07_of_two_accounts_of_the_same_moment_the_one_that_says_sent_is_true(
-    house: House, sent_in: str
+    house: Workspace, sent_in: str
 ) -> None:
     """A row that is known as sent anywhere is not sent again; both say so afterwards."""
     house.outbox(OPTIBASE, users(1))
@@ -100,7 +100,7 @@ def test_x07_of_two_accounts_of_the_same_moment_the_one_that_says_sent_is_true(
         assert [known.status for known, _ in journal.states().values()] == ["sent"]
 
 
-def test_an_outcome_that_was_never_loaded_is_loaded_first(house: House) -> None:
+def test_an_outcome_that_was_never_loaded_is_loaded_first(house: Workspace) -> None:
     """The warehouse was held by somebody when the send ended: the next one brings it up, and sends nothing twice."""
     house.outbox(OPTIBASE, users(3))
     house.change("create table main.other as select 1 as one")
@@ -123,11 +123,11 @@ def test_an_outcome_that_was_never_loaded_is_loaded_first(house: House) -> None:
     from conversync.send import run
 
     house.server.faults.add(Fault(path=ENDPOINT, action=hold))
-    patience, run.PATIENCE = run.PATIENCE, 0.5
+    retry_budget, run.PATIENCE = run.PATIENCE, 0.5
     try:
         report = house.send(OPTIBASE)
     finally:
-        run.PATIENCE = patience
+        run.PATIENCE = retry_budget
         for process in holder:
             process.communicate("")
     assert (report.exit_code, report.sent.sent, type(report.error)) == (4, 3, LockedError)
@@ -138,7 +138,7 @@ def test_an_outcome_that_was_never_loaded_is_loaded_first(house: House) -> None:
     assert house.statuses(OPTIBASE) == {f"k{n}": "sent" for n in range(3)}
 
 
-def test_x13_a_dry_run_sends_and_writes_nothing(house: House) -> None:
+def test_x13_a_dry_run_sends_and_writes_nothing(house: Workspace) -> None:
     """It shows the counts and exact requests, keys masked."""
     house.outbox(OPTIBASE, users(5))
     house.send(OPTIBASE, limit=2)
@@ -155,7 +155,7 @@ def test_x13_a_dry_run_sends_and_writes_nothing(house: House) -> None:
 
 
 @pytest.mark.parametrize(("most", "sent"), [(10, 10), (9, 0)])
-def test_x13_the_cap_is_exact(house: House, most: int, sent: int) -> None:
+def test_x13_the_cap_is_exact(house: Workspace, most: int, sent: int) -> None:
     """As many as may go, and not one more: then none goes."""
     house.outbox(OPTIBASE, users(10))
     if sent:
@@ -168,7 +168,7 @@ def test_x13_the_cap_is_exact(house: House, most: int, sent: int) -> None:
 
 
 @pytest.mark.parametrize(("pct", "goes"), [(20.0, True), (19.9, False)])
-def test_x13_the_share_that_may_change_is_exact(house: House, pct: float, goes: bool) -> None:
+def test_x13_the_share_that_may_change_is_exact(house: Workspace, pct: float, goes: bool) -> None:
     house.outbox(KEITARO, sales(10))
     house.send(KEITARO)
     house.outbox(KEITARO, [*sales(2, payout="9"), *sales(10)[2:]])
@@ -185,7 +185,7 @@ def test_x13_the_share_that_may_change_is_exact(house: House, pct: float, goes: 
     ("place", "word"),
     [("", "false"), ("[send]", "no"), ("[send.optibase]", "flase"), ("[send.optibase.conversions]", "off")],
 )
-def test_x13_the_kill_switch(house: House, place: str, word: str) -> None:
+def test_x13_the_kill_switch(house: Workspace, place: str, word: str) -> None:
     """Wherever it stands, and also where its value is misspelt: nothing goes out, and the same row goes without it."""
     house.outbox(OPTIBASE, users(1))
     config = house.folder / ".dlt" / "config.toml"
@@ -222,7 +222,7 @@ def test_x13_the_kill_switch(house: House, place: str, word: str) -> None:
     ],
 )
 def test_what_is_wrong_with_an_outbox_is_told_before_anything_is_sent(
-    house: House, query: str, words: str
+    house: Workspace, query: str, words: str
 ) -> None:
     house.outbox(KEITARO, sales(2))
     with pytest.raises(SettingsError) as told:
@@ -232,7 +232,7 @@ def test_what_is_wrong_with_an_outbox_is_told_before_anything_is_sent(
     assert house.query("select count(*) from main.keitaro") == [(2,)]
 
 
-def test_an_outbox_from_the_settings_and_keys_that_nobody_sees(house: House) -> None:
+def test_an_outbox_from_the_settings_and_keys_that_nobody_sees(house: Workspace) -> None:
     """`[send.keitaro.conversions] query`, the command as a person has it, and no key in what it prints or keeps."""
     house.outbox(KEITARO, sales(3))
     (house.folder / ".dlt").mkdir()
@@ -249,7 +249,7 @@ def test_an_outbox_from_the_settings_and_keys_that_nobody_sees(house: House) -> 
     assert '"already_sent": 3' in quiet.out
 
 
-def test_a_damaged_journal_is_told_and_nothing_is_sent(house: House) -> None:
+def test_a_damaged_journal_is_told_and_nothing_is_sent(house: Workspace) -> None:
     house.outbox(OPTIBASE, users(2))
     house.send(OPTIBASE, limit=1)
     journal_of(house).write_bytes(b"no database at all" * 100)
@@ -258,7 +258,7 @@ def test_a_damaged_journal_is_told_and_nothing_is_sent(house: House) -> None:
     assert len(house.asked()) == 1
 
 
-def test_reads_only_what_changed_in_content(house: House) -> None:
+def test_reads_only_what_changed_in_content(house: Workspace) -> None:
     """Another scale of the same amount, or a new column without values, is no change."""
     house.outbox(KEITARO, sales(2))
     house.send(KEITARO)

@@ -9,13 +9,13 @@ import pytest
 
 from conversync.errors import ConversyncError, SettingsError
 from conversync.warehouse.warehouse import Warehouse
-from tests.send.support import KEITARO, OPTIBASE, House, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, users
 
 # isort: split
 import duckdb
 
 
-def backup(house: House, *patterns: str) -> list[tuple[Path, Path]]:
+def backup(house: Workspace, *patterns: str) -> list[tuple[Path, Path]]:
     """Copies of the files, and where they belong."""
     folder = house.folder / "backup"
     folder.mkdir()
@@ -23,7 +23,7 @@ def backup(house: House, *patterns: str) -> list[tuple[Path, Path]]:
     return [(Path(shutil.copy(path, folder / path.name)), path) for path in files]
 
 
-def restore(house: House, files: list[tuple[Path, Path]]) -> None:
+def restore(house: Workspace, files: list[tuple[Path, Path]]) -> None:
     """As a backup program does: what was not in it goes."""
     for path in house.folder.glob(".conversync/journal-*-*"):
         path.unlink()
@@ -34,7 +34,7 @@ def restore(house: House, files: list[tuple[Path, Path]]) -> None:
 BOOKS = ("warehouse.duckdb", ".conversync/journal-*.sqlite")
 
 
-def two_sends(house: House) -> list[tuple[Path, Path]]:
+def two_sends(house: Workspace) -> list[tuple[Path, Path]]:
     """Three rows were sent, a backup of both books made, and seven more sent."""
     house.outbox(OPTIBASE, users(10))
     house.send(OPTIBASE, limit=3)
@@ -45,7 +45,7 @@ def two_sends(house: House) -> list[tuple[Path, Path]]:
 
 
 @pytest.mark.more
-def test_x26_both_books_from_one_backup_are_noticed_before_anything_goes(house: House) -> None:
+def test_x26_both_books_from_one_backup_are_noticed_before_anything_goes(house: Workspace) -> None:
     """Nothing in them tells it; the epoch beside them does. A person may go on, and then all is well again."""
     restore(house, two_sends(house))
     for arguments in (["--dry-run"], []):
@@ -60,7 +60,7 @@ def test_x26_both_books_from_one_backup_are_noticed_before_anything_goes(house: 
 
 
 @pytest.mark.parametrize("lost", [0, 1])
-def test_x26_one_book_heals_the_other(house: House, lost: int) -> None:
+def test_x26_one_book_heals_the_other(house: Workspace, lost: int) -> None:
     """The warehouse alone, or the journal alone, from a backup: nothing goes, and nobody is asked."""
     files = [pair for pair in two_sends(house) if (pair[1].suffix == ".sqlite") == bool(lost)]
     assert len(files) == 1
@@ -69,7 +69,7 @@ def test_x26_one_book_heals_the_other(house: House, lost: int) -> None:
     assert (report.exit_code, report.plan.already, report.sent.requests) == (0, 10, 0)
 
 
-def test_x26_a_restored_warehouse_beside_a_lost_journal_is_noticed(house: House) -> None:
+def test_x26_a_restored_warehouse_beside_a_lost_journal_is_noticed(house: Workspace) -> None:
     files = [pair for pair in two_sends(house) if pair[1].suffix == ".duckdb"]
     for path in house.folder.glob(".conversync/journal-*"):
         path.unlink()
@@ -79,7 +79,7 @@ def test_x26_a_restored_warehouse_beside_a_lost_journal_is_noticed(house: House)
     assert len(house.receiver.taken) == 10
 
 
-def test_x26_a_new_machine_is_not_asked(house: House) -> None:
+def test_x26_a_new_machine_is_not_asked(house: Workspace) -> None:
     """The warehouse came along, the folder beside it did not: the ledger knows all, and says so."""
     house.outbox(OPTIBASE, users(3))
     house.send(OPTIBASE)
@@ -97,14 +97,14 @@ def test_x26_a_new_machine_is_not_asked(house: House) -> None:
     ]
 
 
-def test_x26_the_books_of_one_target_are_not_those_of_another(house: House) -> None:
+def test_x26_the_books_of_one_target_are_not_those_of_another(house: Workspace) -> None:
     """Each has its own count."""
     restore(house, two_sends(house))
     house.change("create table main.keitaro as select 'a' as send_key, 'c' as subid, 't' as tid")
     assert house.send(KEITARO).exit_code == 0
 
 
-def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: House) -> None:
+def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: Workspace) -> None:
     house.outbox(OPTIBASE, users(2))
     house.send(OPTIBASE, limit=1)
     [path] = house.folder.glob(".conversync/epoch-*")
@@ -115,7 +115,7 @@ def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: House) -> None:
     assert house.send(OPTIBASE).sent.sent == 1
 
 
-def test_a_link_to_the_warehouse_is_the_same_warehouse(house: House) -> None:
+def test_a_link_to_the_warehouse_is_the_same_warehouse(house: Workspace) -> None:
     """One lock, one journal, one count, from whichever folder it is linked."""
     two_sends(house)
     for name in ("link.duckdb", "other/link.duckdb"):
@@ -135,7 +135,7 @@ def test_a_link_to_the_warehouse_is_the_same_warehouse(house: House) -> None:
 
 
 @pytest.mark.more
-def test_an_old_ledger_under_another_name_is_asked_about(house: House) -> None:
+def test_an_old_ledger_under_another_name_is_asked_about(house: Workspace) -> None:
     """A backup of the warehouse, put beside it: the folder knows of a later send of that target."""
     [copy] = [copy for copy, path in two_sends(house) if path.suffix == ".duckdb"]
     shutil.copy(copy, house.folder / "again.duckdb")
@@ -156,7 +156,7 @@ def test_an_old_ledger_under_another_name_is_asked_about(house: House) -> None:
 
 
 @pytest.mark.more
-def test_two_warehouses_in_one_folder_have_counts_of_their_own(house: House) -> None:
+def test_two_warehouses_in_one_folder_have_counts_of_their_own(house: Workspace) -> None:
     """A new one is not asked, though its neighbour has sent: it has no ledger yet."""
     two_sends(house)
     shutil.copy(house.path, house.folder / "new.duckdb")

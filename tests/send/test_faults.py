@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswerError
+from conversync.errors import CredentialsError, InvalidResponseError, UnavailableError
 from conversync.sandbox import Fault
 from tests.send.receiver import ENDPOINT, POSTBACK
-from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
 
 def of_user(number: int) -> dict[str, str]:
     return {"testedUserExternalId": f"user-{number}"}
 
 
-def test_x05_a_401_in_the_middle_stops_all_and_rejects_none(house: House) -> None:
+def test_x05_a_401_in_the_middle_stops_all_and_rejects_none(house: Workspace) -> None:
     """What was sent before it is known as sent; with the credentials renewed the others follow, once each."""
     house.outbox(OPTIBASE, users(200))
     seen = []
@@ -44,7 +44,7 @@ def test_x05_a_401_in_the_middle_stops_all_and_rejects_none(house: House) -> Non
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("target", [OPTIBASE, KEITARO])
 @pytest.mark.parametrize("status", [429, 503])
-def test_x06_a_vendor_that_turns_us_away_is_waited_for(house: House, target: str, status: int) -> None:
+def test_x06_a_vendor_that_turns_us_away_is_waited_for(house: Workspace, target: str, status: int) -> None:
     """For as long as it asks for; each row arrives once, and none is in doubt."""
     house.outbox(target, users(20) if target == OPTIBASE else sales(20))
     fault = house.server.faults.add(Fault(status=status, headers={"Retry-After": "1"}, times=3))
@@ -62,7 +62,7 @@ def test_x06_a_vendor_that_turns_us_away_is_waited_for(house: House, target: str
         assert times[1] - times[0] >= 1
 
 
-def test_x06_a_500_that_is_harmless_to_repeat_is_waited_out(house: House) -> None:
+def test_x06_a_500_that_is_harmless_to_repeat_is_waited_out(house: Workspace) -> None:
     house.outbox(KEITARO, sales(10))
     fault = house.server.faults.add(Fault(path=POSTBACK, status=500, times=4))
     report = house.send(KEITARO)
@@ -70,7 +70,7 @@ def test_x06_a_500_that_is_harmless_to_repeat_is_waited_out(house: House) -> Non
     assert len(house.receiver.conversions) == 10
 
 
-def test_x06_a_500_may_have_counted_where_a_repeat_would(house: House) -> None:
+def test_x06_a_500_may_have_counted_where_a_repeat_would(house: Workspace) -> None:
     """A conversion that the vendor failed at is in doubt there, and not sent again."""
     house.outbox(OPTIBASE, users(10))
     fault = house.server.faults.add(Fault(path=ENDPOINT, status=500, json=of_user(4)))
@@ -79,7 +79,7 @@ def test_x06_a_500_may_have_counted_where_a_repeat_would(house: House) -> None:
     assert fault.delivered == 1
 
 
-def test_x06_a_vendor_that_stays_away_ends_the_send(house: House) -> None:
+def test_x06_a_vendor_that_stays_away_ends_the_send(house: Workspace) -> None:
     """After the budget, with exit code 6; nothing is rejected, and the next send goes on."""
     house.settings["HTTP_BUDGET"] = "1"
     house.outbox(KEITARO, sales(10))
@@ -94,7 +94,7 @@ def test_x06_a_vendor_that_stays_away_ends_the_send(house: House) -> None:
 
 @pytest.mark.parametrize("how", ["reset", "silence"])
 def test_x02_taken_and_unheard_keitaro_is_sent_again(
-    house: House, how: str, monkeypatch: pytest.MonkeyPatch
+    house: Workspace, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tracker knows the tid: one conversion, and nobody need look."""
     impatient(monkeypatch)
@@ -110,7 +110,7 @@ def test_x02_taken_and_unheard_keitaro_is_sent_again(
 
 @pytest.mark.parametrize("how", ["reset", "silence"])
 def test_x02_taken_and_unheard_optibase_is_in_doubt(
-    house: House, how: str, monkeypatch: pytest.MonkeyPatch
+    house: Workspace, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is listed, and stays until a person says that it may be sent again."""
     impatient(monkeypatch)
@@ -134,7 +134,7 @@ def test_x02_taken_and_unheard_optibase_is_in_doubt(
 
 
 @pytest.mark.more
-def test_x02_a_row_that_the_vendor_always_breaks_off_delays_nobody(house: House) -> None:
+def test_x02_a_row_that_the_vendor_always_breaks_off_delays_nobody(house: Workspace) -> None:
     """Also where a repeat is harmless: after five attempts the others are through, and it is in doubt."""
     house.outbox(KEITARO, sales(10))
     fault = house.server.faults.add(Fault(path=POSTBACK, query={"tid": "t3"}, status=500))
@@ -145,7 +145,7 @@ def test_x02_a_row_that_the_vendor_always_breaks_off_delays_nobody(house: House)
     assert house.send(KEITARO).sent.sent == 1
 
 
-def test_x03_what_the_vendor_has_already_is_sent(house: House) -> None:
+def test_x03_what_the_vendor_has_already_is_sent(house: Workspace) -> None:
     """409 means so."""
     house.outbox(OPTIBASE, users(3))
     fault = house.server.faults.add(
@@ -155,12 +155,12 @@ def test_x03_what_the_vendor_has_already_is_sent(house: House) -> None:
     assert (report.exit_code, report.sent.sent, fault.delivered) == (0, 3, 1)
 
 
-def test_x12_a_redirect_is_not_followed(house: House) -> None:
+def test_x12_a_redirect_is_not_followed(house: Workspace) -> None:
     """Nor is a login page believed: what cannot be told is in doubt, and soon the send stops."""
     house.outbox(OPTIBASE, users(100))
     fault = house.server.faults.add(Fault(path=ENDPOINT, redirect=f"{house.server.url}/elsewhere"))
     report = house.send(OPTIBASE)
-    assert (report.exit_code, type(report.error)) == (6, UntrustedAnswerError)
+    assert (report.exit_code, type(report.error)) == (6, InvalidResponseError)
     assert fault.delivered == len(house.asked()) == len(report.sent.in_doubt) < 20
     assert not house.receiver.taken
     assert not [one for one in house.asked() if "elsewhere" in one.path]
@@ -203,7 +203,9 @@ def lost_answer(how: str, **which: dict[str, str]) -> Fault:
     ],
     ids=["page", "redirect"],
 )
-def test_answers_that_cannot_be_trusted_for_any_row_end_with_6(house: House, answer: dict[str, Any]) -> None:
+def test_answers_that_cannot_be_trusted_for_any_row_end_with_6(
+    house: Workspace, answer: dict[str, Any]
+) -> None:
     """Few rows or many: that is no row's matter. With one row of them taken it is, and ends with 3."""
     house.outbox(OPTIBASE, users(3))
     fault = house.server.faults.add(Fault(path=ENDPOINT, **answer))

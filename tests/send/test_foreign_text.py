@@ -7,14 +7,14 @@ from decimal import Decimal
 import pytest
 
 from tests.foreign import STORED, harmless
-from tests.send.support import KEITARO, OPTIBASE, House
+from tests.send.support import KEITARO, OPTIBASE, Workspace
 from tests.send.test_reconcile import tracker
 
 KEY = STORED
 
 
 @pytest.mark.more
-def test_l05_keys_of_an_outbox_in_plan_and_summary(house: House) -> None:
+def test_l05_keys_of_an_outbox_in_plan_and_summary(house: Workspace) -> None:
     """Sent, refused here and refused by the vendor; dry and for real; text and JSON."""
     house.outbox(
         KEITARO,
@@ -28,7 +28,7 @@ def test_l05_keys_of_an_outbox_in_plan_and_summary(house: House) -> None:
 
 
 @pytest.mark.more
-def test_l05_what_a_tracker_says_in_reconcile(house: House) -> None:
+def test_l05_what_a_tracker_says_in_reconcile(house: Workspace) -> None:
     """Statuses and currencies of the vendor's, keys of ours."""
     house.outbox(KEITARO, [(KEY, "click-1", "sale", "1.50", "USD", "t1")])
     house.send(KEITARO)
@@ -39,7 +39,7 @@ def test_l05_what_a_tracker_says_in_reconcile(house: House) -> None:
         harmless(ended.out + ended.err)
 
 
-def test_l05_a_refusal_of_a_row(house: House) -> None:
+def test_l05_a_refusal_of_a_row(house: Workspace) -> None:
     """The vendor's words beside the row's key."""
     house.outbox(OPTIBASE, [(KEY, "purchase", STORED)])
     ended = house.command("send", OPTIBASE, "--from", "main.optibase")

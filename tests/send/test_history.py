@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conversync.errors import SettingsError
-from tests.send.support import KEITARO, House, sales
+from tests.send.support import KEITARO, Workspace, sales
 
 COLUMNS = (
     "send_key varchar, subid varchar, status varchar, payout decimal(18, 6), currency varchar, tid varchar, "
@@ -22,7 +22,7 @@ def day(ago: int) -> str:
     return (datetime.now(UTC).date() - timedelta(days=ago)).isoformat()
 
 
-def outbox(house: House, ages: Sequence[int | None], column: str = "occurred_on") -> None:
+def outbox(house: Workspace, ages: Sequence[int | None], column: str = "occurred_on") -> None:
     """Rows k0, k1, ... that are so many days old; None has no day."""
     house.change(f"create or replace table main.keitaro ({COLUMNS.replace('occurred_on', column)})")
     rows: list[tuple[Any, ...]] = [
@@ -32,7 +32,7 @@ def outbox(house: House, ages: Sequence[int | None], column: str = "occurred_on"
 
 
 @pytest.mark.more
-def test_x25_a_first_send_of_old_rows_asks(house: House) -> None:
+def test_x25_a_first_send_of_old_rows_asks(house: Workspace) -> None:
     """The plan shows how old they are; without a word nothing goes, not even what is new."""
     outbox(house, [90, 40, 8, 7, 0])
     for arguments in (["--dry-run"], []):
@@ -49,7 +49,7 @@ def test_x25_a_first_send_of_old_rows_asks(house: House) -> None:
     assert house.query("select count(*) from duckdb_tables() where schema_name = 'sent'") == [(0,)]
 
 
-def test_x25_the_plan_tells_the_days_of_what_goes(house: House) -> None:
+def test_x25_the_plan_tells_the_days_of_what_goes(house: Workspace) -> None:
     """Rows that --since leaves out, or --adopt marks, are no part of them; they are told as what they are."""
     outbox(house, [90, 40, 8, 7, 0])
     plan = house.plan(KEITARO, since=day(8))
@@ -63,7 +63,7 @@ def test_x25_the_plan_tells_the_days_of_what_goes(house: House) -> None:
     assert (plan.history.oldest, plan.left_out) == (None, 5)
 
 
-def test_x25_since_sends_what_is_younger_and_leaves_out_the_rest_for_good(house: House) -> None:
+def test_x25_since_sends_what_is_younger_and_leaves_out_the_rest_for_good(house: Workspace) -> None:
     """Tonight, and every night after; until a person names an earlier day."""
     outbox(house, [90, 40, 8, 7, 0])
     report = house.send(KEITARO, since=day(40))
@@ -77,7 +77,7 @@ def test_x25_since_sends_what_is_younger_and_leaves_out_the_rest_for_good(house:
     assert house.statuses(KEITARO)["k0"] == "sent"
 
 
-def test_x25_adopt_marks_old_rows_as_sent_without_sending(house: House) -> None:
+def test_x25_adopt_marks_old_rows_as_sent_without_sending(house: Workspace) -> None:
     """As where another program sent them: a later reversal follows as one; the ledger says how it knows."""
     outbox(house, [90, 8, 0])
     assert house.plan(KEITARO, adopt=True).adopted == 2
@@ -92,7 +92,7 @@ def test_x25_adopt_marks_old_rows_as_sent_without_sending(house: House) -> None:
     assert house.receiver.taken[-1]["status"] == "rejected"
 
 
-def test_x25_a_setting_says_it_for_the_night(house: House) -> None:
+def test_x25_a_setting_says_it_for_the_night(house: Workspace) -> None:
     """`send_since`, of the target or of all; one that is no day is refused."""
     outbox(house, [90, 0])
     house.settings["SEND_SINCE"] = day(90)
@@ -102,7 +102,7 @@ def test_x25_a_setting_says_it_for_the_night(house: House) -> None:
         house.send(KEITARO)
 
 
-def test_x25_rows_that_come_late_go_by_themselves(house: House) -> None:
+def test_x25_rows_that_come_late_go_by_themselves(house: Workspace) -> None:
     """A player who is mapped today brings a sale of last month: it lies within what was sent before."""
     outbox(house, [40, 0])
     house.send(KEITARO, since=day(40))
@@ -111,7 +111,7 @@ def test_x25_rows_that_come_late_go_by_themselves(house: House) -> None:
     assert (report.exit_code, report.sent.sent) == (0, 1)
 
 
-def test_x25_a_backfill_asks_and_holds_up_nothing_else(house: House) -> None:
+def test_x25_a_backfill_asks_and_holds_up_nothing_else(house: Workspace) -> None:
     """Older than all that the books know: it waits, what is new goes, and the night says so (exit 3)."""
     outbox(house, [3, 0])
     house.send(KEITARO)
@@ -129,7 +129,7 @@ def test_x25_a_backfill_asks_and_holds_up_nothing_else(house: House) -> None:
 
 
 @pytest.mark.parametrize("column", ["occurred_on", "occurred_at", "date", "created_at"])
-def test_x25_a_day_is_never_sent_and_never_a_change(house: House, column: str) -> None:
+def test_x25_a_day_is_never_sent_and_never_a_change(house: Workspace, column: str) -> None:
     """It may be any of these columns."""
     outbox(house, [1, 0], column)
     house.send(KEITARO)
@@ -142,7 +142,7 @@ def test_x25_a_day_is_never_sent_and_never_a_change(house: House, column: str) -
 
 
 @pytest.mark.more
-def test_x25_where_no_column_dates_the_rows_that_is_said(house: House) -> None:
+def test_x25_where_no_column_dates_the_rows_that_is_said(house: Workspace) -> None:
     house.outbox(KEITARO, sales(2))
     done = house.command("send", KEITARO, "--from", "main.keitaro")
     assert done.code == 0, done.err
@@ -151,7 +151,7 @@ def test_x25_where_no_column_dates_the_rows_that_is_said(house: House) -> None:
     assert "how old" not in house.command("send", KEITARO, "--from", "main.keitaro").out
 
 
-def test_x25_a_row_without_a_day_is_counted(house: House) -> None:
+def test_x25_a_row_without_a_day_is_counted(house: Workspace) -> None:
     outbox(house, [1, None])
     assert "; 1 row without a day" in house.command("send", KEITARO, "--from", "main.keitaro").out
 
@@ -166,7 +166,7 @@ def test_x25_a_row_without_a_day_is_counted(house: House) -> None:
         "'soon' as day, null as created_at",
     ],
 )
-def test_a_day_that_cannot_be_read_is_no_young_day(house: House, expression: str) -> None:
+def test_a_day_that_cannot_be_read_is_no_young_day(house: Workspace, expression: str) -> None:
     """Nobody knows whether such a new row is old history: exit 2 with the row and its value, also in a dry run."""
     house.outbox(KEITARO, sales(2))
     house.change(f"create table main.dated as select *, {expression} from main.keitaro")
@@ -177,7 +177,7 @@ def test_a_day_that_cannot_be_read_is_no_young_day(house: House, expression: str
 
 
 @pytest.mark.parametrize("first", ["null::date", "''", "'27.10.2026'"])
-def test_the_next_column_dates_a_row_whose_first_does_not(house: House, first: str) -> None:
+def test_the_next_column_dates_a_row_whose_first_does_not(house: Workspace, first: str) -> None:
     """An empty day beside a good one: the good one counts, and old history asks."""
     house.outbox(KEITARO, sales(2))
     house.change(

@@ -9,24 +9,24 @@ import pytest
 
 from conversync.send.reconcile import reconcile
 from conversync.warehouse.warehouse import Warehouse
-from tests.send.support import KEITARO, House
+from tests.send.support import KEITARO, Workspace
 from tests.send.test_identity import row, stands
 from tests.send.test_reconcile import tracker
 
 
-def other(house: House, *rows: tuple[Any, ...]) -> None:
+def other(house: Workspace, *rows: tuple[Any, ...]) -> None:
     """A second outbox for the tracker, main.other."""
     house.outbox(KEITARO, rows)
     house.change("create or replace table main.other as from main.keitaro")
 
 
-def counting(house: House) -> dict[tuple[str, str], str]:
+def counting(house: Workspace) -> dict[tuple[str, str], str]:
     """What counts at the receiver, and its amount."""
     return {key: payout for key, (status, payout) in stands(house).items() if status != "rejected"}
 
 
 @pytest.mark.more
-def test_an_identity_that_stands_under_another_key_refuses_the_outbox(house: House) -> None:
+def test_an_identity_that_stands_under_another_key_refuses_the_outbox(house: Workspace) -> None:
     """Exit 2 names both keys, in a dry run too; so it is for --adopt. What moved away from it leaves it free."""
     other(house, row("z", "c1", "t1", payout="9"))
     house.outbox(KEITARO, [row("a", "c1", "t1"), row("b", "c2", "t2")])
@@ -40,7 +40,7 @@ def test_an_identity_that_stands_under_another_key_refuses_the_outbox(house: Hou
     assert house.send(KEITARO, source="main.other").sent.sent == 1
 
 
-def shared(house: House) -> None:
+def shared(house: Workspace) -> None:
     """Two outboxes have sent one conversion, as an earlier version let them: the second one said 9."""
     other(house, row("z", "c1", "t8", payout="9"))
     house.outbox(KEITARO, [row("a", "c1", "t1"), row("b", "c2", "t2")])
@@ -55,7 +55,7 @@ def shared(house: House) -> None:
 
 
 @pytest.mark.parametrize("leaves", [False, True])
-def test_what_another_row_stands_on_is_never_taken_back(house: House, leaves: bool) -> None:
+def test_what_another_row_stands_on_is_never_taken_back(house: Workspace, leaves: bool) -> None:
     """Neither for a correction nor for a row that left; reconcile compares with what was said of it last."""
     shared(house)
     house.settings["SEND_MISSING"] = "take_back"
@@ -72,7 +72,7 @@ def test_what_another_row_stands_on_is_never_taken_back(house: House, leaves: bo
     assert [(one.send_key, one.what, one.there) for one in found.differences] == [("z", "status", "rejected")]
 
 
-def trade(house: House, **asked: Any) -> Any:
+def trade(house: Workspace, **asked: Any) -> Any:
     """`a` leaves t1, which `b` is called now."""
     house.outbox(KEITARO, [row("a", "c1", "t1"), row("b", "c2", "t2", payout="2")])
     house.send(KEITARO)
@@ -80,7 +80,7 @@ def trade(house: House, **asked: Any) -> Any:
     return house.send(KEITARO, **asked)
 
 
-def test_a_trade_whose_second_half_the_vendor_refuses_is_told_until_it_goes(house: House) -> None:
+def test_a_trade_whose_second_half_the_vendor_refuses_is_told_until_it_goes(house: Workspace) -> None:
     """Exit 3 at every send, and no silent double: 422 for the row that took the old identity over."""
     house.receiver.poisoned = lambda query: (query["tid"], query["payout"]) == ("t1", "2")
     assert trade(house).exit_code == 3
@@ -101,7 +101,7 @@ def test_a_trade_whose_second_half_the_vendor_refuses_is_told_until_it_goes(hous
     assert (report.exit_code, report.plan.doubled, report.sent.requests) == (0, [], 0)
 
 
-def test_a_trade_cut_by_a_limit_is_told_until_the_rest_goes(house: House) -> None:
+def test_a_trade_cut_by_a_limit_is_told_until_the_rest_goes(house: Workspace) -> None:
     """The first half is out, the second waits: exit 3, then all is well."""
     report = trade(house, limit=1)
     assert (report.exit_code, report.plan.doubled) == (3, ["a"])
@@ -110,7 +110,7 @@ def test_a_trade_cut_by_a_limit_is_told_until_the_rest_goes(house: House) -> Non
 
 
 @pytest.mark.parametrize("how", ["left the outbox", "left out"])
-def test_what_nobody_is_to_go_as_any_more_is_taken_back_after_all(house: House, how: str) -> None:
+def test_what_nobody_is_to_go_as_any_more_is_taken_back_after_all(house: Workspace, how: str) -> None:
     """The row that had the old identity goes nowhere: the one that was sent as it takes it back, once."""
     old = [(*row("old", "c1", "t1", payout="9"), "2020-01-01")]
     young = "2999-01-01"

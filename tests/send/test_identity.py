@@ -14,7 +14,7 @@ from conversync.errors import SettingsError
 from conversync.send.reconcile import reconcile
 from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
-from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 from tests.send.test_reconcile import tracker
 
 # The columns that journal and ledger have since.
@@ -27,19 +27,19 @@ def row(
     return (key, subid, status, payout, "USD", tid)
 
 
-def stands(house: House) -> dict[tuple[str, str], tuple[str, str]]:
+def stands(house: Workspace) -> dict[tuple[str, str], tuple[str, str]]:
     """At the receiver, by click and transaction: status and amount."""
     return {key: (one["status"], one.get("payout", "")) for key, one in house.receiver.conversions.items()}
 
 
-def identities(house: House, key: str) -> dict[str, str]:
+def identities(house: Workspace, key: str) -> dict[str, str]:
     """By identity, its state in the ledger."""
     [(text,)] = house.query(f"select identities from sent.keitaro_conversions where send_key = '{key}'")
     return {one["identity"]: one["state"] for one in json.loads(text)}
 
 
 @pytest.mark.parametrize(("subid", "tid"), [("click-0", "t9"), ("click-9", "t0"), ("click-9", "t9")])
-def test_x20_what_was_sent_before_is_taken_back_first(house: House, subid: str, tid: str) -> None:
+def test_x20_what_was_sent_before_is_taken_back_first(house: Workspace, subid: str, tid: str) -> None:
     """Another click or transaction under the same key is another conversion there: one is to count, not two."""
     house.outbox(KEITARO, sales(2))
     assert house.send(KEITARO).exit_code == 0
@@ -62,7 +62,7 @@ def test_x20_what_was_sent_before_is_taken_back_first(house: House, subid: str, 
 
 
 @pytest.mark.parametrize("book", ["ledger", "journal"])
-def test_x20_a_row_of_an_older_version_is_known_by_what_was_sent(house: House, book: str) -> None:
+def test_x20_a_row_of_an_older_version_is_known_by_what_was_sent(house: Workspace, book: str) -> None:
     """Journal or ledger without the new columns, as the version before left them, and no epoch."""
     house.outbox(KEITARO, sales(2))
     house.send(KEITARO)
@@ -91,7 +91,7 @@ def test_x20_a_row_of_an_older_version_is_known_by_what_was_sent(house: House, b
         assert len(house.statuses(KEITARO)) == 2
 
 
-def test_x20_rows_that_change_places_are_not_taken_back(house: House) -> None:
+def test_x20_rows_that_change_places_are_not_taken_back(house: Workspace) -> None:
     """What one row was sent as is another row's now: that one's own posting puts it right."""
     house.outbox(KEITARO, [row("a", "c1", "t1", payout="1"), row("b", "c2", "t2", payout="2")])
     house.send(KEITARO)
@@ -105,7 +105,7 @@ def test_x20_rows_that_change_places_are_not_taken_back(house: House) -> None:
     assert stands(house)["c2", "t2"] == ("sale", "1")
 
 
-def test_x20_a_reversal_is_not_taken_back_once_more(house: House) -> None:
+def test_x20_a_reversal_is_not_taken_back_once_more(house: Workspace) -> None:
     """What the tracker has as rejected counts no more, whatever the row is called now."""
     house.outbox(KEITARO, [row("a", "c1", "t1")])
     house.send(KEITARO)
@@ -117,7 +117,7 @@ def test_x20_a_reversal_is_not_taken_back_once_more(house: House) -> None:
 
 
 @pytest.mark.parametrize("target", [KEITARO, OPTIBASE])
-def test_x20_where_nothing_can_be_taken_back_nothing_goes(house: House, target: str) -> None:
+def test_x20_where_nothing_can_be_taken_back_nothing_goes(house: Workspace, target: str) -> None:
     """Exit 3 until a person takes note of it (--adopt); what was sent stands."""
     before: Any = [row("k0", "c1", None)] if target == KEITARO else users(1)
     after: Any = [row("k0", "c1", "t1")] if target == KEITARO else [("k0", "purchase", "somebody-else")]
@@ -132,7 +132,7 @@ def test_x20_where_nothing_can_be_taken_back_nothing_goes(house: House, target: 
     assert (house.send(target).exit_code, len(house.asked())) == (0, 1)
 
 
-def test_x20_a_taking_back_that_is_refused_sends_nothing_new(house: House) -> None:
+def test_x20_a_taking_back_that_is_refused_sends_nothing_new(house: Workspace) -> None:
     """One conversion counts, the old one; the row is rejected with the reason, and goes when a person says so."""
     house.outbox(KEITARO, sales(1))
     house.send(KEITARO)
@@ -147,7 +147,7 @@ def test_x20_a_taking_back_that_is_refused_sends_nothing_new(house: House) -> No
     assert stands(house) == {("click-0", "t0"): ("rejected", "1.5"), ("click-0", "t9"): ("sale", "1.5")}
 
 
-def test_x20_reconcile_knows_every_identity_that_was_ever_sent(house: House) -> None:
+def test_x20_reconcile_knows_every_identity_that_was_ever_sent(house: Workspace) -> None:
     """A tracker that did not hear the rejection has a conversion too many, and it is ours."""
     house.outbox(KEITARO, sales(1))
     house.send(KEITARO)
@@ -180,7 +180,7 @@ def test_x20_reconcile_knows_every_identity_that_was_ever_sent(house: House) -> 
         ),
     ],
 )
-def test_x21_two_rows_for_one_thing_refuse_the_outbox(house: House, target: str, query: str) -> None:
+def test_x21_two_rows_for_one_thing_refuse_the_outbox(house: Workspace, target: str, query: str) -> None:
     """One of them would be lost; both are named, and nothing goes."""
     house.settings |= {"CONDUCTRICS_API_KEY": "api-HkqmBLSfSFMdY3", "CONDUCTRICS_ACCOUNT": "owner_7"}
     house.settings["CONDUCTRICS_URL"] = house.server.url
@@ -190,14 +190,14 @@ def test_x21_two_rows_for_one_thing_refuse_the_outbox(house: House, target: str,
     assert house.asked() == []
 
 
-def test_x21_what_counts_each_time_may_stand_twice(house: House) -> None:
+def test_x21_what_counts_each_time_may_stand_twice(house: Workspace) -> None:
     """Two conversions of one user are two where the vendor has no name for either."""
     house.outbox(OPTIBASE, [("a", "purchase", "user-1"), ("b", "purchase", "user-1")])
     assert house.send(OPTIBASE).sent.sent == 2
     assert {target for target, one in targets().items() if one.retractable} == {KEITARO, "conductrics.goals"}
 
 
-def test_x22_an_amount_that_became_null_is_refused(house: House) -> None:
+def test_x22_an_amount_that_became_null_is_refused(house: Workspace) -> None:
     """Left out, the tracker would keep the 30: the row says so, nothing goes, and reconcile shows it."""
     house.outbox(KEITARO, [row("a", "c1", "t1", payout="30")])
     house.send(KEITARO)
@@ -213,7 +213,7 @@ def test_x22_an_amount_that_became_null_is_refused(house: House) -> None:
     assert stands(house) == {("c1", "t1"): ("sale", "20")}
 
 
-def test_x22_or_it_is_sent_as_0(house: House) -> None:
+def test_x22_or_it_is_sent_as_0(house: Workspace) -> None:
     """By a setting; and what was sent is what reconcile compares."""
     house.settings["SEND_CLEARED_AMOUNTS"] = "zero"
     house.outbox(KEITARO, [row("a", "c1", "t1", payout="30"), row("b", "c2", "t2", payout=None)])
@@ -231,7 +231,7 @@ def test_x22_or_it_is_sent_as_0(house: House) -> None:
         house.send(KEITARO)
 
 
-def test_x22_another_value_that_became_null_is_refused_whatever_the_setting(house: House) -> None:
+def test_x22_another_value_that_became_null_is_refused_whatever_the_setting(house: Workspace) -> None:
     """A currency has no 0. A reversal may leave out what it does not say."""
     house.settings["SEND_CLEARED_AMOUNTS"] = "zero"
     house.outbox(KEITARO, [row("a", "c1", "t1"), row("b", "c2", "t2")])
@@ -245,7 +245,7 @@ def test_x22_another_value_that_became_null_is_refused_whatever_the_setting(hous
 
 
 @pytest.mark.more
-def test_x24_a_row_without_a_tid_that_changed_wants_a_look(house: House) -> None:
+def test_x24_a_row_without_a_tid_that_changed_wants_a_look(house: Workspace) -> None:
     house.outbox(KEITARO, [row("a", "c1", None)])
     assert house.send(KEITARO).exit_code == 0
     house.outbox(KEITARO, [row("a", "c1", None, payout="9")])
@@ -260,7 +260,9 @@ def test_x24_a_row_without_a_tid_that_changed_wants_a_look(house: House) -> None
     ("setting", "code", "counts"),
     [(None, 3, True), ("tell", 3, True), ("ignore", 0, True), ("take_back", 0, False)],
 )
-def test_x24_a_row_that_left_the_outbox(house: House, setting: str | None, code: int, counts: bool) -> None:
+def test_x24_a_row_that_left_the_outbox(
+    house: Workspace, setting: str | None, code: int, counts: bool
+) -> None:
     """It still counts at the tracker: that wants a look, or a setting says what it means. Every night the same."""
     house.outbox(KEITARO, sales(3))
     house.send(KEITARO)
@@ -275,7 +277,7 @@ def test_x24_a_row_that_left_the_outbox(house: House, setting: str | None, code:
     assert len(house.asked()) == (3 if counts else 4)
 
 
-def test_x24_what_is_taken_back_is_of_this_outbox_and_not_of_an_empty_one(house: House) -> None:
+def test_x24_what_is_taken_back_is_of_this_outbox_and_not_of_an_empty_one(house: Workspace) -> None:
     """A second outbox for the same target takes nothing of the first one back; nor does a table that was not loaded."""
     house.settings["SEND_MISSING"] = "take_back"
     house.outbox(KEITARO, sales(3))
@@ -289,7 +291,7 @@ def test_x24_what_is_taken_back_is_of_this_outbox_and_not_of_an_empty_one(house:
     assert len(house.asked()) == 4
 
 
-def test_x24_a_key_that_was_renamed_is_no_row_that_left(house: House) -> None:
+def test_x24_a_key_that_was_renamed_is_no_row_that_left(house: Workspace) -> None:
     """The conversion is in the outbox under another key: it is not taken back, and nothing wants a look."""
     house.settings["SEND_MISSING"] = "take_back"
     house.outbox(KEITARO, sales(1))
@@ -300,7 +302,7 @@ def test_x24_a_key_that_was_renamed_is_no_row_that_left(house: House) -> None:
     assert stands(house) == {("click-0", "t0"): ("sale", "1.5")}
 
 
-def test_x24_of_two_queries_nobody_knows_whether_they_are_one_outbox(house: House) -> None:
+def test_x24_of_two_queries_nobody_knows_whether_they_are_one_outbox(house: Workspace) -> None:
     """What the second one lacks is told, and not taken back."""
     house.settings["SEND_MISSING"] = "take_back"
     house.outbox(KEITARO, sales(2))
@@ -309,7 +311,7 @@ def test_x24_of_two_queries_nobody_knows_whether_they_are_one_outbox(house: Hous
     assert (report.exit_code, report.plan.left, report.sent.requests) == (3, ["k1"], 0)
 
 
-def test_x24_a_query_that_was_edited_is_the_same_outbox_once_its_rows_were_met(house: House) -> None:
+def test_x24_a_query_that_was_edited_is_the_same_outbox_once_its_rows_were_met(house: Workspace) -> None:
     """And what a taking back came to nothing for is told, and not tried every night."""
     house.settings["SEND_MISSING"] = "take_back"
     house.outbox(KEITARO, sales(2))
@@ -328,7 +330,7 @@ def test_x24_a_query_that_was_edited_is_the_same_outbox_once_its_rows_were_met(h
     assert house.send(KEITARO, source=edited).exit_code == 0
 
 
-def test_x20_what_another_row_has_now_stands_until_that_row_goes(house: House) -> None:
+def test_x20_what_another_row_has_now_stands_until_that_row_goes(house: Workspace) -> None:
     """The owner of the old identity is refused here: nobody took the conversion over, and reconcile shows it."""
     house.outbox(KEITARO, [row("a", "c1", "t1")])
     house.send(KEITARO)
@@ -343,7 +345,7 @@ def test_x20_what_another_row_has_now_stands_until_that_row_goes(house: House) -
     ]
 
 
-def test_what_goes_back_to_an_identity_that_was_taken_back_wants_a_look(house: House) -> None:
+def test_what_goes_back_to_an_identity_that_was_taken_back_wants_a_look(house: Workspace) -> None:
     """t1, t2, and t1 again: after `rejected` a tracker may hear no sale, so that night ends with 3."""
     for tid in ("t1", "t2", "t1"):
         house.outbox(KEITARO, [row("a", "c1", tid)])
@@ -370,7 +372,7 @@ def test_what_goes_back_to_an_identity_that_was_taken_back_wants_a_look(house: H
     ],
 )
 def test_another_type_that_says_the_same_is_no_change(
-    house: House, target: str, before: str, after: str
+    house: Workspace, target: str, before: str, after: str
 ) -> None:
     """The request would be the same to the byte: nothing goes, nothing wants a look."""
     house.change("create table main.any as select 1 as one")

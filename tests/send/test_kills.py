@@ -17,16 +17,16 @@ from random import Random
 import pytest
 
 from conversync.sandbox import Fault
-from tests.process.support import ROOT, Done, Forked, Nursery, Wish
+from tests.process.support import ROOT, Done, Forked, ProcessPool, Wish
 from tests.send.receiver import ENDPOINT
-from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
 ROWS = 8
 SEED = 20241204
 
 
 @pytest.fixture(scope="session")
-def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
     """One for all tests of a worker."""
     folder = tmp_path_factory.mktemp("nursery")
     with subprocess.Popen(
@@ -37,13 +37,13 @@ def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(folder)},
     ) as process:
-        yield Nursery(process, folder)
+        yield ProcessPool(process, folder)
 
 
 class Shop:
     """Sends of one house as processes."""
 
-    def __init__(self, house: House, forking: Nursery) -> None:
+    def __init__(self, house: Workspace, forking: ProcessPool) -> None:
         self.house = house
         self._forking = forking
         (house.folder / "tmp").mkdir(exist_ok=True)
@@ -62,7 +62,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(house: House, forking: Nursery) -> Shop:
+def shop(house: Workspace, forking: ProcessPool) -> Shop:
     """With an outbox for both targets."""
     house.outbox(KEITARO, sales(ROWS))
     house.outbox(OPTIBASE, users(ROWS))

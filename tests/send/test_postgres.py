@@ -12,7 +12,7 @@ import pytest
 from tests.dbt.cluster import Cluster, binary, cluster
 from tests.houses import environment, forget_settings
 from tests.send.receiver import Receiver, serve
-from tests.send.support import KEITARO, House
+from tests.send.support import KEITARO, Workspace
 from tests.support import Quiet
 
 # isort: split
@@ -23,7 +23,7 @@ from conversync.send.options import options
 from conversync.send.plan import Plan
 from conversync.send.reconcile import reconcile
 from conversync.send.run import SendReport, dry_run, send
-from conversync.vendors import Asked, targets, vendors
+from conversync.vendors import LoadRequest, targets, vendors
 from conversync.warehouse.warehouse import Warehouse
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
@@ -31,7 +31,7 @@ ROLE = "conversync"
 
 
 @dataclass
-class Remote(House):
+class Remote(Workspace):
     """A house whose tables are on a server."""
 
     database: Cluster = None  # type: ignore[assignment] # the fixture gives it
@@ -255,7 +255,7 @@ def test_what_answers_leave_stands_on_postgres_too(
     with Sandbox(World(days=10, players=20, conversions_a_day=5)) as sandbox:
         settings = {"DESTINATION__POSTGRES__CREDENTIALS": database.url, **sandbox.settings()}
         warehouse = Warehouse(tmp_path / "warehouse.duckdb", "postgres")
-        days = Asked(str(sandbox.world.day(5).date()), str(sandbox.world.day(6).date()))
+        days = LoadRequest(str(sandbox.world.day(5).date()), str(sandbox.world.day(6).date()))
         query = "select 'p1' as send_key, 'Checkout' as name, 'from the test' as description"
         with environment(settings):
             asked = options("infobip.processes", outbox=query)
@@ -280,7 +280,7 @@ def test_reconcile_reads_a_postgres(
     with Sandbox(World(days=10, players=20, conversions_a_day=5)) as sandbox:
         settings = {"DESTINATION__POSTGRES__CREDENTIALS": database.url, **sandbox.settings()}
         warehouse = Warehouse(tmp_path / "warehouse.duckdb", "postgres")
-        days = Asked(str(sandbox.world.day(0).date()), window_days=400)
+        days = LoadRequest(str(sandbox.world.day(0).date()), window_days=400)
         with environment(settings):
             [loaded] = load(warehouse, [vendors()["keitaro"]], days, Quiet())
             assert loaded.exit_code in (0, 3), loaded.error

@@ -18,7 +18,7 @@ import pytest
 from conversync.errors import SettingsError
 from conversync.warehouse import asking
 from tests.process.support import CONVERSYNC
-from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
 SECRET = "canary-of-the-settings"
 AS_ROW = "'k' as send_key, 'purchase' as conversion_id, {what} as tested_user_external_id"
@@ -110,7 +110,7 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def tempting(house: House, listener: Listener) -> dict[str, str]:
+def tempting(house: Workspace, listener: Listener) -> dict[str, str]:
     """A warehouse with files beside it that an outbox has no business with, and where each is."""
     places = {
         "folder": str(house.folder),
@@ -130,7 +130,7 @@ def tempting(house: House, listener: Listener) -> dict[str, str]:
     return places
 
 
-def left_alone(house: House, before: set[Path], told: str) -> None:
+def left_alone(house: Workspace, before: set[Path], told: str) -> None:
     """Nothing was sent, told, written or asked."""
     assert house.receiver.taken == []
     assert SECRET not in told
@@ -142,7 +142,7 @@ def left_alone(house: House, before: set[Path], told: str) -> None:
 @pytest.mark.quick(6)
 @pytest.mark.parametrize("name", REACHING)
 def test_l02_a_query_reads_the_warehouse_and_nothing_else(
-    house: House, tempting: dict[str, str], listener: Listener, name: str
+    house: Workspace, tempting: dict[str, str], listener: Listener, name: str
 ) -> None:
     """Whatever it reaches for, send and dry run end with 2 and a sentence, before any request; nothing was touched."""
     query, words = REACHING[name]
@@ -156,7 +156,7 @@ def test_l02_a_query_reads_the_warehouse_and_nothing_else(
 
 
 @pytest.mark.more
-def test_l02_the_query_of_the_settings_reaches_no_further(house: House, tempting: dict[str, str]) -> None:
+def test_l02_the_query_of_the_settings_reaches_no_further(house: Workspace, tempting: dict[str, str]) -> None:
     """Out of config.toml, by the command: exit 2 and a sentence, for a file and for a second statement."""
     settings = house.folder / ".dlt" / "config.toml"
     settings.parent.mkdir()
@@ -198,7 +198,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_what_a_query_could_always_do_it_can_do(house: House, name: str) -> None:
+def test_what_a_query_could_always_do_it_can_do(house: Workspace, name: str) -> None:
     """One row goes, whichever way it is asked for."""
     house.outbox(OPTIBASE, users(1))
     house.change('create view "values" as select * from main.optibase')
@@ -215,7 +215,7 @@ def test_what_a_query_could_always_do_it_can_do(house: House, name: str) -> None
     assert (taken["userFriendlyConversionId"], taken["testedUserExternalId"]) == ("purchase", "user-0")
 
 
-def test_l02_a_query_runs_within_bounds_that_it_cannot_move(house: House) -> None:
+def test_l02_a_query_runs_within_bounds_that_it_cannot_move(house: Workspace) -> None:
     """Little memory, one thread, a bounded spill, no file, no extension; the configuration is locked."""
     house.outbox(KEITARO, sales(1))
     names = [
@@ -239,7 +239,7 @@ PRODUCTS = {
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_l02_a_product_of_all_with_all_ends_with_a_sentence(house: House, name: str) -> None:
+def test_l02_a_product_of_all_with_all_ends_with_a_sentence(house: Workspace, name: str) -> None:
     """By the time that it may take, whether it works in silence or gives rows without end; by the number of rows."""
     house.outbox(KEITARO, sales(1))
     house.settings["SEND_QUERY_SECONDS"] = "0.5"
@@ -264,7 +264,7 @@ ONE_STEP = {
 
 
 @pytest.mark.parametrize("name", ONE_STEP)
-def test_l02_a_query_that_cannot_be_interrupted_ends_with_a_sentence(house: House, name: str) -> None:
+def test_l02_a_query_that_cannot_be_interrupted_ends_with_a_sentence(house: Workspace, name: str) -> None:
     """By the command: in time, exit 2, nothing sent; the lock is free, and what is to go goes with the next send."""
     house.outbox(KEITARO, sales(1))
     house.settings["SEND_QUERY_SECONDS"] = "1"
@@ -286,7 +286,7 @@ HUGE = {
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_l04_a_query_stays_within_its_memory(house: House, name: str) -> None:
+def test_l04_a_query_stays_within_its_memory(house: Workspace, name: str) -> None:
     """Long lists and texts end it with a sentence; nothing is sent."""
     house.outbox(KEITARO, sales(1))
     with pytest.raises(SettingsError, match="takes more memory than it may"):
@@ -301,7 +301,7 @@ VALUES = """
 """
 
 
-def test_what_a_query_gives_is_what_duckdb_gives(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_query_gives_is_what_duckdb_gives(house: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Value for value and kind for kind, in the machine's zone: a row that was sent is not taken for another one."""
     monkeypatch.setenv("TZ", "America/New_York")
     house.outbox(KEITARO, sales(1))
@@ -329,7 +329,7 @@ def at_work(process: str) -> bool:
     return told.rpartition(")")[2].split()[0] != "Z"
 
 
-def test_l02_the_program_that_asks_ends_with_us(house: House) -> None:
+def test_l02_the_program_that_asks_ends_with_us(house: Workspace) -> None:
     """Killed in the middle of a query, a send leaves nobody at work, and the warehouse free."""
     house.outbox(KEITARO, sales(1))
     query = f"select {ONE_STEP['of-long-texts']}"

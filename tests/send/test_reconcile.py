@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.houses import VendorHouse, forget_settings
+from tests.houses import VendorWorkspace, forget_settings
 
 # isort: split
 import duckdb
@@ -23,7 +23,7 @@ from conversync.send.reconcile import Comparison, reconcile
 from conversync.send.run import SendReport, send
 from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse
-from tests.send.support import KEITARO, OPTIBASE, House, sales
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales
 
 TRACKER = (
     "create schema if not exists keitaro; create or replace table keitaro.conversions "
@@ -46,13 +46,13 @@ PLAYERS = (
 )
 
 
-def tracker(house: House, rows: list[tuple[object, ...]]) -> None:
+def tracker(house: Workspace, rows: list[tuple[object, ...]]) -> None:
     house.change(TRACKER)
     if rows:
         house.change("insert into keitaro.conversions values (?, ?, ?, ?, ?, null)", rows)
 
 
-def test_no_difference(house: House) -> None:
+def test_no_difference(house: Workspace) -> None:
     """Also where the tracker writes a newer word for the status, or has conversions that others sent."""
     house.outbox(KEITARO, sales(2))
     house.send(KEITARO)
@@ -68,7 +68,7 @@ def test_no_difference(house: House) -> None:
     assert (done.code, "2 there as sent" in done.out) == (0, True)
 
 
-def test_a_vendor_that_was_not_read_since_is_said(house: House) -> None:
+def test_a_vendor_that_was_not_read_since_is_said(house: Workspace) -> None:
     """What was sent after the last load cannot be there yet: the way out is named before the differences."""
     house.outbox(KEITARO, sales(1))
     house.send(KEITARO)
@@ -83,7 +83,7 @@ def test_a_vendor_that_was_not_read_since_is_said(house: House) -> None:
     assert not any("load keitaro" in note for note in reconcile(Warehouse(house.path), "keitaro").notes)
 
 
-def test_every_difference_is_named(house: House) -> None:
+def test_every_difference_is_named(house: Workspace) -> None:
     """Missing there, missing here, status, amount and currency apart."""
     house.outbox(KEITARO, [*sales(5), ("bad", "click-bad", "sale", "1", "USD", "t-bad")])
     house.receiver.poisoned = lambda query: query["subid"] == "click-bad"
@@ -111,7 +111,7 @@ def test_every_difference_is_named(house: House) -> None:
     assert house.command("reconcile", "keitaro", "--log-format", "json").code == 3
 
 
-def test_infobip_proves_what_its_counts_can(house: House) -> None:
+def test_infobip_proves_what_its_counts_can(house: Workspace) -> None:
     """So many users must have passed a start tag as we told of; of other tags it tells nothing."""
     house.change(
         "create schema sent; create table sent.infobip_logs as select 'k' || n as send_key, 'sent' as status, "
@@ -133,7 +133,7 @@ def test_infobip_proves_what_its_counts_can(house: House) -> None:
     assert reconcile(Warehouse(house.path), "infobip").exit_code == 0
 
 
-def test_nothing_to_compare_is_told(house: House) -> None:
+def test_nothing_to_compare_is_told(house: Workspace) -> None:
     house.outbox(KEITARO, sales(1))
     with pytest.raises(SettingsError, match="Nothing was sent"):
         reconcile(Warehouse(house.path), "keitaro")
@@ -144,7 +144,7 @@ def test_nothing_to_compare_is_told(house: House) -> None:
         reconcile(Warehouse(house.path), "optibase")
 
 
-def test_besitos_to_keitaro(house: House) -> None:
+def test_besitos_to_keitaro(house: Workspace) -> None:
     """Sales of mapped players; a full reversal as rejected, also without a payout; a partial one as what is left."""
     house.change(f"{WALL}; {PLAYERS}")
     assert house.send(KEITARO, source="besitos").exit_code == 0
@@ -157,7 +157,7 @@ def test_besitos_to_keitaro(house: House) -> None:
     }
 
 
-def test_besitos_to_optibase_and_players_who_are_their_own_ids(house: House) -> None:
+def test_besitos_to_optibase_and_players_who_are_their_own_ids(house: Workspace) -> None:
     """What was not taken back, by the mapping's external id, or by user_id."""
     house.change(f"{WALL}; {PLAYERS}")
     assert house.send(OPTIBASE, source="besitos").exit_code == 0
@@ -171,24 +171,24 @@ def test_besitos_to_optibase_and_players_who_are_their_own_ids(house: House) -> 
     ] == [("offerwall", "eve")]
 
 
-def test_without_its_mapping_table_a_ready_made_query_says_so(house: House) -> None:
+def test_without_its_mapping_table_a_ready_made_query_says_so(house: Workspace) -> None:
     house.change(WALL)
     with pytest.raises(SettingsError, match="player_ids"):
         house.send(KEITARO, source="besitos")
 
 
 @pytest.fixture
-def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorHouse]:
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorWorkspace]:
     """A tracker that holds only what is sent to it."""
     forget_settings(monkeypatch)
     world = World(7, datetime.now(UTC).date() - timedelta(days=2), 2, players=5, conversions_a_day=1)
     world.now = datetime.now(UTC)
     with Sandbox(world) as sandbox:
         sandbox.keitaro.rows = []
-        yield VendorHouse("keitaro", sandbox, tmp_path)
+        yield VendorWorkspace("keitaro", sandbox, tmp_path)
 
 
-def posted(house: VendorHouse, *rows: tuple[str, str, str, str]) -> SendReport:
+def posted(house: VendorWorkspace, *rows: tuple[str, str, str, str]) -> SendReport:
     """Sends key, subid, status and payout; the tid is the key."""
     values = ", ".join(str(row) for row in rows)
     query = (
@@ -207,7 +207,7 @@ def posted(house: VendorHouse, *rows: tuple[str, str, str, str]) -> SendReport:
         )
 
 
-def compared(house: VendorHouse, minutes_later: int = 0) -> Comparison:
+def compared(house: VendorWorkspace, minutes_later: int = 0) -> Comparison:
     """Reads the tracker, so many minutes after the send for what the tables say, and compares."""
     house.load()
     with duckdb.connect(str(house.path)) as connection:
@@ -221,7 +221,7 @@ def differences(found: Comparison) -> list[tuple[str, str, str, str]]:
     return [(one.send_key, one.what, one.sent, one.there) for one in found.differences]
 
 
-def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real: VendorHouse) -> None:
+def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real: VendorWorkspace) -> None:
     """The tracker knows of it half a minute later; a reading before that proves nothing, one long after does."""
     real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, queue_seconds=30)
     posted(real, ("k0", "click-0", "sale", "1.50"))
@@ -237,7 +237,9 @@ def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real:
 
 @pytest.mark.more
 @pytest.mark.parametrize("said", ["ignored", "told"])
-def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(real: VendorHouse, said: Any) -> None:
+def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(
+    real: VendorWorkspace, said: Any
+) -> None:
     """It forgets the conversion: where it says so the row is rejected, else reconcile shows it."""
     real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, unknown_subid=said)
     report = posted(real, ("k0", "nobody", "sale", "1.50"))
@@ -252,7 +254,9 @@ def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(real: Vendo
 
 @pytest.mark.more
 @pytest.mark.parametrize("said", ["ignored", "told"])
-def test_x30_a_corrected_amount_that_the_tracker_did_not_take_is_shown(real: VendorHouse, said: Any) -> None:
+def test_x30_a_corrected_amount_that_the_tracker_did_not_take_is_shown(
+    real: VendorWorkspace, said: Any
+) -> None:
     """By one reading of the vendor's pages a repeat of the same status changes nothing. A reversal is heard."""
     real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, same_status=said)
     posted(real, ("k0", "c0", "sale", "1.50"), ("k1", "c1", "sale", "2.00"))

@@ -11,7 +11,7 @@ import pytest
 
 from conversync.errors import SettingsError
 from conversync.sandbox import Fault, Sandbox, World
-from tests.send.support import House
+from tests.send.support import Workspace
 
 TARGET = "infobip.messages"
 OLD, FRESH = 181, 179
@@ -29,7 +29,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def house(sandbox: Sandbox, house: House) -> House:
+def house(sandbox: Sandbox, house: Workspace) -> Workspace:
     """A message that went, one that reached one of two, one in doubt, half a year ago; and one of later."""
     house.settings = {**sandbox.settings(), "SEND_CONCURRENCY": "1", "SEND_MISSING": "ignore"}
     house.change(
@@ -48,7 +48,7 @@ def house(sandbox: Sandbox, house: House) -> House:
     return house
 
 
-def aged(house: House, days: int) -> None:
+def aged(house: Workspace, days: int) -> None:
     """As if all of it had been sent so many days earlier, in both books."""
     house.change(f"update sent.infobip_messages set sent_at = sent_at - interval ({days}) day")
     with house.journal(TARGET) as journal:
@@ -59,7 +59,7 @@ def aged(house: House, days: int) -> None:
     db.close()
 
 
-def books(house: House) -> dict[str, str]:
+def books(house: Workspace) -> dict[str, str]:
     """All text of each row of ledger, journal and results, by their key."""
     found: dict[str, list[Any]] = {}
     for row in house.query("select send_key, m from sent.infobip_messages as m"):
@@ -72,7 +72,7 @@ def books(house: House) -> dict[str, str]:
     return {key: str(lines) for key, lines in found.items()}
 
 
-def kept(house: House) -> list[tuple[Any, ...]]:
+def kept(house: Workspace) -> list[tuple[Any, ...]]:
     """What must stay of each row."""
     return house.query(
         "select send_key, status, response_code, attempts, content_hash, first_sent_at, sent_at, occurred_on, outbox, "
@@ -80,14 +80,14 @@ def kept(house: House) -> list[tuple[Any, ...]]:
     )
 
 
-def amounts(house: House) -> list[tuple[Any, ...]]:
+def amounts(house: Workspace) -> list[tuple[Any, ...]]:
     """What the vendor told of each address, and what it cost."""
     return house.query(
         "select send_key, accepted, price, message_id, client_correlator from sent.infobip_message_results order by all"
     )
 
 
-def test_l11_numbers_and_texts_go_after_their_days(sandbox: Sandbox, house: House) -> None:
+def test_l11_numbers_and_texts_go_after_their_days(sandbox: Sandbox, house: Workspace) -> None:
     """Out of ledger, results and journal, its file too, and one line says so; a row in doubt keeps what settles it."""
     before, cost, requests = kept(house), amounts(house), len(sandbox.requests)
     done = house.command("send", TARGET, "--from", "main.infobip")
@@ -113,7 +113,7 @@ def test_l11_numbers_and_texts_go_after_their_days(sandbox: Sandbox, house: Hous
     assert len(sandbox.requests) == requests + 1
 
 
-def test_l11_what_was_forgotten_is_still_sent_once(sandbox: Sandbox, house: House) -> None:
+def test_l11_what_was_forgotten_is_still_sent_once(sandbox: Sandbox, house: Workspace) -> None:
     """Nobody who has the message gets it again: not on a retry, not from a ledger alone, not where a column changes."""
     house.send(TARGET)
     sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, refused=frozenset())
@@ -134,7 +134,7 @@ def test_l11_what_was_forgotten_is_still_sent_once(sandbox: Sandbox, house: Hous
 @pytest.mark.parametrize(
     ("days", "setting", "goes"), [(FRESH, "", False), (OLD, "off", False), (FRESH, "30", True)]
 )
-def test_l11_the_days_are_a_setting(house: House, days: int, setting: str, goes: bool) -> None:
+def test_l11_the_days_are_a_setting(house: Workspace, days: int, setting: str, goes: bool) -> None:
     """Half a year without it; a number of days; "off" for ever."""
     aged(house, days - OLD)
     if setting:
@@ -144,7 +144,7 @@ def test_l11_the_days_are_a_setting(house: House, days: int, setting: str, goes:
 
 
 @pytest.mark.parametrize("setting", ["0", "-3", "half a year", "1.5"])
-def test_l11_days_that_cannot_be_meant_are_refused(house: House, setting: str) -> None:
+def test_l11_days_that_cannot_be_meant_are_refused(house: Workspace, setting: str) -> None:
     """Before any request."""
     house.settings["CONVERSYNC_RETAIN_SENT_DAYS"] = setting
     with pytest.raises(SettingsError, match="retain_sent_days"):
@@ -153,7 +153,7 @@ def test_l11_days_that_cannot_be_meant_are_refused(house: House, setting: str) -
 
 
 @pytest.mark.more
-def test_l11_a_load_forgets_what_was_sent_too(sandbox: Sandbox, house: House) -> None:
+def test_l11_a_load_forgets_what_was_sent_too(sandbox: Sandbox, house: Workspace) -> None:
     """Also where nothing is sent any more."""
     house.settings["INFOBIP_START_DATE"] = str(sandbox.world.start)
     done = house.command("load", "infobip")
@@ -163,7 +163,7 @@ def test_l11_a_load_forgets_what_was_sent_too(sandbox: Sandbox, house: House) ->
 
 
 @pytest.mark.more
-def test_l11_a_journal_from_elsewhere_is_not_set_back(sandbox: Sandbox, house: House) -> None:
+def test_l11_a_journal_from_elsewhere_is_not_set_back(sandbox: Sandbox, house: Workspace) -> None:
     """Each book forgets what it has itself: the older state of one never takes the other's place."""
     house.change(
         "update sent.infobip_messages set sent_at = now(), status = 'sent' where send_key = 'failed'"

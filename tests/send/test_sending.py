@@ -6,10 +6,10 @@ import json
 
 from conversync.sandbox import Fault
 from tests.send.receiver import ENDPOINT, POSTBACK, PUBLIC_KEY
-from tests.send.support import KEITARO, OPTIBASE, House, sales, users
+from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
 
-def test_a_thousand_rows_arrive_once_each_and_a_second_send_sends_none(house: House) -> None:
+def test_a_thousand_rows_arrive_once_each_and_a_second_send_sends_none(house: Workspace) -> None:
     """With exact bodies, and all of it in the ledger."""
     house.outbox(OPTIBASE, users(1000))
     report = house.send(OPTIBASE)
@@ -33,7 +33,7 @@ def test_a_thousand_rows_arrive_once_each_and_a_second_send_sends_none(house: Ho
     assert len(house.asked()) == 1000
 
 
-def test_money_arrives_as_it_is_written(house: House) -> None:
+def test_money_arrives_as_it_is_written(house: Workspace) -> None:
     house.outbox(
         KEITARO, [("a", "c 1&x=2", "sale", "0.100000", "USD", "t/1"), ("b", "c2", None, None, None, "t2")]
     )
@@ -44,7 +44,7 @@ def test_money_arrives_as_it_is_written(house: House) -> None:
     ]
 
 
-def test_one_poisoned_row_is_rejected_with_its_reason_and_delays_nobody(house: House) -> None:
+def test_one_poisoned_row_is_rejected_with_its_reason_and_delays_nobody(house: Workspace) -> None:
     """Its reason is the vendor's; it is not sent again until it changes, or a person says so."""
     house.outbox(OPTIBASE, users(50))
     house.receiver.poisoned = lambda body: body["testedUserExternalId"] == "user-7"
@@ -62,7 +62,7 @@ def test_one_poisoned_row_is_rejected_with_its_reason_and_delays_nobody(house: H
     assert house.statuses(OPTIBASE)["k7"] == "sent"
 
 
-def test_a_rejected_row_whose_content_changes_goes_again(house: House) -> None:
+def test_a_rejected_row_whose_content_changes_goes_again(house: Workspace) -> None:
     house.outbox(OPTIBASE, users(2))
     house.receiver.poisoned = lambda body: body["testedUserExternalId"] == "user-1"
     assert house.send(OPTIBASE).exit_code == 3
@@ -71,7 +71,7 @@ def test_a_rejected_row_whose_content_changes_goes_again(house: House) -> None:
     assert house.statuses(OPTIBASE) == {"k0": "sent", "k1": "sent"}
 
 
-def test_a_row_that_can_become_no_request_is_rejected_without_one(house: House) -> None:
+def test_a_row_that_can_become_no_request_is_rejected_without_one(house: Workspace) -> None:
     """X10: no tested user, no request."""
     house.outbox(OPTIBASE, [("a", "purchase", None), ("b", "purchase", "user-b")])
     report = house.send(OPTIBASE)
@@ -80,7 +80,7 @@ def test_a_row_that_can_become_no_request_is_rejected_without_one(house: House) 
     assert house.ledger(OPTIBASE)["a"] == ("rejected", None, 0)
 
 
-def test_a_reversal_follows_as_rejected_and_a_partial_one_as_what_is_left(house: House) -> None:
+def test_a_reversal_follows_as_rejected_and_a_partial_one_as_what_is_left(house: Workspace) -> None:
     """X09: the same tid, so the tracker holds one conversion in its last state."""
     house.outbox(KEITARO, sales(3))
     assert house.send(KEITARO).sent.kinds == {"new": 3}
@@ -95,7 +95,7 @@ def test_a_reversal_follows_as_rejected_and_a_partial_one_as_what_is_left(house:
     assert house.send(KEITARO).sent.requests == 0
 
 
-def test_a_change_that_the_vendor_cannot_take_is_told_and_never_sent(house: House) -> None:
+def test_a_change_that_the_vendor_cannot_take_is_told_and_never_sent(house: Workspace) -> None:
     """X09 for all others."""
     house.outbox(OPTIBASE, users(3))
     house.send(OPTIBASE)
@@ -105,7 +105,7 @@ def test_a_change_that_the_vendor_cannot_take_is_told_and_never_sent(house: Hous
         assert (report.exit_code, report.plan.unsupported, report.sent.requests) == (3, ["k0"], 0)
 
 
-def test_rows_of_one_group_go_in_the_outboxs_order(house: House) -> None:
+def test_rows_of_one_group_go_in_the_outboxs_order(house: Workspace) -> None:
     """What becomes of one click is told in its order, also where the vendor dawdles; others go on meanwhile."""
     fault = house.server.faults.add(Fault(path=POSTBACK, query={"tid": "t0"}, delay=0.5))
     rows = [(f"k{n}", f"click-{n % 3}", "sale", "1", "USD", f"t{n}") for n in range(90)]
@@ -120,7 +120,7 @@ def test_rows_of_one_group_go_in_the_outboxs_order(house: House) -> None:
     assert house.receiver.taken[0]["subid"] != "click-0"
 
 
-def test_the_rate_holds_where_the_requests_arrive(house: House) -> None:
+def test_the_rate_holds_where_the_requests_arrive(house: Workspace) -> None:
     """X06: in no second more than asked for, also with eight at work."""
     house.outbox(KEITARO, sales(25))
     report = house.send(KEITARO, rate="20/s")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.houses import VendorHouse, forget_settings
+from tests.houses import VendorWorkspace, forget_settings
 
 # isort: split
 from conversync.sandbox import Sandbox, World
@@ -19,14 +19,14 @@ from conversync.warehouse.warehouse import Warehouse
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorHouse]:
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorWorkspace]:
     """Infobip's, with a small world."""
     forget_settings(monkeypatch)
     with Sandbox(World(days=10, players=20, conversions_a_day=5)) as sandbox:
-        yield VendorHouse("infobip", sandbox, tmp_path)
+        yield VendorWorkspace("infobip", sandbox, tmp_path)
 
 
-def sent(house: VendorHouse, target: str, query: str) -> SendReport:
+def sent(house: VendorWorkspace, target: str, query: str) -> SendReport:
     with house.set():
         report = send(
             Warehouse(house.path),
@@ -41,7 +41,7 @@ def sent(house: VendorHouse, target: str, query: str) -> SendReport:
 
 
 @pytest.mark.parametrize("first", ["load", "send"])
-def test_a_created_process_stands_beside_those_of_the_settings(house: VendorHouse, first: str) -> None:
+def test_a_created_process_stands_beside_those_of_the_settings(house: VendorWorkspace, first: str) -> None:
     """Whichever comes first; a later load keeps it, and its tag is sent with the key that came back."""
     days = [str(house.sandbox.world.day(day).date()) for day in (5, 6)]
     if first == "load":

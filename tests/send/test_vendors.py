@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from conversync.sandbox import Fault, Sandbox, World
-from tests.send.support import House
+from tests.send.support import Workspace
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def house(sandbox: Sandbox, house: House) -> House:
+def house(sandbox: Sandbox, house: Workspace) -> Workspace:
     """The warehouse sends to the sandbox."""
     house.settings = sandbox.settings()
     return house
 
 
-def messages(house: House, *rows: tuple[str, str]) -> None:
+def messages(house: Workspace, *rows: tuple[str, str]) -> None:
     """The outbox: a key and the addresses."""
     house.change(
         "create or replace table main.infobip "
@@ -35,7 +35,7 @@ def messages(house: House, *rows: tuple[str, str]) -> None:
     house.change("insert into main.infobip values (?, 'INFOSMS', ?, 'Come back')", rows)
 
 
-def test_prices_of_any_size_are_kept_as_money(sandbox: Sandbox, house: House) -> None:
+def test_prices_of_any_size_are_kept_as_money(sandbox: Sandbox, house: Workspace) -> None:
     """The first messages cost nothing; that must not decide what later ones may cost."""
     messages(house, ("m-1", "385981234567"))
     assert house.send("infobip.messages").exit_code == 0
@@ -57,7 +57,7 @@ def test_prices_of_any_size_are_kept_as_money(sandbox: Sandbox, house: House) ->
     assert house.query(silent) == []
 
 
-def test_only_the_addresses_that_failed_are_sent_again(sandbox: Sandbox, house: House) -> None:
+def test_only_the_addresses_that_failed_are_sent_again(sandbox: Sandbox, house: Workspace) -> None:
     """A message to three, one of whom cannot be reached: rejected with the count, and sent again to that one alone."""
     refused = frozenset({"385981234568"})
     sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, refused=refused)
@@ -75,7 +75,7 @@ def test_only_the_addresses_that_failed_are_sent_again(sandbox: Sandbox, house: 
     ]
 
 
-def test_goals_are_put_changed_and_deleted(sandbox: Sandbox, house: House) -> None:
+def test_goals_are_put_changed_and_deleted(sandbox: Sandbox, house: Workspace) -> None:
     """One goal of three has no name and is refused here; a change is sent as one; deleted means gone."""
     columns = (
         "send_key varchar, code varchar, name varchar, agents varchar, count_max integer, deleted boolean"
@@ -100,7 +100,7 @@ def test_goals_are_put_changed_and_deleted(sandbox: Sandbox, house: House) -> No
     assert house.send("conductrics.goals").sent.requests == 0
 
 
-def in_doubt(sandbox: Sandbox, house: House) -> None:
+def in_doubt(sandbox: Sandbox, house: Workspace) -> None:
     """Two messages went out and their answers were lost: one was taken, one never came."""
     messages(house, ("m-1", "385981234567"), ("m-2", '["00385981234568", "385981234569"]'))
     lost = [
@@ -115,7 +115,7 @@ def in_doubt(sandbox: Sandbox, house: House) -> None:
     house.settings.pop("SEND_CONCURRENCY")
 
 
-def test_x28_what_became_of_a_message_in_doubt_can_be_asked(sandbox: Sandbox, house: House) -> None:
+def test_x28_what_became_of_a_message_in_doubt_can_be_asked(sandbox: Sandbox, house: Workspace) -> None:
     """By our own clientCorrelator: the one that arrived is sent, with its results; nothing goes a second time."""
     in_doubt(sandbox, house)
     [taken] = [one for one in sandbox.infobip.received if one.what == "message"]
@@ -133,7 +133,7 @@ def test_x28_what_became_of_a_message_in_doubt_can_be_asked(sandbox: Sandbox, ho
     assert house.statuses("infobip.messages") == {"m-1": "sent", "m-2": "sent"}
 
 
-def test_x28_an_address_that_cannot_be_reached_is_a_rejection(sandbox: Sandbox, house: House) -> None:
+def test_x28_an_address_that_cannot_be_reached_is_a_rejection(sandbox: Sandbox, house: Workspace) -> None:
     """And where the vendor does not hear our correlator, the doubt stays."""
     kept = sandbox.infobip.variants
     sandbox.infobip.variants = dataclasses.replace(kept, refused=frozenset({"385981234567"}))
@@ -145,7 +145,7 @@ def test_x28_an_address_that_cannot_be_reached_is_a_rejection(sandbox: Sandbox, 
     assert "1 of 1 addresses failed" in reason
 
 
-def test_x28_what_came_to_nothing_wants_a_look(sandbox: Sandbox, house: House) -> None:
+def test_x28_what_came_to_nothing_wants_a_look(sandbox: Sandbox, house: Workspace) -> None:
     """The one row in doubt turns out to be rejected: newly so, and exit 3, as wherever a row is."""
     sandbox.infobip.variants = dataclasses.replace(
         sandbox.infobip.variants, refused=frozenset({"385981234567"})
@@ -160,7 +160,7 @@ def test_x28_what_came_to_nothing_wants_a_look(sandbox: Sandbox, house: House) -
     assert house.send("infobip.messages").exit_code == 0
 
 
-def test_x28_a_repeat_of_a_request_has_its_name_again(sandbox: Sandbox, house: House) -> None:
+def test_x28_a_repeat_of_a_request_has_its_name_again(sandbox: Sandbox, house: Workspace) -> None:
     """A vendor that folds repeats then sends no second message; one that makes its own names leaves the doubt."""
     sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, correlators="folded")
     in_doubt(sandbox, house)
@@ -174,7 +174,7 @@ def test_x28_a_repeat_of_a_request_has_its_name_again(sandbox: Sandbox, house: H
     assert (report.exit_code, report.plan.in_doubt) == (3, ["m-3"])
 
 
-def test_x29_one_person_in_two_spellings_gets_no_message(sandbox: Sandbox, house: House) -> None:
+def test_x29_one_person_in_two_spellings_gets_no_message(sandbox: Sandbox, house: Workspace) -> None:
     """Refused here, with the reason; the other row goes."""
     messages(house, ("m-1", '["+49 171 5550100", "0049-171-5550100"]'), ("m-2", "491715550100"))
     report = house.send("infobip.messages")

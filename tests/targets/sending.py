@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conversync.http.client import Answer
+from conversync.http.client import Response
 from conversync.sandbox import Request as Received
 from conversync.sandbox import Sandbox
 from conversync.send.target import Outcome, Request, Target
@@ -28,14 +28,16 @@ class Post:
 
     sandbox: Sandbox
 
-    def request(self, name: str, earlier: Mapping[str, Any] | None = None, /, **row: Any) -> Request:
+    def request(
+        self, name: str, previous_response: Mapping[str, Any] | None = None, /, **row: Any
+    ) -> Request:
         """What the row becomes."""
-        return targets()[name].request(row, settings_of(name), earlier or {})
+        return targets()[name].request(row, settings_of(name), previous_response or {})
 
-    def send(self, name: str, earlier: Mapping[str, Any] | None = None, /, **row: Any) -> Outcome:
+    def send(self, name: str, previous_response: Mapping[str, Any] | None = None, /, **row: Any) -> Outcome:
         """What became of the row; raises what the client raises."""
         target, settings = targets()[name], settings_of(name)
-        return _sent(target, settings, row, earlier or {})
+        return _sent(target, settings, row, previous_response or {})
 
     @property
     def last(self) -> Received:
@@ -48,8 +50,10 @@ class Post:
         return json.loads(self.last.body)
 
 
-def _sent(target: Target, settings: Any, row: Mapping[str, Any], earlier: Mapping[str, Any]) -> Outcome:
-    request = target.request(row, settings, earlier)
+def _sent(
+    target: Target, settings: Any, row: Mapping[str, Any], previous_response: Mapping[str, Any]
+) -> Outcome:
+    request = target.request(row, settings, previous_response)
     with target.client(settings) as client:
         return client.request(
             request.method,
@@ -60,12 +64,14 @@ def _sent(target: Target, settings: Any, row: Mapping[str, Any], earlier: Mappin
             label=request.label,
             retry=False,
             accept=FINAL,
-            decode=lambda answer: target.outcome(answer, row, settings, earlier),
+            decode=lambda answer: target.outcome(answer, row, settings, previous_response),
         )
 
 
-def told(name: str, row: Mapping[str, Any], body: bytes | str, status: int = 200, **earlier: Any) -> Outcome:
+def told(
+    name: str, row: Mapping[str, Any], body: bytes | str, status: int = 200, **previous_response: Any
+) -> Outcome:
     """What an answer with this body means."""
     text = body.encode() if isinstance(body, str) else body
-    answer = Answer(status, {"Content-Type": "application/json"}, text, name.partition(".")[0].capitalize())
-    return targets()[name].outcome(answer, row, settings_of(name), earlier)
+    answer = Response(status, {"Content-Type": "application/json"}, text, name.partition(".")[0].capitalize())
+    return targets()[name].outcome(answer, row, settings_of(name), previous_response)

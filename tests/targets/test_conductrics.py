@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswerError, VendorError
+from conversync.errors import CredentialsError, InvalidResponseError, UnavailableError, VendorError
 from conversync.sandbox import Fault
 from conversync.sandbox.conductrics import Variants
 from conversync.send.target import RowRefusedError
@@ -178,7 +178,7 @@ def test_a_wrong_account_or_key_stops(post: Post, monkeypatch: pytest.MonkeyPatc
 def test_a_page_deletes_nothing(post: Post) -> None:
     """A 404 that is a web page is a wrong address, not a goal that is gone."""
     post.sandbox.faults.add(Fault(html=True, status=404))
-    with pytest.raises(UntrustedAnswerError, match="conductrics_url"):
+    with pytest.raises(InvalidResponseError, match="conductrics_url"):
         post.send(TARGET, code="g", deleted=True)
 
 
@@ -200,8 +200,8 @@ def test_put_and_delete_may_be_repeated(post: Post) -> None:
     """After a lost answer the same request comes to the same."""
     target, settings = targets()[TARGET], settings_of(TARGET)
     for row in (NEW, {**NEW, "deleted": True}):
-        assert target.repeatable(row, settings)
-        assert target.replaceable(row, settings)
+        assert target.is_idempotent(row, settings)
+        assert target.is_updatable(row, settings)
         post.sandbox.faults.add(Fault(taken=True, reset_after=0, times=1))
         with pytest.raises(UnavailableError):
             post.send(TARGET, **row)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import CredentialsError, UnavailableError, UntrustedAnswerError, VendorError
+from conversync.errors import CredentialsError, InvalidResponseError, UnavailableError, VendorError
 from conversync.sandbox import Fault
 from conversync.sandbox.infobip import Variants, error_body
 from conversync.send.target import RowRefusedError
@@ -245,7 +245,7 @@ def test_a_password_with_blanks_is_in_no_reason(post: Post, monkeypatch: pytest.
 def test_an_answer_without_the_key_is_in_doubt(post: Post, body: bytes) -> None:
     """Something was made, and nobody knows what it is called: a person has to look."""
     post.sandbox.faults.add(Fault(body=body))
-    with pytest.raises(UntrustedAnswerError) as caught:
+    with pytest.raises(InvalidResponseError) as caught:
         post.send("infobip.processes", **PROCESS)
     assert caught.value.in_doubt
 
@@ -255,8 +255,8 @@ def test_nothing_is_safe_to_repeat() -> None:
     """Each request makes something of its own, in any order."""
     for name, (row, _, _) in REQUESTS.items():
         target = targets()[name]
-        assert not target.repeatable(row, settings_of(name))
-        assert not target.replaceable(row, settings_of(name))
+        assert not target.is_idempotent(row, settings_of(name))
+        assert not target.is_updatable(row, settings_of(name))
         assert target.group(row) is None
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from conversync.errors import UnavailableError, UntrustedAnswerError
-from conversync.http.client import Answer
+from conversync.errors import InvalidResponseError, UnavailableError
+from conversync.http.client import Response
 from conversync.sandbox import Fault
 from conversync.sandbox.infobip import Variants
 from conversync.send.target import Outcome, RowRefusedError
@@ -151,8 +151,8 @@ def test_only_the_failed_addresses_go_again(post: Post, as_: Any, destination: A
         (OTHER, True, price),
     ]
     post.sandbox.infobip.variants = Variants(price=price)
-    earlier = json.loads(json.dumps(first.answer))
-    second = post.send(TARGET, earlier, **row)
+    previous_response = json.loads(json.dumps(first.answer))
+    second = post.send(TARGET, previous_response, **row)
     assert post.body["address"] == [BAD]
     assert (second.status, second.reason) == ("sent", None)
     assert [one["address"] for one in second.tables[TABLE]] == [BAD]
@@ -317,7 +317,7 @@ def test_x29_a_number_that_may_lack_its_country_is_told_in_the_plan(address: obj
 
 def test_a_message_is_never_repeated_on_our_own_account(post: Post) -> None:
     """A lost answer is in doubt: the subscriber may have the message."""
-    assert not targets()[TARGET].repeatable(SAMPLE_ROW, settings_of(TARGET))
+    assert not targets()[TARGET].is_idempotent(SAMPLE_ROW, settings_of(TARGET))
     post.sandbox.faults.add(Fault(taken=True, close_before_answer=True))
     with pytest.raises(UnavailableError) as caught:
         post.send(TARGET, **message(post, GOOD))
@@ -329,7 +329,7 @@ def looked_up(addresses: list[str], *told: tuple[str, str]) -> Outcome:
     """What the vendor's word on a request in doubt means for its row."""
     infos = [{"address": address, "deliveryStatus": status} for address, status in told]
     body = json.dumps({"deliveryInfoList": {"deliveryInfo": infos}}).encode()
-    answer = Answer(200, {"Content-Type": "application/json"}, body, "Infobip")
+    answer = Response(200, {"Content-Type": "application/json"}, body, "Infobip")
     return targets()[TARGET].looked_up(
         answer, "c", {**SAMPLE_ROW, "address": addresses}, settings_of(TARGET), {}
     )
@@ -358,7 +358,7 @@ def test_a_delivery_settles_a_row_once_it_names_each_address(
 @pytest.mark.usefixtures("post")
 def test_an_answer_that_names_nothing_of_what_was_made_is_in_doubt() -> None:
     """No correlator, no reference, no result: nobody knows whether a message goes."""
-    with pytest.raises(UntrustedAnswerError, match="no key of what was made") as caught:
+    with pytest.raises(InvalidResponseError, match="no key of what was made") as caught:
         told(TARGET, {**SAMPLE_ROW, "address": GOOD}, "{}")
     assert caught.value.in_doubt
     assert told(TARGET, {**SAMPLE_ROW, "address": GOOD}, '{"clientCorrelator": "c"}').status == "sent"

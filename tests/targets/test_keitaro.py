@@ -10,9 +10,9 @@ import pytest
 
 from conversync.errors import (
     CredentialsError,
-    RefusedError,
+    InvalidResponseError,
+    RequestRejectedError,
     UnavailableError,
-    UntrustedAnswerError,
     VendorError,
 )
 from conversync.sandbox import Fault
@@ -132,7 +132,7 @@ def test_only_a_tid_makes_sending_safe() -> None:
     target, settings = targets()[TARGET], settings_of(TARGET)
     for tid, safe in (("45415", True), (45415, True), (None, False), ("", False), ("  ", False)):
         row: dict[str, Any] = {"subid": "s", "tid": tid}
-        assert target.repeatable(row, settings) is target.replaceable(row, settings) is safe
+        assert target.is_idempotent(row, settings) is target.is_updatable(row, settings) is safe
         assert bool(target.warnings(row, {})) is not safe
     assert [target.group({"subid": one}) for one in ("s", 7, None)] == ["s", "7", None]
 
@@ -237,7 +237,7 @@ def test_the_postback_key_is_in_no_sentence(post: Post) -> None:
 def test_an_edition_without_the_api_stops(post: Post) -> None:
     """It is not about the row, and the sentence knows the way out."""
     post.sandbox.keitaro.variants = Variants(edition="no_api")
-    with pytest.raises(RefusedError, match="send by postback"):
+    with pytest.raises(RequestRejectedError, match="send by postback"):
         post.send(TARGET, **FULL)
 
 
@@ -251,7 +251,7 @@ def test_a_page_is_a_wrong_address(
     """Wrong domain, or a bot challenge: no row is rejected for it. One that came with 404 was surely not taken."""
     monkeypatch.setenv("KEITARO_TRANSPORT", transport)
     post.sandbox.faults.add(Fault(html=True, status=404 if front == "html_404" else None))
-    with pytest.raises(UntrustedAnswerError, match="web page") as caught:
+    with pytest.raises(InvalidResponseError, match="web page") as caught:
         post.send(TARGET, **FULL)
     assert caught.value.in_doubt is (front == "html_200")
 

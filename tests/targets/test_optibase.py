@@ -9,9 +9,9 @@ import pytest
 
 from conversync.errors import (
     CredentialsError,
+    InvalidResponseError,
     SettingsError,
     UnavailableError,
-    UntrustedAnswerError,
     VendorError,
 )
 from conversync.sandbox import Fault
@@ -88,8 +88,8 @@ def test_any_2xx_is_accepted(post: Post, reply: Any) -> None:
 def test_a_repeat_may_count_twice_so_none_is_made(post: Post) -> None:
     """Whether it does is a matter of the conversion's set-up; 409 says that it is there."""
     target, settings = targets()[TARGET], settings_of(TARGET)
-    assert not target.repeatable(ROW, settings)
-    assert not target.replaceable(ROW, settings)
+    assert not target.is_idempotent(ROW, settings)
+    assert not target.is_updatable(ROW, settings)
     for repeats, counted in (("counted", 2), ("ignored", 1), ("conflict", 1)):
         post.sandbox.optibase.received.clear()
         post.sandbox.optibase.variants = Variants(repeats=repeats)  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ def test_what_was_taken_and_not_answered_is_in_doubt(post: Post) -> None:
     """The connection broke, or a web page came: the vendor may have it."""
     lost = Fault(path=ENDPOINT, taken=True, close_before_answer=True, times=1)
     post.sandbox.faults.add(lost, Fault(path=ENDPOINT, html=True, taken=True))
-    for number, error in ((1, UnavailableError), (2, UntrustedAnswerError)):
+    for number, error in ((1, UnavailableError), (2, InvalidResponseError)):
         with pytest.raises(error) as caught:
             post.send(TARGET, **ROW)
         assert caught.value.in_doubt
@@ -203,6 +203,6 @@ def test_what_was_taken_and_not_answered_is_in_doubt(post: Post) -> None:
 def test_a_redirect_is_not_followed(post: Post) -> None:
     """Not even to the same host: a redirect turns a POST into a GET."""
     post.sandbox.faults.add(Fault(path=ENDPOINT, redirect=f"{post.sandbox.url}/elsewhere"))
-    with pytest.raises(UntrustedAnswerError, match="redirect"):
+    with pytest.raises(InvalidResponseError, match="redirect"):
         post.send(TARGET, **ROW)
     assert [one.path for one in post.sandbox.requests] == [ENDPOINT]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversync.errors import UntrustedAnswerError
+from conversync.errors import InvalidResponseError
 from conversync.http.strictjson import dumps
 from conversync.sandbox import Fault
 from conversync.send.target import Request, RowRefusedError
@@ -59,7 +59,7 @@ def test_the_names_and_the_columns() -> None:
 def test_a_redirect_is_never_followed(post: Post, name: str) -> None:
     """It would carry the body or the credentials elsewhere, and turn a POST into a GET."""
     post.sandbox.faults.add(Fault(redirect="https://elsewhere.example.com/x"))
-    with pytest.raises(UntrustedAnswerError, match=r"elsewhere\.example\.com"):
+    with pytest.raises(InvalidResponseError, match=r"elsewhere\.example\.com"):
         post.send(name, **ROWS[name])
     assert len(post.sandbox.requests) == 1
 
@@ -68,7 +68,7 @@ def test_a_redirect_is_never_followed(post: Post, name: str) -> None:
 def test_a_login_page_is_no_success(post: Post, name: str) -> None:
     """200 and HTML: nothing of it is believed, and nothing of it is shown."""
     post.sandbox.faults.add(Fault(html=True))
-    with pytest.raises(UntrustedAnswerError, match="web page") as caught:
+    with pytest.raises(InvalidResponseError, match="web page") as caught:
         post.send(name, **ROWS[name])
     assert "Sign in" not in str(caught.value)
 
