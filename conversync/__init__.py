@@ -10,6 +10,7 @@ that `import conversync` costs nothing.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def __getattr__(name: str) -> Any:
     """A public name, or a vendor's dlt source; AttributeError for anything else."""
     if name in _NAMES:
         return getattr(import_module(_NAMES[name]), name)
-    if not name.startswith("_"):
+    # Of a module of ours Python asks here first, too, before it loads it.
+    if not name.startswith("_") and find_spec(f"conversync.{name}") is None:
         from conversync.vendors import vendors
 
         found = vendors().get(name)

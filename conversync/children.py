@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from conversync.http.redact import SHORTEST_KNOWN, redact
-from conversync.vendors import vendors
+from conversync.vendors import known
 
 # What a system's program needs.
 SYSTEM = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
@@ -51,7 +51,7 @@ def users() -> dict[str, str]:
 def _is_ours(name: str) -> bool:
     """Whether a variable of this name is a setting of a vendor, a target or dlt, or is called a password."""
     plain = name.removesuffix("_FILE")
-    prefixes = tuple(f"{vendor.upper()}_" for vendor in (*vendors(), "optibase"))
+    prefixes = tuple(f"{vendor.upper()}_" for vendor in known())
     return (
         name.startswith(prefixes) or plain in _BARE or bool(_CALLED.search(name)) or "__" in name.strip("_")
     )

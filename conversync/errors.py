@@ -21,6 +21,10 @@ def in_brackets(status: int | None, said: str) -> str:
     return f"{status}: {cut}"
 
 
+# What a command ends with that did what it was to, where something of it wants a look.
+PARTIAL = 3
+
+
 class ConversyncError(Exception):
     """Something a person can act on; anything that is not one of these is a bug of ours (exit 1)."""
 

@@ -15,7 +15,13 @@ from typing import Any, Protocol
 
 from conversync import dlt_shortcuts
 from conversync.dlt_errors import sentence, translate_errors
-from conversync.errors import ConversyncError, InvalidResponseError, RequestRejectedError, SettingsError
+from conversync.errors import (
+    PARTIAL,
+    ConversyncError,
+    InvalidResponseError,
+    RequestRejectedError,
+    SettingsError,
+)
 from conversync.http import clock
 from conversync.settings import lookup, pinned
 from conversync.vendors import LoadRequest, Step, Vendor
@@ -24,7 +30,6 @@ from conversync.warehouse.warehouse import Warehouse
 
 # The gravest of several outcomes is what the command ends with.
 GRAVITY = (0, 3, 1, 6, 4, 2, 5)
-PARTIAL = 3
 
 
 class Progress(Protocol):

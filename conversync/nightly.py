@@ -23,8 +23,8 @@ from typing import Any
 from conversync.cli import output
 from conversync.cli.output import explain
 from conversync.dlt_errors import translate_errors
-from conversync.errors import LockedError, SettingsError
-from conversync.load import GRAVITY, PARTIAL, Progress, SourceReport, load
+from conversync.errors import PARTIAL, LockedError, SettingsError
+from conversync.load import GRAVITY, Progress, SourceReport, load
 from conversync.monitor import alert
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.look import look

@@ -18,7 +18,10 @@ from conversync.errors import SettingsError
 if TYPE_CHECKING:
     from conversync.extract.check_results import CheckResult
     from conversync.extract.windows import Window
+    from conversync.send.comparison import Reconciliation
     from conversync.send.target import Target
+    from conversync.settings.questions import Questions
+    from conversync.table import Compared, Events
 
 # The entry points by which somebody else's package adds a vendor: each names a `Vendor`.
 GROUP = "conversync.vendors"
@@ -71,37 +74,51 @@ def _nothing(*_: Any) -> Iterator[Any]:
     return iter(())
 
 
+def _none(_settings: Any) -> Sequence[Any]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Vendor:
-    """One vendor: how it is called, its settings, the steps of a run, what its tables are, and what it takes back.
-
-    `settings` is a dlt configspec; `source` is its dlt source, for those who run it by
-    themselves; None for a vendor that is only sent to. `steps` plans from the source's restored
-    state; each step is committed before the next is read. `check` looks at the vendor and loads nothing. `views` maps
-    a view's name to its SQL (DuckDB's dialect, tables unqualified). `statements` names the scd2 tables, each with the
-    SQL condition that tells a reversal (None: it has none). `days` names the column that dates a row, for the tables
-    that are read by day. `upgrade` mends what an earlier version left, given dlt's sql client and its dialect, where
-    the tables are there. `account` names the settings that tell one account at the vendor from another, besides
-    `<vendor>_url`; no secrets. `own` names the tables of which no row counts as new: those that come of the settings
-    were not read, and those that come of a row that another table has, too, would count it twice. `targets` are the
-    kinds of things that it takes, see `conversync.send.target`; `outboxes` are the SELECTs that stand ready for
-    them, by the name of the vendor whose tables they read.
-    """
+    """One vendor: how it is called, how it is read, what its tables are, and what it takes back."""
 
     name: str
+    """Of its dataset and of its settings: `besitos`."""
     title: str
+    """How people call it."""
     settings: type[Any]
+    """A dlt configspec; what is missing or cannot be meant is a SettingsError, before any request."""
     source: Callable[..., Any] | None = None
+    """Its dlt source, for those who run it by themselves; None for a vendor that is only sent to."""
     steps: Callable[[Mapping[str, Any], Any, LoadRequest], Iterator[Step]] = _nothing
+    """What a run does, from the source's restored state and the settings; each is committed before the next is read."""
     check: Callable[[Any], Iterator[CheckResult]] = _nothing
+    """Looks at the vendor, given the settings, and loads nothing."""
     views: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
+    """By the settings: a view's name and its SQL (DuckDB's dialect, tables unqualified)."""
     statements: Mapping[str, str | None] = field(default_factory=dict)
+    """The scd2 tables, each with the SQL condition that tells a reversal (None: it has none)."""
     days: Mapping[str, str] = field(default_factory=dict)
-    account: Sequence[str] = ()
+    """The column that dates a row, for the tables that are read by day."""
+    compared: Callable[[Any], Sequence[Compared]] = _none
+    """By the settings, the tables that `verify` compares."""
+    described: Mapping[str, Events] = field(default_factory=dict)
+    """The tables that are declared with their columns' sentences, by name."""
     own: frozenset[str] = frozenset()
+    """The tables of which no row counts as new: those that come of the settings were not read, and those that come of
+    a row that another table has, too, would count it twice."""
+    account: Sequence[str] = ()
+    """The settings that tell one account from another, besides `<vendor>_url`; no secrets."""
+    questions: Mapping[str, Callable[[Questions], Any]] = field(default_factory=dict)
+    """How `init` asks for settings that are more than a line of text."""
     upgrade: Callable[[Any, str], None] | None = None
+    """Mends what an earlier version left, given dlt's sql client and its dialect, where the tables are there."""
     targets: Sequence[Target] = ()
+    """The kinds of things that it takes."""
     outboxes: Mapping[str, Path] = field(default_factory=dict)
+    """The SELECTs that stand ready for them, by the name of the vendor whose tables they read."""
+    reconcile: Reconciliation | None = None
+    """How what was sent is compared with what the vendor has."""
 
 
 def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window], None]]]:

@@ -119,7 +119,7 @@ class SpillFiles:
             return None, None, 0
         [[first, last]] = self._ask(
             f"select min({day}), max({day}) from walk", {"walk": spill_file}
-        ).fetchall()  # noqa: S608
+        ).fetchall()
         return first, last, spill_file.rows
 
     def among(self, spill_files: Sequence[SpillFile], column: str, values: Sequence[Any]) -> set[Any]:

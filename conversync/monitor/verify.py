@@ -12,18 +12,19 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import SettingsError
+from conversync.errors import PARTIAL, SettingsError
 from conversync.extract.windows import day as a_day
-from conversync.load import PARTIAL, Progress, pipeline_for
+from conversync.load import Progress, pipeline_for
 from conversync.monitor.look import dataset_of, opened
 from conversync.settings import lookup
+from conversync.table import Compared
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import confined, views
 from conversync.warehouse.histories import with_plain_history
@@ -36,65 +37,6 @@ DAYS = 7
 KEPT = 1_000
 
 
-@dataclass(frozen=True)
-class Compared:
-    """A table that is compared: by its key, on the days of a column. `where` leaves rows out, on both sides.
-
-    A table with a statement_hash is compared on what stands now, without the columns that may be written otherwise and
-    state the same; any other by all its columns. Sums are of groups `by` these columns, as far as the table has them;
-    one that is empty counts as `untold`.
-    """
-
-    table: str
-    key: tuple[str, ...]
-    day: str | None = None
-    where: str = "true"
-    sums: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
-    untold: str = ""
-
-
-_PAIR = ("process_key", "start_tag", "end_tag")
-_FRAME = ("start_from", "start_to", "end_from", "end_to")
-# An average over the trailing days belongs to the night that asked for it: only averages of one day are compared.
-_ONE_DAY = "start_to = start_from + interval 1 day and end_from = start_from"
-TABLES: dict[str, tuple[Compared, ...]] = {
-    "besitos": (
-        Compared(
-            "conversion_events",
-            ("event_key",),
-            "occurred_on",
-            sums=("payout", "reward"),
-            by=("is_reversal", "currency"),
-            untold="USD",
-        ),
-    ),
-    "keitaro": (
-        Compared("conversion_events", ("conversion_id",), "occurred_on", sums=("revenue",), by=("currency",)),
-        Compared(
-            "report_daily",
-            ("day",),
-            "day",
-            sums=("clicks", "conversions", "revenue", "cost"),
-            by=("currency",),
-        ),
-    ),
-    "infobip": (
-        Compared("conversion_rates", (*_PAIR, "day"), "day", sums=("start_count", "end_count")),
-        Compared(
-            "conversion_times",
-            (*_PAIR, *_FRAME),
-            "start_from",
-            where=_ONE_DAY,
-            sums=("start_count", "end_count"),
-        ),
-    ),
-    "conductrics": (
-        Compared("goals", ("code",)),
-        Compared("goal_agents", ("code", "agent")),
-        Compared("agents", ("code",)),
-    ),
-}
 # What says when a row was read, not what it says; `extra` is no part of a statement.
 OF_THE_RUN = {"_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "last_seen_at", "first_seen_at", "read_at"}
 OF_THE_RUN |= {"extra"}
@@ -242,16 +184,16 @@ def compare(
         return found
     with translate_errors(), opened(warehouse) as (readable, note):
         found.note = note
-        here = _tables(readable, vendor, start, end, folder / "here")
+        here = _tables(readable, vendor, chosen, start, end, folder / "here")
         found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
     try:
         with translate_errors():
             scratch = Warehouse(folder / f"scratch_of_{vendor.name}.duckdb")
             _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
-            there = _tables(scratch, vendor, start, end, folder / "vendor")
+            there = _tables(scratch, vendor, chosen, start, end, folder / "vendor")
             found.tables = [
-                _compare(_keyed(compared, chosen), there.get(compared.table), here.get(compared.table))
-                for compared in TABLES[vendor.name]
+                _compare(compared, there.get(compared.table), here.get(compared.table))
+                for compared in vendor.compared(chosen)
             ]
     except Exception as error:  # noqa: BLE001 - the other sources are still compared; it is reported
         found.error = error
@@ -272,7 +214,9 @@ def _read(
             pipeline.run(step.source(progress.page))
 
 
-def _tables(warehouse: Warehouse, vendor: Vendor, start: date, end: date, folder: Path) -> dict[str, Any]:
+def _tables(
+    warehouse: Warehouse, vendor: Vendor, chosen: Any, start: date, end: date, folder: Path
+) -> dict[str, Any]:
     """The days' rows of every table to compare, as Arrow; without the tables that do not exist."""
     pipeline, _ = dataset_of(warehouse, vendor.name, folder)
     if not pipeline.default_schema_name:
@@ -280,7 +224,7 @@ def _tables(warehouse: Warehouse, vendor: Vendor, start: date, end: date, folder
     known = set(pipeline.default_schema.data_table_names(seen_data_only=True))
     found = {}
     with confined.reading(pipeline) as client:
-        for compared in TABLES[vendor.name]:
+        for compared in vendor.compared(chosen):
             if compared.table not in known:
                 continue
             conditions = ["valid_to is null"] if compared.table in vendor.statements else []
@@ -303,13 +247,6 @@ def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Pa
         return []
     with confined.reading(pipeline) as client:
         return list(views.missing(client, vendor.views(chosen)))
-
-
-def _keyed(compared: Compared, chosen: Any) -> Compared:
-    """Keitaro's report is keyed by its day and whatever else the settings group it by."""
-    if compared.table != "report_daily":
-        return compared
-    return replace(compared, key=tuple(chosen.report().grouping))
 
 
 def _compare(compared: Compared, there: Any, here: Any) -> TableVerified:

@@ -45,9 +45,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 BATCH = 1_000
 
 
-def table_of(target: Target) -> str:
+def table_of(target: str) -> str:
     """`keitaro.conversions` has its ledger in `keitaro_conversions`."""
-    return target.name.replace(".", "_")
+    return target.replace(".", "_")
 
 
 def states(client: Any, target: Target) -> dict[str, Known]:
@@ -162,7 +162,7 @@ def _ledger(target: Target, outcomes: Sequence[Record]) -> Any:
     )
     return dlt.resource(
         [pa.table(values, schema=schema)],
-        name=table_of(target),
+        name=table_of(target.name),
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},
         primary_key="send_key",
         columns={name: {"data_type": "json"} for name in _JSON},
@@ -219,7 +219,7 @@ def _times(column: list[Any]) -> list[Any]:
 
 def place_of(client: Any, target: Target) -> str:
     """With its dataset: the session may stand in another one."""
-    return ".".join(client.escape_column_name(name) for name in (DATASET, table_of(target)))
+    return ".".join(client.escape_column_name(name) for name in (DATASET, table_of(target.name)))
 
 
 def ask(client: Any, query: str, *values: Any) -> list[Any]:

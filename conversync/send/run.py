@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import LockedError, SettingsError
-from conversync.load import PARTIAL, pipeline_for
+from conversync.errors import PARTIAL, LockedError, SettingsError
+from conversync.load import pipeline_for
 from conversync.send import forgetting, ledger, outbox
 from conversync.send.epoch import (
     epoch_of_others,
@@ -308,7 +308,7 @@ def _not_in_journal(client: Any, target: Target, mending: _Mending, journal: Jou
 
 def _notes(target: Target, mending: _Mending, journal: Journal) -> Iterator[str]:
     """What a person should know of the books."""
-    table = f"{ledger.DATASET}.{ledger.table_of(target)}"
+    table = f"{ledger.DATASET}.{ledger.table_of(target.name)}"
     if mending.to_ledger:
         yield (
             f"{table} lacks {len(mending.to_ledger):,} outcomes that it once had, as after a restored backup; "
@@ -353,7 +353,7 @@ def _finish(warehouse: Warehouse, target: Target, journal: Journal, wait: float,
                 report.said += _forget(warehouse, target, journal, wait)
     except LockedError as error:
         report.error = report.error or LockedError(
-            f"{error} All is in the journal; the next send loads it into {ledger.DATASET}.{ledger.table_of(target)}."
+            f"{error} All is in the journal; the next send loads it into {ledger.DATASET}.{ledger.table_of(target.name)}."
         )
     except Exception as error:  # noqa: BLE001 - what ended the send is graver; the journal has it all
         report.error = report.error or error

@@ -208,7 +208,9 @@ def _asked(questions: Questions, vendor: Vendor, name: str, *, secret: bool, req
         return questions.zone(name, getattr(vendor.settings, name))
     if not required:
         return None
-    return (questions.pairs() if name == "infobip_pairs" else questions.value(name, secret=secret)) or None
+    if name in vendor.questions:
+        return vendor.questions[name](questions) or None
+    return questions.value(name, secret=secret) or None
 
 
 def _sections(names: Sequence[str], found: Given, missing: Mapping[str, Sequence[str]]) -> str:

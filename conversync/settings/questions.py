@@ -53,17 +53,9 @@ class Questions:
         asks = f"{name}: where the vendor's days begin, which decides the day on which money counts"
         return _until_right(lambda: typer.prompt(asks, default=default), check)
 
-    def pairs(self) -> list[dict[str, str]]:
-        """Infobip's pairs of tags, one after the other."""
-        found: list[dict[str, str]] = []
-        while process := self.value("infobip process_key", secret=False):
-            tags = {
-                name: typer.prompt(name, default="", show_default=False) for name in ("start_tag", "end_tag")
-            }
-            found.append({"process_key": process, **{name: tag for name, tag in tags.items() if tag}})
-            if not typer.confirm("Another pair?", default=False):
-                break
-        return found
+    def again(self, what: str) -> bool:
+        """Whether there is one more."""
+        return typer.confirm(f"Another {what}?", default=False)
 
 
 def known_source(name: str) -> None:

@@ -6,13 +6,14 @@ dbt writes. Comments are lost when a view is created anew, so they are looked ov
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from conversync.build import project
+from conversync.vendors import vendors
 
 STAGING = "_staging"
 
@@ -67,10 +68,14 @@ class Described:
     columns: Mapping[str, str]
 
 
-def descriptions(datasets: Collection[str]) -> dict[tuple[str, str], Described]:
-    """By (dataset, table), from the dbt project, where each dataset has a file of its name."""
+def descriptions(datasets: Set[str]) -> dict[tuple[str, str], Described]:
+    """By (dataset, table): as a vendor declares them; else from the dbt project, which has a file for each dataset."""
     files = sorted((project() / "models" / "staging").glob("*.yml"))
-    return {name: told for file in files if file.stem in datasets for name, told in _read(file).items()}
+    found = {name: told for file in files if file.stem in datasets for name, told in _read(file).items()}
+    for dataset in datasets & vendors().keys():
+        for name, table in vendors()[dataset].described.items():
+            found[dataset, name] = Described(table.says, table.said)
+    return found
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 
 from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
+from conversync.table import Compared
 from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days, sql_files, windows
 
 from . import BesitosSettings, besitos, parts, plan
@@ -84,6 +85,16 @@ VENDOR = Vendor(
     views=views,
     statements={"conversion_events": "is_reversal"},
     days={"conversion_events": "occurred_on"},
+    compared=lambda _settings: (
+        Compared(
+            "conversion_events",
+            ("event_key",),
+            "occurred_on",
+            sums=("payout", "reward"),
+            by=("is_reversal", "currency"),
+            untold="USD",
+        ),
+    ),
     upgrade=name_reversals,
     account=("besitos_partner_id",),
 )

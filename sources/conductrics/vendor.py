@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conversync.monitor import views as health
+from conversync.table import Compared
 from conversync.vendors import LoadRequest, OnPage, Step, Vendor
 
 from . import ConductricsSettings, conductrics
@@ -33,6 +34,11 @@ VENDOR = Vendor(
     views=lambda _settings: health.lists(),
     statements={"goal_history": None},
     days={},
+    compared=lambda _settings: (
+        Compared("goals", ("code",)),
+        Compared("goal_agents", ("code", "agent")),
+        Compared("agents", ("code",)),
+    ),
     account=("conductrics_account",),
     own=frozenset({"goals", "goal_agents"}),
 )

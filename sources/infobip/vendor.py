@@ -8,12 +8,15 @@ from typing import Any
 
 from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
+from conversync.settings.questions import Questions
+from conversync.table import Compared
 from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days
 
 from . import InfobipSettings, infobip, plan
 from .check import check
 from .messages import Messages
 from .pairs import Pair
+from .reconcile import RECONCILE
 from .targets import Logs, Processes, Tags
 
 
@@ -46,9 +49,26 @@ def views(settings: InfobipSettings) -> dict[str, str]:
     return health.days("'UTC'", current=f"substr(w.stream, strpos(w.stream, ' ') + 1) in {named}")
 
 
+def _ask_pairs(questions: Questions) -> list[dict[str, str]]:
+    """The pairs of tags, one after the other."""
+    found: list[dict[str, str]] = []
+    while process := questions.value("infobip process_key", secret=False):
+        tags = {name: questions.value(name, secret=False) for name in ("start_tag", "end_tag")}
+        found.append({"process_key": process, **{name: tag for name, tag in tags.items() if tag}})
+        if not questions.again("pair"):
+            break
+    return found
+
+
+_PAIR = ("process_key", "start_tag", "end_tag")
+_FRAME = ("start_from", "start_to", "end_from", "end_to")
+# An average over the trailing days belongs to the night that asked for it: only averages of one day are compared.
+_ONE_DAY = "start_to = start_from + interval 1 day and end_from = start_from"
+
 VENDOR = Vendor(
     name="infobip",
     title="Infobip",
+    reconcile=RECONCILE,
     source=infobip,
     targets=(Processes(), Tags(), Logs(), Messages()),
     settings=InfobipSettings,
@@ -57,6 +77,17 @@ VENDOR = Vendor(
     views=views,
     statements={},
     days={"conversion_rates": "day"},
+    questions={"infobip_pairs": _ask_pairs},
+    compared=lambda _settings: (
+        Compared("conversion_rates", (*_PAIR, "day"), "day", sums=("start_count", "end_count")),
+        Compared(
+            "conversion_times",
+            (*_PAIR, *_FRAME),
+            "start_from",
+            where=_ONE_DAY,
+            sums=("start_count", "end_count"),
+        ),
+    ),
     account=("infobip_username",),
     own=frozenset({"processes", "tags"}),
 )

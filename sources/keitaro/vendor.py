@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
+from conversync.table import Compared
 from conversync.vendors import (
     LoadRequest,
     OnPage,
@@ -24,6 +25,7 @@ from . import KeitaroSettings, keitaro, plan, statuses
 from .check import check
 from .lists import NAMES as LISTS
 from .reading import CONVERSIONS, REPORT
+from .reconcile import RECONCILE
 from .target import Conversions
 
 # What each stream fills, besides `rejected_rows` and `windows`.
@@ -89,9 +91,24 @@ _REVERSED = """
 """
 
 
+def _compared(settings: KeitaroSettings) -> Sequence[Compared]:
+    """The report is keyed by its day and whatever else the settings group it by."""
+    return (
+        Compared("conversion_events", ("conversion_id",), "occurred_on", sums=("revenue",), by=("currency",)),
+        Compared(
+            "report_daily",
+            tuple(settings.report().grouping),
+            "day",
+            sums=("clicks", "conversions", "revenue", "cost"),
+            by=("currency",),
+        ),
+    )
+
+
 VENDOR = Vendor(
     name="keitaro",
     title="Keitaro",
+    reconcile=RECONCILE,
     source=keitaro,
     targets=(Conversions(),),
     outboxes=outboxes(__file__),
@@ -100,5 +117,6 @@ VENDOR = Vendor(
     check=check,
     views=views,
     statements={"conversion_events": f"{statuses.sql()} = '{statuses.REJECTED}'"},
+    compared=_compared,
     days={"conversion_events": "occurred_on", "report_daily": "day"},
 )

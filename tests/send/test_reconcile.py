@@ -18,8 +18,9 @@ import duckdb
 
 from conversync.errors import SettingsError
 from conversync.sandbox import Sandbox, World
+from conversync.send.comparison import Comparison
 from conversync.send.options import options
-from conversync.send.reconcile import Comparison, reconcile
+from conversync.send.reconcile import reconcile
 from conversync.send.run import SendReport, send
 from conversync.vendors import targets
 from conversync.warehouse.warehouse import Warehouse

@@ -1,0 +1,328 @@
+"""A vendor by declaration: listings of numbered pages, asked for by days, whose rows state events.
+
+A vendor of this kind is its settings, its tables, the questions it is asked and what its pages say; all else follows:
+the dlt source, the steps of a run, `check`, the views of days and lateness, what `verify` compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from functools import partial
+from typing import Any, ClassVar
+
+import dlt
+from dlt.common.configuration.specs import BaseConfiguration, configspec
+from dlt.common.configuration.specs.base_configuration import is_secret_hint
+from dlt.extract import DltResource
+
+from conversync.extract.bounds import Bounds
+from conversync.extract.check_results import CheckResult, clock, newest_row
+from conversync.extract.columns import now
+from conversync.extract.columns import zone as zone_of
+from conversync.extract.evidence import Routed, Traces, rejected_rows, routed, windows, workplace
+from conversync.extract.page_decoder import PageDecoder
+from conversync.extract.pagination import Page, PagedListing
+from conversync.extract.pieces import Pieces
+from conversync.extract.proofs import proved
+from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.reading import (
+    OnRest,
+    Read,
+    Reading,
+    evidence,
+    move_cursor,
+    read,
+    statement_hints,
+    statements,
+)
+from conversync.extract.spill import SpillFiles
+from conversync.extract.windows import (
+    Window,
+    day,
+    first_day,
+    planned,
+    split_window,
+    unread,
+    with_its_last_day,
+)
+from conversync.http.client import Client, Limits, Response
+from conversync.http.secret import check_secret
+from conversync.monitor import views as health
+from conversync.table import Events
+from conversync.vendors import LoadRequest, OnPage, Step, Vendor
+from conversync.vendors import windows as with_their_rest
+
+# Between these a setting can be meant, by what its name ends with.
+LIMITS = {"lookback_days": DAYS, "range_days": DAYS, "page_size": (1, 100_000), "concurrency": (1, 64)}
+# As many rows as no vendor refuses, for the first look; and the days that it looks at.
+FEW, RECENT = 100, timedelta(days=3)
+
+
+@configspec
+class FeedSettings(BaseConfiguration):
+    """The settings that every vendor of this kind has, beside its own; each begins with the vendor's name.
+
+    `<vendor>_url`, `_zone` (its days), `_lookback_days`, `_start_date`, `_page_size`, `_range_days` (days a question),
+    `_concurrency`: a vendor declares them with its defaults. What cannot be meant is a SettingsError.
+    """
+
+    vendor: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    http_budget: int = 600
+
+    def of(self, name: str) -> Any:
+        """`of("zone")` is the setting `<vendor>_zone`."""
+        return self[f"{self.vendor}_{name}"]
+
+    def headers(self) -> Mapping[str, str]:
+        """What every request carries, the credentials among it."""
+        raise NotImplementedError
+
+    def on_resolved(self) -> None:
+        """Refuses settings that cannot be meant, before any request."""
+        limits = {f"{self.vendor}_{name}": most for name, most in LIMITS.items()}
+        check_ranges(self, {**limits, "http_budget": BUDGET})
+        for name in self.secrets:
+            check_secret(name, self[name])
+        self.client().close()  # refuses an address or a credential that no request can carry
+        zone_of(self.of("zone"), f"{self.vendor}_zone")
+        if self.of("start_date") is not None:
+            day(self.of("start_date"), f"{self.vendor}_start_date")
+
+    @property
+    def secrets(self) -> list[str]:
+        """The names of those that nobody may see."""
+        return [name for name, hint in self.get_resolvable_fields().items() if is_secret_hint(hint)]
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of the vendor's days."""
+        return zone_of(self.of("zone"), f"{self.vendor}_zone")
+
+    def today(self) -> date:
+        """The day it is for the vendor."""
+        return now().astimezone(self.zone).date()
+
+    def first(self) -> date:
+        """The day with which a first run begins."""
+        return first_day(self.of("start_date"), self.today(), f"{self.vendor}_start_date")
+
+    def client(self) -> Client:
+        """The connection to the vendor."""
+        where = " or ".join(
+            f"{name} in .dlt/secrets.toml, {name.upper()} in the environment" for name in self.secrets
+        )
+        return Client(
+            self.of("url"),
+            vendor=self.title,
+            headers={"Accept": "application/json", **self.headers()},
+            credentials_hint=f"Check {where}.",
+            limits=Limits(http_budget=self.http_budget),
+        )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One listing. `params` asks for page `number` of so many rows, of days of which both ends are meant; `page` says
+    what an answer is, decoded: InvalidResponseError where it is not that page.
+
+    `rows` is the key under which a page has its rows, `beside` are the other keys of its envelope.
+    """
+
+    name: str
+    table: Events
+    path: str
+    params: Callable[[Window, int, int], Mapping[str, str]]
+    page: Callable[[Response, PageDecoder, int], Page]
+    rows: str = "data"
+    beside: Sequence[str] = ()
+
+    def listing(
+        self, client: Client, settings: Any, on_page: OnPage, window: Window, size: int
+    ) -> PagedListing:
+        """The listing of these days."""
+        decoder = self.table.decoder(self.rows, self.beside)
+
+        def ask(number: int, retry: bool) -> Page:
+            return client.request(
+                "GET",
+                self.path,
+                params=self.params(window, number, size),
+                decode=lambda answer: self.page(answer, decoder, number),
+                retry=retry,
+            )
+
+        return PagedListing(
+            what=f"{settings.title} {self.name} of {window}",
+            ask=ask,
+            derive=partial(self.table.statements, zone=settings.zone),
+            size=size,
+            concurrency=settings.of("concurrency"),
+            on_page=on_page,
+        )
+
+    def read(
+        self,
+        client: Client,
+        settings: Any,
+        spill_files: SpillFiles,
+        window: Window,
+        state: MutableMapping[str, Any] | None = None,
+        on_page: OnPage = lambda _received, _announced: None,
+        on_rest: OnRest | None = None,
+    ) -> Read:
+        """The days of a window, believed or short; what was found of the vendor is noted in the state."""
+        state = {} if state is None else state
+        today, limits = settings.today(), (settings.of("range_days"), settings.of("page_size"))
+        bounds = Bounds.remembered(state, *limits, today)
+        pieces = Pieces(
+            partial(self.listing, client, settings, on_page),
+            spill_files,
+            client,
+            bounds,
+            today,
+            unread=unread(state),
+        )
+        names = {one.name: one.json or one.name for one in self.table.columns}
+        traces = Traces(days=(names[self.table.at],), ids=(names[self.table.key],))
+        [done] = read([Reading(self.name, window, pieces, traces=traces, is_fixed=True, on_rest=on_rest)])
+        bounds.remember(state, *limits, today)
+        return done
+
+
+def feed_vendor(
+    name: str,
+    title: str,
+    settings: type[FeedSettings],
+    streams: Sequence[Stream],
+    *,
+    views: Callable[[Any], Mapping[str, str]] = lambda _settings: {},
+    reversed_rows: str | None = None,
+    **more: Any,
+) -> Vendor:
+    """The vendor. `views` are its own; `reversed_rows` is the query of what is taken back (see `monitor.views.lateness`).
+
+    `more` are other fields of `Vendor`: what it takes, and how that is reconciled.
+    """
+    settings.vendor, settings.title = name, title
+    source = _source(name, settings, streams)
+
+    def steps(state: Mapping[str, Any], chosen: Any, asked: LoadRequest) -> Iterator[Step]:
+        for stream in streams:
+            window = _planned(stream, state, chosen, asked.start, asked.end)
+            window = with_its_last_day(window, chosen.today()) if asked.end else window
+            for part, on_rest in with_their_rest(split_window(window, asked.window_days)):
+                run = partial(source, part.start, part.end, streams=[stream.name], on_rest=on_rest)
+                yield Step(f"{stream.name} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
+
+    def all_views(chosen: Any) -> dict[str, str]:
+        zone = chosen.of("zone")
+        late = health.lateness(reversed_rows, zone) if reversed_rows else {}
+        return {**views(chosen), **health.days(health.text(zone)), **late}
+
+    return Vendor(
+        name=name,
+        title=title,
+        settings=settings,
+        source=source,
+        steps=steps,
+        check=partial(_check, streams),
+        views=all_views,
+        statements={stream.table.name: stream.table.reversal for stream in streams},
+        days={stream.table.name: "occurred_on" for stream in streams},
+        compared=lambda _chosen: [stream.table.compared for stream in streams],
+        described={stream.table.name: stream.table for stream in streams},
+        **more,
+    )
+
+
+def _planned(stream: Stream, state: Mapping[str, Any], chosen: Any, start: Any, end: Any) -> Window:
+    known = state.get(stream.name, {})
+    return planned(known, chosen.first(), chosen.of("lookback_days"), chosen.today(), start, end)
+
+
+def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> Any:
+    """The dlt source: `start` and `end` are days in the vendor's zone; without them it reads what is due."""
+    by_name = {stream.name: stream for stream in streams}
+
+    def feed(
+        start: date | str | None = None,
+        end: date | str | None = None,
+        *,
+        streams: Sequence[str] = tuple(by_name),
+        settings: FeedSettings = None,  # type: ignore[assignment] # dlt resolves it
+        on_page: OnPage = lambda _received, _announced: None,
+        on_rest: OnRest | None = None,
+    ) -> list[DltResource]:
+        @dlt.resource(name="scan", selected=False)
+        def scan() -> Iterator[Routed]:
+            state = dlt.current.source_state()
+            for stream in streams:
+                yield from _read_all(by_name[stream], state, settings, start, end, on_page, on_rest)
+
+        tables = dict.fromkeys(by_name[stream].table.name for stream in streams)
+        events = [routed(scan, table, **statement_hints("event_key", "extra")) for table in tables]
+        return [*events, rejected_rows(scan), windows(scan)]
+
+    # dlt fills in the argument that is annotated with the settings.
+    feed.__annotations__["settings"] = spec
+    return dlt.source(feed, name=name, section=name, max_table_nesting=0, spec=spec)
+
+
+def _read_all(
+    stream: Stream,
+    state: MutableMapping[str, Any],
+    settings: Any,
+    start: Any,
+    end: Any,
+    on_page: OnPage,
+    on_rest: OnRest | None,
+) -> Iterator[Routed]:
+    """Reads the stream's window, then routes: the statements, what was set aside, the evidence. The cursor moves last."""
+    own = state.setdefault(stream.name, {})
+    window = _planned(stream, state, settings, start, end)
+    with settings.client() as client, SpillFiles(workplace()) as spill_files:
+        done = stream.read(client, settings, spill_files, window, own, on_page, on_rest)
+        yield from statements([done], spill_files, stream.table.name)
+        found = done.reading.pieces.bounds.told(settings.title)
+        names = [one.name for one in stream.table.columns]
+        yield from evidence([done], spill_files, state, names, found, stream.table.key)
+    move_cursor(own, settings.first(), done, settings.today())
+
+
+def _check(streams: Sequence[Stream], settings: Any) -> Iterator[CheckResult]:
+    """One page of the last days, tomorrow included; then each stream as a night reads it. Raises as a load does."""
+    today = settings.today()
+    few = min(settings.of("page_size"), FEW)
+    nightly = Window(today - timedelta(days=settings.of("lookback_days")), today)
+    with settings.client() as client, SpillFiles() as spill_files:
+        for number, stream in enumerate(streams):
+            answers: list[Response] = []
+            window = Window(today - RECENT, today + timedelta(days=1))
+            decoder = stream.table.decoder(stream.rows, stream.beside)
+
+            def understand(answer: Response, stream: Stream = stream, decoder: PageDecoder = decoder) -> Page:
+                answers.append(answer)  # noqa: B023 - called before the loop goes on
+                return stream.page(answer, decoder, 1)
+
+            page = client.get(stream.path, stream.params(window, 1, few), understand)
+            told = (
+                f"{page.total:,} rows"
+                if page.total is not None
+                else f"{page.decoded.received:,} rows on a page"
+            )
+            yield CheckResult(
+                True, f"reached, and let in: {stream.name}, {told} in the last {RECENT.days} days"
+            )
+            if not number:
+                yield from clock(answers[-1])
+            if page.decoded.table.num_rows:
+                rows = stream.table.statements(page.decoded.table, settings.zone)
+                whole = page.total is not None and page.total <= page.decoded.table.num_rows
+                doubt = f"is {settings.vendor}_zone right?"
+                yield from newest_row(
+                    rows["occurred_at"].to_pylist(), now(), settings.of("zone"), doubt, newest=whole
+                )
+            yield from proved(stream.read(client, settings, spill_files, nightly), stream.name)

@@ -1,0 +1,1 @@
+"""What every vendor has in common, and one that is none of ours."""
