@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-more test-long lint types bench lock clean
+.PHONY: help install demo test test-more test-long lint types measures bench lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ lint: install ## ruff: rules and format
 
 types: install ## mypy --strict
 	$(BIN)/mypy
+
+measures: install ## What the code measures: lines, functions, imports
+	$(BIN)/python -m benchmarks.measures
 
 bench: install ## Ours beside dlt's rest_api and a hand-written loader; writes docs/speed.md
 	$(BIN)/python -m benchmarks

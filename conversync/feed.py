@@ -202,7 +202,7 @@ def feed_vendor(
     reversed_rows: str | None = None,
     **more: Any,
 ) -> Vendor:
-    """The vendor. `views` are its own; `reversed_rows` is the query of what is taken back (see `monitor.views.lateness`).
+    """The vendor. `views` are its own; `reversed_rows` is the query of what is taken back (see `views.lateness`).
 
     `more` are other fields of `Vendor`: what it takes, and how that is reconciled.
     """
@@ -280,7 +280,7 @@ def _read_all(
     on_page: OnPage,
     on_rest: OnRest | None,
 ) -> Iterator[Routed]:
-    """Reads the stream's window, then routes: the statements, what was set aside, the evidence. The cursor moves last."""
+    """Reads the window, then routes: the statements, what was set aside, the evidence. The cursor moves last."""
     own = state.setdefault(stream.name, {})
     window = _planned(stream, state, settings, start, end)
     with settings.client() as client, SpillFiles(workplace()) as spill_files:

@@ -1,4 +1,4 @@
-"""A table declared once: what the vendor's rows are decoded as, what stands in the table, and what makes a new statement."""
+"""A table declared once: what the vendor's rows are decoded as, what stands in it, and what makes a new statement."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ class Pieces:
         return self._ahead.pop(window) if window in self._ahead else self._walk(window)
 
     def _walk(self, window: Window, page_size: int | None = None) -> Scan:
-        """One pass, without the pages that the vendor fails at; RequestRejectedError where smaller questions may mend it."""
+        """One pass, without the pages failed at; RequestRejectedError where smaller questions may mend it."""
         size, can_halve = page_size or self.bounds.page_size, self._parts.days(window) > 1
         was_hurried = self.pace.hurried
         listing = replace(
@@ -225,7 +225,7 @@ class Pieces:
         return scan
 
     def _spoilt(self, nothing: Scan, error: VendorError, window: Window, size: int) -> Scan:
-        """A pass of which nothing came: these days are to blame, else a smaller question is asked (RequestRejectedError)."""
+        """A pass of which nothing came: these days are to blame, else RequestRejectedError for a smaller question."""
         what = too_large(error, self._effort, window, size, self.pace)
         if what != DAYS:
             raise RequestRejectedError(str(error), fields=[what], said=error.said) from None

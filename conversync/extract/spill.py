@@ -117,9 +117,8 @@ class SpillFiles:
         """The first and the last value of a column of days, and how many rows there are."""
         if not spill_file.rows:
             return None, None, 0
-        [[first, last]] = self._ask(
-            f"select min({day}), max({day}) from walk", {"walk": spill_file}
-        ).fetchall()
+        query = f"select min({day}), max({day}) from scan"  # noqa: S608
+        [[first, last]] = self._ask(query, {"scan": spill_file}).fetchall()
         return first, last, spill_file.rows
 
     def among(self, spill_files: Sequence[SpillFile], column: str, values: Sequence[Any]) -> set[Any]:

@@ -125,8 +125,9 @@ class Client:
         and CredentialsError, for a refusal whose words it read with the help of `accept`, are final. With
         `retry=False` one attempt goes out at most, and the error tells how far it came: `sent`, `status`,
         `in_doubt`, `retry_after`.
-        Raises RequestRejectedError for what the vendor refuses (400, 422 and their like, with its words), CredentialsError,
-        UnavailableError, InvalidResponseError, what `decode` raises; SettingsError for an unusable header.
+        Raises RequestRejectedError for what the vendor refuses (400, 422 and their like, with its words),
+        CredentialsError, UnavailableError, InvalidResponseError, what `decode` raises; SettingsError for an unusable
+        header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)

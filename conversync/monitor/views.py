@@ -1,7 +1,7 @@
 """The views of which status, alert, report and dbt read what is known of a source: `days`, `reversals`, `lateness`.
 
 They stand in the vendor's dataset beside its tables, made after each load with the settings of that load, so that a
-copy of the warehouse says the same, with or without dbt. SQL is DuckDB's, made portable by `conversync.warehouse.views`.
+copy of the warehouse says the same, with or without dbt. SQL is DuckDB's, made portable by `warehouse.views`.
 """
 
 from __future__ import annotations

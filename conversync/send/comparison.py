@@ -1,4 +1,4 @@
-"""What was sent beside what a vendor's own tables say arrived: what a comparison is, and how a vendor declares its own."""
+"""What was sent beside what a vendor's own tables say arrived: what that is, and how a vendor declares it."""
 
 from __future__ import annotations
 

@@ -353,7 +353,8 @@ def _finish(warehouse: Warehouse, target: Target, journal: Journal, wait: float,
                 report.said += _forget(warehouse, target, journal, wait)
     except LockedError as error:
         report.error = report.error or LockedError(
-            f"{error} All is in the journal; the next send loads it into {ledger.DATASET}.{ledger.table_of(target.name)}."
+            f"{error} All is in the journal; the next send loads it into "
+            f"{ledger.DATASET}.{ledger.table_of(target.name)}."
         )
     except Exception as error:  # noqa: BLE001 - what ended the send is graver; the journal has it all
         report.error = report.error or error

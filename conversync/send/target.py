@@ -103,7 +103,7 @@ class Target(Protocol):
         """The connection."""
 
     def request(self, row: Row, settings: Any, previous_response: Mapping[str, Any]) -> Request:
-        """What the row becomes; RowRefusedError if nothing. `previous_response` is the `answer` that the ledger has of it."""
+        """What the row becomes; RowRefusedError if nothing. `previous_response` is the ledger's `answer` of it."""
 
     def outcome(
         self, answer: Response, row: Row, settings: Any, previous_response: Mapping[str, Any]

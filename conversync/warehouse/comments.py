@@ -6,7 +6,8 @@ dbt writes. Comments are lost when a view is created anew, so they are looked ov
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,7 +69,7 @@ class Described:
     columns: Mapping[str, str]
 
 
-def descriptions(datasets: Set[str]) -> dict[tuple[str, str], Described]:
+def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Described]:
     """By (dataset, table): as a vendor declares them; else from the dbt project, which has a file for each dataset."""
     files = sorted((project() / "models" / "staging").glob("*.yml"))
     found = {name: told for file in files if file.stem in datasets for name, told in _read(file).items()}

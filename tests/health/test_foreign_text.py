@@ -128,7 +128,7 @@ def test_l05_on_a_terminal(told: Workspace) -> None:
 def test_l05_a_log_line_is_one_line() -> None:
     """Whoever logs, and whatever an exception quotes: a record begins one line, a traceback is set in."""
     script = (
-        "import logging; from pipelines import logs; from tests.foreign import CANARY\n"
+        "import logging; from conversync.cli import logs; from tests.foreign import CANARY\n"
         "logs.begin(debug=True)\n"
         "try: int(CANARY.replace('canary', '') or '1'), [][CANARY]\n"
         "except Exception: logging.getLogger('conversync').exception('%s', CANARY)\n"

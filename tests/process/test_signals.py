@@ -80,7 +80,7 @@ def test_c04_long_at_points_of_a_run(place: Place, part: int) -> None:
 
 
 SWALLOWED = """
-from pipelines import process
+from conversync.cli import process
 process.GRACE = 0.3
 signals = process.Signals()
 import signal, time

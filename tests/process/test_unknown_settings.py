@@ -307,7 +307,7 @@ def test_k20_what_the_code_reads_by_name_is_registered() -> None:
     Options of a command, which are read alike, are no settings.
     """
     asked: set[str] = set()
-    for path in Path(ROOT / "pipelines").rglob("*.py"):
+    for path in Path(ROOT / "conversync").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             place = (
                 READERS.get(ast.unparse(call.func).rpartition(".")[2]) if isinstance(call, ast.Call) else None

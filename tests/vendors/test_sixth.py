@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import duckdb
 import pytest
 
-from tests.process.support import CONVERSYNC, Done
+from conversync.testing import Project, VendorContract
 
 ACME = Path(__file__).with_name("acme.py")
 KEY = "k-4711-acme"
@@ -51,15 +49,40 @@ class Acme:
         return {"rows": rows[first : first + size], "total": len(rows)}
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Acme, str]]:
-    """The vendor, and its address."""
+@dataclass
+class Served:
+    """A running server of it (see `conversync.testing.Served`)."""
+
+    acme: Acme
+    settings: dict[str, str]
+    requests: int = 0
+
+    @property
+    def events(self) -> int:
+        """One a click."""
+        return len(self.acme.rows)
+
+    def spoil(self) -> None:
+        """One amount is no number."""
+        self.acme.rows["c3"]["amount"] = "no number"
+
+    def mend(self) -> None:
+        """It is one again."""
+        self.acme.rows["c3"]["amount"] = "3.10"
+
+
+@contextmanager
+def running(rows: int) -> Iterator[Served]:
+    """The vendor, with so many rows."""
     acme = Acme()
+    for number in range(rows):
+        acme.add(f"c{number}", f"{number}.10")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def reply(self, document: Any, status: int = 200) -> None:
+            served.requests += 1
             if self.headers.get("X-Api-Key") != KEY:
                 document, status = {"error": "unknown key"}, 401
             body = json.dumps(document).encode()
@@ -83,55 +106,43 @@ def served() -> Iterator[tuple[Acme, str]]:
             """Says nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        served = Served(acme, {"ACME_KEY": KEY, "ACME_URL": f"http://127.0.0.1:{server.server_port}"})
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield acme, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield served
+        finally:
+            server.shutdown()
 
 
-@dataclass(frozen=True)
-class Project:
-    """A folder of a user who installed the vendor's package: it lies on the path, with its entry point."""
-
-    folder: Path
-    url: str
-
-    def run(self, *argv: str, key: str = KEY) -> Done:
-        """The command, as a process of its own."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        environment |= {
-            "PYTHONPATH": str(self.folder / "site"),
-            "ACME_KEY": key,
-            "ACME_URL": self.url,
-            "TERM": "dumb",
-        }
-        done = subprocess.run(
-            [str(CONVERSYNC), *argv],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
-        """What the warehouse says."""
-        with duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
-
-
-@pytest.fixture(scope="module")
-def project(served: tuple[Acme, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project."""
-    folder = tmp_path_factory.mktemp("acme")
-    info = folder / "site" / "acme-1.0.dist-info"
-    info.mkdir(parents=True)
-    shutil.copy(ACME, folder / "site" / "acme_conversions.py")
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder on the path in which the vendor's package lies, with its entry point."""
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / "acme-1.0.dist-info"
+    info.mkdir()
+    shutil.copy(ACME, folder / "acme_conversions.py")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(
         "[conversync.vendors]\nacme = acme_conversions:VENDOR\n", encoding="utf-8"
     )
-    return Project(folder, served[1])
+    return folder
+
+
+class TestAcme(VendorContract):
+    """What every vendor keeps."""
+
+    vendor, table, credential = "acme", "conversion_events", "ACME_KEY"
+
+    @pytest.fixture(autouse=True)
+    def on_the_path(self, site: Path) -> None:
+        """The vendor's package is found."""
+        self.path = (str(site),)
+
+    @contextmanager
+    def served(self) -> Iterator[Served]:
+        """Twelve conversions, in pages of a hundred."""
+        with running(12) as served:
+            yield served
 
 
 def test_a_vendor_is_at_most_three_files_and_250_lines() -> None:
@@ -139,62 +150,53 @@ def test_a_vendor_is_at_most_three_files_and_250_lines() -> None:
     assert len(ACME.read_text(encoding="utf-8").splitlines()) <= 250
 
 
-def test_every_command_works_with_a_vendor_that_is_none_of_ours(
-    project: Project, served: tuple[Acme, str]
-) -> None:
-    """Load, load again, reversal, status, verify, check, send, reconcile, build, report, nightly."""
-    acme = served[0]
-    for number in range(250):
-        acme.add(f"c{number}", f"{number}.10")
-    assert project.run("check", "acme").code == 0
-    project.run("load", "acme", key="wrong-key-0815").refused(5, "acme_key")
-    loaded = project.run("load", "acme")
-    assert loaded.code == 0, loaded.told
-    totals = "select count(*), sum(amount), sum(net_amount) from acme.conversions"
-    assert [tuple(map(str, row)) for row in project.ask(totals)] == [("250", "31150.000000", "31150.000000")]
+def test_every_command_works_with_a_vendor_that_is_none_of_ours(tmp_path: Path, site: Path) -> None:
+    """Load, load again, reversal, status, check, send, reconcile, build, report, nightly."""
+    with running(250) as served:
+        acme, project = served.acme, Project(tmp_path, served.settings, (str(site),))
 
-    acme.rows["c7"]["status"] = "reversed"
-    acme.rows["c8"]["amount"] = "no number"
-    second = project.run("load", "acme")
-    assert second.code == 3, second.told
-    assert [tuple(map(str, row)) for row in project.ask(totals)] == [("250", "31150.000000", "31142.900000")]
-    assert project.ask("select count(*) from acme.conversion_events where valid_to is not null") == [(1,)]
-    assert project.ask("select stream, reason from acme.rejected_rows") == [
-        ("conversions", "amount is not a number")
-    ]
-    acme.rows["c8"]["amount"] = "8.10"
-    third = project.run("load", "acme")
-    assert (third.code, "0 new" in third.out or " 0 " in third.out) == (0, True), third.told
+        def run(code: int, *argv: str) -> str:
+            ended = project.run(*argv)
+            assert ended.returncode == code, ended.stdout + ended.stderr
+            assert "Traceback" not in ended.stderr
+            return ended.stdout + ended.stderr
 
-    assert project.run("status", "acme").code == 0
-    verified = project.run("verify", "acme")
-    assert verified.code == 0, verified.told
-    [[comment]] = project.ask(
-        "select comment from duckdb_columns() where schema_name = 'acme' and table_name = 'conversion_events' "
-        "and column_name = 'amount'"
-    )
-    assert comment == "What we are paid, in currency."
+        run(0, "check", "acme")
+        run(0, "load", "acme")
+        totals = "select count(*), sum(amount), sum(net_amount) from acme.conversions"
+        assert [tuple(map(str, row)) for row in project.ask(totals)] == [
+            ("250", "31150.000000", "31150.000000")
+        ]
+        acme.rows["c7"]["status"] = "reversed"
+        run(0, "load", "acme")
+        assert [tuple(map(str, row)) for row in project.ask(totals)] == [
+            ("250", "31150.000000", "31142.900000")
+        ]
+        assert project.ask("select count(*) from acme.conversion_events where valid_to is not null") == [(1,)]
+        assert project.ask(COMMENT) == [("What we are paid, in currency.",)]
 
-    query = "select 'k' || click_id as send_key, click_id, amount as payout from acme.conversions where click_id = 'c9'"
-    again = "select 'new' as send_key, 'n1' as click_id, cast(5.25 as decimal(18, 6)) as payout"
-    assert project.run("send", "acme.conversions", "--from", query, "--dry-run").code == 0
-    assert acme.taken == []
-    sent = project.run("send", "acme.conversions", "--from", f"{query} union all {again}")
-    assert sent.code == 0, sent.told
-    assert sorted(one["click"] for one in acme.taken) == ["c9", "n1"]
-    assert project.run("load", "acme").code == 0
-    reconciled = project.run("reconcile", "acme")
-    assert reconciled.code == 0, reconciled.told
-    assert "2 sent, 2 there as sent" in reconciled.out
-    acme.rows["n1"]["amount"] = "4.25"
-    assert project.run("load", "acme").code == 0
-    project.run("reconcile", "acme").refused(3, "amount")
+        run(0, "send", "acme.conversions", "--from", OUTBOX, "--dry-run")
+        assert acme.taken == []
+        run(0, "send", "acme.conversions", "--from", OUTBOX)
+        assert sorted(one["click"] for one in acme.taken) == ["c9", "n1"]
+        run(0, "load", "acme")
+        assert "2 sent, 2 there as sent" in run(0, "reconcile", "acme")
+        acme.rows["n1"]["amount"] = "4.25"
+        run(0, "load", "acme")
+        assert "amount" in run(3, "reconcile", "acme")
 
-    for command in (("build",), ("report",), ("nightly",)):
-        ended = project.run(*command)
-        assert ended.code in (0, 3), (command, ended.told)
-        assert "Traceback" not in ended.told
-    assert "Acme" in (project.folder / "published" / "report.html").read_text(encoding="utf-8")
-    assert KEY not in "".join(
-        file.read_text(encoding="utf-8", errors="ignore") for file in project.folder.rglob("*.html")
-    )
+        for command in ("build", "report", "nightly"):
+            run(0, command)
+        page = (tmp_path / "published" / "report.html").read_text(encoding="utf-8")
+        assert "Acme" in page
+        assert KEY not in page
+
+
+COMMENT = """
+    select comment from duckdb_columns()
+    where schema_name = 'acme' and table_name = 'conversion_events' and column_name = 'amount'
+"""
+OUTBOX = """
+    select 'k' || click_id as send_key, click_id, amount as payout from acme.conversions where click_id = 'c9'
+    union all select 'new', 'n1', cast(5.25 as decimal(18, 6))
+"""
