@@ -7,71 +7,152 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
-OURS = ("conversync", "sources", "pipelines", "benchmarks", "tests")
-# Each may import itself and what stands behind it here.
-LAYERS = {
-    "wire": set[str](),
-    "sources": {"wire"},
-    "destinations": {"wire"},
-    "sandbox": set[str](),
-    "pipelines": {"sources", "destinations", "wire"},
-    "benchmarks": {"pipelines", "sources", "destinations", "wire", "sandbox"},
-    "tests": {*OURS},
+TOPS = ("conversync", "sources", "pipelines", "benchmarks", "tests")
+# Each room may import itself, and what stands behind it here. What is on neither side is nobody's to import.
+ROOMS = {
+    "errors": set[str](),
+    "http": {"errors"},
+    "extract": {"errors", "http"},
+    "table": {"extract"},
+    "vendors": {"errors"},
+    "children": {"http", "vendors"},
+    "settings": {"children", "errors", "extract", "http", "send", "vendors", "warehouse"},
+    "dlt_shortcuts": set[str](),
+    "dlt_errors": {"errors", "warehouse"},
+    "warehouse": {
+        *("build", "dlt_errors", "dlt_shortcuts", "errors", "extract"),
+        *("http", "send", "settings", "vendors"),
+    },
+    "load": {"dlt_errors", "dlt_shortcuts", "errors", "http", "settings", "vendors", "warehouse"},
+    "monitor": {
+        *("children", "cli", "dlt_errors", "errors", "extract", "http"),
+        *("load", "settings", "table", "vendors", "warehouse"),
+    },
+    "feed": {"extract", "http", "monitor", "table", "vendors"},
+    "send": {"cli", "dlt_errors", "errors", "extract", "http", "load", "settings", "vendors", "warehouse"},
+    "build": {"children", "errors", "vendors", "warehouse"},
+    "report": {"build", "errors", "monitor", "vendors", "warehouse"},
+    "nightly": {
+        "build",
+        "cli",
+        "dlt_errors",
+        "errors",
+        "load",
+        "monitor",
+        "report",
+        "send",
+        "vendors",
+        "warehouse",
+    },
+    "testing": set[str](),
+    "sources": {"errors", "extract", "feed", "http", "monitor", "send", "settings", "table", "vendors"},
 }
-# The two commands that show the sandbox.
-MAY_IMPORT_SANDBOX = {"conversync/demo.py", "conversync/cli/showing.py"}
+# These show everything, and only they know the sandbox.
+SHOWS = {"cli", "demo", "demo_sends"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")
-# The sandbox serves, its tests and those of wire ask it without ours, and the benchmarks compare with others.
-MAY_TALK = ("conversync/http/", "sandbox/", "tests/", "benchmarks/")
+# The sandbox serves, its tests and those of the client ask it without ours, and the benchmarks compare with others.
+MAY_TALK = ("conversync/http/", "conversync/sandbox/", "tests/", "benchmarks/")
 MOST_LINES = 400
 
 
-def files() -> Iterator[Path]:
-    for top in OURS:
-        yield from sorted((ROOT / top).rglob("*.py"))
+def files(*tops: str) -> Iterator[tuple[str, Path]]:
+    """The files below these folders, each with its name from the top of the repository on."""
+    for top in tops:
+        yield from ((str(path.relative_to(ROOT)), path) for path in sorted((ROOT / top).rglob("*.py")))
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The full names of all modules that a file imports, at its top or anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """The full names of all modules that a file imports, at its top or anywhere in it, but for types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-PATHS = [str(path.relative_to(ROOT)) for path in files()]
+def relative(path: Path) -> int:
+    """How far the furthest relative import of a file reaches: 1 is its own folder."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
 
 
 def has(module: str, package: str) -> bool:
+    """Whether it is the package, or in it."""
     return module == package or module.startswith(package + ".")
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_imports_run_one_way(name: str) -> None:
-    """cli -> what runs -> sources and destinations -> wire; nobody imports cli; the sandbox knows none of us."""
-    top = name.partition("/")[0]
-    for module in imported(ROOT / name):
-        package = module.partition(".")[0]
-        if package not in OURS or package == top:
-            allowed = True
-        elif package == "sandbox" and top == "pipelines":
-            allowed = name in MAY_IMPORT_SANDBOX
-        else:
-            allowed = package in LAYERS[top]
-        assert allowed, f"{name} imports {module}"
-        assert not has(module, "conversync.cli.main") or top == "tests", f"{name} imports the command line"
-        if top == "sandbox":
-            assert package in sys.stdlib_module_names or package == "sandbox", f"{name} imports {module}"
+def room(module: str) -> str:
+    """`http` of conversync.http.client, `sources` of a vendor's."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "conversync" and len(parts) > 1 else parts[0]
+
+
+def test_imports_run_one_way() -> None:
+    """Each room knows what stands behind it; nobody knows a vendor or the command line, the sandbox none of us."""
+    for name, path in files("conversync", "sources"):
+        mine = room(name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"))
+        for module in imported(path):
+            theirs = room(module)
+            if mine == "sandbox":
+                known = {*sys.stdlib_module_names, "sandbox"}
+                assert module.partition(".")[0] in known or theirs == "sandbox", f"{name} imports {module}"
+                continue
+            if not has(module, "conversync") and not has(module, "sources"):
+                continue
+            assert not has(module, "conversync.cli.main"), f"{name} imports the command line"
+            assert not has(module, "sources"), f"{name} knows a vendor by its name ({module})"
+            if mine in SHOWS or theirs == mine or mine == "conversync":
+                continue
+            assert theirs in ROOMS[mine], f"{name} imports {module}"
+
+
+def test_a_vendor_is_a_folder_of_its_own() -> None:
+    """It imports its own files relatively, and nothing above them; the engine has no relative imports."""
+    for name, path in files("conversync", "pipelines", "benchmarks", "tests"):
+        assert relative(path) == 0, f"{name}: imports are absolute"
+    for name, path in files("sources"):
+        assert relative(path) <= 1, f"{name} reaches out of its folder"
+    assert all(
+        (folder / "vendor.py").exists()
+        for folder in (ROOT / "sources").iterdir()
+        if (folder / "__init__.py").exists()
+    )
+
+
+def test_only_http_talks() -> None:
+    """One client speaks to vendors."""
+    for name, path in files(*TOPS):
         if not name.startswith(MAY_TALK):
-            assert not any(has(module, http) for http in HTTP), f"{name} talks past wire ({module})"
+            talks = [module for module in imported(path) if any(has(module, http) for http in HTTP)]
+            assert not talks, f"{name} talks past conversync.http ({talks})"
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_no_file_is_long(name: str) -> None:
+def test_no_file_is_long() -> None:
     """Four hundred lines are read in one sitting."""
-    assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in files(*TOPS)}
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def test_the_engine_names_no_vendor() -> None:
+    """Nothing of it is decided by a vendor's name: that stands in prose, examples, the demo and the sandbox."""
+    vendors = {path.parent.name for path in (ROOT / "sources").glob("*/vendor.py")}
+    assert len(vendors) == 5
+    for name, path in files("conversync"):
+        if room(name.replace("/", ".")) in ("sandbox", "demo", "demo_sends"):
+            continue
+        texts = {
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        assert texts & vendors == set(), name
