@@ -168,7 +168,7 @@ def _foreign(currency: pa.ChunkedArray) -> pa.ChunkedArray:
 class Totals:
     """Whether this feed says how many rows there are, as far as its pages showed.
 
-    A feed that never does is read all the same (see `conversync/extract/belief.py`). Where others have a total, a page without one
+    A feed that never does is read all the same (see `belief`). Where others have a total, a page without one
     is none of the listing; and where none was seen yet, neither is one without a row: `{"data": []}` is anything.
     """
 
