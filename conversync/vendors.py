@@ -18,6 +18,7 @@ from conversync.errors import SettingsError
 if TYPE_CHECKING:
     from conversync.extract.check_results import CheckResult
     from conversync.extract.windows import Window
+    from conversync.report.parts import Section
     from conversync.send.comparison import Reconciliation
     from conversync.send.target import Target
     from conversync.settings.questions import Questions
@@ -79,6 +80,23 @@ def _none(_settings: Any) -> Sequence[Any]:
 
 
 @dataclass(frozen=True)
+class InReport:
+    """How the report's page shows a vendor.
+
+    `colour` is one of the page's: blue, orange, teal, violet. `role` is its side in the reconciliation: an `offerwall`
+    pays for conversions that a `tracker` counts, too. `without_offer` is what earns without being an offer. `goals` is
+    a SELECT of conversion_id and goal: how the vendor calls the goal that a conversion reached. `sections` are those of
+    the page that are its own.
+    """
+
+    colour: str = "muted"
+    role: str = ""
+    without_offer: str = "without an offer"
+    goals: str = ""
+    sections: Callable[[], Sequence[Section]] = tuple
+
+
+@dataclass(frozen=True)
 class Vendor:
     """One vendor: how it is called, how it is read, what its tables are, and what it takes back."""
 
@@ -119,6 +137,8 @@ class Vendor:
     """The SELECTs that stand ready for them, by the name of the vendor whose tables they read."""
     reconcile: Reconciliation | None = None
     """How what was sent is compared with what the vendor has."""
+    in_report: InReport = InReport()
+    """How the report's page shows it."""
 
 
 def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window], None]]]:
@@ -185,6 +205,16 @@ def targets() -> dict[str, Target]:
 def title(name: str) -> str:
     """How people call a vendor; the name itself where nobody knows it any more."""
     return known()[name].title if name in known() else name
+
+
+def in_report(name: str) -> InReport:
+    """How the report shows a vendor; as any other where nobody knows it any more."""
+    return known()[name].in_report if name in known() else InReport()
+
+
+def lists() -> list[str]:
+    """Those whose listings have no days: every reading is the whole list as it is then."""
+    return [name for name, vendor in vendors().items() if not vendor.days]
 
 
 def outboxes(beside: str) -> dict[str, Path]:

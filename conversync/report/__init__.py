@@ -7,46 +7,42 @@ and of the windows, the rows set aside and the ledgers beside them. The warehous
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from string import Template
+from typing import TYPE_CHECKING
 
 from conversync.errors import ConversyncError
 from conversync.monitor.limits import limits
 from conversync.report import numbers
-from conversync.report.markup import Html, join, tag
-from conversync.report.parts import vendor_name
+from conversync.report.parts import TEMPLATES, Content, Section, clean
 from conversync.report.picture import altair
 from conversync.report.reading import Reader, opened
-from conversync.report.sections.aside import rejected, sends
-from conversync.report.sections.completeness import LISTS, completeness
-from conversync.report.sections.funnel import funnel
-from conversync.report.sections.goals import goals
-from conversync.report.sections.head import head
+from conversync.report.sections.completeness import completeness
 from conversync.report.sections.offers import offers
+from conversync.report.sections.quarantine import rejected, sends
 from conversync.report.sections.reconciliation import reconciliation
 from conversync.report.sections.revenue import revenue
 from conversync.report.sections.reversals import reversals
+from conversync.vendors import in_report, known, lists, title
 from conversync.warehouse import files, publish
 
-HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
 
-Section = Callable[[Reader], Html | None]
-# In the order of the page, with the words of the navigation.
-SECTIONS: Mapping[str, tuple[str, Section]] = {
-    "revenue": ("Net revenue", revenue),
-    "reversals": ("Reversals", reversals),
-    "offers": ("Offers", offers),
-    "sms": ("SMS", funnel),
-    "reconciliation": ("Reconciliation", reconciliation),
-    "goals": ("Goals", goals),
-    "completeness": ("What was read", completeness),
-    "rejected": ("Rows set aside", rejected),
-    "sends": ("What was sent", sends),
-}
+# In the order of the page.
+SECTIONS = (
+    Section("revenue", "Net revenue", "Net revenue", revenue),
+    Section("reversals", "Reversals", "Reversals", reversals),
+    Section("offers", "Offers", "Top offers", offers),
+    Section("reconciliation", "Reconciliation", "Offerwall against tracker", reconciliation),
+    Section("completeness", "What was read", "What was read", completeness),
+    Section("rejected", "Rows set aside", "Rows set aside", rejected),
+    Section("sends", "What was sent", "What was sent", sends),
+)
 
 
 @dataclass(frozen=True)
@@ -100,58 +96,66 @@ def _zones() -> dict[str, str]:
 
 
 def _page(reader: Reader, now: datetime) -> str:
-    shown = {key: (words, section(reader)) for key, (words, section) in SECTIONS.items()}
-    there = {key: (words, html) for key, (words, html) in shown.items() if html is not None}
-    links = (tag("li", tag("a", words, href=f"#{key}")) for key, (words, _) in there.items())
-    template = Template((HERE / "page.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=f"Conversions, {numbers.days(reader.period.first, reader.period.last)}",
-        style=(HERE / "page.css").read_text(encoding="utf-8").rstrip(),
-        head=head(reader),
-        nav=tag("ul", *links),
-        main=join((html for _, html in there.values()), "\n"),
-        foot=_foot(reader, now),
-    )
-
-
-def _foot(reader: Reader, now: datetime) -> Html:
-    """When it was made and of what, in which zones days are, and the rules of the figures."""
+    sections = sections_of_page()
+    pages = _templates(section.folder for section in sections)
+    shown = [
+        (section, content, _body(pages, section, content))
+        for section in sections
+        if (content := section.content(reader))
+    ]
+    sources = [row["vendor"] for row in reader.ask("sources").rows]
     try:
         release = f" {version('conversync')}"
     except PackageNotFoundError:
         release = ""
-    vendors = [row["vendor"] for row in reader.ask("sources").rows]
-    zones = [
-        join(
-            (tag("dt", vendor_name(vendor)), tag("dd", f"days in the zone {reader.zones.get(vendor, 'UTC')}"))
-        )
-        for vendor in vendors
-        if vendor not in LISTS
-    ]
-    made = now.astimezone(UTC)
-    return join(
-        (
-            tag("h2", "How to read it"),
-            tag(
-                "p",
-                "Gross less reversed is net, on every row and in every sum. A reversal counts on the day on which its "
-                "conversion was earned. Currencies are never added, nor are vendors. Times are UTC; a day is the "
-                "vendor's:",
-            ),
-            tag("dl", *zones) if zones else None,
-            tag(
-                "p",
-                "Every table has its query, which runs as it stands in a DuckDB shell on the warehouse or its "
-                "published copy.",
-            ),
-            tag(
-                "p",
-                f"Made by conversync{release} on ",
-                tag("time", numbers.moment(made), datetime=made.isoformat(timespec="seconds"), id="made"),
-                f" UTC; the warehouse is as of {numbers.moment(reader.period.newest_reading)} UTC.",
-            ),
-        )
+    page = pages.get_template("page.html").render(
+        when=numbers.days(reader.period.first, reader.period.last),
+        sources=sources,
+        newest_reading=reader.period.newest_reading,
+        is_behind=reader.is_behind(),
+        figures=[figure for _, content, _ in shown for figure in content.figures],
+        totals=reader.ask("totals"),
+        sections=shown,
+        zones=[(name, reader.zones.get(name, "UTC")) for name in sources if name not in lists()],
+        release=release,
+        made=now.astimezone(UTC),
     )
+    return clean(page)
+
+
+def _body(pages: Environment, section: Section, content: Content) -> Markup:
+    """What a section shows below its title, where there is something to show."""
+    from markupsafe import Markup
+
+    if content.missing:
+        return Markup()
+    return Markup(pages.get_template(f"{section.key}.html").render(content.values))  # noqa: S704 - rendered with escapes
+
+
+def sections_of_page() -> list[Section]:
+    """All in the order of the page: the vendors' own behind those that they name."""
+    found = list(SECTIONS)
+    for section in reversed([one for vendor in known().values() for one in vendor.in_report.sections()]):
+        keys = [one.key for one in found]
+        found.insert(keys.index(section.after) + 1 if section.after in keys else len(found), section)
+    return found
+
+
+def _templates(folders: Iterable[Path]) -> Environment:
+    """The templates of the page. What they are given is escaped; a name that they were not given is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(list(dict.fromkeys([TEMPLATES, *folders]))),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = (numbers.amount, numbers.count, numbers.hours, numbers.listed, numbers.many, numbers.moment)
+    environment.filters.update({filter_.__name__: filter_ for filter_ in (*shown, numbers.share)})
+    environment.filters.update(vendor_name=title, colour=lambda vendor: in_report(vendor).colour)
+    return environment
 
 
 def _replace(output: Path, page: str) -> None:

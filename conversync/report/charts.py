@@ -16,11 +16,11 @@ FAINT = 0.45
 
 # The outcomes of the reconciliation, by the colour of each.
 OUTCOMES = {
-    "missing in tracker": "one",
-    "missing at offerwall": "two",
-    "amounts apart": "three",
-    "reversal apart": "four",
-    "currencies differ": "five",
+    "missing in tracker": "alarm",
+    "missing at offerwall": "orange",
+    "amounts apart": "blue",
+    "reversal apart": "violet",
+    "currencies differ": "teal",
     "tracker not read": "gone",
     "offerwall not read": "gone",
 }
@@ -55,8 +55,8 @@ def _time(field: str, canvas: Canvas, title: str | None = None) -> Any:
     return alt.X(f"{field}:T", scale=alt.Scale(type="utc"), axis=axis)
 
 
-def daily(rows: Sequence[Row], vendor: str, currency: str) -> Drawn:
-    """Columns by day: what is left in the vendor's colour, what was taken back above it; the week's mean as a line.
+def daily(rows: Sequence[Row], tint: str, currency: str) -> Drawn:
+    """Columns by day: what is left in the colour `tint`, what was taken back above it; the week's mean as a line.
 
     What we sent ourselves is a fainter part of it. A day that is not over, or was read short, is hollow, one that was
     never read is hatched, and the line breaks where the mean would be of days that were not read whole.
@@ -85,8 +85,8 @@ def daily(rows: Sequence[Row], vendor: str, currency: str) -> Drawn:
         y = alt.Y("own:Q", title=None, axis=axis)
         base, partly = alt.Chart(_values(whole)), alt.Chart(_values(hollow))
         hatch = alt.Chart(_values(unread)).mark_rect(color=colour("hatch")).encode(x=x, x2="next:T")
-        left = base.mark_bar(color=colour(vendor), **bar).encode(x=x, x2="next:T", y=y, y2=alt.datum(0))
-        sent = base.mark_bar(color=colour(vendor), fillOpacity=FAINT, **bar).encode(
+        left = base.mark_bar(color=colour(tint), **bar).encode(x=x, x2="next:T", y=y, y2=alt.datum(0))
+        sent = base.mark_bar(color=colour(tint), fillOpacity=FAINT, **bar).encode(
             x=x, x2="next:T", y="own:Q", y2="net:Q"
         )
         gone = (
@@ -94,7 +94,7 @@ def daily(rows: Sequence[Row], vendor: str, currency: str) -> Drawn:
             .mark_bar(color=colour("gone"), **bar)
             .encode(x=x, x2="next:T", y="net:Q", y2="gross:Q")
         )
-        shape = {"fill": colour("paper"), "stroke": colour(vendor), "strokeWidth": 1.2, "binSpacing": 1.6}
+        shape = {"fill": colour("paper"), "stroke": colour(tint), "strokeWidth": 1.2, "binSpacing": 1.6}
         open_ = partly.mark_bar(**shape).encode(x=x, x2="next:T", y="net:Q", y2=alt.datum(0))
         mean = alt.Chart(_values(data)).mark_line(
             color=colour("ink"), strokeWidth=1.6, interpolate="monotone", invalid="break-paths-filter-domains"
@@ -112,7 +112,7 @@ def daily(rows: Sequence[Row], vendor: str, currency: str) -> Drawn:
     return draw
 
 
-def weekly_rate(rows: Sequence[Row], vendor: str) -> Drawn:
+def weekly_rate(rows: Sequence[Row], tint: str) -> Drawn:
     """A column for each week: its share of reversed conversions; hollow where it is still rising."""
     data = [
         {
@@ -126,8 +126,8 @@ def weekly_rate(rows: Sequence[Row], vendor: str) -> Drawn:
 
     def draw(canvas: Canvas) -> Any:
         alt = altair()
-        fill = alt.Scale(domain=["settled", "rising"], range=[colour(vendor), colour("paper")])
-        chart = alt.Chart(_values(data)).mark_bar(stroke=colour(vendor), strokeWidth=1.5)
+        fill = alt.Scale(domain=["settled", "rising"], range=[colour(tint), colour("paper")])
+        chart = alt.Chart(_values(data)).mark_bar(stroke=colour(tint), strokeWidth=1.5)
         chart = chart.encode(
             x=_time("week", canvas),
             x2="next:T",
@@ -140,8 +140,13 @@ def weekly_rate(rows: Sequence[Row], vendor: str) -> Drawn:
     return draw
 
 
-def lateness(rows: Sequence[Row], marks: Sequence[tuple[int, float, str]], last: int) -> Drawn:
-    """Curves: how many of all reversals had come after so many days. `marks` are named points of the first curve."""
+def lateness(
+    rows: Sequence[Row], colours: Mapping[str, str], marks: Sequence[tuple[int, float, str]], last: int
+) -> Drawn:
+    """Curves, in a colour for each vendor: how many of all reversals had come after so many days.
+
+    `marks` are named points of the first curve.
+    """
     data = [
         {
             "vendor": row["vendor"],
@@ -150,7 +155,6 @@ def lateness(rows: Sequence[Row], marks: Sequence[tuple[int, float, str]], last:
         }
         for row in rows
     ]
-    vendors = list(dict.fromkeys(str(row["vendor"]) for row in rows))
     named = [{"days": days, "share": share, "text": words} for days, share, words in marks]
 
     def draw(canvas: Canvas) -> Any:
@@ -168,7 +172,9 @@ def lateness(rows: Sequence[Row], marks: Sequence[tuple[int, float, str]], last:
             x=x,
             y=y,
             color=alt.Color(
-                "vendor:N", legend=None, scale=alt.Scale(domain=vendors, range=[*map(colour, vendors)])
+                "vendor:N",
+                legend=None,
+                scale=alt.Scale(domain=list(colours), range=[*map(colour, colours.values())]),
             ),
         )
         points = alt.Chart(_values(named)).encode(x="days:Q", y="share:Q")
@@ -181,7 +187,7 @@ def lateness(rows: Sequence[Row], marks: Sequence[tuple[int, float, str]], last:
     return draw
 
 
-def ranked(rows: Sequence[tuple[str, float, str]], vendor: str) -> Drawn:
+def ranked(rows: Sequence[tuple[str, float, str]], tint: str) -> Drawn:
     """Bars from the greatest down: (name, value, value as text); each name stands over its bar."""
     data = [
         {"place": place, "name": name, "value": value, "text": words, "zero": 0}
@@ -197,7 +203,7 @@ def ranked(rows: Sequence[tuple[str, float, str]], vendor: str) -> Drawn:
         names = base.mark_text(align="left", dy=-9, limit=canvas.width - 10, fontSize=12).encode(
             x=alt.X("zero:Q", axis=None), text="name:N"
         )
-        bars = base.mark_bar(height=9, yOffset=6, cornerRadiusEnd=1.5, color=colour(vendor)).encode(x=x)
+        bars = base.mark_bar(height=9, yOffset=6, cornerRadiusEnd=1.5, color=colour(tint)).encode(x=x)
         values = base.mark_text(align="left", dx=6, dy=7, fontSize=11.5, color=colour("muted")).encode(
             x=x, text="text:N"
         )
@@ -207,7 +213,7 @@ def ranked(rows: Sequence[tuple[str, float, str]], vendor: str) -> Drawn:
     return draw
 
 
-def funnels(pairs: Sequence[tuple[str, Sequence[Row]]]) -> Drawn:
+def funnels(pairs: Sequence[tuple[str, Sequence[Row]]], tint: str) -> Drawn:
     """For each pair of tags two small lines by week, on shared scales: the share that converted, the hours it took."""
     data = [
         {
@@ -233,9 +239,7 @@ def funnels(pairs: Sequence[tuple[str, Sequence[Row]]]) -> Drawn:
             expression = f"datum.label + '{unit}'"
             line = alt.Chart(_values([row for row in data if row["pair"] == name and row[field] is not None]))
             return (
-                line.mark_line(
-                    color=colour("infobip"), strokeWidth=2, point={"size": 18, "fill": colour("infobip")}
-                )
+                line.mark_line(color=colour(tint), strokeWidth=2, point={"size": 18, "fill": colour(tint)})
                 .encode(
                     x=alt.X("week:T", scale=alt.Scale(type="utc"), axis=axis),
                     y=alt.Y(

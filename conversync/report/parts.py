@@ -1,20 +1,73 @@
-"""The parts of a page: sections, figures, tables of an answer, the query behind them."""
+"""What the sections of the page are made of: what each says, its figures, and the columns of its tables."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from conversync.report import numbers
-from conversync.report.markup import Html, join, tag
-from conversync.report.reading import Answer, Row
+from conversync.report.reading import Answer, Reader, Row
 
-# How the vendors call themselves.
-VENDORS = {"besitos": "Besitos", "infobip": "Infobip", "conductrics": "Conductrics", "keitaro": "Keitaro"}
+TEMPLATES = Path(__file__).parent / "templates"
+# Neither HTML nor SVG may hold these; a database may. The last ones are not seen, and turn or hide what stands beside.
+_FORBIDDEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+    r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure of the head: its label, value and unit, the sentence below it, and a colour of the page."""
+
+    label: str
+    value: str
+    says: str
+    colour: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a section shows: the values of its template, the queries behind it, and its figures in the head.
+
+    `missing` is why there is nothing to see, and then stands alone.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    queries: Sequence[Answer] = ()
+    figures: Sequence[Figure] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: its id, its words in the navigation, its title, and what it shows (None: it is left out).
+
+    Its template is `<key>.html` in `folder`. `after` is the key of the section that a vendor's own one follows.
+    """
+
+    key: str
+    words: str
+    title: str
+    content: Callable[[Reader], Content | None]
+    folder: Path = TEMPLATES
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as it reads, what a machine reads of it, and what is noted below."""
+
+    text: str
+    number: object = None
+    time: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,121 +84,28 @@ class Column:
         """Whether it is set to the right."""
         return self.shown in (numbers.money, numbers.count, numbers.share, numbers.hours)
 
+    def cell(self, row: Row) -> Cell:
+        """Its cell of a row."""
+        value = row[self.name]
+        note = self.note(row) if self.note else None
+        shown = numbers.NOTHING if value is None else self.shown(value)
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            return Cell(shown, number=value, note=note)
+        if isinstance(value, datetime):
+            return Cell(shown, time=value.astimezone(UTC).isoformat(timespec="seconds"), note=note)
+        return Cell(shown, time=value.isoformat() if isinstance(value, date) else None, note=note)
+
 
 def money(name: str, head: str, currency: str) -> Column:
     """A column of amounts, with the currency in its head."""
     return Column(name, f"{head} ({currency})", numbers.money)
 
 
-def vendor_name(vendor: str) -> str:
-    """How a vendor is called on the page."""
-    return VENDORS.get(vendor, vendor)
-
-
-def table(answer: Answer, columns: Sequence[Column], caption: str, *, tall: bool = False) -> Html:
-    """An answer as a table in a box of its own that scrolls, by keyboard too. `tall` boxes have a greatest height."""
-    heads = tag(
-        "tr",
-        *(tag("th", c.head, scope="col", class_=c.is_number and "n", data_column=c.name) for c in columns),
-    )
-    lines = (
-        tag("tr", *(_cell(column, row, first=not place) for place, column in enumerate(columns)))
-        for row in answer.rows
-    )
-    body = tag(
-        "table",
-        tag("caption", caption),
-        tag("thead", heads),
-        tag("tbody", *lines),
-        data_query=answer.name,
-    )
-    return tag(
-        "div",
-        body,
-        class_="scroll tall" if tall else "scroll",
-        role="region",
-        aria_label=caption,
-        tabindex="0",
-    )
-
-
-def _cell(column: Column, row: Row, *, first: bool) -> Html:
-    value = row[column.name]
-    shown: object = numbers.NOTHING if value is None else column.shown(value)
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        shown = tag("data", shown, value=value)
-    elif isinstance(value, datetime):
-        shown = tag("time", shown, datetime=value.astimezone(UTC).isoformat(timespec="seconds"))
-    elif isinstance(value, date):
-        shown = tag("time", shown, datetime=value.isoformat())
-    note = column.note(row) if column.note else None
-    children = (shown, note and tag("small", note))
-    if first:
-        return tag("th", *children, scope="row", class_=column.is_number and "n")
-    return tag("td", *children, class_=column.is_number and "n")
-
-
-def section(key: str, title: str, *children: object) -> Html:
-    """A section of the page, a landmark by its title."""
-    return tag(
-        "section", tag("h2", title, id=f"{key}-title"), *children, id=key, aria_labelledby=f"{key}-title"
-    )
-
-
-def finding(*words: object) -> Html:
-    """What a section found, in sentences."""
-    return tag("p", *words, class_="finding")
-
-
-def missing(*words: object) -> Html:
-    """Why there is nothing to see."""
-    return tag("p", *words, class_="missing")
-
-
-def figure(picture: Html | None, numbers_beside: Html, caption: str, *, keys: Iterable[Html] = ()) -> Html:
-    """A picture with its numbers beside it, and the sentence that says what it shows."""
-    shown = list(keys)
-    left = picture and tag(
-        "div", tag("p", *shown, class_="keys") if shown else None, picture, class_="picture"
-    )
-    return tag(
-        "figure",
-        left,
-        tag("div", numbers_beside, class_="numbers"),
-        tag("figcaption", caption),
-        class_="plate" if left else "plate alone",
-    )
-
-
-def key(token: str, words: str, shape: str = "box") -> Html:
-    """A key of a picture: a mark in its colour, and what it stands for."""
-    return tag("span", tag("i", class_=f"mark {shape} c-{token}", aria_hidden="true"), words, class_="key")
-
-
-def more(summary: str, *children: object) -> Html:
-    """What is there for those who want it."""
-    return tag("details", tag("summary", summary), *children)
-
-
-def queries(*answers: Answer) -> Html:
-    """The queries behind a section, as they ran."""
-    unique = {answer.name: answer for answer in answers}.values()
-    blocks = (tag("pre", tag("code", answer.sql), tabindex="0", data_sql=answer.name) for answer in unique)
-    word = "The query" if len(unique) == 1 else "The queries"
-    return tag("details", tag("summary", f"{word} behind this"), *blocks, class_="sql")
-
-
-def subheading(*words: object, vendor: str | None = None) -> Html:
-    """A heading within a section, with its vendor's colour."""
-    mark = vendor and tag("i", class_=f"mark box c-{vendor}", aria_hidden="true")
-    return tag("h3", mark or None, *words)
-
-
-def spaced(parts: Iterable[object]) -> Html:
-    """Sentences after one another."""
-    return join(parts, " ")
-
-
 def identifier(*words: str) -> str:
     """A name that an id may hold."""
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+
+
+def clean(text: str) -> str:
+    """The text with every character that a page may not hold replaced."""
+    return _FORBIDDEN.sub("\ufffd", text)

@@ -11,24 +11,23 @@ from string import Template
 from typing import Any
 
 from conversync.errors import ConversyncError, LockedError, SettingsError
-from conversync.monitor.views import STALE_HOURS, judged
+from conversync.monitor.views import STALE_HOURS, among, judged, text
+from conversync.vendors import InReport, known, lists
 from conversync.warehouse import confined
 
 QUERIES = Path(__file__).parent / "queries"
 # What several of them begin with: the state of each day of each stream.
 DAY_STATES = Path(__file__).parent / "day_states.sql"
-# What `conversync build` makes, of which the report reads.
+# What `conversync build` makes, and the report cannot do without; a vendor's section looks for its own.
 MARTS = frozenset(
     (
         "conversions",
         "conversions_daily",
-        "goal_catalogue",
         "offer_performance",
         "readings",
         "reconciliation",
         "reversal_cohorts",
         "reversal_lookback",
-        "sms_funnel",
     )
 )
 
@@ -70,49 +69,45 @@ class Reader:
     connection: Any
     zones: Mapping[str, str]
     stale_hours: float = STALE_HOURS
-    _answers: dict[str, Answer] = field(default_factory=dict)
+    marts: frozenset[str] = MARTS
+    _answers: dict[Path, Answer] = field(default_factory=dict)
     _places: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._places["rejected_rows"] = self._rejected_rows()
-        self._places["ledgers"] = self._ledgers()
-        self._places["withdrawn"] = self._withdrawn()
-        self._places["days"] = self._days()
-        self._places["judged"] = judged(self.stale_hours)
-        self._places["stale_seconds"] = f"{self.stale_hours * 3600:.0f}"
+        self._places |= {
+            "rejected_rows": self._rejected_rows(),
+            "ledgers": self._ledgers(),
+            "withdrawn": self._withdrawn(),
+            "days": self._days(),
+            "goals": self._goals(),
+            "lists": among(lists()),
+            "without_offer": _without_offer(),
+            "judged": judged(self.stale_hours),
+            "stale_seconds": f"{self.stale_hours * 3600:.0f}",
+        }
         [row] = self.ask("period").rows
         self.period = Period(row["first_day"], row["last_day"], row["newest_reading"])
         self._places["first_day"] = f"date '{self.period.first}'"
         self._places["last_day"] = f"date '{self.period.last}'"
         self._places["day_states"] = self._filled(DAY_STATES)
 
-    def ask(self, name: str) -> Answer:
-        """The answer to queries/`name`.sql."""
-        if name not in self._answers:
-            sql = self._filled(QUERIES / f"{name}.sql")
+    def ask(self, query: str | Path) -> Answer:
+        """The answer to queries/`query`.sql, or to a vendor's own one, by its path without the ending."""
+        file = (QUERIES / query).with_suffix(".sql")
+        if file not in self._answers:
+            sql = self._filled(file)
             cursor = self.connection.execute(sql)
             columns = tuple(column[0] for column in cursor.description)
             rows = tuple(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
-            self._answers[name] = Answer(name, sql, columns, rows)
-        return self._answers[name]
+            self._answers[file] = Answer(file.stem, sql, columns, rows)
+        return self._answers[file]
 
     def _filled(self, file: Path) -> str:
         return Template(file.read_text(encoding="utf-8")).substitute(self._places).rstrip()
 
-    @property
-    def has_rejected_rows(self) -> bool:
-        """Whether there is a table of rows that were set aside, empty or not."""
-        return bool(self._places["rejected_rows"])
-
-    @property
-    def has_withdrawn(self) -> bool:
-        """Whether any vendor's view tells which conversions it serves no more."""
-        return bool(self._places["withdrawn"])
-
-    @property
-    def has_ledgers(self) -> bool:
-        """Whether anything was ever sent."""
-        return bool(self._places["ledgers"])
+    def has(self, place: str) -> bool:
+        """Whether the warehouse has tables for it, empty or not: `rejected_rows`, `withdrawn` or `ledgers`."""
+        return bool(self._places[place])
 
     def is_behind(self) -> bool:
         """Whether something was loaded after the marts were built."""
@@ -123,8 +118,8 @@ class Reader:
                 for schema in self._datasets("windows", "read_at")
             )
         ]
-        known = self.period.newest_reading
-        return any(one is not None and (known is None or one > known) for one in newest)
+        built = self.period.newest_reading
+        return any(one is not None and (built is None or one > built) for one in newest)
 
     def _rejected_rows(self) -> str:
         resolving = self._datasets("rejected_rows", "resolved_at")
@@ -133,29 +128,40 @@ class Reader:
             for schema in self._datasets("rejected_rows", "raw_hash")
         }
         return "\n    union all by name\n".join(
-            f"    select {_text(schema)} as source, {own} from {_name(schema)}.rejected_rows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
+            f"    select {text(schema)} as source, {own} from {_name(schema)}.rejected_rows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
             for schema, own in columns.items()
         )
 
     def _withdrawn(self) -> str:
         return "\n    union all\n".join(
-            f"    select {_text(schema)} as source, withdrawn_at from {_name(schema)}.conversions "  # noqa: S608 - as above
+            f"    select {text(schema)} as source, withdrawn_at from {_name(schema)}.conversions "  # noqa: S608 - as above
             "where withdrawn_at is not null"
             for schema in self._datasets("conversions", "withdrawn_at")
         )
 
+    def _goals(self) -> str:
+        """How the vendors that are there call the goal that a conversion reached."""
+        there = self._datasets("conversions", "goal_id")
+        told = {name: one.in_report.goals for name, one in known().items() if name in there}
+        parts = [
+            f"    select {text(name)} as vendor, conversion_id, goal from ({query}) as goals"  # noqa: S608 - the vendor's own
+            for name, query in told.items()
+            if query
+        ]
+        return "\n    union all\n".join(parts or [_NO_GOALS])
+
     def _days(self) -> str:
         """What every vendor's view `days` says (see conversync/monitor/views.py)."""
-        known = self._datasets("days", "state")
-        if lacking := [one for one in self._datasets("windows", "read_at") if one not in known]:
+        viewed = self._datasets("days", "state")
+        if lacking := [one for one in self._datasets("windows", "read_at") if one not in viewed]:
             raise ConversyncError(
                 f"{lacking[0]} has readings, and no view {lacking[0]}.days, which tells which days are whole: "
                 f"the next conversync load {lacking[0]} makes it."
             )
         return (
             "\n    union all\n".join(
-                f"    select {_text(schema)} as vendor, * from {_name(schema)}.days"  # noqa: S608 - as above
-                for schema in known
+                f"    select {text(schema)} as vendor, * from {_name(schema)}.days"  # noqa: S608 - as above
+                for schema in viewed
             )
             or "    select * exclude (day_key) from marts.days where false"
         )
@@ -163,7 +169,7 @@ class Reader:
     def _ledgers(self) -> str:
         tables = self.connection.execute(_LEDGERS).fetchall()
         return "\n    union all\n".join(
-            f"    select {_text(table)} as target, send_key, status, attempts, reason, first_sent_at, sent_at "  # noqa: S608 - names from the catalogue
+            f"    select {text(table)} as target, send_key, status, attempts, reason, first_sent_at, sent_at "  # noqa: S608 - names from the catalogue
             f"from sent.{_name(table)} where {_whole('sent')}"
             for [table] in tables
         )
@@ -192,17 +198,16 @@ def opened(warehouse: Path, zones: Mapping[str, str], stale_hours: float = STALE
     with connection:
         confined.close(connection)
         connection.execute("set timezone = 'UTC'")
-        connection.execute(
-            "set threads = 1"
-        )  # sums of floats in one order, so that a report is the same twice
-        held = {name for [name] in connection.execute(_MARTS).fetchall()}
+        # Sums of floats in one order, so that a report is the same twice.
+        connection.execute("set threads = 1")
+        held = frozenset(name for [name] in connection.execute(_MARTS).fetchall())
         if MARTS - held:
             raise SettingsError(
                 f"{warehouse} has no {', '.join(sorted(MARTS - held))} in its schema marts, of which the report is "
                 "made: run conversync build first."
             )
         try:
-            yield Reader(connection, zones, stale_hours)
+            yield Reader(connection, zones, stale_hours, held)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ConversyncError(
                 f"The marts of {warehouse} are not what this version builds ({str(error).splitlines()[0]}): "
@@ -219,10 +224,19 @@ def _name(name: str) -> str:
     return name if name.isidentifier() and name.islower() else '"' + name.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _without_offer() -> str:
+    """The SQL expression for what earned without being an offer, by the vendor of offers."""
+    named = {name: vendor.in_report.without_offer for name, vendor in known().items()}
+    told = "".join(
+        f" when {text(name)} then {text(words)}"
+        for name, words in named.items()
+        if words != InReport.without_offer
+    )
+    other = text(InReport.without_offer)
+    return f"case offers.vendor{told} else {other} end" if told else other
 
 
+_NO_GOALS = "    select null as vendor, null as conversion_id, null as goal where false"
 _MARTS = "select table_name from information_schema.tables where table_schema = 'marts'"
 _LEDGERS = """
     select table_name from duckdb_columns()

@@ -9,7 +9,17 @@ from typing import Any
 from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
 from conversync.table import Compared
-from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days, sql_files, windows
+from conversync.vendors import (
+    InReport,
+    LoadRequest,
+    OnPage,
+    Step,
+    Vendor,
+    divided,
+    old_days,
+    sql_files,
+    windows,
+)
 
 from . import BesitosSettings, besitos, parts, plan
 from .check import check
@@ -97,4 +107,10 @@ VENDOR = Vendor(
     ),
     upgrade=name_reversals,
     account=("besitos_partner_id",),
+    in_report=InReport(
+        "blue",
+        role="offerwall",
+        without_offer="surveys",
+        goals="select cast(transaction_id as varchar) as conversion_id, note as goal from besitos.conversions",
+    ),
 )

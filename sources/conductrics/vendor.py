@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from conversync.monitor import views as health
 from conversync.table import Compared
-from conversync.vendors import LoadRequest, OnPage, Step, Vendor
+from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor
 
 from . import ConductricsSettings, conductrics
 from .check import check
 from .target import Goals
+
+if TYPE_CHECKING:
+    from conversync.report.parts import Section
 
 
 def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: LoadRequest) -> Iterator[Step]:
@@ -21,6 +24,12 @@ def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: Load
         return conductrics(accept_empty=asked.accept_empty, on_page=on_page)
 
     yield Step("goals and agents", read)
+
+
+def _sections() -> Sequence[Section]:
+    from .page import SECTIONS
+
+    return SECTIONS
 
 
 VENDOR = Vendor(
@@ -41,4 +50,5 @@ VENDOR = Vendor(
     ),
     account=("conductrics_account",),
     own=frozenset({"goals", "goal_agents"}),
+    in_report=InReport("violet", sections=_sections),
 )

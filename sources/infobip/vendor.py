@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
 from conversync.settings.questions import Questions
 from conversync.table import Compared
-from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days
+from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor, divided, old_days
 
 from . import InfobipSettings, infobip, plan
 from .check import check
@@ -18,6 +18,9 @@ from .messages import Messages
 from .pairs import Pair
 from .reconcile import RECONCILE
 from .targets import Logs, Processes, Tags
+
+if TYPE_CHECKING:
+    from conversync.report.parts import Section
 
 
 def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: LoadRequest) -> Iterator[Step]:
@@ -65,6 +68,13 @@ _FRAME = ("start_from", "start_to", "end_from", "end_to")
 # An average over the trailing days belongs to the night that asked for it: only averages of one day are compared.
 _ONE_DAY = "start_to = start_from + interval 1 day and end_from = start_from"
 
+
+def _sections() -> Sequence[Section]:
+    from .page import SECTIONS
+
+    return SECTIONS
+
+
 VENDOR = Vendor(
     name="infobip",
     title="Infobip",
@@ -90,4 +100,5 @@ VENDOR = Vendor(
     ),
     account=("infobip_username",),
     own=frozenset({"processes", "tags"}),
+    in_report=InReport("teal", sections=_sections),
 )

@@ -10,6 +10,7 @@ from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
 from conversync.table import Compared
 from conversync.vendors import (
+    InReport,
     LoadRequest,
     OnPage,
     Step,
@@ -119,4 +120,5 @@ VENDOR = Vendor(
     statements={"conversion_events": f"{statuses.sql()} = '{statuses.REJECTED}'"},
     compared=_compared,
     days={"conversion_events": "occurred_on", "report_daily": "day"},
+    in_report=InReport("orange", role="tracker"),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conversync.report.markup import clean
+from conversync.report.parts import clean
 from conversync.sandbox import Fault
 from tests.besitos.rows import row
 from tests.foreign import CANARY, STORED, harmless, harmless_in_chat

@@ -193,10 +193,13 @@ def test_l10_the_wheel_alone_has_all_that_the_command_needs(installed: Installed
     script = """
 import conversync
 from conversync import besitos, build, sandbox
-from conversync.report import reading
+from conversync.report import reading, sections_of_page
 from conversync.vendors import known, vendors
 assert build.project().name == "_dbt" and list(build.project().rglob("models/*/*.yml"))
 assert len(list(reading.QUERIES.glob("*.sql"))) > 20
+assert all((one.folder / f"{one.key}.html").is_file() for one in sections_of_page())
+assert {"sms", "goals"} < {one.key for one in sections_of_page()}
+assert all(list(one.folder.glob("*.sql")) for one in sections_of_page() if one.after)
 assert known()["keitaro"].outboxes
 assert vendors()["besitos"].days
 print(conversync.__file__, sandbox.__file__)

@@ -111,7 +111,7 @@ _COLOURS = """
     const of = (where, name) => getComputedStyle(document.querySelector(where))[name];
     return {ground: of('body', 'backgroundColor'), text: of('body', 'color'), muted: of('figcaption', 'color'),
         link: of('summary', 'color'), label: of('svg.for-desk text', 'fill'),
-        mark: of('#revenue svg.for-desk path[style*="--besitos"]', 'fill')}
+        mark: of('#revenue svg.for-desk path[style*="--blue"]', 'fill')}
 """
 _SCROLLED = """
     const box = [...document.querySelectorAll('.scroll')].find(one => one.scrollWidth > one.clientWidth + 5);

@@ -54,7 +54,7 @@ def test_a03_a_mean_is_of_seven_days_that_were_read_whole(
         ]
         assert len(filled) == 2
         hollow = [
-            one for one in keitaro.all("path") if "fill:var(--paper);stroke:var(--keitaro)" in style(one)
+            one for one in keitaro.all("path") if "fill:var(--paper);stroke:var(--orange)" in style(one)
         ]
         assert len(hollow) == 3
         # Two stretches of days that are whole, each a line of its own: the path begins twice.

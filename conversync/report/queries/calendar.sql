@@ -11,10 +11,10 @@ select
     streams.vendor,
     calendar.day,
     min_by(
-        coalesce(known.state, case streams.vendor when 'conductrics' then 'list' else 'outside' end),
+        coalesce(known.state, case when streams.vendor in $lists then 'list' else 'outside' end),
         array_position(
             ['short', 'never', 'open', 'outside', 'list', 'whole'],
-            coalesce(known.state, case streams.vendor when 'conductrics' then 'list' else 'outside' end)
+            coalesce(known.state, case when streams.vendor in $lists then 'list' else 'outside' end)
         )
     ) as state
 from streams

@@ -1,18 +1,22 @@
 -- The goals of the ten offers that earned most: how many players reached each, and what it earned.
-with goals as (
+with told as (
+$goals
+),
+
+goals as (
     select
         conversions.vendor,
         conversions.currency,
         conversions.offer_id,
         conversions.goal_id,
-        max(told.note) as goal,
+        max(told.goal) as goal,
         count(*) as conversions,
         count(*) filter (conversions.is_reversed) as reversals,
         count(*) filter (conversions.is_reversed) / count(*) as reversal_rate,
         sum(conversions.net_revenue) as net_revenue
     from marts.conversions as conversions
-    left join staging.stg_besitos__conversions as told
-        on conversions.vendor = 'besitos' and conversions.conversion_id = cast(told.transaction_id as varchar)
+    left join told
+        on conversions.vendor = told.vendor and conversions.conversion_id = told.conversion_id
     where
         conversions.goal_id is not null
         and not conversions.is_orphan

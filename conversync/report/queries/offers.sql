@@ -23,7 +23,7 @@ select
     coalesce(
         performance.offer_name,
         'offer ' || offers.offer_id,
-        case offers.vendor when 'besitos' then 'surveys' else 'without an offer' end
+        $without_offer
     ) as offer_name
 from offers
 left join marts.offer_performance as performance

@@ -2,124 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from conversync.report import charts, numbers
-from conversync.report.markup import Html, strong
-from conversync.report.parts import (
-    Column,
-    figure,
-    finding,
-    key,
-    missing,
-    money,
-    more,
-    queries,
-    section,
-    table,
-)
+from conversync.report.parts import Column, Content, Figure, money
 from conversync.report.picture import picture
 from conversync.report.reading import Answer, Reader, Row
+from conversync.vendors import known
 
-TITLE = "Offerwall against tracker"
 
-
-def reconciliation(reader: Reader) -> Html:
+def reconciliation(reader: Reader) -> Content:
     """By outcome: how many transactions match, and what is wrong with the others."""
-    loaded = {row["vendor"] for row in reader.ask("sources").rows}
-    if not {"besitos", "keitaro"} <= loaded:
-        absent = " and ".join(
-            name for code, name in (("besitos", "Besitos"), ("keitaro", "Keitaro")) if code not in loaded
-        )
-        return section(
-            "reconciliation",
-            TITLE,
-            missing(
-                f"{absent} is not loaded into this warehouse: there is nothing to hold against the other."
-            ),
-        )
+    if absent := " and ".join(_absent(reader)):
+        words = f"{absent} is not loaded into this warehouse: there is nothing to hold against the other."
+        return Content(missing=words)
     outcomes, weekly, newest = (
         reader.ask(name) for name in ("reconciliation", "reconciliation_weekly", "differences")
     )
     if not outcomes.rows:
-        return section("reconciliation", TITLE, missing("Neither side knows a transaction of these days."))
-    total, compared = (sum(row[name] for row in outcomes.rows) for name in ("transactions", "compared"))
+        return Content(missing="Neither side knows a transaction of these days.")
+    compared = sum(row["compared"] for row in outcomes.rows)
     matched = sum(row["compared"] for row in outcomes.rows if row["outcome"] == "matched")
-    columns = (
-        Column("outcome", "Outcome", numbers.sentence_case),
-        Column("transactions", "Transactions", numbers.count),
-        Column("compared", "Compared", numbers.count),
-        *_amounts(outcomes),
-    )
-    there = dict.fromkeys(row["outcome"] for row in weekly.rows)
+    there = [outcome for [outcome] in weekly.pairs("outcome")]
     says = (
-        f"What does not match, by week: {numbers.listed([_told(reader, outcome) for outcome in there])}."
+        f"What does not match, by week: {numbers.listed([_told(outcomes, outcome) for outcome in there])}."
         if there
         else "All that is compared matches: no picture is needed."
     )
-    return section(
-        "reconciliation",
-        TITLE,
-        _said(matched, compared, total),
-        figure(
-            picture(charts.differences(weekly.rows), says, "apart") if weekly.rows else None,
-            table(outcomes, columns, "Transactions by outcome"),
-            f"{says} The difference is the offerwall's net less the tracker's, where both are in one currency.",
-            keys=[key(charts.OUTCOMES.get(outcome, "muted"), outcome) for outcome in there],
-        ),
-        more(
-            "The newest that do not match",
-            table(
-                newest,
-                (*_DETAILS, *_amounts(newest)),
-                "The twenty newest transactions that do not match",
-                tall=True,
-            ),
-        )
-        if newest.rows
-        else None,
-        queries(outcomes, weekly, newest),
+    return Content(
+        {
+            "total": sum(row["transactions"] for row in outcomes.rows),
+            "compared": compared,
+            "matched": matched,
+            "picture": picture(charts.differences(weekly.rows), says, "apart") if weekly.rows else None,
+            "says": says,
+            "keys": [(charts.OUTCOMES.get(outcome, "muted"), outcome, "box") for outcome in there],
+            "outcomes": outcomes,
+            "by_outcome": (*_BY_OUTCOME, *_amounts(outcomes)),
+            "newest": newest,
+            "details": (*_DETAILS, *_amounts(newest)),
+        },
+        queries=(outcomes, weekly, newest),
+        figures=[_figure(matched, compared)] if compared else [],
     )
 
 
-def _said(matched: int, compared: int, total: int) -> Html:
-    """The share, of days on which both sides were read whole: of the others nothing can be said."""
-    apart = numbers.many(total - compared, "transaction")
-    if not compared:
-        return finding(
-            strong("Nothing can be compared"),
-            f": on no day of these {apart} were both sides read whole. What was not read is not missing.",
-        )
-    left_out = f" {numbers.sentence_case(apart)} of days that one side was not read whole are left out."
-    return finding(
-        strong(f"{numbers.share(matched / compared)} of {numbers.count(compared)} transactions match"),
-        ": both sides know them, with the same amounts and reversals. “Reversal apart” means that one side has "
-        "taken back what the other has not, or not yet.",
-        left_out if total > compared else None,
+def _absent(reader: Reader) -> Iterator[str]:
+    """The vendors of a side of which none was read."""
+    loaded = {row["vendor"] for row in reader.ask("sources").rows}
+    for role in ("offerwall", "tracker"):
+        side = {vendor.name: vendor.title for vendor in known().values() if vendor.in_report.role == role}
+        if not loaded & side.keys():
+            yield " or ".join(side.values())
+
+
+def _figure(matched: int, compared: int) -> Figure:
+    return Figure(
+        "Offerwall and tracker agree",
+        numbers.share(matched / compared),
+        f"{numbers.count(compared - matched)} of {numbers.count(compared)} transactions do not match, on days that "
+        "both sides were read",
     )
 
 
-def _told(reader: Reader, outcome: str) -> str:
-    rows = reader.ask("reconciliation").of(outcome=outcome).rows
-    return f"{numbers.count(sum(row['transactions'] for row in rows))} {outcome}"
+def _told(outcomes: Answer, outcome: str) -> str:
+    return f"{numbers.count(sum(row['transactions'] for row in outcomes.of(outcome=outcome).rows))} {outcome}"
 
 
 def _amounts(answer: Answer) -> tuple[Column, ...]:
     """Both sides' amounts: with the currency in the head where all are in one, else beside each amount."""
-    sides = (("offerwall", "Offerwall, net"), ("tracker", "Tracker, net"))
-    told = {row[f"{side}_currency"] for row in answer.rows for side, _ in sides} - {None}
-    difference = ("net_difference", "Difference") if "net_difference" in answer.columns else None
+    heads = [
+        ("offerwall_net_revenue", "Offerwall, net", "offerwall_currency"),
+        ("tracker_net_revenue", "Tracker, net", "tracker_currency"),
+        ("net_difference", "Difference", "offerwall_currency"),
+    ]
+    heads = [head for head in heads if head[0] in answer.columns]
+    told = {row[currency] for row in answer.rows for _, _, currency in heads} - {None}
     if len(told) == 1:
         [currency] = told
-        heads = [(f"{side}_net_revenue", head) for side, head in sides] + ([difference] if difference else [])
-        return tuple(money(name, head, currency) for name, head in heads)
-    beside = [
-        Column(f"{side}_net_revenue", head, numbers.money, partial(_currency, f"{side}_currency"))
-        for side, head in sides
-    ]
-    if difference:
-        beside.append(Column(*difference, numbers.money, partial(_currency, "offerwall_currency")))
-    return tuple(beside)
+        return tuple(money(name, words, currency) for name, words, _ in heads)
+    return tuple(
+        Column(name, words, numbers.money, partial(_currency, currency)) for name, words, currency in heads
+    )
 
 
 def _currency(column: str, row: Row) -> str | None:
@@ -127,6 +92,11 @@ def _currency(column: str, row: Row) -> str | None:
     return told
 
 
+_BY_OUTCOME = (
+    Column("outcome", "Outcome", numbers.sentence_case),
+    Column("transactions", "Transactions", numbers.count),
+    Column("compared", "Compared", numbers.count),
+)
 _DETAILS = (
     Column("transaction_id", "Transaction"),
     Column("occurred_on", "Day", numbers.day),

@@ -3,112 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from conversync.report import charts, numbers
-from conversync.report.markup import Html, join, strong
-from conversync.report.parts import (
-    Column,
-    figure,
-    finding,
-    key,
-    missing,
-    money,
-    more,
-    queries,
-    section,
-    subheading,
-    table,
-    vendor_name,
-)
+from conversync.report.parts import Column, Content, Figure, money
 from conversync.report.picture import picture
-from conversync.report.reading import Answer, Reader, Row
-
-
-def revenue(reader: Reader) -> Html:
-    """Net revenue by day, for each vendor and currency of its own."""
-    totals, monthly, daily = (reader.ask(name) for name in ("totals", "revenue_monthly", "revenue_daily"))
-    if not totals.rows:
-        return section("revenue", "Net revenue", missing("No vendor told of a conversion in these days."))
-    words: list[object] = [
-        "Net revenue is what is left after reversals, counted on the day on which it was earned; "
-    ]
-    words.append("a day goes on shrinking while reversals arrive.")
-    if len({row["vendor"] for row in totals.rows}) > 1:
-        words.append(" The tracker counts conversions that the offerwall pays: ")
-        words.append(strong("they are two accounts of the same money, never to be added."))
-    return section(
-        "revenue",
-        "Net revenue",
-        finding(*words),
-        *(_one(reader, row) for row in totals.rows),
-        queries(monthly, daily),
-    )
-
-
-def _one(reader: Reader, total: Row) -> Html:
-    vendor, currency = total["vendor"], total["currency"]
-    monthly = reader.ask("revenue_monthly").of(vendor=vendor, currency=currency)
-    daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)
-    name = vendor_name(vendor)
-    best = max(daily.rows, key=lambda row: (row["net_revenue"], row["occurred_on"]))
-    says = (
-        f"{name}: {numbers.amount(total['net_revenue'], currency)} net revenue in {numbers.many(total['days'], 'day')} "
-        f"with conversions; most on {numbers.day(best['occurred_on'])}, with "
-        f"{numbers.amount(best['net_revenue'], currency)}{_ours(best, currency)}."
-    )
-    columns = (
-        Column("month", "Month", numbers.month),
-        Column("conversions", "Conversions", numbers.count),
-        money("gross_revenue", "Earned", currency),
-        money("reversed_revenue", "Taken back", currency),
-        money("net_revenue", "Net", currency),
-    )
-    by_day = (
-        Column("occurred_on", "Day", numbers.day, lambda row: _READ[row["state"]]),
-        Column("conversions", "Conversions", numbers.count),
-        Column("reversals", "Reversed", numbers.count),
-        money("gross_revenue", "Earned", currency),
-        money("reversed_revenue", "Taken back", currency),
-        money("net_revenue", "Net revenue", currency),
-    )
-    ours = sum(row["sent_by_us"] for row in daily.rows)
-    states = {row["state"] for row in daily.rows}
-    wanted = (
-        (True, key(vendor, "net revenue of the day")),
-        (bool(ours), key(vendor, "of it, sent there by us", "faint")),
-        (True, key("gone", "taken back since")),
-        (bool(states & {"open", "short"}), key(vendor, "not over, or read short", "hollow")),
-        ("never" in states, key("muted", "never read", "hatch")),
-        (
-            True,
-            key(
-                "ink",
-                "mean of seven days, all read whole" + (", without what we sent" if ours else ""),
-                "stroke",
-            ),
-        ),
-    )
-    keys = [shown for is_wanted, shown in wanted if is_wanted]
-    cost = "Rewards to players" if vendor == "besitos" else "The clicks"
-    return join(
-        (
-            subheading(f"{name}, {currency}", vendor=vendor),
-            figure(
-                picture(
-                    charts.daily(daily.rows, vendor, currency), says, f"daily-{vendor}-{currency.lower()}"
-                ),
-                table(monthly, columns, f"{name} by month, in {currency}"),
-                f"{says} {cost} cost {numbers.amount(total['net_cost'], currency)}, which leaves a margin of "
-                f"{numbers.amount(total['margin'], currency)}.{_sent(daily, currency)}",
-                keys=keys,
-            ),
-            more(
-                f"Every day of {name}, {currency}",
-                table(daily, by_day, f"{name} by day, in {currency}", tall=True),
-            ),
-        )
-    )
-
+from conversync.report.reading import Reader, Row
+from conversync.vendors import in_report, title
 
 # What is noted beside a day; nothing beside one that was read whole.
 _READ = {
@@ -118,6 +19,82 @@ _READ = {
     "never": "never read",
     "outside": "not asked for",
 }
+_COST = {"offerwall": "Rewards to players", "tracker": "The clicks"}
+
+
+def revenue(reader: Reader) -> Content:
+    """Net revenue by day, for each vendor and currency of its own."""
+    totals = reader.ask("totals").rows
+    if not totals:
+        return Content(missing="No vendor told of a conversion in these days.")
+    return Content(
+        {
+            "is_told_twice": {"offerwall", "tracker"} <= {in_report(row["vendor"]).role for row in totals},
+            "accounts": [_account(reader, row) for row in totals],
+        },
+        queries=(reader.ask("revenue_monthly"), reader.ask("revenue_daily")),
+        figures=[_figure(row) for row in totals],
+    )
+
+
+def _account(reader: Reader, total: Row) -> dict[str, Any]:
+    """The values of one vendor and currency."""
+    vendor, currency = total["vendor"], total["currency"]
+    daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)
+    name = title(vendor)
+    best = max(daily.rows, key=lambda row: (row["net_revenue"], row["occurred_on"]))
+    says = (
+        f"{name}: {numbers.amount(total['net_revenue'], currency)} net revenue in {numbers.many(total['days'], 'day')} "
+        f"with conversions; most on {numbers.day(best['occurred_on'])}, with "
+        f"{numbers.amount(best['net_revenue'], currency)}{_ours(best, currency)}."
+    )
+    drawn = charts.daily(daily.rows, in_report(vendor).colour, currency)
+    return {
+        "vendor": vendor,
+        "name": name,
+        "currency": currency,
+        "total": total,
+        "says": says,
+        "picture": picture(drawn, says, f"daily-{vendor}-{currency.lower()}"),
+        "legend": _legend(daily.rows, in_report(vendor).colour),
+        "cost": _COST.get(in_report(vendor).role, "The conversions"),
+        # What of a tracker's conversions we sent there ourselves, so that nobody takes them for new business.
+        "sent": sum(row["sent_by_us"] for row in daily.rows),
+        "revenue_sent": sum((row["net_revenue_sent_by_us"] for row in daily.rows), Decimal(0)),
+        "monthly": reader.ask("revenue_monthly").of(vendor=vendor, currency=currency),
+        "daily": daily,
+        "by_month": (
+            Column("month", "Month", numbers.month),
+            Column("conversions", "Conversions", numbers.count),
+            money("gross_revenue", "Earned", currency),
+            money("reversed_revenue", "Taken back", currency),
+            money("net_revenue", "Net", currency),
+        ),
+        "by_day": (
+            Column("occurred_on", "Day", numbers.day, lambda row: _READ[row["state"]]),
+            Column("conversions", "Conversions", numbers.count),
+            Column("reversals", "Reversed", numbers.count),
+            money("gross_revenue", "Earned", currency),
+            money("reversed_revenue", "Taken back", currency),
+            money("net_revenue", "Net revenue", currency),
+        ),
+    }
+
+
+def _legend(days: tuple[Row, ...], colour: str) -> list[tuple[str, str, str]]:
+    """What of the picture is there to be explained."""
+    ours = any(row["sent_by_us"] for row in days)
+    states = {row["state"] for row in days}
+    keys = [(colour, "net revenue of the day", "box")]
+    if ours:
+        keys.append((colour, "of it, sent there by us", "faint"))
+    keys.append(("gone", "taken back since", "box"))
+    if states & {"open", "short"}:
+        keys.append((colour, "not over, or read short", "hollow"))
+    if "never" in states:
+        keys.append(("muted", "never read", "hatch"))
+    mean = "mean of seven days, all read whole"
+    return [*keys, ("ink", f"{mean}, without what we sent" if ours else mean, "stroke")]
 
 
 def _ours(day: Row, currency: str) -> str:
@@ -127,13 +104,11 @@ def _ours(day: Row, currency: str) -> str:
     return f", {numbers.amount(day['net_revenue_sent_by_us'], currency)} of it sent there by us"
 
 
-def _sent(daily: Answer, currency: str) -> str:
-    """What of a tracker's conversions we sent there ourselves, so that nobody takes them for new business."""
-    conversions = sum(row["sent_by_us"] for row in daily.rows)
-    if not conversions:
-        return ""
-    revenue = sum((row["net_revenue_sent_by_us"] for row in daily.rows), Decimal(0))
-    return (
-        f" {numbers.amount(revenue, currency)} of it is {numbers.many(conversions, 'conversion')} that conversync send "
-        "told the tracker, most of them earned earlier."
+def _figure(row: Row) -> Figure:
+    return Figure(
+        f"Net revenue, {title(row['vendor'])}",
+        numbers.money(row["net_revenue"]),
+        f"left of {numbers.money(row['gross_revenue'])} that {numbers.many(row['conversions'], 'conversion')} earned",
+        in_report(row["vendor"]).colour,
+        row["currency"],
     )

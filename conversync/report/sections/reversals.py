@@ -2,64 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from conversync.report import charts, numbers
-from conversync.report.markup import Html, join, strong
-from conversync.report.parts import (
-    Column,
-    figure,
-    finding,
-    key,
-    missing,
-    queries,
-    section,
-    spaced,
-    subheading,
-    table,
-    vendor_name,
-)
+from conversync.report.parts import Column, Content, Figure
 from conversync.report.picture import picture
 from conversync.report.reading import Answer, Reader, Row
+from conversync.vendors import in_report, title
 
 
-def reversals(reader: Reader) -> Html:
+def reversals(reader: Reader) -> Content:
     """The rate by week of the conversion, and the days until a reversal came."""
-    weekly = reader.ask("reversals_weekly")
+    weekly, lookback = reader.ask("reversals_weekly"), reader.ask("lookback")
+    figures = [*_taken(reader), *map(_half, lookback.rows[:1])]
     if not weekly.rows:
-        return section(
-            "reversals",
-            "Reversals",
-            missing("There are no conversions in these days that could be reversed."),
-        )
-    asked = (weekly, reader.ask("lateness"), reader.ask("lookback"))
-    rates = [_rates(reader, vendor) for [vendor] in weekly.pairs("vendor")]
-    return section("reversals", "Reversals", _said(reader), *rates, _late(reader), queries(*asked))
+        words = "There are no conversions in these days that could be reversed."
+        return Content(missing=words, figures=[one for one in figures if one])
+    return Content(
+        {
+            "rates": [(vendor, *counts) for vendor, counts in _counted(reader).items()],
+            "wait": _wait(lookback.rows[0]) if lookback.rows else "",
+            "vendors": [_vendor(reader, vendor) for [vendor] in weekly.pairs("vendor")],
+            "by_week": _BY_WEEK,
+            "lookback": lookback,
+            "by_share": _BY_SHARE,
+            **(_late(reader.ask("lateness"), lookback.rows[0]) if lookback.rows else {}),
+        },
+        queries=(weekly, reader.ask("lateness"), lookback),
+        figures=[one for one in figures if one],
+    )
 
 
-def _said(reader: Reader) -> Html:
-    sentences: list[object] = []
+def _counted(reader: Reader) -> dict[str, tuple[int, int]]:
+    """By vendor, over its currencies: how many conversions were taken back, of how many."""
     counted: dict[str, tuple[int, int]] = {}
     for row in reader.ask("totals").rows:
-        conversions, taken = counted.get(row["vendor"], (0, 0))
-        counted[row["vendor"]] = (conversions + row["conversions"], taken + row["reversals"])
-    for vendor, (conversions, taken) in counted.items():
-        rate = taken / conversions if conversions else None
-        sentences.append(
-            join(
-                (
-                    f"At {vendor_name(vendor)} ",
-                    strong(numbers.share(rate)),
-                    f" of {numbers.count(conversions)} conversions were taken back.",
-                )
-            )
-        )
-    sentences += [_wait(row) for row in reader.ask("lookback").rows[:1]]
-    return finding(spaced(sentences))
+        taken, conversions = counted.get(row["vendor"], (0, 0))
+        counted[row["vendor"]] = (taken + row["reversals"], conversions + row["conversions"])
+    return counted
 
 
 def _wait(row: Row) -> str:
     """The one measure of lateness, with the number of reversals that it is of, and no share that they do not carry."""
     of = (
-        f"{numbers.many(row['reversals'], 'reversal')} of {vendor_name(row['vendor'])}'s days that were watched for "
+        f"{numbers.many(row['reversals'], 'reversal')} of {title(row['vendor'])}'s days that were watched for "
         f"{numbers.many(row['watched_days'], 'day')}"
     )
     if row["days_for_half"] is None:
@@ -73,9 +60,10 @@ def _wait(row: Row) -> str:
     return f"Of {of}, {numbers.listed(within)}; the latest of all came after {row['latest_days']}."
 
 
-def _rates(reader: Reader, vendor: str) -> Html:
+def _vendor(reader: Reader, vendor: str) -> dict[str, Any]:
+    """The values of one vendor's weeks."""
     weekly = reader.ask("reversals_weekly").of(vendor=vendor)
-    name = vendor_name(vendor)
+    name, colour = title(vendor), in_report(vendor).colour
     settled = [row for row in weekly.rows if not row["is_rising"] and row["reversals"]]
     says = f"{name}: the share of each week's conversions that was reversed until now."
     if settled:
@@ -84,64 +72,25 @@ def _rates(reader: Reader, vendor: str) -> Html:
             f" Of the weeks that are settled, that of {numbers.day(worst['week'])} lost most: "
             f"{numbers.share(worst['reversal_rate'])}."
         )
-    columns = (
-        Column("week", "Week from", numbers.day),
-        Column("conversions", "Conversions", numbers.count),
-        Column("reversals", "Reversed", numbers.count),
-        Column("reversal_rate", "Rate", numbers.share),
-        Column("is_rising", "", lambda rising: "rising" if rising else "settled"),
-    )
-    keys = (
-        key(vendor, "reversed until now"),
-        key(vendor, "not settled, still rising", "hollow"),
-    )
-    return join(
-        (
-            subheading(f"{name}, by week of the conversion", vendor=vendor),
-            figure(
-                picture(charts.weekly_rate(weekly.rows, vendor), says, f"rate-{vendor}"),
-                table(weekly, columns, f"Reversals of {name} by week of the conversion", tall=True),
-                says,
-                keys=keys,
-            ),
-        )
-    )
+    drawn = picture(charts.weekly_rate(weekly.rows, colour), says, f"rate-{vendor}")
+    return {"name": name, "colour": colour, "says": says, "picture": drawn, "weekly": weekly}
 
 
-def _late(reader: Reader) -> Html:
-    lateness, lookback = reader.ask("lateness"), reader.ask("lookback")
-    if not lookback.rows:
-        return missing("Of no reversal is it known how late it came.")
-    most = lookback.rows[0]
+def _late(lateness: Answer, most: Row) -> dict[str, Any]:
+    """The picture of how late reversals become known, what it says, and its keys."""
     settled = most["days_for_95_percent"]
-    says = f"How late a reversal becomes known, in days from its conversion. {_wait(most)}" + (
-        f" A week is called settled when its last day is more than {settled} days old."
-        if settled is not None
-        else ""
-    )
-    columns = (
-        Column("vendor", "Reversals of", vendor_name, _watched),
-        Column("reversals", "Number", numbers.count),
-        Column("days_for_half", "50%", numbers.count),
-        Column("days_for_95_percent", "95%", numbers.count),
-        Column("days_for_99_percent", "99%", numbers.count),
-        Column("days_for_99_9_percent", "99.9%", numbers.count),
-        Column("latest_days", "Latest of all", numbers.count),
-    )
-    numbers_beside = table(
-        lookback, columns, "Days until so many were known; blank where too few are known to say"
-    )
-    heading = subheading("How late a reversal becomes known")
-    if not lateness.rows:
-        return join((heading, figure(None, numbers_beside, says)))
-    longest = max(1, *(row["days"] for row in lateness.rows))
-    keys = [key(vendor, vendor_name(vendor), "stroke") for [vendor] in lateness.pairs("vendor")]
-    drawn = picture(charts.lateness(lateness.rows, _marks(lateness, most), longest), says, "late")
-    return join((heading, figure(drawn, numbers_beside, says, keys=keys)))
-
-
-def _watched(row: Row) -> str:
-    return f"days to {numbers.day(row['watched_until'])}, watched for {row['watched_days']}"
+    says = f"How late a reversal becomes known, in days from its conversion. {_wait(most)}"
+    if settled is not None:
+        says += f" A week is called settled when its last day is more than {settled} days old."
+    drawn = None
+    if lateness.rows:
+        longest = max(1, *(row["days"] for row in lateness.rows))
+        colours = {vendor: in_report(vendor).colour for [vendor] in lateness.pairs("vendor")}
+        drawn = picture(
+            charts.lateness(lateness.rows, colours, _marks(lateness, most), longest), says, "late"
+        )
+    keys = [(in_report(vendor).colour, title(vendor), "stroke") for [vendor] in lateness.pairs("vendor")]
+    return {"late_says": says, "late_picture": drawn, "late_keys": keys}
 
 
 def _marks(lateness: Answer, most: Row) -> list[tuple[int, float, str]]:
@@ -153,3 +102,51 @@ def _marks(lateness: Answer, most: Row) -> list[tuple[int, float, str]]:
         for name, words in wanted
         if most[name] is not None and most[name] in shares and most[name] > 0
     ]
+
+
+def _taken(reader: Reader) -> Iterator[Figure]:
+    """What was reversed at the first vendor."""
+    for vendor, (taken, conversions) in list(_counted(reader).items())[:1]:
+        rows = reader.ask("totals").of(vendor=vendor).rows
+        worth = numbers.listed([numbers.amount(row["reversed_revenue"], row["currency"]) for row in rows])
+        yield Figure(
+            f"Reversed, {title(vendor)}",
+            numbers.share(taken / conversions if conversions else None),
+            f"{numbers.count(taken)} of {numbers.count(conversions)} conversions were taken back, worth {worth}",
+            in_report(vendor).colour,
+        )
+
+
+def _half(row: Row) -> Figure | None:
+    """How long it takes until half of them are known; None where that cannot be said."""
+    if row["days_for_half"] is None:
+        return None
+    return Figure(
+        f"Lateness, {title(row['vendor'])}",
+        numbers.many(row["days_for_half"], "day"),
+        f"until half of {numbers.many(row['reversals'], 'reversal')} were known, of days watched for "
+        f"{row['watched_days']}",
+        in_report(row["vendor"]).colour,
+    )
+
+
+def _watched(row: Row) -> str:
+    return f"days to {numbers.day(row['watched_until'])}, watched for {row['watched_days']}"
+
+
+_BY_WEEK = (
+    Column("week", "Week from", numbers.day),
+    Column("conversions", "Conversions", numbers.count),
+    Column("reversals", "Reversed", numbers.count),
+    Column("reversal_rate", "Rate", numbers.share),
+    Column("is_rising", "", lambda rising: "rising" if rising else "settled"),
+)
+_BY_SHARE = (
+    Column("vendor", "Reversals of", title, _watched),
+    Column("reversals", "Number", numbers.count),
+    Column("days_for_half", "50%", numbers.count),
+    Column("days_for_95_percent", "95%", numbers.count),
+    Column("days_for_99_percent", "99%", numbers.count),
+    Column("days_for_99_9_percent", "99.9%", numbers.count),
+    Column("latest_days", "Latest of all", numbers.count),
+)
