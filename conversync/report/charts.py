@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from conversync.report.picture import Canvas, altair, colour
 from conversync.report.reading import Row
 
 Drawn = Callable[[Canvas], Any]
+Mark = Mapping[str, Any]
 # How much of its colour a part has that is told apart within a column.
 FAINT = 0.45
 
@@ -73,43 +76,43 @@ def daily(rows: Sequence[Row], tint: str, currency: str) -> Drawn:
         }
         for row in rows
     ]
+    return partial(_daily, data, tint, currency)
+
+
+def _daily(data: Sequence[Mark], tint: str, currency: str, canvas: Canvas) -> Any:
+    alt = altair()
+    bar = {"binSpacing": 0.6 if canvas.is_phone else 1.2}
+    x = _time("day", canvas)
     whole = [one for one in data if one["state"] not in ("open", "short", "never")]
     hollow = [one for one in data if one["state"] in ("open", "short", "never")]
     unread = [one for one in data if one["state"] == "never"]
-
-    def draw(canvas: Canvas) -> Any:
-        alt = altair()
-        bar = {"binSpacing": 0.6 if canvas.is_phone else 1.2}
-        x = _time("day", canvas)
-        axis = alt.Axis(tickCount=4, format=",~f", labelExpr=f"datum.label + ' {currency}'")
-        y = alt.Y("own:Q", title=None, axis=axis)
-        base, partly = alt.Chart(_values(whole)), alt.Chart(_values(hollow))
-        hatch = alt.Chart(_values(unread)).mark_rect(color=colour("hatch")).encode(x=x, x2="next:T")
-        left = base.mark_bar(color=colour(tint), **bar).encode(x=x, x2="next:T", y=y, y2=alt.datum(0))
-        sent = base.mark_bar(color=colour(tint), fillOpacity=FAINT, **bar).encode(
-            x=x, x2="next:T", y="own:Q", y2="net:Q"
-        )
-        gone = (
-            alt.Chart(_values(data))
-            .mark_bar(color=colour("gone"), **bar)
-            .encode(x=x, x2="next:T", y="net:Q", y2="gross:Q")
-        )
-        shape = {"fill": colour("paper"), "stroke": colour(tint), "strokeWidth": 1.2, "binSpacing": 1.6}
-        open_ = partly.mark_bar(**shape).encode(x=x, x2="next:T", y="net:Q", y2=alt.datum(0))
-        mean = alt.Chart(_values(data)).mark_line(
-            color=colour("ink"), strokeWidth=1.6, interpolate="monotone", invalid="break-paths-filter-domains"
-        )
-        mean = mean.encode(x=x, y="mean:Q")
-        halo = mean.mark_line(
-            color=colour("paper"),
-            strokeWidth=4.5,
-            interpolate="monotone",
-            invalid="break-paths-filter-domains",
-        )
-        layers = (hatch, left, sent, gone, open_, halo, mean)
-        return _sized(alt.layer(*layers), canvas, 60, 200 if canvas.is_phone else 250)
-
-    return draw
+    axis = alt.Axis(tickCount=4, format=",~f", labelExpr=f"datum.label + {json.dumps(' ' + currency)}")
+    y = alt.Y("own:Q", title=None, axis=axis)
+    base, partly = alt.Chart(_values(whole)), alt.Chart(_values(hollow))
+    hatch = alt.Chart(_values(unread)).mark_rect(color=colour("hatch")).encode(x=x, x2="next:T")
+    left = base.mark_bar(color=colour(tint), **bar).encode(x=x, x2="next:T", y=y, y2=alt.datum(0))
+    sent = base.mark_bar(color=colour(tint), fillOpacity=FAINT, **bar).encode(
+        x=x, x2="next:T", y="own:Q", y2="net:Q"
+    )
+    gone = (
+        alt.Chart(_values(data))
+        .mark_bar(color=colour("gone"), **bar)
+        .encode(x=x, x2="next:T", y="net:Q", y2="gross:Q")
+    )
+    shape = {"fill": colour("paper"), "stroke": colour(tint), "strokeWidth": 1.2, "binSpacing": 1.6}
+    open_ = partly.mark_bar(**shape).encode(x=x, x2="next:T", y="net:Q", y2=alt.datum(0))
+    mean = alt.Chart(_values(data)).mark_line(
+        color=colour("ink"), strokeWidth=1.6, interpolate="monotone", invalid="break-paths-filter-domains"
+    )
+    mean = mean.encode(x=x, y="mean:Q")
+    halo = mean.mark_line(
+        color=colour("paper"),
+        strokeWidth=4.5,
+        interpolate="monotone",
+        invalid="break-paths-filter-domains",
+    )
+    layers = (hatch, left, sent, gone, open_, halo, mean)
+    return _sized(alt.layer(*layers), canvas, 60, 200 if canvas.is_phone else 250)
 
 
 def weekly_rate(rows: Sequence[Row], tint: str) -> Drawn:
@@ -156,35 +159,35 @@ def lateness(
         for row in rows
     ]
     named = [{"days": days, "share": share, "text": words} for days, share, words in marks]
+    return partial(_lateness, data, named, colours, last)
 
-    def draw(canvas: Canvas) -> Any:
-        alt = altair()
-        lines = alt.Chart(_values(data)).mark_line(interpolate="step-after", strokeWidth=2.2)
-        x = alt.X(
-            "days:Q",
-            scale=alt.Scale(domain=[0, last], nice=False),
-            axis=alt.Axis(title="days after the conversion", format="d", tickCount=5, titlePadding=8),
-        )
-        y = alt.Y(
-            "share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5)
-        )
-        lines = lines.encode(
-            x=x,
-            y=y,
-            color=alt.Color(
-                "vendor:N",
-                legend=None,
-                scale=alt.Scale(domain=list(colours), range=[*map(colour, colours.values())]),
-            ),
-        )
-        points = alt.Chart(_values(named)).encode(x="days:Q", y="share:Q")
-        dots = points.mark_point(filled=True, size=60, color=colour("ink"), opacity=1)
-        words = points.transform_filter(f"datum.days > {last / 2}").mark_text(align="right", dx=-8, dy=-10)
-        early = points.transform_filter(f"datum.days <= {last / 2}").mark_text(align="left", dx=9, dy=9)
-        words, early = (part.encode(text="text:N") for part in (words, early))
-        return _sized(lines + dots + words + early, canvas, 40, 210 if canvas.is_phone else 240)
 
-    return draw
+def _lateness(
+    data: Sequence[Mark], named: Sequence[Mark], colours: Mapping[str, str], last: int, canvas: Canvas
+) -> Any:
+    alt = altair()
+    lines = alt.Chart(_values(data)).mark_line(interpolate="step-after", strokeWidth=2.2)
+    x = alt.X(
+        "days:Q",
+        scale=alt.Scale(domain=[0, last], nice=False),
+        axis=alt.Axis(title="days after the conversion", format="d", tickCount=5, titlePadding=8),
+    )
+    y = alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5))
+    lines = lines.encode(
+        x=x,
+        y=y,
+        color=alt.Color(
+            "vendor:N",
+            legend=None,
+            scale=alt.Scale(domain=list(colours), range=[*map(colour, colours.values())]),
+        ),
+    )
+    points = alt.Chart(_values(named)).encode(x="days:Q", y="share:Q")
+    dots = points.mark_point(filled=True, size=60, color=colour("ink"), opacity=1)
+    words = points.transform_filter(f"datum.days > {last / 2}").mark_text(align="right", dx=-8, dy=-10)
+    early = points.transform_filter(f"datum.days <= {last / 2}").mark_text(align="left", dx=9, dy=9)
+    words, early = (part.encode(text="text:N") for part in (words, early))
+    return _sized(lines + dots + words + early, canvas, 40, 210 if canvas.is_phone else 240)
 
 
 def ranked(rows: Sequence[tuple[str, float, str]], tint: str) -> Drawn:
@@ -225,44 +228,42 @@ def funnels(pairs: Sequence[tuple[str, Sequence[Row]]], tint: str) -> Drawn:
         for name, rows in pairs
         for row in rows
     ]
+    return partial(_funnels, data, [name for name, _ in pairs], tint)
 
-    def draw(canvas: Canvas) -> Any:
-        alt = altair()
-        width = (canvas.width - (96 if canvas.is_phone else 112)) // 2
-        height = 74 if canvas.is_phone else 84
 
-        def small(name: str, field: str, form: str, unit: str, title: str) -> Any:
-            top = _top(max((row[field] or 0 for row in data), default=0))
-            axis = alt.Axis(
-                format="%-d %b", tickCount=2 if canvas.is_phone else 4, labelOverlap=True, title=None
+def _funnels(data: Sequence[Mark], names: Sequence[str], tint: str, canvas: Canvas) -> Any:
+    alt = altair()
+    width = (canvas.width - (96 if canvas.is_phone else 112)) // 2
+    height = 74 if canvas.is_phone else 84
+
+    def small(name: str, field: str, form: str, unit: str, title: str) -> Any:
+        top = _top(max((row[field] or 0 for row in data), default=0))
+        axis = alt.Axis(format="%-d %b", tickCount=2 if canvas.is_phone else 4, labelOverlap=True, title=None)
+        expression = f"datum.label + '{unit}'"
+        line = alt.Chart(_values([row for row in data if row["pair"] == name and row[field] is not None]))
+        return (
+            line.mark_line(color=colour(tint), strokeWidth=2, point={"size": 18, "fill": colour(tint)})
+            .encode(
+                x=alt.X("week:T", scale=alt.Scale(type="utc"), axis=axis),
+                y=alt.Y(
+                    f"{field}:Q",
+                    title=None,
+                    scale=alt.Scale(domain=[0, top], nice=False),
+                    axis=alt.Axis(format=form, values=[0, top / 2, top], labelExpr=expression),
+                ),
             )
-            expression = f"datum.label + '{unit}'"
-            line = alt.Chart(_values([row for row in data if row["pair"] == name and row[field] is not None]))
-            return (
-                line.mark_line(color=colour(tint), strokeWidth=2, point={"size": 18, "fill": colour(tint)})
-                .encode(
-                    x=alt.X("week:T", scale=alt.Scale(type="utc"), axis=axis),
-                    y=alt.Y(
-                        f"{field}:Q",
-                        title=None,
-                        scale=alt.Scale(domain=[0, top], nice=False),
-                        axis=alt.Axis(format=form, values=[0, top / 2, top], labelExpr=expression),
-                    ),
-                )
-                .properties(width=width, height=height, title=title)
-            )
+            .properties(width=width, height=height, title=title)
+        )
 
-        rows = [
-            alt.hconcat(
-                small(name, "rate", ".0%", "", f"{name}: converted" if not canvas.is_phone else f"{name}"),
-                small(name, "hours", "~f", " h", "hours it took" if not canvas.is_phone else "\u00a0"),
-                spacing=12 if canvas.is_phone else 18,
-            )
-            for name, _ in pairs
-        ]
-        return alt.vconcat(*rows, spacing=16)
-
-    return draw
+    rows = [
+        alt.hconcat(
+            small(name, "rate", ".0%", "", f"{name}: converted" if not canvas.is_phone else f"{name}"),
+            small(name, "hours", "~f", " h", "hours it took" if not canvas.is_phone else "\u00a0"),
+            spacing=12 if canvas.is_phone else 18,
+        )
+        for name in names
+    ]
+    return alt.vconcat(*rows, spacing=16)
 
 
 def differences(rows: Sequence[Row]) -> Drawn:

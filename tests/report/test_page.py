@@ -56,6 +56,18 @@ def test_what_the_warehouse_tells_is_never_markup(changed: Callable[..., Page]) 
     assert "\x01" not in page.source
 
 
+def test_a_currency_is_no_expression_of_a_picture(changed: Callable[..., Page]) -> None:
+    """Whatever stands for a currency is a text on the axis, an id that holds, and nothing that is worked out."""
+    evil = """U'+(7*7)+"<b>"""
+    change = "update marts.{} set currency = 'U''+(7*7)+\"<b>' where vendor = 'keitaro'"
+    page = changed(change.format("conversions"), change.format("conversions_daily"))
+    assert not list(page.root.all("b"))
+    drawn = list(page.section("revenue").all("svg", class_="for-desk"))[-1]
+    assert [text for text in drawn.all("text") if text.text.endswith(f" {evil}")]
+    ids = [element.attributes["id"] for element in drawn.all("clipPath")] or [""]
+    assert all(re.fullmatch(r"[a-z0-9-]*", name) for name in ids)
+
+
 def test_it_is_read_by_a_screen_reader(built: Built) -> None:
     """Language, landmarks, headings in order, named pictures, tables with captions, boxes that take the focus."""
     root = built.page.root

@@ -27,9 +27,7 @@ def completeness(reader: Reader) -> Content:
     return Content(
         {
             "lacking": _lacking(lacking),
-            "where": numbers.listed(
-                [title(name) for name in read if name in {row["vendor"] for row in lacking}]
-            ),
+            "where": numbers.listed([title(row["vendor"]) for row in lacking]),
             "late": [row for row in streams.rows if row["is_stale"] and row["is_current"]],
             "never": [title(name) for name in vendors() if name not in read],
             "keys": [

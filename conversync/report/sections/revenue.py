@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from conversync.report import charts, numbers
-from conversync.report.parts import Column, Content, Figure, money
+from conversync.report.parts import Column, Content, Figure, identifier, money
 from conversync.report.picture import picture
 from conversync.report.reading import Reader, Row
 from conversync.vendors import in_report, title
@@ -55,7 +55,7 @@ def _account(reader: Reader, total: Row) -> dict[str, Any]:
         "currency": currency,
         "total": total,
         "says": says,
-        "picture": picture(drawn, says, f"daily-{vendor}-{currency.lower()}"),
+        "picture": picture(drawn, says, identifier("daily", vendor, currency)),
         "legend": _legend(daily.rows, in_report(vendor).colour),
         "cost": _COST.get(in_report(vendor).role, "The conversions"),
         # What of a tracker's conversions we sent there ourselves, so that nobody takes them for new business.
@@ -63,19 +63,30 @@ def _account(reader: Reader, total: Row) -> dict[str, Any]:
         "revenue_sent": sum((row["net_revenue_sent_by_us"] for row in daily.rows), Decimal(0)),
         "monthly": reader.ask("revenue_monthly").of(vendor=vendor, currency=currency),
         "daily": daily,
+        **_columns(currency),
+    }
+
+
+def _columns(currency: str) -> dict[str, tuple[Column, ...]]:
+    conversions = Column("conversions", "Conversions", numbers.count)
+    earned, back = (
+        money("gross_revenue", "Earned", currency),
+        money("reversed_revenue", "Taken back", currency),
+    )
+    return {
         "by_month": (
             Column("month", "Month", numbers.month),
-            Column("conversions", "Conversions", numbers.count),
-            money("gross_revenue", "Earned", currency),
-            money("reversed_revenue", "Taken back", currency),
+            conversions,
+            earned,
+            back,
             money("net_revenue", "Net", currency),
         ),
         "by_day": (
             Column("occurred_on", "Day", numbers.day, lambda row: _READ[row["state"]]),
-            Column("conversions", "Conversions", numbers.count),
+            conversions,
             Column("reversals", "Reversed", numbers.count),
-            money("gross_revenue", "Earned", currency),
-            money("reversed_revenue", "Taken back", currency),
+            earned,
+            back,
             money("net_revenue", "Net revenue", currency),
         ),
     }
