@@ -37,7 +37,7 @@ _HOMES = {
         "VendorError",
     ),
     "conversync.send.target": ("Column", "Outcome", "Request", "RowRefusedError", "Target"),
-    "conversync.vendors": ("Asked", "Step", "Vendor"),
+    "conversync.vendors": ("LoadRequest", "Step", "Vendor"),
 }
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_NAMES)
