@@ -8,17 +8,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pendulum
 
 from conversync import demo_sends
 from conversync.build import build
 from conversync.cli.output import Lines
 from conversync.cli.output import console as standard_output
 from conversync.errors import SettingsError
+from conversync.extract.windows import DAY
 from conversync.load import load
 from conversync.report import write_report
 from conversync.vendors import LoadRequest, vendors
@@ -49,8 +52,8 @@ def demo(folder: Path) -> int:
     console = standard_output()
     shutil.rmtree(folder, ignore_errors=True)
     warehouse = Warehouse((folder / "warehouse.duckdb").absolute())
-    last = date.today()  # noqa: DTZ011 - a story that ends today, wherever that is
-    world = World(start=last - timedelta(days=DAYS - 1), days=DAYS)
+    last = pendulum.instance(date.today())  # noqa: DTZ011 - a story that ends today, wherever that is
+    world = World(start=last.subtract(days=DAYS - 1), days=DAYS)
     with Sandbox(world) as sandbox, _settings(sandbox, world, warehouse):
         _hide(sandbox)
         console.print(
@@ -58,7 +61,7 @@ def demo(folder: Path) -> int:
         )
         console.print("A backfill, then three nights, each as cron would run them.\n")
         for night in range(NIGHTS, -1, -1):
-            _night(console, warehouse, sandbox, last - timedelta(days=night + LATER), night)
+            _night(console, warehouse, sandbox, last.subtract(days=night + LATER), night)
         right = _compare(console, warehouse, sandbox)
         right = _reconcile(console, warehouse, sandbox) and right
         right = _round_trip(console, warehouse, sandbox, last) and right
@@ -76,7 +79,7 @@ def _hide(sandbox: Sandbox) -> None:
 @contextmanager
 def _settings(sandbox: Sandbox, world: World, warehouse: Warehouse) -> Iterator[None]:
     """The sandbox's settings, for as long as it stands; a person's own come back after."""
-    first = str(world.start - timedelta(days=1))
+    first = str(world.start - DAY)
     ours = sandbox.settings() | {"BESITOS_ZONE": "EST"}
     ours |= {f"{vendor}_START_DATE": first for vendor in ("BESITOS", "INFOBIP", "KEITARO")}
     ours |= {f"{vendor}_LOOKBACK_DAYS": str(LOOKBACK_DAYS) for vendor in ("BESITOS", "INFOBIP", "KEITARO")}

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pendulum
 import pytest
 from dlt.common.configuration.specs import configspec
 from dlt.common.typing import TSecretStrValue  # noqa: F401 - dlt looks it up here, for the inherited field
+from pendulum import Date
 
 from conversync.extract.columns import zone
 from conversync.load import SourceReport, StepReport, load, planned
@@ -166,8 +168,12 @@ def vendor_at(sandbox: Sandbox) -> Vendor:
 
     @configspec
     class Clocked(BesitosSettings):
-        def today(self) -> date:
-            return sandbox.world.now.astimezone(zone(self.besitos_zone, "besitos_zone")).date()
+        def today(self) -> Date:
+            return (
+                pendulum.instance(sandbox.world.now)
+                .in_timezone(zone(self.besitos_zone, "besitos_zone"))
+                .date()
+            )
 
     return replace(vendors()["besitos"], settings=Clocked)
 

@@ -58,8 +58,9 @@ def status(
     """
     begin(project, debug=False)
     import tempfile
-    from datetime import UTC, datetime, timedelta
     from pathlib import Path
+
+    import pendulum
 
     from conversync.monitor import shown
     from conversync.monitor.limits import limits
@@ -68,7 +69,7 @@ def status(
     from conversync.vendors import vendors
 
     chosen, bounds = choose(source) if source else list(vendors().values()), limits()
-    first = datetime.now(UTC).date() - timedelta(days=days) if days else None
+    first = pendulum.now("UTC").date().subtract(days=days) if days else None
     with tempfile.TemporaryDirectory() as folder:
         health = look(at(warehouse, destination), chosen, Path(folder), first, bounds)
     if as_json:

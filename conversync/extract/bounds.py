@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
+import pendulum
+
 # How long what was found of a vendor is believed.
-REMEMBERED = timedelta(days=7)
+REMEMBERED = pendulum.duration(days=7)
 
 
 @dataclass

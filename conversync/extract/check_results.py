@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from conversync.http.client import Response
+import pendulum
 
-# A vendor's clock may be off by this much without a word from us.
-TOLERANCE = timedelta(minutes=10)
+from conversync.http.client import Response
+from conversync.http.clock import TOLERANCE, http_date
+from conversync.spans import words
+
 # Fewer rows than these, from a shorter time, or a silence shorter than this tell nothing about a zone.
-ENOUGH, LONG, QUIET = 5, timedelta(days=1), timedelta(hours=1)
+ENOUGH, LONG, QUIET = 5, pendulum.duration(days=1), pendulum.duration(hours=1)
 # No two zones are further apart: a feed that has been silent for longer has ended, whatever its zone.
-FURTHEST = timedelta(hours=26)
+FURTHEST = pendulum.duration(hours=26)
 
 
 class CheckResult(NamedTuple):
@@ -27,14 +28,12 @@ class CheckResult(NamedTuple):
 
 def clock(answer: Response) -> Iterator[CheckResult]:
     """Whether this machine's clock agrees with the one of the answer's Date; nothing where it has none."""
-    try:
-        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
-        apart = abs(datetime.now(UTC) - theirs)
-    except (ValueError, TypeError):
+    if (theirs := http_date(answer.headers.get("Date", ""))) is None:
         return
-    if apart > TOLERANCE:
+    apart = pendulum.now("UTC") - theirs
+    if abs(apart) > TOLERANCE:
         yield CheckResult(
-            False, f"this machine's clock and the vendor's are {apart} apart: set the clock (NTP)"
+            False, f"this machine's clock and the vendor's are {words(apart)} apart: set the clock (NTP)"
         )
     else:
         yield CheckResult(True, "the clocks agree")
@@ -56,19 +55,15 @@ def newest_row(
     gap = max((later - earlier for earlier, later in pairwise(known)), default=timedelta(0))
     if -age > TOLERANCE:
         yield CheckResult(
-            False, f"the newest row lies {_hours(-age)} in the future if its times are {zone}: {doubt}"
+            False, f"the newest row lies {words(age)} in the future if its times are {zone}: {doubt}"
         )
     elif told and max(QUIET, 2 * gap) < age < FURTHEST + gap:
         yield CheckResult(
             False,
-            f"the newest row is {_hours(age)} old if its times are {zone}, and before it there were never more than "
-            f"{_hours(gap)} between two: {doubt}",
+            f"the newest row is {words(age)} old if its times are {zone}, and before it there were never more than "
+            f"{words(gap)} between two: {doubt}",
         )
     else:
         yield CheckResult(
             True, f"the newest row is from {known[-1]:%Y-%m-%d %H:%M} UTC, plausible for {zone}"
         )
-
-
-def _hours(span: timedelta) -> str:
-    return f"{span.total_seconds() / 3600:.1f} hours"

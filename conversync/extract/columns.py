@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+import pendulum
 import pyarrow as pa
 import pyarrow.compute as pc
+from pendulum import DateTime, FixedTimezone, Timezone
 
 from conversync.errors import SettingsError
 from conversync.http import clock
@@ -17,16 +18,16 @@ from conversync.http import clock
 UTC_MICROSECONDS = pa.timestamp("us", "UTC")
 
 
-def zone(name: str, setting: str) -> tzinfo:
+def zone(name: str, setting: str) -> Timezone | FixedTimezone:
     """The time zone of that name; "EST" is the fixed -05:00, as the vendors who write it mean it.
 
     Raises SettingsError, naming the setting, where no such zone is known.
     """
     if name == "EST":
-        return timezone(timedelta(hours=-5), "EST")
+        return FixedTimezone(-5 * 3600, "EST")
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return pendulum.timezone(name)
+    except (ValueError, OSError):  # a folder of zones is no zone: IsADirectoryError
         raise SettingsError(
             f'{setting} is "{name}", which is no time zone: write EST, or a name such as America/New_York.'
         ) from None
@@ -37,8 +38,8 @@ def to_utc(local: pa.ChunkedArray, zone: tzinfo) -> pa.ChunkedArray:
 
     An hour that a clock shows twice is taken as its first; one that it skips, as counted before the change.
     """
-    if isinstance(zone, timezone):
-        return pc.subtract(local, pa.scalar(zone.utcoffset(None), pa.duration("us"))).cast(UTC_MICROSECONDS)
+    if (always := zone.utcoffset(None)) is not None:
+        return pc.subtract(local, pa.scalar(always, pa.duration("us"))).cast(UTC_MICROSECONDS)
     # Offsets change on quarters of an hour at the finest, so one look-up serves every row of a quarter.
     quarter = pc.floor_temporal(local, 15, unit="minute").combine_chunks().dictionary_encode()
     offsets = pa.array([_offset(at, zone) for at in quarter.dictionary.to_pylist()], pa.duration("us"))
@@ -47,6 +48,7 @@ def to_utc(local: pa.ChunkedArray, zone: tzinfo) -> pa.ChunkedArray:
 
 
 def _offset(local: datetime | None, zone: tzinfo) -> timedelta | None:
+    # Not pendulum's `convert`, which takes the second of two hours, and moves one that is skipped.
     return local.replace(tzinfo=zone).utcoffset() if local is not None else None
 
 
@@ -112,6 +114,6 @@ def _fingerprints():  # type: ignore[no-untyped-def] # duckdb is imported where 
     return duckdb.connect(config={"threads": 1})
 
 
-def now() -> datetime:
+def now() -> DateTime:
     """The instant, in UTC, to the microsecond; never later than by the clock of a vendor that answered."""
     return clock.now()

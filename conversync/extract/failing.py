@@ -7,7 +7,6 @@ language altogether, shows in what else it answers now: as many days elsewhere, 
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from conversync.errors import (
@@ -18,7 +17,7 @@ from conversync.errors import (
     VendorError,
 )
 from conversync.extract.effort import MOST_IN_SILENCE, Effort
-from conversync.extract.windows import Window
+from conversync.extract.windows import DAY, Window
 from conversync.http.failure import LATER
 
 if TYPE_CHECKING:
@@ -73,8 +72,7 @@ def too_large(error: VendorError, known: Effort, days: Window, page_size: int, p
     `known` is what it answered in this load: nobody asks again what is known. From here on the pace is hurried: what is
     failed at for the same reason is not waited for as long again.
     """
-    length, day = days.end - days.start + timedelta(days=1), timedelta(days=1)
-    alone = Window(days.start - day, days.start - day)
+    alone = Window(days.start - DAY, days.start - DAY)
     was_hurried, pace.hurried = pace.hurried, True
     known.silence += 1
     if known.good and known.silence > MOST_IN_SILENCE:
@@ -82,11 +80,10 @@ def too_large(error: VendorError, known: Effort, days: Window, page_size: int, p
     if known.answers(days, page_size):
         return DAYS
     for number in range(1, ELSEWHERE + 1):
-        if answers(
-            known.listing(Window(days.start - number * length, days.end - number * length), page_size)
-        ):
+        before = DAY * days.days * number
+        if answers(known.listing(Window(days.start - before, days.end - before), page_size)):
             return DAYS
-    if length > 2 * day and answers(known.listing(alone, page_size)):
+    if days.days > 2 and answers(known.listing(alone, page_size)):
         return RANGE
     if known.good is None:
         make_sure(known.listing(alone, 1), error, pace, patient=was_hurried)

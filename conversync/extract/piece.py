@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from conversync.extract.pagination import Scan
 from conversync.extract.windows import Window
 
 COUNT, PAGE, PASSES = "count", "page", "passes"
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,10 @@ from conversync.extract.effort import Effort
 from conversync.extract.failing import DAYS, Pace, make_sure, spoils, too_large
 from conversync.extract.meaning import nothing_is_loaded
 from conversync.extract.pagination import Page, PagedListing, Scan
-from conversync.extract.piece import DAY, PASSES, Piece
+from conversync.extract.piece import PASSES, Piece
 from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes, smaller
 from conversync.extract.spill import SpillFiles
-from conversync.extract.windows import Window
+from conversync.extract.windows import DAY, Window
 
 # A question of fewer days than these cannot be cut short without being noticed.
 LEAST_DAYS = 2
@@ -133,20 +133,14 @@ class Pieces:
         if not piece.proof or self._parts.days(window) < 2 or self.bounds.days <= LEAST_DAYS:
             return False
         first, last, rows = self.spill_files.span(piece.scans[-1].spill_file, self.day)
-        if first is None or last is None or (last - first).days + 1 < ENOUGH_DAYS:
+        if first is None or last is None or (between := Window(first, last)).days < ENOUGH_DAYS:
             return False
-        rate = rows / ((last - first).days + 1)
-        end = min(window.end, self.today - DAY)
+        rate = rows / between.days
         empty = [
-            Window(max(window.start, self.unread), first - DAY),
-            Window(max(last + DAY, self.unread), end),
+            Window(max(window.start, self.unread), between.start.subtract(days=1)),
+            Window(max(between.end.add(days=1), self.unread), min(window.end, self.today - DAY)),
         ]
-        return any(
-            days.start <= days.end
-            and rate * ((days.end - days.start).days + 1) >= EXPECTED_ROWS
-            and self._comes(days)
-            for days in empty
-        )
+        return any(days.days and rate * days.days >= EXPECTED_ROWS and self._comes(days) for days in empty)
 
     def _comes(self, days: Window) -> bool:
         """Whether these days have rows when they are asked for alone; a question may bring those of its neighbours."""
@@ -268,8 +262,7 @@ class Pieces:
         if not may_ask or not scan.is_ended or self._belief.together([scan]) >= (scan.total or 0):
             return False
         self._checks += 1
-        middle = over.start + (over.end - over.start) // 2
-        parts = (Window(over.start, middle), Window(middle + DAY, over.end), over)
+        parts = (*over.halves(), over)
         first, second, whole = ((page and page.total) or 0 for page in map(self._first, parts))
         whole = max(whole, (scan.announced or 0) if over == window else 0)
         if not whole or first + second <= whole:
@@ -380,8 +373,9 @@ class Pieces:
 
     def _refused(self, window: Window, earlier: Sequence[Scan], refusal: VendorError) -> Piece:
         """A day that is not to be had in any size, where others are: short. Raises the refusal where none is."""
-        before = self._first(Window(window.start - DAY, window.start - DAY))
-        after = before or self._first(Window(window.end + DAY, window.end + DAY))
+        day_before, day_after = window.start.subtract(days=1), window.end.add(days=1)
+        before = self._first(Window(day_before, day_before))
+        after = before or self._first(Window(day_after, day_after))
         if after is None:
             raise refusal
         nothing = Scan(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from conversync.errors import RequestRejectedError, TooLongError
 from conversync.extract.bounds import Bounds
@@ -36,13 +35,13 @@ class Parts:
 
     def halves(self, window: Window) -> list[Window]:
         """The window in two."""
-        middle = window.start + timedelta(days=self.days(window) // 2)
-        before = middle if self.shared else middle - timedelta(days=1)
+        middle = window.start.add(days=self.days(window) // 2)
+        before = middle if self.shared else middle.subtract(days=1)
         return [Window(window.start, before), Window(middle, window.end)]
 
     def after(self, part: Window, window: Window) -> Window:
         """What of a window is left after one of its parts."""
-        return Window(part.end + timedelta(days=0 if self.shared else 1), window.end)
+        return Window(part.end.add(days=0 if self.shared else 1), window.end)
 
 
 def smaller(

@@ -7,23 +7,55 @@ so neighbouring windows share a day, and a day counts as read once a later windo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from datetime import date, timedelta
-from typing import Any, NamedTuple
+from datetime import date
+from typing import Any, NamedTuple, Self
+
+import pendulum
+from pendulum import Date
 
 from conversync.errors import SettingsError
 
+DAY = pendulum.duration(days=1)
 # Where no start is set, the first run reads half a year.
 FIRST_RUN_DAYS = 180
 
 
-class Window(NamedTuple):
-    """The days `[start, end]`, both included in the question."""
+class _Ends(NamedTuple):
+    start: Date
+    end: Date
 
-    start: date
-    end: date
+
+class Window(_Ends):
+    """The days `[start, end]`, both included in the question. They are pendulum's, whichever dates they were made of.
+
+    One that ends before it starts has no days.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, start: date, end: date) -> Self:
+        return super().__new__(cls, pendulum.instance(start), pendulum.instance(end))
 
     def __str__(self) -> str:
         return f"{self.start} .. {self.end}"
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return max((self.end - self.start).days + 1, 0)
+
+    def each_day(self) -> Iterator[Date]:
+        """Its days, in order."""
+        return (self.end - self.start).range("days") if self.days else iter(())
+
+    def last_days(self, most: int) -> Window:
+        """The last days of it, `most` at most, and one at least."""
+        return Window(max(self.start, self.end.subtract(days=max(most, 1) - 1)), self.end)
+
+    def halves(self) -> tuple[Window, Window]:
+        """Two parts that have no day in common, the longer one first; of a single day, the second has none."""
+        middle = self.start.add(days=(self.days - 1) // 2)
+        return Window(self.start, middle), Window(middle.add(days=1), self.end)
 
 
 def lookback_window(through: date | None, first: date, lookback: int, today: date) -> Window:
@@ -33,7 +65,7 @@ def lookback_window(through: date | None, first: date, lookback: int, today: dat
     """
     if through is None:
         return Window(min(first, today), today)
-    return Window(min(through, today) - timedelta(days=lookback), today)
+    return Window(pendulum.instance(min(through, today)).subtract(days=lookback), today)
 
 
 def planned(
@@ -51,9 +83,9 @@ def planned(
     `bounded`: the lookback never reaches before what was read first, or a second run would add days.
     """
     through = progress.get("through")
-    window = lookback_window(through and date.fromisoformat(through), first, lookback, today)
+    window = lookback_window(through and Date.fromisoformat(through), first, lookback, today)
     if bounded and progress:
-        earliest = min(first, date.fromisoformat(progress["first"]))
+        earliest = min(first, Date.fromisoformat(progress["first"]))
         window = Window(max(window.start, earliest), window.end)
     chosen = Window(
         day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
@@ -68,13 +100,13 @@ def with_its_last_day(window: Window, today: date) -> Window:
 
     For days that a person asked for. What is due ends today, and is read again by the next night.
     """
-    return Window(window.start, max(window.end, min(window.end + timedelta(days=1), today)))
+    return Window(window.start, max(window.end, min(window.end.add(days=1), today)))
 
 
 def advance_cursor(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
     """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
     through = progress.get("through")
-    reached = advanced(through and date.fromisoformat(through), first, window, today)
+    reached = advanced(through and Date.fromisoformat(through), first, window, today)
     if reached is not None:
         progress["first"] = min(progress.get("first", str(window.start)), str(window.start))
         progress["through"] = str(reached)
@@ -82,13 +114,13 @@ def advance_cursor(progress: MutableMapping[str, Any], first: date, window: Wind
 
 def unread(progress: Mapping[str, Any]) -> date:
     """The first day that the cursor in `progress` has not passed."""
-    return date.fromisoformat(progress["through"]) if progress.get("through") else date.min
+    return Date.fromisoformat(progress["through"]) if progress.get("through") else date.min
 
 
 def hold_cursor(progress: MutableMapping[str, Any], day: date) -> None:
     """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
     through = progress.get("through")
-    if through and date.fromisoformat(through) > day:
+    if through and Date.fromisoformat(through) > day:
         progress["through"] = str(day)
 
 
@@ -97,22 +129,21 @@ def split_window(window: Window, days: int) -> Iterator[Window]:
 
     Both ends count, since a vendor's limit of 31 days counts both; a piece has two days at least.
     """
-    start = window.start
-    while True:
-        end = min(start + timedelta(days=max(days - 1, 1)), window.end)
-        yield Window(start, end)
-        if end >= window.end:
-            return
-        start = end
+    size, rest = max(days, 2), window
+    while rest.days > size:
+        piece = Window(rest.start, rest.start.add(days=size - 1))
+        yield piece
+        rest = Window(piece.end, window.end)
+    yield rest
 
 
 def apart(window: Window, days: int) -> Iterator[Window]:
     """As `cut`, for questions that cover their last day: no two pieces share one."""
     start = window.start
     while start <= window.end:
-        end = min(start + timedelta(days=days - 1), window.end)
+        end = min(start.add(days=days - 1), window.end)
         yield Window(start, end)
-        start = end + timedelta(days=1)
+        start = end.add(days=1)
 
 
 def advanced(through: date | None, first: date, window: Window, today: date) -> date | None:
@@ -127,16 +158,17 @@ def advanced(through: date | None, first: date, window: Window, today: date) -> 
     return through
 
 
-def day(value: date | str, name: str) -> date:
+def day(value: date | str, name: str) -> Date:
     """A day from a date or from its ISO text; raises SettingsError, naming where it was written."""
     if isinstance(value, date):
-        return value
+        return pendulum.instance(value)
     try:
-        return date.fromisoformat(value)
+        # Not `pendulum.parse`: it takes "now", a time, a month and a day of a week for a day, too.
+        return Date.fromisoformat(value)
     except ValueError:
         raise SettingsError(f'{name} is "{value}", which is no day: write it like 2024-12-01.') from None
 
 
-def first_day(start_date: str | None, today: date, name: str) -> date:
+def first_day(start_date: str | None, today: date, name: str) -> Date:
     """Where a first run begins: the start date that is set, else `FIRST_RUN_DAYS` before today."""
-    return day(start_date, name) if start_date else today - timedelta(days=FIRST_RUN_DAYS)
+    return day(start_date, name) if start_date else pendulum.instance(today).subtract(days=FIRST_RUN_DAYS)

@@ -6,28 +6,40 @@ vendor's today have not been yet: taken for read, they would be left out later. 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
+
+import pendulum
+from pendulum import DateTime
 
 # Clocks that are apart by less agree: a Date may be a proxy's or a cache's, and minutes move no day that a night reads
 # again anyway.
-TOLERANCE = timedelta(minutes=10)
+TOLERANCE = pendulum.duration(minutes=10)
 # No clock that shows an earlier time can be right: this program did not exist.
-EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
+EARLIEST = pendulum.datetime(2025, 1, 1)
 
-_apart = timedelta(0)
+AGREED = timedelta(0)
+_apart = AGREED
+
+
+def http_date(value: str) -> DateTime | None:
+    """The instant that a header tells, in UTC; None for anything else.
+
+    Read by the standard library, which knows a mail's and a server's three forms of a date; pendulum knows none.
+    """
+    try:
+        return pendulum.instance(parsedate_to_datetime(value)).in_timezone("UTC")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def heard(date: str | None) -> None:
     """Takes note of an answer's Date. One that is missing, no date, or impossible says nothing."""
     global _apart
-    try:
-        theirs = parsedate_to_datetime(date or "").astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return
-    if theirs >= EARLIEST:
-        difference = datetime.now(UTC) - theirs
-        _apart = difference if abs(difference) > TOLERANCE else timedelta(0)
+    if (theirs := http_date(date or "")) is not None and theirs >= EARLIEST:
+        # A plain span: what is taken from a DateTime of an Interval is its months and days, and months differ.
+        difference = (pendulum.now("UTC") - theirs).as_timedelta()
+        _apart = difference if abs(difference) > TOLERANCE else AGREED
 
 
 def apart() -> timedelta:
@@ -38,9 +50,9 @@ def apart() -> timedelta:
 def forget() -> None:
     """Nothing was heard yet."""
     global _apart
-    _apart = timedelta(0)
+    _apart = AGREED
 
 
-def now() -> datetime:
+def now() -> DateTime:
     """The instant, in UTC, to the microsecond: by this machine, but never later than the vendor says that it is."""
-    return datetime.now(UTC) - max(_apart, timedelta(0))
+    return pendulum.now("UTC") - max(_apart, AGREED)

@@ -6,8 +6,11 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+import pendulum
+from pendulum import DateTime
+
+from conversync.http.clock import http_date
 
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _BEGINNINGS = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-")
@@ -17,18 +20,9 @@ GLANCE = 0.02
 _MOMENT, _MILLISECONDS = 1e8, 1e11
 
 
-def http_date(value: str) -> datetime | None:
-    """A moment as a header has it; None for anything else."""
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def clock_of(headers: Mapping[str, str]) -> datetime:
+def clock_of(headers: Mapping[str, str]) -> DateTime:
     """The time at the vendor's when it answered; ours where it does not say. The two clocks may differ."""
-    return http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return http_date(headers.get("Date", "")) or pendulum.now("UTC")
 
 
 def reset_after(headers: Mapping[str, str], cap: float) -> float | None:

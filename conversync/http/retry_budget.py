@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from conversync.http.clock import http_date
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
 from conversync.http.limits import Limits
-from conversync.http.quota import GLANCE, Quota, clock_of, http_date
+from conversync.http.quota import GLANCE, Quota, clock_of
 from conversync.http.waiting import Teller
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")

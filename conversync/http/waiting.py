@@ -10,9 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+
+import pendulum
+from pendulum import DateTime
 
 from conversync.errors import VendorError
+from conversync.spans import words
 
 log = logging.getLogger("conversync.waiting")
 
@@ -55,7 +58,7 @@ class Teller:
             self._say("quota", f"{why}; waiting until {_clock(until)}", why, until, None, None)
 
     def _say(
-        self, kind: str, text: str, why: str, until: datetime, budget: float | None, status: int | None
+        self, kind: str, text: str, why: str, until: DateTime, budget: float | None, status: int | None
     ) -> None:
         with self._lock:
             now = time.monotonic()
@@ -74,16 +77,17 @@ class Teller:
         log.warning("%s", text, extra={"told": fields})
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=seconds)
+def _moment(seconds: float) -> DateTime:
+    return pendulum.now("UTC") + pendulum.duration(seconds=seconds)
 
 
-def _clock(moment: datetime) -> str:
-    today = moment.date() == datetime.now(UTC).date()
-    return f"{moment:%H:%M:%S} UTC" if today else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+def _clock(moment: DateTime) -> str:
+    return (
+        f"{moment:HH:mm:ss} UTC"
+        if moment.is_same_day(pendulum.now("UTC"))
+        else f"{moment:YYYY-MM-DD HH:mm:ss} UTC"
+    )
 
 
 def _span(seconds: float) -> str:
-    """ "10 minutes", "45 seconds"."""
-    count, unit = (seconds / 60, "minute") if seconds >= 120 else (seconds, "second")
-    return f"{count:.0f} {unit}{'' if round(count) == 1 else 's'}"
+    return words(pendulum.duration(seconds=seconds))

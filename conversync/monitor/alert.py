@@ -13,9 +13,10 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import pendulum
 
 from conversync import children
 from conversync.errors import ConversyncError, SettingsError, VendorError
@@ -87,7 +88,7 @@ def document(
         "event": "alert",
         "version": 1,
         "test": test,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": pendulum.now("UTC").isoformat(timespec="seconds"),
         "warehouse": str(warehouse),
         "exit_code": exit_code,
         "text": " ".join(problem.text for problem in problems),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from statistics import median
 
-DAY = timedelta(days=1)
+from conversync.extract.windows import DAY, Window
+
 # A median of fewer rows than these says nothing: a quiet source is no alarm.
 LEAST_USUAL = 10
 SAME_WEEKDAYS, LEAST_WEEKDAYS, LAST_DAYS = 4, 3, 14
@@ -47,7 +48,7 @@ def completeness(days: Sequence[Day], start: date | None = None, end: date | Non
     if not days or not (known or start):
         return Completeness()
     first, last = start or min(known), end or max(known)
-    asked = [first + DAY * number for number in range((last - first).days + 1)]
+    asked = list(Window(first, last).each_day())
     short = [day for day in asked if day in known and known[day].state == "short"]
     lacking = {known[day].reading: known[day].missing for day in short}
     never = [

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+import pendulum
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
@@ -70,7 +72,7 @@ def look(
     dlt works in `folder`. SettingsError where there is no warehouse; LockedError where a run holds it, and there is
     no published copy.
     """
-    now, hours = datetime.now(UTC), (bounds or limits()).stale_hours
+    now, hours = pendulum.now("UTC"), (bounds or limits()).stale_hours
     with translate_errors(), opened(warehouse) as (readable, note):
         health = Health(str(warehouse), str(readable), now, note)
         configured = {one.name for one in vendors if lookup.is_configured(one.settings, one.name)}
@@ -110,7 +112,7 @@ def _copy(warehouse: Warehouse) -> tuple[Warehouse, str]:
         raise LockedError(
             f"A run holds {warehouse}, and there is no published copy to read instead; try again when it has ended."
         )
-    made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+    made = pendulum.from_timestamp(copy.stat().st_mtime)
     return Warehouse(copy), (
         f"A run holds {warehouse.path.name}: this is the published copy of {made:%Y-%m-%d %H:%M} UTC"
     )
@@ -152,7 +154,7 @@ def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
                     counts.get("sent", 0),
                     counts.get("rejected", 0),
                     counts.get("in_doubt", 0),
-                    last and last.astimezone(UTC),
+                    last and pendulum.instance(last).in_timezone("UTC"),
                 )
 
 
@@ -160,6 +162,6 @@ def _published(warehouse: Warehouse, health: Health) -> Published | None:
     path = published_path(warehouse)
     if path is None or not path.exists():
         return None
-    made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    made = pendulum.from_timestamp(path.stat().st_mtime)
     loads = [one.last_load for one in health.sources if one.last_load is not None]
     return Published(path, made, bool(loads) and max(loads) > made)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import pendulum
+
 from conversync.extract.decoded import altered_name
-from conversync.monitor.days import DAY, ranges
+from conversync.extract.windows import DAY
+from conversync.monitor.days import ranges
 from conversync.monitor.limits import Limits
 from conversync.monitor.look import Health
 from conversync.monitor.source import SourceHealth, StreamHealth
+from conversync.spans import words
 
 # `status --strict` ends with 3 for these; what an alert is sent for stands in conversync/monitor/alert.py.
 STRICT = frozenset({"stale", "incomplete", "short", "rejected", "set_aside", "in_doubt"})
@@ -49,7 +53,7 @@ def stale(source: SourceHealth, now: datetime, hours: float) -> bool:
     """Whether a source that ought to be loaded was not, for longer than these hours."""
     if not source.expected:
         return False
-    return source.last_load is None or (now - source.last_load).total_seconds() > hours * 3600
+    return source.last_load is None or now - source.last_load > pendulum.duration(hours=hours)
 
 
 def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[Problem]:
@@ -134,9 +138,9 @@ def _again(source: SourceHealth, days: Sequence[date]) -> str:
 def _stale(source: SourceHealth, now: datetime) -> Problem:
     if source.last_load is None:
         return Problem("stale", source.source, f"{source.source}: has its settings, and was never loaded.")
-    hours = (now - source.last_load).total_seconds() / 3600
-    text = f"{source.source}: the last load is {age(hours)} old ({source.last_load:%Y-%m-%d %H:%M} UTC)."
-    return Problem("stale", source.source, text, {"hours": round(hours, 1)})
+    age = now - source.last_load
+    text = f"{source.source}: the last load is {words(age)} old ({source.last_load:%Y-%m-%d %H:%M} UTC)."
+    return Problem("stale", source.source, text, {"hours": _hours(age)})
 
 
 def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[Problem]:
@@ -144,17 +148,14 @@ def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) ->
     if stale(source, now, bounds.stale_hours) or not source.expected:
         return
     for stream in source.current():
-        hours = (now - stream.last_read).total_seconds() / 3600
-        if hours > bounds.stale_hours:
-            text = f"{source.source}: {stream.stream} was last read {age(hours)} ago."
-            yield Problem("stale", source.source, text, {"stream": stream.stream, "hours": round(hours, 1)})
+        age = now - stream.last_read
+        if age > pendulum.duration(hours=bounds.stale_hours):
+            text = f"{source.source}: {stream.stream} was last read {words(age)} ago."
+            yield Problem("stale", source.source, text, {"stream": stream.stream, "hours": _hours(age)})
 
 
-def age(hours: float) -> str:
-    """ "12 min", "5 h", "3 d"."""
-    if hours < 1:
-        return f"{max(0, hours) * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
+def _hours(span: timedelta) -> float:
+    return round(span.total_seconds() / 3600, 1)
 
 
 def _rows(count: int) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
+from conversync.extract.windows import DAY
 from conversync.load import Progress, load_source, pipeline_for, restored
-from conversync.monitor.verify import DAY, DIFFERENT, NOT_HERE, SEVERAL, Verified, compare
+from conversync.monitor.verify import DIFFERENT, NOT_HERE, SEVERAL, Verified, compare
 from conversync.settings import lookup
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import committed, files, schema_drift, views

@@ -14,8 +14,9 @@ from typing import Any
 from conversync.cli import terminal
 from conversync.monitor.limits import Limits
 from conversync.monitor.look import Health
-from conversync.monitor.problems import Problem, age, problems, stale
+from conversync.monitor.problems import Problem, problems, stale
 from conversync.monitor.source import SourceHealth
+from conversync.spans import ago, old
 
 
 def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
@@ -88,8 +89,7 @@ def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...
     if source.last_load is None:
         loaded = "never"
     else:
-        hours = (now - source.last_load).total_seconds() / 3600
-        loaded = f"{age(hours)} ago" + (" (!)" if stale(source, now, bounds.stale_hours) else "")
+        loaded = ago(source.last_load, now) + (" (!)" if stale(source, now, bounds.stale_hours) else "")
     aside = f"{source.rejects.rows:,}" + (f" ({source.rejects.new:,} new)" if source.rejects.new else "")
     never, short = (f"{len(source.days(what))} d" for what in ("never", "short"))
     if missing := sum(stream.days.missing for stream in source.current()):
@@ -137,9 +137,9 @@ def _sentences(health: Health) -> Iterator[str]:
             if not stream.is_current:
                 yield f"{source.source}: {stream.stream} is no longer in the settings, and no day of it is missed"
     if health.published:
-        old = age((health.at - health.published.made).total_seconds() / 3600)
+        age = old(health.published.made, health.at)
         behind = "older than the last load" if health.published.behind else "as new as the warehouse"
-        yield f"Published for readers: {health.published.path} ({old} old, {behind})"
+        yield f"Published for readers: {health.published.path} ({age} old, {behind})"
     yield f"Warehouse: {health.warehouse}"
 
 

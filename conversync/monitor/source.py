@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
 
+import pendulum
+
+from conversync.extract.windows import DAY
 from conversync.monitor.days import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
 from conversync.vendors import Vendor
 
 # What came in the day before the last load is new: a night's run, and one that was repeated.
-NEW_WITHIN = timedelta(hours=24)
+NEW_WITHIN = pendulum.duration(hours=24)
 REASONS = 3
 # The view that tells what the vendor serves no more.
 CONVERSIONS = "conversions"
@@ -141,7 +144,7 @@ def look(
         return found
     found.are_days_known = tables.has(DAYS, "state")
     days = _days(tables, hours) if found.are_days_known else []
-    last = today - timedelta(days=1) if first else None
+    last = today - DAY if first else None
     for stream, rows in groupby(days, lambda one: one.stream):
         own = list(rows)
         told = completeness(own, first, last) if vendor.days else Completeness()

@@ -13,13 +13,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pendulum
+
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, SettingsError
+from conversync.extract.windows import DAY
 from conversync.extract.windows import day as a_day
 from conversync.load import Progress, pipeline_for
 from conversync.monitor.look import dataset_of, opened
@@ -30,7 +33,6 @@ from conversync.warehouse import confined, views
 from conversync.warehouse.histories import with_plain_history
 from conversync.warehouse.warehouse import Warehouse
 
-DAY = timedelta(days=1)
 # Without dates: so many whole days up to yesterday.
 DAYS = 7
 # Differences that are kept of each table; the counts are of all.
@@ -130,9 +132,9 @@ class Verified:
 def days_asked(start: str | None, end: str | None, today: date | None = None) -> tuple[date, date]:
     """The days to compare, both included: as given, else the last seven whole ones (UTC)."""
     lookup.span(start, end, "--from", "--to")
-    yesterday = (today or datetime.now(UTC).date()) - DAY
+    yesterday = (today or pendulum.now("UTC").date()) - DAY
     last = a_day(end, "--to") if end else yesterday
-    first = a_day(start, "--from") if start else min(last, yesterday) - (DAYS - 1) * DAY
+    first = a_day(start, "--from") if start else min(last, yesterday) - DAY * (DAYS - 1)
     if first > last:
         raise SettingsError(
             f"--from {first} comes after {last}, the last day that is compared without --to: name an earlier day."
@@ -204,7 +206,7 @@ def _read(
     scratch: Warehouse, vendor: Vendor, chosen: Any, start: date, end: date, progress: Progress, folder: Path
 ) -> None:
     """A day more at both ends is asked for: a vendor's last day may not be whole, nor its days in our zone."""
-    today = datetime.now(UTC).date()
+    today = pendulum.now("UTC").date()
     last = min(end + DAY, max(end, today))
     pipeline = pipeline_for(vendor.name, scratch.dlt_destination([vendor.name]), folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pendulum
 
 from conversync.errors import ConversyncError
 from conversync.monitor.limits import limits
@@ -75,7 +77,7 @@ def write_report(
     started = time.monotonic()
     altair()
     with opened(warehouse, zones if zones is not None else _zones(), limits().stale_hours) as reader:
-        page = _page(reader, now or datetime.now(UTC))
+        page = _page(reader, now or pendulum.now("UTC"))
         period = reader.period
     _replace(output, page)
     return ReportSummary(
@@ -118,7 +120,7 @@ def _page(reader: Reader, now: datetime) -> str:
         sections=shown,
         zones=[(name, reader.zones.get(name, "UTC")) for name in sources if name not in lists()],
         release=release,
-        made=now.astimezone(UTC),
+        made=numbers.utc(now),
     )
     return clean(page)
 

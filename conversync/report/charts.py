@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
+
+import pendulum
 
 from conversync.report.picture import Canvas, altair, colour
 from conversync.report.reading import Row
@@ -42,8 +44,8 @@ def _values(rows: Sequence[Mapping[str, Any]]) -> Any:
     return altair().Data(values=[dict(row) for row in rows])
 
 
-def _iso(value: date) -> str:
-    return value.isoformat()
+def _iso(value: date, later: int = 0) -> str:
+    return pendulum.instance(value).add(days=later).isoformat()
 
 
 def _time(field: str, canvas: Canvas, title: str | None = None) -> Any:
@@ -67,7 +69,7 @@ def daily(rows: Sequence[Row], tint: str, currency: str) -> Drawn:
     data = [
         {
             "day": _iso(row["occurred_on"]),
-            "next": _iso(row["occurred_on"] + timedelta(days=1)),
+            "next": _iso(row["occurred_on"], 1),
             "own": float(row["net_revenue"] - row["net_revenue_sent_by_us"]),
             "net": float(row["net_revenue"]),
             "gross": float(row["gross_revenue"]),
@@ -119,8 +121,8 @@ def weekly_rate(rows: Sequence[Row], tint: str) -> Drawn:
     """A column for each week: its share of reversed conversions; hollow where it is still rising."""
     data = [
         {
-            "week": _iso(row["week"] + timedelta(days=1)),
-            "next": _iso(row["week"] + timedelta(days=6)),
+            "week": _iso(row["week"], 1),
+            "next": _iso(row["week"], 6),
             "rate": row["reversal_rate"],
             "state": "rising" if row["is_rising"] else "settled",
         }
@@ -270,8 +272,8 @@ def differences(rows: Sequence[Row]) -> Drawn:
     """Columns by week: how many transactions do not match, by what is wrong with them."""
     data = [
         {
-            "week": _iso(row["week"] + timedelta(days=1)),
-            "next": _iso(row["week"] + timedelta(days=6)),
+            "week": _iso(row["week"], 1),
+            "next": _iso(row["week"], 6),
             "outcome": row["outcome"],
             "count": row["transactions"],
         }
@@ -298,8 +300,9 @@ def calendar(rows: Sequence[Row]) -> Drawn:
     """Ninety days of one source, a column a week, a row a weekday: each day's state by shape, size and colour."""
     data = []
     for row in rows:
-        monday = row["day"] - timedelta(days=row["day"].weekday())
-        data.append({"week": _iso(monday), "weekday": row["day"].weekday(), "state": row["state"]})
+        day = pendulum.instance(row["day"])
+        monday = day.start_of("week")
+        data.append({"week": _iso(monday), "weekday": day.day_of_week.value, "state": row["state"]})
     used = [state for state in STATES if any(row["state"] == state for row in rows)]
 
     def draw(_canvas: Canvas) -> Any:

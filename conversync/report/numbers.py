@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+
+import pendulum
+from pendulum import DateTime
 
 NOTHING = "\u2013"
 _CENT = Decimal("0.01")
@@ -49,28 +52,30 @@ def hours(value: float | None) -> str:
 
 def day(value: date | None) -> str:
     """A day."""
-    return NOTHING if value is None else f"{value.day} {value:%b %Y}"
+    return NOTHING if value is None else pendulum.instance(value).format("D MMM YYYY")
 
 
 def days(first: date, last: date) -> str:
     """From a day to a day, as short as it goes."""
     if first == last:
         return day(last)
-    start = f"{first.day} {first:%b}" if first.year == last.year else day(first)
+    start = pendulum.instance(first).format("D MMM") if first.year == last.year else day(first)
     return f"{start} \u2013 {day(last)}"
 
 
 def month(value: date | None) -> str:
     """A month."""
-    return NOTHING if value is None else f"{value:%b %Y}"
+    return NOTHING if value is None else pendulum.instance(value).format("MMM YYYY")
 
 
 def moment(value: datetime | None) -> str:
     """A time in UTC, to the minute."""
-    if value is None:
-        return NOTHING
-    value = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-    return f"{value.day} {value:%b %Y, %H:%M}"
+    return NOTHING if value is None else utc(value).format("D MMM YYYY, HH:mm")
+
+
+def utc(value: datetime) -> DateTime:
+    """An instant; what has no zone is in UTC."""
+    return pendulum.instance(value).in_timezone("UTC")
 
 
 def many(number: int, one: str, more: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class Column:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return Cell(shown, number=value, note=note)
         if isinstance(value, datetime):
-            return Cell(shown, time=value.astimezone(UTC).isoformat(timespec="seconds"), note=note)
+            return Cell(shown, time=numbers.utc(value).isoformat(timespec="seconds"), note=note)
         return Cell(shown, time=value.isoformat() if isinstance(value, date) else None, note=note)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
+
+import pendulum
 
 from conversync.send.options import Options
 from conversync.send.records import Known
@@ -39,7 +40,7 @@ class History:
     def of(cls, known: Iterable[Known], options: Options) -> Self:
         """By what the books know."""
         days = {one.occurred_on or "" for one in known if one.status != "rejected"}
-        fresh = datetime.now(UTC).date() - timedelta(days=FRESH)
+        fresh = pendulum.now("UTC").date().subtract(days=FRESH)
         since = None if options.since is None else options.since.isoformat()
         return cls(min(days, default=None), since, options.adopt, fresh.isoformat())
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.extract.ranges import BUDGET
+from conversync.extract.windows import day
 from conversync.settings.standing import Given, choice, number, standing
 
 SWITCHED_OFF = "Sending is switched off (send_enabled = false)"
@@ -112,7 +113,7 @@ def options(
         http_budget=found["http_budget"],
         outbox=outbox or configured,
         label=_label(outbox or configured or "", configured),
-        since=_day(since, "--since") if since is not None else found["send_since"],
+        since=day(since.strip(), "--since") if since is not None else found["send_since"],
         missing=found["send_missing"],
         cleared=found["send_cleared_amounts"],
         **said,
@@ -139,13 +140,6 @@ def _label(outbox: str, configured: str | None) -> str:
     if outbox == configured:
         return f"{QUERIES} of the settings"
     return f"{QUERIES} {hashlib.sha256(outbox.encode()).hexdigest()[:12]}"
-
-
-def _day(text: str, name: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise SettingsError(f'{name} is "{text}", which is no day: write it like 2024-12-31.') from None
 
 
 def _interval(text: str, name: str) -> float:
@@ -185,7 +179,7 @@ RULES: dict[str, tuple[Any, Callable[[Given], Any]]] = {
     "send_concurrency": (CONCURRENCY, lambda given: int(number(given, 1, MOST_AT_ONCE, whole=True))),
     "send_player_ids": (None, _players),
     "send_conversion_id": (None, _text),
-    "send_since": (None, lambda given: _day(given.text, f"{given.name} in {given.place}")),
+    "send_since": (None, lambda given: day(given.text.strip(), f"{given.name} in {given.place}")),
     "send_missing": (None, lambda given: choice(given, MISSING)),
     "send_cleared_amounts": (CLEARED[0], lambda given: choice(given, CLEARED)),
     "http_budget": (HTTP_BUDGET, lambda given: number(given, *BUDGET)),

@@ -8,15 +8,19 @@ import stat
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from conversync.errors import SettingsError
 
+if TYPE_CHECKING:
+    from pendulum import Duration
+
 DEFAULT_WAREHOUSE = "warehouse.duckdb"
-_DURATION = re.compile(r"(\d+)([smhd])")
+# Of more digits than anybody waits, and no more than pendulum counts.
+_DURATION = re.compile(r"(\d{1,9})([smhd])")
 # What other programs, DuckDB among them, take for an address or no file at all: s3://..., md:..., :memory:.
 _ADDRESS = re.compile(r"\s*[A-Za-z0-9+.-]*:")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 T = TypeVar("T")
 
@@ -169,18 +173,25 @@ def _scheme(path: str) -> str:
 
 def duration(text: str, option: str) -> int:
     """Seconds from `90s`, `30m`, `2h`, `31d`; SettingsError, naming the option, for anything else."""
-    match = _DURATION.fullmatch(text.strip())
-    if not match:
-        raise SettingsError(f'{option} is "{text}", which is no duration: write it like 30m, 2h or 31d.')
-    return int(match[1]) * _SECONDS[match[2]]
+    return _duration(text, option).in_seconds()
 
 
 def days(text: str, option: str) -> int:
     """Whole days from a duration; at least one."""
-    seconds = duration(text, option)
-    if seconds < _SECONDS["d"] or seconds % _SECONDS["d"]:
+    found = _duration(text, option)
+    if not found.days or found.in_seconds() != found.days * 86_400:
         raise SettingsError(f'{option} is "{text}", but must be whole days, at least 1d.')
-    return seconds // _SECONDS["d"]
+    return found.days
+
+
+def _duration(text: str, option: str) -> Duration:
+    import pendulum
+
+    # Not `pendulum.parse`: it knows ISO 8601's PT30M, which nobody writes by hand.
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise SettingsError(f'{option} is "{text}", which is no duration: write it like 30m, 2h or 31d.')
+    return pendulum.duration(**{_UNITS[match[2]]: int(match[1])})
 
 
 def span(start: str | None, end: str | None, first: str, last: str) -> None:

@@ -6,8 +6,10 @@ and every "sent once" holds. docs/privacy.md lists the places.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pendulum
+from pendulum import DateTime
 
 from conversync.errors import SettingsError
 from conversync.settings import lookup
@@ -17,11 +19,11 @@ DEFAULTS = {"retain_sent_days": 180, "retain_rejected_days": 90}
 OFF = "off"
 YES, NO = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 # A row that is still set aside, and was not served for so long, will not be mended: then its days begin.
-GIVEN_UP_AFTER = timedelta(days=365)
+GIVEN_UP_AFTER = pendulum.duration(days=365)
 MOST_DAYS = 36_500
 
 
-def cutoff(name: str) -> datetime | None:
+def cutoff(name: str) -> DateTime | None:
     """What is older goes; None where the setting is "off". SettingsError for what cannot be meant."""
     text = lookup.preference(name, f"CONVERSYNC_{name.upper()}") or str(DEFAULTS[name])
     if text.strip().lower() == OFF:
@@ -31,7 +33,7 @@ def cutoff(name: str) -> datetime | None:
         raise SettingsError(
             f'{name} is "{text}", but must be a number of whole days, at least 1, or "{OFF}".'
         )
-    return datetime.now(UTC) - timedelta(days=days)
+    return pendulum.now("UTC").subtract(days=days)
 
 
 def publishes_all() -> bool:

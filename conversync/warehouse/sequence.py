@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
+
+import pendulum
+
+from conversync.spans import words
 
 # So far after the newest load lies the next one where the clock is behind: more than the microsecond of a timestamp.
 MOMENT = 0.001
 # A clock that is behind by less is no news: machines set theirs right all the time.
-TOLERANCE = timedelta(minutes=1)
+TOLERANCE = pendulum.duration(minutes=1)
 
 _NEWEST = """
     select s.version, s.state from {state} as s inner join {loads} as l on l.load_id = s._dlt_load_id
@@ -87,12 +91,8 @@ def newest_load(pipeline: Any, statements: Iterable[str]) -> float:
         for table in sorted(known.intersection(statements)):
             place = client.make_qualified_table_name(table)
             [row] = client.execute_sql(f"select max(valid_from), max(valid_to) from {place}")  # noqa: S608 - as above
-            times += [_seconds(one) for one in row if one is not None]
+            times += [pendulum.instance(one).timestamp() for one in row if one is not None]
     return max(times)
-
-
-def _seconds(instant: datetime) -> float:
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 
 def come_after(newest: float) -> None:
@@ -106,12 +106,11 @@ def come_after(newest: float) -> None:
 
 def behind(newest: float) -> str | None:
     """The sentence about a clock that shows a time before the newest load; None where all is well."""
-    now = datetime.now(UTC)
-    late = datetime.fromtimestamp(newest, UTC) - now if newest else timedelta(0)
-    if late <= TOLERANCE:
+    now = pendulum.now("UTC")
+    if not newest or (late := pendulum.from_timestamp(newest) - now) <= TOLERANCE:
         return None
     return (
-        f"this machine's clock ({now:%Y-%m-%d %H:%M} UTC) is {spoken(late)} behind the newest load, so one of the two "
+        f"this machine's clock ({now:%Y-%m-%d %H:%M} UTC) is {words(late)} behind the newest load, so one of the two "
         "was wrong: set the clock (NTP). What is loaded now counts as loaded after it"
     )
 
@@ -120,18 +119,10 @@ def apart(ahead: timedelta) -> str | None:
     """The sentence about a clock that is so far ahead of the vendor's, behind where negative; None where it is not."""
     if not ahead:
         return None
-    what = f"this machine's clock is {spoken(ahead)} {'ahead of' if ahead > timedelta(0) else 'behind'} the vendor's"
+    what = f"this machine's clock is {words(ahead)} {'ahead of' if ahead > timedelta(0) else 'behind'} the vendor's"
     left = (
         "what has not been there yet counts as not read"
         if ahead > timedelta(0)
         else "later days were not read"
     )
     return f"{what}: {left}. Set the clock (NTP)"
-
-
-def spoken(span: timedelta) -> str:
-    """A span of time in words: "17 days", "3 hours", "20 minutes"."""
-    for unit, seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if (number := round(abs(span.total_seconds()) / seconds)) >= 1:
-            return f"{number:,} {unit}" + ("s" if number > 1 else "")
-    return "less than a minute"

@@ -20,6 +20,7 @@ import dlt
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
+from pendulum import Date
 
 from conversync.extract.columns import now, zone
 from conversync.extract.evidence import Routed, rejected_rows, routed, windows
@@ -77,9 +78,9 @@ class BesitosSettings(BaseConfiguration):
         """How many days before its cursor a stream is read again."""
         return self.besitos_lookback_days if stream == CONVERSIONS else self.besitos_reversal_lookback_days
 
-    def today(self) -> date:
+    def today(self) -> Date:
         """The day it is for the vendor."""
-        return now().astimezone(zone(self.besitos_zone, "besitos_zone")).date()
+        return now().in_timezone(zone(self.besitos_zone, "besitos_zone")).date()
 
     def client(self) -> Client:
         """The connection to the vendor, with the token in its header and nowhere else."""

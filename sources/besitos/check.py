@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
@@ -33,8 +32,8 @@ def check(settings: BesitosSettings) -> Iterator[CheckResult]:
     """
     today = settings.today()
     asked = {
-        "from_date": str(today - timedelta(days=DAYS)),
-        "to_date": str(today + timedelta(days=1)),
+        "from_date": str(today.subtract(days=DAYS)),
+        "to_date": str(today.add(days=1)),
         "per_page": str(min(settings.besitos_page_size, FEW)),
         "page": "1",
     }
@@ -61,8 +60,8 @@ def check(settings: BesitosSettings) -> Iterator[CheckResult]:
 def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[CheckResult]:
     """Both walks over what a night asks for, whole, and what is guaranteed of them."""
     today = settings.today()
-    widest = Window(today - timedelta(days=settings.besitos_range_days - 1), today)
-    nightly = Window(today - timedelta(days=settings.besitos_lookback_days), today)
+    widest = Window(today.subtract(days=settings.besitos_range_days - 1), today)
+    nightly = Window(today.subtract(days=settings.besitos_lookback_days), today)
     with SpillFiles() as spill_files:
         source = Feed(client, settings, {}, spill_files, {}, lambda _received, _announced: None)
         done = source.read(Days(CONVERSIONS, nightly), None)
@@ -76,10 +75,8 @@ def _whole_range(source: Feed, widest: Window, least: int) -> Iterator[CheckResu
 
     `least` rows are known of some of its days.
     """
-    middle = widest.start + (widest.end - widest.start) // 2
-    halves = (Window(widest.start, middle), Window(middle + timedelta(days=1), widest.end))
-    days = (widest.end - widest.start).days + 1
-    totals = [source.announced(window) for window in (widest, *halves)]
+    days = widest.days
+    totals = [source.announced(window) for window in (widest, *widest.halves())]
     if None in totals:
         return
     whole, *parts = (total or 0 for total in totals)

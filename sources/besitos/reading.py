@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,13 @@ from conversync.extract.evidence import Routed, workplace
 from conversync.extract.failing import answers, spoils
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
-from conversync.extract.piece import DAY, Piece
+from conversync.extract.piece import Piece
 from conversync.extract.pieces import LEAST_DAYS, Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import spoilt_ids, vanished
 from conversync.extract.vanished import told as vanished_told
-from conversync.extract.windows import Window, first_day, unread
+from conversync.extract.windows import DAY, Window, first_day, unread
 from conversync.http.client import Client, Response
 
 from . import feed, withdrawn
@@ -184,8 +183,7 @@ class Feed:
         if "yes" in self._state or self._state.get("seen", 0) < LIKELY:
             return False
         other = next(one for one in YES if one != yes)
-        start = max(window.start, window.end - timedelta(days=self.bounds.days - 1))
-        listing = self.listing(REVERSALS, other, Window(start, window.end), self.bounds.page_size)
+        listing = self.listing(REVERSALS, other, window.last_days(self.bounds.days), self.bounds.page_size)
         try:
             page = listing.fetch(1, True)
         except VendorError as error:
@@ -198,7 +196,7 @@ class Feed:
 
     def _answers(self, window: Window, yes: str) -> bool:
         """Whether anything is answered where reversals are asked for in these words."""
-        start = max(window.start, window.end - timedelta(days=self.bounds.days - 1))
+        start = max(window.start, window.end.subtract(days=self.bounds.days - 1))
         return answers(self.listing(REVERSALS, yes, Window(start, window.end), self.bounds.page_size))
 
     def _learn(self, yes: str, *, is_proven: bool) -> None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
+from pendulum import Date
 
 from conversync.errors import InvalidResponseError, SettingsError
 from conversync.extract.catalogue import held
@@ -64,7 +65,7 @@ class ConductricsSettings(BaseConfiguration):
         if self.conductrics_account.strip() in ("", ".", ".."):
             raise SettingsError("conductrics_account is empty: it stands under Developers > API Info & Keys.")
 
-    def today(self) -> date:
+    def today(self) -> Date:
         """The day of a reading, in UTC."""
         return now().date()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+import pendulum
 import pyarrow as pa
 
 from conversync.extract.columns import UTC_MICROSECONDS, digest
@@ -80,7 +81,7 @@ class Seconds:
     def strict(self, value: Any) -> datetime | None:
         seconds = INTEGER.strict(value)
         try:
-            return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+            return None if seconds is None else pendulum.from_timestamp(seconds)
         except (OverflowError, OSError):
             raise ValueError("is a time that does not exist") from None
 

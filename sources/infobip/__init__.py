@@ -21,6 +21,7 @@ import pyarrow as pa
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
+from pendulum import Date
 
 from conversync.errors import SettingsError
 from conversync.extract.columns import now
@@ -83,7 +84,7 @@ class InfobipSettings(BaseConfiguration):
         """The pairs to read, each once."""
         return named.parse(self.infobip_pairs)
 
-    def today(self) -> date:
+    def today(self) -> Date:
         """The day it is in UTC, by which the vendor counts."""
         return now().date()
 

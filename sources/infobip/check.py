@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from conversync.errors import RequestRejectedError
 from conversync.extract.check_results import CheckResult, clock
@@ -19,7 +18,7 @@ DAYS = 3
 def check(settings: InfobipSettings) -> Iterator[CheckResult]:
     """Asks each pair for its last days. Raises the errors of `conversync.errors`, but for a pair that is refused."""
     today, access = settings.today(), settings.access()
-    window = Window(today - timedelta(days=DAYS), today)
+    window = Window(today.subtract(days=DAYS), today)
     heard: list[Response] = []
     with access.client(settings.http_budget) as client:
         for pair in settings.pairs():

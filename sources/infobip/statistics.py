@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
+import pendulum
 import pyarrow as pa
+from pendulum import DateTime
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS
@@ -20,7 +22,7 @@ from conversync.extract.fields import Fields
 from conversync.extract.page_decoder import INTEGER, TEXT, dumps
 from conversync.extract.times import read
 from conversync.extract.values import is_blank, number, trimmed
-from conversync.extract.windows import Window
+from conversync.extract.windows import DAY, Window
 from conversync.http.body_status import BodyStatusError, refuse_error, rows_of
 from conversync.http.client import Response
 from conversync.http.strictjson import Row
@@ -30,13 +32,12 @@ from .pairs import Pair
 BY_DATE = "conversion-rate"
 AVERAGE = "average-conversion-rate"
 # A user counts as converted by a day's start tag if the end tag came within so many days.
-CONVERTS_WITHIN = timedelta(days=30)
+CONVERTS_WITHIN = pendulum.duration(days=30)
 # How many days the trailing average covers, the last one included.
 TRAILING_DAYS = 30
-DAY = timedelta(days=1)
-MILLISECOND = timedelta(milliseconds=1)
+MILLISECOND = pendulum.duration(milliseconds=1)
 # An end that is written as the last millisecond of a day is that day's end.
-SLACK = timedelta(seconds=1)
+SLACK = pendulum.duration(seconds=1)
 
 _LIKE = "2014-09-10T15:55:09.647+0200"
 # JSON has no NaN; servers that divide by zero write it all the same, bare or in quotes.
@@ -162,13 +163,12 @@ class Rows:
 
 def stamp(instant: datetime) -> str:
     """An instant as the vendor writes it: `2014-09-10T13:55:09.647+0000`."""
-    utc = instant.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}+0000"
+    return pendulum.instance(instant).in_timezone("UTC").format("YYYY-MM-DD[T]HH:mm:ss.SSSZZ")
 
 
-def midnight(day: date) -> datetime:
+def midnight(day: date) -> DateTime:
     """The first instant of a UTC day."""
-    return datetime.combine(day, time(), UTC)
+    return pendulum.datetime(day.year, day.month, day.day)
 
 
 def by_date_params(window: Window) -> dict[str, str]:
@@ -178,7 +178,7 @@ def by_date_params(window: Window) -> dict[str, str]:
 
 def frames(window: Window, *, trailing: bool) -> list[Frame]:
     """One frame for each day, and one for the `TRAILING_DAYS` up to the last day's end."""
-    starts = [midnight(window.start) + DAY * number for number in range((window.end - window.start).days + 1)]
+    starts = [midnight(day) for day in window.each_day()]
     found = [Frame(start, start + DAY, start, start + CONVERTS_WITHIN) for start in starts]
     if trailing:
         end = starts[-1] + DAY
@@ -265,7 +265,7 @@ def _bucket(fields: Fields, window: Window) -> dict[str, Any] | None:
     """One day of the window; None for the day after it. ValueError for anything else."""
     frame = fields.inside("startTimeFrame", "startTagTimeFrame")
     start, end = frame.need(INSTANT, "from"), frame.take(INSTANT, "to")
-    if start.timetz() != time(tzinfo=UTC) or not start < (end or start + DAY) <= start + DAY:
+    if start != midnight(start) or not start < (end or start + DAY) <= start + DAY:
         raise ValueError("startTimeFrame is not a day in UTC")
     ends = fields.inside("endTimeFrame", "endTagTimeFrame")
     row = {

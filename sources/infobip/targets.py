@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,8 @@ from conversync.send import target_settings
 from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import identifier, need, need_identifier, text
+
+from .statistics import INSTANT
 
 DOCUMENTED = "https://oneapi.infobip.com"
 HINT = (
@@ -282,6 +284,6 @@ def key_of(body: Mapping[str, Any]) -> str:
 def instant(written: Any) -> datetime | None:
     """UTC, from `2015-03-19T09:21:57.934+0100`; None for what is not so written."""
     try:
-        return datetime.strptime(str(written), "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
-    except (ValueError, OverflowError):
+        return INSTANT.strict(written)
+    except ValueError:
         return None

@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from datetime import UTC, date
+from datetime import date
 from typing import Any
 
 import dlt
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
+from pendulum import Date
 
 from conversync.errors import SettingsError
 from conversync.extract.columns import now, zone
@@ -79,11 +80,10 @@ class KeitaroSettings(BaseConfiguration):
                 if not isinstance(column, str) or not _NAME.fullmatch(column) or column in report.RESERVED:
                     raise SettingsError(f'{name} holds "{column}", which cannot be a column of report_daily.')
 
-    def today(self, stream: str) -> date:
+    def today(self, stream: str) -> Date:
         """The day it is, in the zone of the stream's days."""
-        return (
-            now().astimezone(UTC if stream == CONVERSIONS else zone(self.keitaro_zone, "keitaro_zone")).date()
-        )
+        here = "UTC" if stream == CONVERSIONS else zone(self.keitaro_zone, "keitaro_zone")
+        return now().in_timezone(here).date()
 
     def tracker(self) -> Tracker:
         """The connection to the tracker, with the key in its header and nowhere else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
@@ -26,7 +26,7 @@ DAYS = 3
 def check(settings: KeitaroSettings) -> Iterator[CheckResult]:
     """Asks for a few conversions and one group of the last days. Raises the errors of `conversync.errors`."""
     today = settings.today("conversions")
-    window = Window(today - timedelta(days=DAYS), today + timedelta(days=1))
+    window = Window(today.subtract(days=DAYS), today.add(days=1))
     with settings.tracker() as tracker:
         agreed = log.agree(tracker, window, settings.keitaro_columns or log.COLUMNS)
         shown = page(log.understand(agreed.answer, agreed), whole=True)
@@ -51,7 +51,7 @@ def _as_a_night(
     """Both streams over the widest range that a night asks for at once, whole, and what is guaranteed of them."""
     today = settings.today(CONVERSIONS)
     days = min(settings.keitaro_range_days - 1, settings.keitaro_lookback_days)
-    window = Window(today - timedelta(days=days), today)
+    window = Window(today.subtract(days=days), today)
     logged, reported = Days(CONVERSIONS, window), Days(REPORT, window)
     asking = Asking(tracker, settings, {}, [logged], lambda _received, _announced: None, None)
     with SpillFiles(key="conversion_id", latest="occurred_at") as spill_files:

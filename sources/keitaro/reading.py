@@ -15,7 +15,7 @@ from conversync.extract.failing import OF_RANGE, fails, is_of_size, spoils
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import PagedListing
-from conversync.extract.piece import DAY, Piece
+from conversync.extract.piece import Piece
 from conversync.extract.pieces import LEAST_DAYS, Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, read, statements
 from conversync.extract.spill import SpillFiles
@@ -104,8 +104,7 @@ class Asking:
         Where the last days cannot be had for another reason than their number, the first ones tell.
         """
         known = Bounds.remembered(self._found(stream), *self.limits, self.settings.today(stream)).days
-        whole = (self.window.end - self.window.start).days + 1
-        days = known if known < self.settings.keitaro_range_days else whole
+        days = known if known < self.settings.keitaro_range_days else self.window.days
         refusal: VendorError | None = None
         for window in _samples(self.window, days):
             if refusal is not None and window.end < self.window.end and not spoils(refusal):
@@ -164,11 +163,11 @@ class Asking:
 
 def _samples(window: Window, days: int) -> Iterator[Window]:
     """Where to look for what a tracker agrees to: the last days, fewer and fewer of them, then the first."""
-    while days >= LEAST_DAYS or days == (window.end - window.start).days + 1:
-        last = Window(max(window.start, window.end - (days - 1) * DAY), window.end)
+    while days >= LEAST_DAYS or days == window.days:
+        last = window.last_days(days)
         yield last
-        days = ((last.end - last.start).days + 1) // 2
-    first = Window(window.start, window.start + (LEAST_DAYS - 1) * DAY)
+        days = last.days // 2
+    first = Window(window.start, window.start.add(days=LEAST_DAYS - 1))
     if first.end < last.start:
         yield first
 

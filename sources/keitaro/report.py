@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -101,7 +101,7 @@ def question(
     window's last day either way.
     """
     return {
-        "range": {"from": str(window.start), "to": str(window.end + timedelta(days=1)), "timezone": zone},
+        "range": {"from": str(window.start), "to": str(window.end.add(days=1)), "timezone": zone},
         words[0]: list(report.grouping),
         words[1]: list(report.metrics),
         "sort": [{"name": name, "order": "ASC"} for name in report.grouping],
@@ -228,8 +228,7 @@ def whole_days(groups: Iterable[pa.Table], window: Window, report: Report) -> It
         kept = table.filter(inside).drop_columns(["event_key", "statement_hash"])
         seen.update(pc.unique(kept[DAY_COLUMN]).to_pylist())
         yield kept.append_column(CLEARED, pa.nulls(kept.num_rows, pa.bool_())).cast(report.schema)
-    days = (window.start + timedelta(days=number) for number in range((window.end - window.start).days + 1))
-    empty = [{DAY_COLUMN: day, CLEARED: True} for day in days if day not in seen]
+    empty = [{DAY_COLUMN: day, CLEARED: True} for day in window.each_day() if day not in seen]
     yield pa.Table.from_pylist(empty, schema=report.schema)
 
 

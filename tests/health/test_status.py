@@ -161,7 +161,7 @@ def test_staleness_goes_by_the_last_load_and_a_quiet_day_is_not_stale(house: Wor
     change(house, "update besitos._dlt_loads set inserted_at = inserted_at - interval 27 hour")
     problem = told(house)["stale"]
     assert problem.figures["hours"] == 27.0
-    assert "the last load is 27 h old" in problem.text
+    assert "the last load is 1 day 3 hours old" in problem.text
     assert told(house, Limits(stale_hours=28)) == {}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,9 @@ import pytest
 from tests.houses import VendorWorkspace, forget_settings
 
 # isort: split
+import pendulum
 from dlt.common.configuration.specs import configspec
+from pendulum import Date
 
 from conversync.sandbox import Sandbox, World
 from conversync.sandbox.infobip import Variants
@@ -62,7 +63,7 @@ def vendor_at(sandbox: Sandbox) -> Vendor:
         # dlt looks there for the names in the annotations that are inherited.
         __module__ = InfobipSettings.__module__
 
-        def today(self) -> date:
-            return sandbox.world.now.date()
+        def today(self) -> Date:
+            return pendulum.instance(sandbox.world.now.date())
 
     return replace(vendors()["infobip"], settings=Clocked)

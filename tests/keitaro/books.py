@@ -13,7 +13,9 @@ from typing import Any
 from tests.houses import VendorWorkspace
 
 # isort: split
+import pendulum
 from dlt.common.configuration.specs import configspec
+from pendulum import Date
 
 from conversync.extract.columns import zone
 from conversync.sandbox import Request, Sandbox
@@ -45,9 +47,9 @@ def vendor_at(sandbox: Sandbox, *, at_once: bool = True) -> Vendor:
         # dlt looks there for the names in the annotations that are inherited.
         __module__ = KeitaroSettings.__module__
 
-        def today(self, stream: str) -> date:
-            days = UTC if stream == CONVERSIONS else zone(self.keitaro_zone, "keitaro_zone")
-            return sandbox.world.now.astimezone(days).date()
+        def today(self, stream: str) -> Date:
+            days = "UTC" if stream == CONVERSIONS else zone(self.keitaro_zone, "keitaro_zone")
+            return pendulum.instance(sandbox.world.now).in_timezone(days).date()
 
     def steps(_state: Mapping[str, Any], settings: Any, asked: LoadRequest) -> Iterator[Step]:
         def source(on_page: Any) -> Any:

@@ -97,5 +97,5 @@ def test_check_sees_times_that_lie_ahead(make_house: MakeHouse) -> None:
     doubt = "the tracker may not heed the zone that it was asked for"
     assert (
         False,
-        f"the newest row lies 3.0 hours in the future if its times are UTC: {doubt}",
+        f"the newest row lies 3 hours in the future if its times are UTC: {doubt}",
     ) in findings(house)
