@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, NamedTuple
 
-from conversync.extract.windows import Window
+from conversync.extract.windows import DAY, Window
 
-DAY = timedelta(days=1)
 # Nights read the day of a row again for so many days after it was first set aside.
 WATCHED_DAYS = 31
 # As many old days are read again in a night, for each stream: where there are more, they take turns.
