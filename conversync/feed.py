@@ -6,7 +6,7 @@ the dlt source, the steps of a run, `check`, the views of days and lateness, wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from functools import partial
@@ -21,7 +21,8 @@ from conversync.extract.bounds import Bounds
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
 from conversync.extract.columns import zone as zone_of
-from conversync.extract.evidence import Routed, Traces, rejected_rows, routed, windows, workplace
+from conversync.extract.evidence import Routed, rejected_rows, routed, windows, workplace
+from conversync.extract.mended import Days, Traces, with_old_days
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.pieces import Pieces
@@ -38,6 +39,8 @@ from conversync.extract.reading import (
     statements,
 )
 from conversync.extract.spill import SpillFiles
+from conversync.extract.vanished import told as vanished_told
+from conversync.extract.vanished import vanished
 from conversync.extract.windows import (
     Window,
     day,
@@ -51,7 +54,7 @@ from conversync.http.client import Client, Limits, Response
 from conversync.http.secret import check_secret
 from conversync.monitor import views as health
 from conversync.table import Events
-from conversync.vendors import LoadRequest, OnPage, Step, Vendor
+from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days
 from conversync.vendors import windows as with_their_rest
 
 # Between these a setting can be meant, by what its name ends with.
@@ -168,13 +171,16 @@ class Stream:
         client: Client,
         settings: Any,
         spill_files: SpillFiles,
-        window: Window,
+        days: Days,
         state: MutableMapping[str, Any] | None = None,
         on_page: OnPage = lambda _received, _announced: None,
         on_rest: OnRest | None = None,
     ) -> Read:
         """The days of a window, believed or short; what was found of the vendor is noted in the state."""
-        state = {} if state is None else state
+        known, state = (
+            {} if state is None else state,
+            {} if state is None else state.setdefault(self.name, {}),
+        )
         today, limits = settings.today(), (settings.of("range_days"), settings.of("page_size"))
         bounds = Bounds.remembered(state, *limits, today)
         pieces = Pieces(
@@ -184,10 +190,20 @@ class Stream:
             bounds,
             today,
             unread=unread(state),
+            in_parts=True,
         )
         names = {one.name: one.json or one.name for one in self.table.columns}
-        traces = Traces(days=(names[self.table.at],), ids=(names[self.table.key],))
-        [done] = read([Reading(self.name, window, pieces, traces=traces, is_fixed=True, on_rest=on_rest)])
+        reading = Reading(
+            self.name,
+            days.window,
+            pieces,
+            traces=Traces((names[self.table.at],), (names[self.table.key],), settings.zone),
+            is_fixed=True,
+            on_rest=on_rest,
+            known=known.get("set_aside", {}),
+            is_again=days.again,
+        )
+        [done] = read([reading])
         bounds.remember(state, *limits, today)
         return done
 
@@ -210,12 +226,17 @@ def feed_vendor(
     source = _source(name, settings, streams)
 
     def steps(state: Mapping[str, Any], chosen: Any, asked: LoadRequest) -> Iterator[Step]:
-        for stream in streams:
-            window = _planned(stream, state, chosen, asked.start, asked.end)
-            window = with_its_last_day(window, chosen.today()) if asked.end else window
+        due, again = divided(_plan(streams, state, chosen, asked.start, asked.end))
+        for stream, planned_, _ in due:
+            window = with_its_last_day(planned_, chosen.today()) if asked.end else planned_
             for part, on_rest in with_their_rest(split_window(window, asked.window_days)):
-                run = partial(source, part.start, part.end, streams=[stream.name], on_rest=on_rest)
-                yield Step(f"{stream.name} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
+                run = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
+                yield Step(f"{stream} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
+        if again:
+            run = partial(source, again=again)
+            yield Step(
+                old_days(days[:2] for days in again), lambda on_page: run(on_page=on_page), is_extra=True
+            )
 
     def all_views(chosen: Any) -> dict[str, str]:
         zone = chosen.of("zone")
@@ -238,9 +259,20 @@ def feed_vendor(
     )
 
 
-def _planned(stream: Stream, state: Mapping[str, Any], chosen: Any, start: Any, end: Any) -> Window:
-    known = state.get(stream.name, {})
-    return planned(known, chosen.first(), chosen.of("lookback_days"), chosen.today(), start, end)
+def _plan(
+    streams: Iterable[Stream], state: Mapping[str, Any], chosen: Any, start: Any = None, end: Any = None
+) -> list[Days]:
+    """Which days each stream is to read: those asked for, else what is due; then old days (see `mended`)."""
+    today, first, lookback = chosen.today(), chosen.first(), chosen.of("lookback_days")
+    due, again = list[Days](), list[Days]()
+    for stream in streams:
+        window = planned(state.get(stream.name, {}), first, lookback, today, start, end)
+        old = list[Window]()
+        if not start and not end:
+            window, old = with_old_days(state.get("set_aside", {}), [stream.name], window, today)
+        due.append(Days(stream.name, window))
+        again += [Days(stream.name, one, again=True) for one in old]
+    return due + again
 
 
 def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> Any:
@@ -255,12 +287,14 @@ def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> A
         settings: FeedSettings = None,  # type: ignore[assignment] # dlt resolves it
         on_page: OnPage = lambda _received, _announced: None,
         on_rest: OnRest | None = None,
+        again: Sequence[Days] = (),
     ) -> list[DltResource]:
         @dlt.resource(name="scan", selected=False)
         def scan() -> Iterator[Routed]:
             state = dlt.current.source_state()
-            for stream in streams:
-                yield from _read_all(by_name[stream], state, settings, start, end, on_page, on_rest)
+            chosen = [by_name[stream] for stream in streams]
+            for days in list(again) or _plan(chosen, state, settings, start, end):
+                yield from _read_all(by_name[days.stream], state, settings, days, on_page, on_rest)
 
         tables = dict.fromkeys(by_name[stream].table.name for stream in streams)
         events = [routed(scan, table, **statement_hints("event_key", "extra")) for table in tables]
@@ -275,21 +309,21 @@ def _read_all(
     stream: Stream,
     state: MutableMapping[str, Any],
     settings: Any,
-    start: Any,
-    end: Any,
+    days: Days,
     on_page: OnPage,
     on_rest: OnRest | None,
 ) -> Iterator[Routed]:
     """Reads the window, then routes: the statements, what was set aside, the evidence. The cursor moves last."""
-    own = state.setdefault(stream.name, {})
-    window = _planned(stream, state, settings, start, end)
+    names = [one.name for one in stream.table.columns]
     with settings.client() as client, SpillFiles(workplace()) as spill_files:
-        done = stream.read(client, settings, spill_files, window, own, on_page, on_rest)
-        yield from statements([done], spill_files, stream.table.name)
-        found = done.reading.pieces.bounds.told(settings.title)
-        names = [one.name for one in stream.table.columns]
+        done = stream.read(client, settings, spill_files, days, state, on_page, on_rest)
+        own_key = stream.table.key
+        passing = vanished([done], spill_files, "event_key", [own_key], own_key, "occurred_on")
+        yield from statements([done], spill_files, stream.table.name, [row["event_key"] for row in passing])
+        told = (done.reading.pieces.bounds.told(settings.title), vanished_told(settings.title, passing))
+        found = ". ".join(sentence for sentence in told if sentence) or None
         yield from evidence([done], spill_files, state, names, found, stream.table.key)
-    move_cursor(own, settings.first(), done, settings.today())
+    move_cursor(state[stream.name], settings.first(), done, settings.today())
 
 
 def _check(streams: Sequence[Stream], settings: Any) -> Iterator[CheckResult]:
@@ -325,4 +359,6 @@ def _check(streams: Sequence[Stream], settings: Any) -> Iterator[CheckResult]:
                 yield from newest_row(
                     rows["occurred_at"].to_pylist(), now(), settings.of("zone"), doubt, newest=whole
                 )
-            yield from proved(stream.read(client, settings, spill_files, nightly), stream.name)
+            yield from proved(
+                stream.read(client, settings, spill_files, Days(stream.name, nightly)), stream.name
+            )

@@ -14,10 +14,10 @@ from conversync.extract.failing import spoils
 from conversync.extract.meaning import bare, nothing_of
 from conversync.extract.mended import NO_TRACES, Traces, resolved
 from conversync.extract.pagination import Scan
-from conversync.extract.piece import DAY, Piece
+from conversync.extract.piece import Piece
 from conversync.extract.pieces import Pieces
 from conversync.extract.spill import SpillFiles
-from conversync.extract.windows import Window, advance_cursor, hold_cursor
+from conversync.extract.windows import DAY, Window, advance_cursor, hold_cursor
 
 # The rest of a window, which the next step is to read: what is whole is committed first.
 OnRest = Callable[[Window], None]

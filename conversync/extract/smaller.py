@@ -25,7 +25,7 @@ class Parts:
 
     shared: bool
 
-    def split_window(self, window: Window, days: int) -> Iterator[Window]:
+    def cut(self, window: Window, days: int) -> Iterator[Window]:
         """The window in parts of so many days, oldest first."""
         return (split_window if self.shared else apart)(window, days)
 

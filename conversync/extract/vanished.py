@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from conversync.extract.piece import DAY
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFiles
-from conversync.extract.windows import Window
+from conversync.extract.windows import DAY, Window
 
 
 def vanished(

@@ -40,13 +40,13 @@ from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
 from conversync.extract.parallel import ordered_parallel_map
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
-from conversync.extract.windows import Window, advance_cursor, day, first_day, planned
+from conversync.extract.windows import DAY, Window, advance_cursor, day, first_day, planned
 from conversync.http.secret import check_secret
 
 from . import pairs as named
 from .asking import Access, questions
 from .pairs import Pair
-from .statistics import DAY, RATES, TIMES, Frame, Rows
+from .statistics import RATES, TIMES, Frame, Rows
 
 DOCUMENTED = "https://oneapi.infobip.com"
 # The document names no rate limit, and a 429; a window of a month is 33 small questions.
