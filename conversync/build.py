@@ -24,8 +24,6 @@ from conversync.warehouse.warehouse import Warehouse
 PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
 # What the models are written into; a file of such a name could not be told from the schema.
 SCHEMAS = ("staging", "intermediate", "marts")
-# The vendors whose days have a zone of their own.
-ZONED = ("besitos", "keitaro")
 # What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
 PREFIX = "conversync__"
 
@@ -86,7 +84,7 @@ def build(
         with warehouse.held(wait, folder) as connection:
             names = _relations(connection)
             _refuse_rows_without_their_view(connection, names)
-        variables = zones() | using(names)
+        variables = {**zones(), **using(names), f"{PREFIX}others": others(names)}
         ended = run_dbt([*options, "--vars", json.dumps(variables)], warehouse_path, folder)
         report = _told(ended, folder / "dbt", warehouse_path)
     report.seconds = time.monotonic() - started
@@ -103,8 +101,8 @@ def project() -> Path:
 
 def zones() -> dict[str, str]:
     """The dbt variables that the settings answer: in which zone each vendor's days are."""
-    known = vendors()
-    return {f"{name}_zone": _settings(known[name])[f"{name}_zone"] for name in ZONED}
+    zoned = {name: one for name, one in vendors().items() if hasattr(one.settings, f"{name}_zone")}
+    return {f"{name}_zone": _settings(one)[f"{name}_zone"] for name, one in zoned.items()}
 
 
 def using(names: Collection[str]) -> dict[str, bool]:
@@ -119,6 +117,15 @@ def using(names: Collection[str]) -> dict[str, bool]:
         )
         for source in _sources()
     }
+
+
+def others(names: Collection[str]) -> list[str]:
+    """Of a warehouse of these relations, the datasets of vendors that the project does not know."""
+    return [
+        name
+        for name in sorted(vendors().keys() - _sources())
+        if {f"{name}.windows", f"{name}.days"} <= set(names)
+    ]
 
 
 def selection(select: str) -> str:

@@ -38,8 +38,6 @@ PLAYERS = (
     " It needs a table of yours of who is who (user_key, subid, tested_user_external_id): main.player_ids, or the "
     'one that send_player_ids names; with send_player_ids = "user_id" the offerwall\'s own id is taken.'
 )
-# ... and what the conversion is called in Optibase.
-CONVERSION_ID = "besitos"
 # What is said to a query that asks for more.
 TABLES_ONLY = (
     " It reads tables and views of the warehouse, no file and no address: load what those hold into a table."
@@ -73,7 +71,7 @@ def query_for(outbox: str | None, target: Target) -> str:
             f"[send.{target.name}] query in .dlt/config.toml."
         )
     if outbox in queries:
-        return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name))
+        return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name, outbox))
     if QUERY.match(outbox):
         return outbox.strip().rstrip(";")
     if not NAME.fullmatch(outbox):
@@ -81,10 +79,10 @@ def query_for(outbox: str | None, target: Target) -> str:
     return "select * from " + ".".join(f'"{part}"' for part in outbox.split("."))  # noqa: S608 - what was asked for
 
 
-def _mapping(target: str) -> dict[str, str]:
-    """What the ready-made queries leave open: who a player is to the vendor, and Optibase's id of the conversion."""
+def _mapping(target: str, outbox: str) -> dict[str, str]:
+    """What the ready-made queries leave open: who a player is to the vendor, and what the conversion is called there."""
     table = read(target, "send_player_ids") or PLAYER_IDS
-    conversion = read(target, "send_conversion_id") or CONVERSION_ID
+    conversion = read(target, "send_conversion_id") or outbox
     names = {"conversion_id": conversion.replace("'", "''")}
     if table == "user_id":
         return names | {"player_ids": "", "subid": "wall.user_id", "external_id": "wall.user_id"}

@@ -146,8 +146,7 @@ def test_a06_what_is_written_oddly_is_merged_all_the_same(tmp_path: Path, nurser
     folder = tmp_path / ".dlt"
     folder.mkdir()
     odd = 'alert_command = """\n[sources.besitos]\n"""\nsources.keitaro.keitaro_zone = "UTC"\n'
-    odd += "send = {send_max_rows = 3}"
-    (folder / "config.toml").write_text(odd)
+    (folder / "config.toml").write_text(odd + "send = {send_max_rows = 3}")
     ended = forked(nursery, tmp_path, OF_EVERY_KIND, "init", "--yes")
     assert ended.code == 0, ended.err
     told = tomllib.loads((folder / "config.toml").read_text())

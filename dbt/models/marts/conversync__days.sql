@@ -1,5 +1,5 @@
 -- What is known of each day of each listing when the marts were built: the vendors' views `days`, in one table.
-{% for vendor in conversync.using(['besitos', 'infobip', 'conductrics', 'keitaro']) %}
+{% for vendor, rows in conversync.evidence_of('days').items() %}
 select
     '{{ vendor }}:' || stream || ':' || cast(day as varchar) as day_key,
     '{{ vendor }}' as vendor,
@@ -12,7 +12,7 @@ select
     read_at,
     last_read,
     is_current
-from {{ ref('stg_conversync__' ~ vendor ~ '_days') }}
+from {{ rows }}
 {{ 'union all' if not loop.last }}
 {% else %}
 {{ conversync.no_rows('conversync__days') }}

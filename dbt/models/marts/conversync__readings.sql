@@ -1,5 +1,5 @@
 -- The evidence of every reading whose load was committed: which days were asked for, and whether all rows came.
-{% for vendor in conversync.using(['besitos', 'infobip', 'conductrics', 'keitaro']) %}
+{% for vendor, rows in conversync.evidence_of('windows').items() %}
 select
     '{{ vendor }}' as vendor,
     stream,
@@ -15,7 +15,7 @@ select
     coalesce(missing, greatest(announced - received, 0), 0) as missing,
     coalesce(missing, greatest(announced - received, 0), 0) > 0 as is_short,
     note
-from {{ ref('stg_conversync__' ~ vendor ~ '_windows') }}
+from {{ rows }}
 {{ 'union all' if not loop.last }}
 {% else %}
 {{ conversync.no_rows('conversync__readings') }}
