@@ -10,7 +10,9 @@
 {%- for vendor in var('conversync__others') -%}
 {%- if table == 'windows' -%}
 {%- set whole = 'select load_id from ' ~ vendor ~ '._dlt_loads where status = 0' -%}
-{%- set rows = '(select * from ' ~ vendor ~ '.windows where _dlt_load_id in (' ~ whole ~ ')) as ' ~ vendor -%}
+{%- set columns = 'stream, window_start, window_end, read_at, cast(filters as varchar) as filters, announced, received, '
+    ~ 'statements, rejected, rejected_new, missing, note' -%}
+{%- set rows = '(select ' ~ columns ~ ' from ' ~ vendor ~ '.windows where _dlt_load_id in (' ~ whole ~ ')) as ' ~ vendor -%}
 {%- else -%}
 {%- set rows = vendor ~ '.' ~ table -%}
 {%- endif -%}
