@@ -1,4 +1,4 @@
-"""`python -m sandbox --port 8080`"""
+"""`python -m conversync.sandbox --port 8080`"""
 
 from conversync.sandbox.command import main
 

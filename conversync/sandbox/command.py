@@ -1,4 +1,4 @@
-"""`python -m sandbox`: the sandbox on a port until it is told to stop."""
+"""`python -m conversync.sandbox`: the sandbox on a port until it is told to stop."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def variants_listed() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 once stopped, 2 for a bad argument."""
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox",
+        prog="python -m conversync.sandbox",
         description="The vendors on loopback.",
         epilog=variants_listed(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
