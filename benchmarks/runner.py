@@ -62,7 +62,7 @@ def clean_environment() -> dict[str, str]:
 def compile_everything() -> None:
     """Writes every .pyc into its usual place, as an installation has them."""
     packages = sysconfig.get_paths()["purelib"]
-    ours = [str(ROOT / name) for name in ("wire", "sources", "destinations", "pipelines", "benchmarks")]
+    ours = [str(ROOT / name) for name in ("conversync", "sources", "benchmarks")]
     command = [sys.executable, "-m", "compileall", "-q", "-q", packages, *ours]
     subprocess.run(command, check=False, env=clean_environment())
 

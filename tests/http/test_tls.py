@@ -17,7 +17,7 @@ from conversync.http.client import Response
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, drip, raw, reply
 
-WIRE = Path(__file__).parents[2] / "wire"
+HTTP = Path(__file__).parents[2] / "conversync" / "http"
 
 
 def body(answer: Response) -> bytes:
@@ -131,7 +131,7 @@ def test_h24_an_authority_that_nobody_named_is_not_trusted(
 
 def test_h24_there_is_no_way_to_switch_verification_off() -> None:
     """No module of ours says so; the adapter takes no `verify` either."""
-    for path in WIRE.glob("*.py"):
+    for path in HTTP.glob("*.py"):
         text = path.read_text()
         assert "CERT_NONE" not in text
         assert "_create_unverified" not in text

@@ -138,7 +138,7 @@ def served() -> Iterator[subprocess.Popen[str]]:
     command = [
         sys.executable,
         "-m",
-        "sandbox",
+        "conversync.sandbox",
         "--clock",
         "2026-03-01T12:00",
         "--days",
@@ -172,7 +172,7 @@ def test_the_command_serves_until_it_is_told_to_stop(served: subprocess.Popen[st
 
 def test_the_command_refuses_a_wrong_variant() -> None:
     """Exit code 2 and what would be right."""
-    command = [sys.executable, "-m", "sandbox", "--variant", "order=sideways"]
+    command = [sys.executable, "-m", "conversync.sandbox", "--variant", "order=sideways"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "oldest, newest, shuffled, random" in ended.stderr
@@ -180,7 +180,7 @@ def test_the_command_refuses_a_wrong_variant() -> None:
 
 def test_the_help_lists_every_variant() -> None:
     """Of each vendor, by the name that `--variant` takes, with its values."""
-    command = [sys.executable, "-m", "sandbox", "--help"]
+    command = [sys.executable, "-m", "conversync.sandbox", "--help"]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     with Sandbox() as sandbox:
         for name in ("besitos", "keitaro", "infobip", "conductrics", "optibase", "server"):
