@@ -141,7 +141,7 @@ OF_SENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "a-switch": ("send_enabled", "'maybe'", ("true or false",)),
     "no-rate": ("send_rate", "5", ("write it like 5/s",)),
-    "no-day": ("send_since", "'soon'", ("write it like 2024-12-31",)),
+    "no-day": ("send_since", "'soon'", ("write it like 2024-12-01",)),
     "no-table": ("send_player_ids", "'a b'", ("a table (dataset.table)",)),
 }
 
