@@ -59,6 +59,8 @@ from conversync.vendors import windows as with_their_rest
 
 # Between these a setting can be meant, by what its name ends with.
 LIMITS = {"lookback_days": DAYS, "range_days": DAYS, "page_size": (1, 100_000), "concurrency": (1, 64)}
+# What every vendor of this kind declares, with its defaults.
+NEEDED = (*LIMITS, "url", "zone", "start_date")
 # As many rows as no vendor refuses, for the first look; and the days that it looks at.
 FEW, RECENT = 100, timedelta(days=3)
 
@@ -223,6 +225,9 @@ def feed_vendor(
     `more` are other fields of `Vendor`: what it takes, and how that is reconciled.
     """
     settings.vendor, settings.title = name, title
+    missing = [f"{name}_{one}" for one in NEEDED if not hasattr(settings, f"{name}_{one}")]
+    if missing:
+        raise ValueError(f"the settings of {name} lack {', '.join(missing)}")
     source = _source(name, settings, streams)
 
     def steps(state: Mapping[str, Any], chosen: Any, asked: LoadRequest) -> Iterator[Step]:

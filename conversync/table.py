@@ -84,6 +84,20 @@ class Events:
     says: str = "What the vendor stated of each event, every statement with the time in which it stood."
     check: Callable[[Mapping[str, Any]], None] | None = None
 
+    def __post_init__(self) -> None:
+        """ValueError, for the vendor's author, where a name is none of the columns."""
+        own = {one.name for one in self.columns}
+        for what, names in (
+            ("key", [self.key]),
+            ("at", [self.at]),
+            ("sums", self.sums),
+            ("currency", [self.currency]),
+        ):
+            if unknown := {name for name in names if name is not None} - own:
+                raise ValueError(
+                    f"the table {self.name} has no column {', '.join(sorted(unknown))}, which is its {what}"
+                )
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns as Arrow's, in the order in which they stand in the table."""

@@ -9,6 +9,6 @@ import dlt
 from conversync import conductrics
 
 if __name__ == "__main__":
-    # dlt's default merge into DuckDB is not atomic.
-    warehouse = dlt.destinations.duckdb("conductrics.duckdb", supports_transactions=True)
+    # dlt's default merge into DuckDB is not atomic. The file may not be called as the dataset is.
+    warehouse = dlt.destinations.duckdb("warehouse.duckdb", supports_transactions=True)
     print(dlt.pipeline("conductrics", destination=warehouse, dataset_name="conductrics").run(conductrics()))

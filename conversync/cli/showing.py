@@ -32,7 +32,8 @@ def sandbox(
     variant: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="A vendor's open question; `python -m conversync.sandbox --help` lists them."
+            metavar="NAME=VALUE",
+            help="A vendor's open question; `python -m conversync.sandbox --help` lists them.",
         ),
     ] = None,
 ) -> None:

@@ -18,7 +18,7 @@ class Limits:
     request_deadline: float = 120.0
     """For the whole of a request, headers and body: a byte a second must not hold up a night."""
 
-    body_bytes: int = 32 * 1024 * 1024
+    body_bytes: int = 24 * 1024 * 1024
     """Of one decoded body. A thousand rows are 0.3 MB; vendors that ignore the size of a page send a month at once.
 
     A text with one character beyond the first 65,536 takes four times its bytes while it is read; so, with what is

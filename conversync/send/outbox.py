@@ -25,6 +25,7 @@ from conversync.send.target import Row, RowRefusedError, Target
 from conversync.settings.registry import nearest
 from conversync.vendors import known
 from conversync.warehouse import asking, confined
+from conversync.warehouse.statement import TABLES_ONLY
 
 KEY = "send_key"
 # The columns that may date a row; the first one does that a day can be read of.
@@ -37,10 +38,6 @@ JOIN = " as player on wall.user_key = lower(player.user_key)"
 PLAYERS = (
     " It needs a table of yours of who is who (user_key, subid, tested_user_external_id): main.player_ids, or the "
     'one that send_player_ids names; with send_player_ids = "user_id" the offerwall\'s own id is taken.'
-)
-# What is said to a query that asks for more.
-TABLES_ONLY = (
-    " It reads tables and views of the warehouse, no file and no address: load what those hold into a table."
 )
 
 
@@ -80,7 +77,7 @@ def query_for(outbox: str | None, target: Target) -> str:
 
 
 def _mapping(target: str, outbox: str) -> dict[str, str]:
-    """What the ready-made queries leave open: who a player is to the vendor, and what the conversion is called there."""
+    """What the ready-made queries leave open: who a player is to the vendor, and how it calls the conversion."""
     table = read(target, "send_player_ids") or PLAYER_IDS
     conversion = read(target, "send_conversion_id") or outbox
     names = {"conversion_id": conversion.replace("'", "''")}

@@ -10,11 +10,15 @@ from typing import Any
 from conversync.errors import SettingsError
 
 UNREADABLE = "The query of the outbox cannot be read"
+# What is said to a query that asks for more.
+TABLES_ONLY = (
+    " It reads tables and views of the warehouse, no file and no address: load what those hold into a table."
+)
 # Of DuckDB's own table functions, those that make rows of what they are given, or of a table.
 _MAKE_ROWS = frozenset(
     (
         *("range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"),
-        *("query", "query_table", "summary", "histogram", "histogram_values"),
+        *("summary", "histogram", "histogram_values"),
     )
 )
 # Of its functions that are not the same twice, those that change nothing and hold nothing up.
@@ -32,7 +36,7 @@ _CHANGE_NOTHING = frozenset(
         "nextval",
     )
 )
-# What is refused elsewhere, and with better words: files, by the closed instance.
+# Files: the closed instance has none but the warehouse itself, which nobody needs as bytes.
 _OF_FILES = re.compile(r"read_|parquet_|glob$|sniff_csv$")
 # All others look into DuckDB itself, change it, or hold it up; so does a macro of its own that calls one of them.
 _OWN = """
@@ -40,6 +44,8 @@ _OWN = """
     from duckdb_functions()
     where internal and (function_type in ('table', 'table_macro', 'macro') or has_side_effects)
 """
+# Its views over these, as a query may name them.
+_VIEWS = "select view_name, sql from duckdb_views() where internal"
 _TELLS = "current_setting"
 _NAME = re.compile(r'"?(\w+)')
 
@@ -56,8 +62,12 @@ def check(connection: Any, query: str) -> None:
     own = [one for one in statements if one.query or one.type != duckdb.StatementType.CREATE]
     if [one.type for one in own] != [duckdb.StatementType.SELECT]:
         raise no_select([str(one.type).rpartition(".")[2].lower() for one in own])
-    if called := set(_called(query)):
-        refuse_calls(called & _meddling(connection))
+    called, named = set(_called(query)), set(re.findall(r"\b(?:pg|duckdb|pragma)_\w+", query.lower()))
+    if files := {name for name in called if _OF_FILES.match(name)}:
+        raise SettingsError(f"{UNREADABLE}: it calls {min(files)}.{TABLES_ONLY}")
+    if called or named:
+        meddling = _meddling(connection)
+        refuse_calls((called & meddling) | (named & _views_of(connection, meddling)))
 
 
 def no_select(found: Sequence[str]) -> SettingsError:
@@ -72,7 +82,7 @@ def refuse_calls(names: set[str]) -> None:
     """SettingsError where there are any."""
     if names:
         raise SettingsError(
-            f"{UNREADABLE}: it calls {min(names)}, which is about the database itself and not about rows, and it may "
+            f"{UNREADABLE}: it asks {min(names)}, which is about the database itself and not about rows, and it may "
             "only read tables."
         )
 
@@ -103,3 +113,9 @@ def _meddling(connection: Any) -> set[str]:
         name: set(re.findall(r"\w+(?=\()", definition)) for name, _, definition in functions if definition
     }
     return refused | {name for name, calls in macros.items() if calls & refused}
+
+
+def _views_of(connection: Any, functions: set[str]) -> set[str]:
+    """The names of DuckDB's own views that call one of these functions."""
+    views = connection.execute(_VIEWS).fetchall()
+    return {view for view, text in views if set(re.findall(r"\w+(?=\()", text.lower())) & functions}

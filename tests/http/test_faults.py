@@ -221,7 +221,7 @@ def test_h09_a_bomb_is_refused_long_before_it_is_unpacked(make_client: MakeClien
     assert len(bomb) < 1_100_000
     with Server(reply(bomb, Content_Encoding="gzip")) as server:
         tracemalloc.start()
-        with pytest.raises(InvalidResponseError, match="more than 32 MB"):
+        with pytest.raises(InvalidResponseError, match="more than 24 MB"):
             get(make_client(server.origin, read_timeout=5, request_deadline=5))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -60,7 +60,7 @@ def asked(
 
 
 QUICK = {
-    "empty-rows": "more than 32 MB",
+    "empty-rows": "more than 24 MB",
     "empty-rows-below-the-cap": "more than 200,000 objects",
     "wide-meta": "an object has 990,000 fields",
     "wide-envelope": "more than 1,000 fields beside its rows",

@@ -51,7 +51,15 @@ def test_the_settings_open_every_vendor() -> None:
 
 def test_the_command_prints_all_settings_for_a_shell() -> None:
     """Evaluated by a shell, JSON and blanks survive."""
-    command = [sys.executable, "-m", "conversync.sandbox", "--days", "3", "--variant", "keitaro.generation=old"]
+    command = [
+        sys.executable,
+        "-m",
+        "conversync.sandbox",
+        "--days",
+        "3",
+        "--variant",
+        "keitaro.generation=old",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(len(SETTINGS) + 5)]

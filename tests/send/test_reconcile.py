@@ -141,7 +141,7 @@ def test_nothing_to_compare_is_told(house: Workspace) -> None:
     house.send(KEITARO)
     with pytest.raises(SettingsError, match="conversync load keitaro"):
         reconcile(Warehouse(house.path), "keitaro")
-    with pytest.raises(SettingsError, match="keitaro, infobip"):
+    with pytest.raises(SettingsError, match="infobip, keitaro"):
         reconcile(Warehouse(house.path), "optibase")
 
 
@@ -230,7 +230,10 @@ def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real:
     assert (found.exit_code, found.differences, found.agree, found.too_early) == (0, [], 0, 1)
     assert "too early to tell" in found.notes[-1]
     late = compared(real, minutes_later=6)
-    assert (late.exit_code, differences(late)) == (3, [("k0", "missing there", "sale, tid k0", "")])
+    assert (late.exit_code, differences(late)) == (
+        3,
+        [("k0", "missing there", "sale, subid click-0, tid k0", "")],
+    )
     real.sandbox.world.advance(minutes=1)
     found = compared(real)
     assert (found.exit_code, found.agree, found.too_early) == (0, 1, 0)
@@ -247,7 +250,7 @@ def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(
     assert (report.sent.sent, report.exit_code) == ((1, 0) if said == "ignored" else (0, 3))
     found = compared(real, minutes_later=6)
     if said == "ignored":
-        assert differences(found) == [("k0", "missing there", "sale, tid k0", "")]
+        assert differences(found) == [("k0", "missing there", "sale, subid click-0, tid k0", "")]
     else:
         assert report.sent.rejected == {"k0": "refused (200): SubID not found"}
         assert found.differences == []
