@@ -38,7 +38,10 @@ REACHING = {
     "a-file-as-table": (row("x", "from read_csv('{secret}', names = ['x'], header = false)"), CLOSED),
     "a-file-by-its-name": (row("x", "from '{csv}'"), "cannot be read"),
     "a-file-in-a-subquery": (row("(select content from read_text('{secret}'))"), CLOSED),
-    "a-file-in-another-text": (row("content", "from query('select content from read_text(''{secret}'')')"), "may only read"),
+    "a-file-in-another-text": (
+        row("content", "from query('select content from read_text(''{secret}'')')"),
+        "may only read",
+    ),
     "names-of-files": (row("file", "from glob('{folder}/*.toml')"), CLOSED),
     "what-a-file-looks-like": (row("Columns::varchar", "from sniff_csv('{csv}')"), CLOSED),
     "somebodys-view": (row("x", "from main.planted"), CLOSED),
