@@ -192,6 +192,7 @@ class Stream:
             bounds,
             today,
             unread=unread(state),
+            lookback=settings.of("lookback_days"),
             in_parts=True,
         )
         names = {one.name: one.json or one.name for one in self.table.columns}

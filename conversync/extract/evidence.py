@@ -87,8 +87,14 @@ class Quarantine:
         self.new += known is None
         first, times = known[:2] if known else (self.read_at.isoformat(), 0)
         if known or len(self.known) < MOST_REMEMBERED:
+            # Two streams may show a row; the first of them shows it whatever it becomes, the other may not.
             where = [self.stream, str(self.window.start), str(self.window.end), *self.traces.of(rejected.raw)]
-            self.known[rejected.raw_hash] = [first, times + 1, *where]
+            is_anothers = known is not None and len(known) > 2 and known[2] != self.stream
+            self.known[rejected.raw_hash] = [
+                first,
+                times + 1,
+                *(known[2:] if known and is_anothers else where),
+            ]
         self.rows[rejected.raw_hash] = {
             "raw_hash": rejected.raw_hash,
             "raw": rejected.raw,

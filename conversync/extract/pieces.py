@@ -67,6 +67,8 @@ class Pieces:
     shared: bool = True
     unread: date = date.min
     """The first day that no earlier run has read: what lies before it was looked at then."""
+    lookback: int = 0
+    """So many days before today the next night reads again; older ones are kept apart from them (see `_cut`)."""
     in_parts: bool = False
     """Whether a listing that announces no number has to come in parts, too; else two passes have to be alike."""
     _last: date = date.min
@@ -88,7 +90,7 @@ class Pieces:
         """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
         self._last, begun = window.end, replace(self.bounds, found=[*self.bounds.found])
         self._effort.begin(window)
-        todo = [(part, list[Scan]()) for part in self._parts.cut(window, self.bounds.days)]
+        todo = [(part, list[Scan]()) for part in self._cut(window)]
         while todo:
             part, earlier = todo.pop(0)
             try:
@@ -112,6 +114,18 @@ class Pieces:
             # What was seen once is not forgotten: the first half takes the passes over the whole along.
             first, *others = self._parts.halves(part)
             todo[:0] = [(first, piece), *((half, list[Scan]()) for half in others)]
+
+    def _cut(self, window: Window) -> list[Window]:
+        """The window in pieces; days that nobody reads again stand in none with days that still move.
+
+        On several pages a row that leaves and one that comes meanwhile hide a third, and their total stays the same.
+        What comes is dated today; so it is in days that the next night reads again that a row may be missed.
+        """
+        settled = self.today - DAY * (self.lookback + 1)
+        parts = [window]
+        if self.lookback and window.start < settled and window.end >= self.today:
+            parts = [Window(window.start, settled), self._parts.after(Window(window.start, settled), window)]
+        return [piece for part in parts for piece in self._parts.cut(part, self.bounds.days)]
 
     def told(self, piece: Piece, window: Window) -> Window:
         """The days of a piece as evidence has them: the last one is known of the next piece, wherever that begins."""

@@ -214,6 +214,21 @@ class SpillFiles:
             """  # noqa: S608
             yield from self._ask(query, {"walks": _walks(spill_files)}).fetchall()
 
+    def holds(self, spill_files: Sequence[SpillFile], condition: str) -> bool:
+        """Whether any row is so; `condition` is SQL of our own."""
+        filled = [spill_file for spill_file in spill_files if spill_file.rows]
+        query = f"select 1 from ({self._united('*', filled)}) where {condition} limit 1"  # noqa: S608
+        return bool(filled) and bool(self._ask(query, self._named(filled)).fetchall())
+
+    def latest(self, spill_files: Sequence[SpillFile], column: str, condition: str) -> Any:
+        """The greatest value of a column, of the rows that are so; None where there is none."""
+        filled = [spill_file for spill_file in spill_files if spill_file.rows]
+        if not filled:
+            return None
+        query = f"select max({column}) from ({self._united('*', filled)}) where {condition}"  # noqa: S608
+        [[found]] = self._ask(query, self._named(filled)).fetchall()
+        return found
+
     def absent(self, spill_files: Sequence[SpillFile], keys: pa.Table) -> list[Any]:
         """The keys of a table of one column, named as the key is, that the spools do not hold."""
         filled = [spill_file for spill_file in spill_files if spill_file.rows]

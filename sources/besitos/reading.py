@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ class Feed:
         """A stream's window. Reversals are asked for in the way that the vendor understands."""
         if days.stream == CONVERSIONS:
             done = self._read(days, None, on_rest)
+            self._refuse_other_days(done)
+            self._note_reversals(done)
             seen = self._state.get("seen", 0) + sum(piece.statements for piece in done.pieces)
             self._state["seen"] = min(seen, LIKELY)
             return done
@@ -82,6 +85,12 @@ class Feed:
                 refusal = refusal or error
                 continue
             is_empty = not any(scan.spill_file.rows for scan in done.scans)
+            if is_empty and days.window.start <= self._last_reversal() <= days.window.end:
+                refusal = refusal or InvalidResponseError(
+                    f"Besitos answers is_reverse={yes} with an empty list, though its conversions of these days hold "
+                    "reversals, so late ones cannot be asked for; none was loaded: ask the vendor how."
+                )
+                continue
             if is_empty and refusal is not None and spoils(refusal):
                 break  # a word that nobody knows brings an empty list, too
             if is_empty and yes == known and self._comes_another_way(days.window, yes):
@@ -126,8 +135,38 @@ class Feed:
             self.bounds,
             self._settings.today(),
             unread=unread(self._state.get(stream, {})),
+            lookback=self._settings.lookback(stream),
             in_parts=True,
         )
+
+    def _refuse_other_days(self, done: Read) -> None:
+        """InvalidResponseError where days were answered with conversions of none but others: they are not heeded.
+
+        A day more at both ends is a matter of zones, and one of what a question covers. A reversal may go by its
+        original's day.
+        """
+        for piece in done.pieces:
+            files, days = [scan.spill_file for scan in piece.scans], piece.window
+            around = f"'{days.start - 2 * DAY}' and '{days.end + 2 * DAY}'"
+            others = f"not is_reversal and occurred_on not between {around}"
+            if self._spools.holds(files, others) and not self._spools.holds(
+                files, f"not is_reversal and occurred_on between {around}"
+            ):
+                raise InvalidResponseError(
+                    f"Besitos answers for {days} with conversions of other days alone, so the days asked for are not "
+                    "heeded; nothing was loaded: ask the vendor what changed."
+                )
+
+    def _note_reversals(self, done: Read) -> None:
+        """Keeps the last day of a reversal that came among all conversions, if there is one."""
+        files = [scan.spill_file for scan in done.scans]
+        found = self._spools.latest(files, "occurred_on", "is_reversal")
+        self._state.pop("reversed", None)
+        if found is not None:
+            self._state["reversed"] = str(found)
+
+    def _last_reversal(self) -> date:
+        return date.fromisoformat(self._state.get("reversed", str(date.min)))
 
     def announced(self, window: Window) -> int | None:
         """How many rows the first page of these days announces; None where it is not given, or does not say."""

@@ -144,6 +144,7 @@ class Asking:
             day="occurred_on" if stream == CONVERSIONS else report.DAY_COLUMN,
             shared=stream == CONVERSIONS,
             unread=unread(self.state.get(stream, {})),
+            lookback=self.settings.keitaro_lookback_days,
         )
         reading = Reading(
             stream,

@@ -1,0 +1,125 @@
+"""What strangers lost without a word: rows that slid, days that were not heeded, reversals that never came."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from conversync.sandbox import Fault, Variants, World
+from tests.besitos.conftest import MakeHouse
+from tests.besitos.rows import reversal, row
+from tests.besitos.test_mended import OPEN, at, daily, payouts
+from tests.besitos.test_nights import january
+from tests.support import Workspace, vendor_at
+
+START = date(2026, 1, 1)
+
+
+@pytest.fixture
+def nights(make_house: MakeHouse) -> Any:
+    """As in test_mended, ten rows a page and one page at a time."""
+
+    def make(rows: list[Any], **variants: Any) -> Workspace:
+        house = make_house(
+            World(start=START, days=1),
+            Variants(**variants),
+            besitos_start_date=january(0),
+            besitos_reversal_lookback_days="30",
+            besitos_page_size="10",
+            besitos_concurrency="1",
+            http_budget="3",
+        )
+        house.sandbox.besitos.rows = rows
+        house.vendor = vendor_at(house.sandbox)
+        return house
+
+    return make
+
+
+def answer(*rows: dict[str, Any]) -> bytes:
+    """One page that is all there is."""
+    meta = {"total": len(rows), "current_page": 1, "last_page": 1, "per_page": 10}
+    page = {"data": rows, "links": {"next": None}, "meta": meta}
+    return json.dumps(page, default=float).encode()
+
+
+@pytest.mark.parametrize("what", ["m02-deleted", "m02-reversed-in-its-place"])
+def test_m02_a_row_that_leaves_while_another_comes_today_hides_no_third(
+    make_house: MakeHouse, what: str
+) -> None:
+    """Old days are read apart from those that still move: there, the total tells that one left. By the real clock."""
+    today = datetime.now(UTC).astimezone(timezone(timedelta(hours=-5))).date()
+
+    def dated(number: int) -> dict[str, Any]:
+        return row(number, date_time=f"{today - timedelta(days=20 - number)} 00:00:01")
+
+    rows = [dated(number) for number in range(1, 21)]
+    house = make_house(
+        World(start=today - timedelta(days=30), days=1),
+        besitos_start_date=str(today - timedelta(days=19)),
+        besitos_page_size="10",
+        besitos_concurrency="1",
+    )
+    house.sandbox.besitos.rows = rows
+    come = row(99, date_time=f"{today} 00:00:01")
+    if what != "m02-deleted":
+        come = reversal(2, date_time=f"{today} 00:00:01")
+
+    def move() -> None:
+        house.sandbox.besitos.rows = [*rows[:1], *rows[2:], come]
+
+    fault = house.sandbox.faults.add(Fault(page=2, times=1, action=move))
+    report = house.run()
+    assert (report.exit_code, fault.delivered) == (0, 1)
+    held = {id_ for [id_] in house.query("select distinct transaction_id from besitos.conversion_events")}
+    assert held >= set(range(1, 21)) - {2}, "the row that slid onto a page that was read is there"
+
+
+def test_b05_answers_of_other_days_alone_are_refused(nights: Any) -> None:
+    """A server that does not heed the days: exit 6, and its rows are not taken for those of the days asked for."""
+    house = nights(daily(40))
+    recent = answer(
+        row(39, date_time=f"{january(38)} 12:00:00"), row(40, date_time=f"{january(39)} 12:00:00")
+    )
+    fault = house.sandbox.faults.add(Fault(query={"from_date": january(0)}, body=recent))
+    at(house, 40)
+    report = house.run()
+    assert report.exit_code == 6
+    assert "the days asked for are not heeded" in str(report.error)
+    assert fault.delivered
+    house.sandbox.faults.clear()
+    house.load()
+    assert payouts(house) == sum(range(1, 41))
+
+
+def test_f03_a_row_that_was_a_reversal_and_is_mended_into_a_conversion_is_loaded(nights: Any) -> None:
+    """Both streams set it aside; the one that shows it whatever it becomes asks for its day again."""
+    rows = daily(40)
+    rows[3] = row(4, payout=Decimal(4), date_time=f"{january(3)} 12:00:00", reverse=1)
+    house = nights(rows, unreadable=4)
+    at(house, 40)
+    assert house.run().exit_code == 3
+    house.sandbox.besitos.rows = daily(40)
+    house.sandbox.besitos.variants = Variants()
+    at(house, 41)
+    house.load()
+    assert payouts(house) == sum(range(1, 41))
+    assert house.query(OPEN) == [(0,)]
+
+
+def test_m02_reversals_that_are_shown_and_never_given_when_asked_for_are_told(nights: Any) -> None:
+    """Among all conversions there are some, and `is_reverse` brings none, in either word: exit 6, the rest loaded."""
+    house = nights([*daily(10), reversal(9, payout=Decimal(9), date_time=f"{january(9)} 13:00:00")])
+    for word in ("true", "1"):
+        house.sandbox.faults.add(Fault(query={"is_reverse": word}, body=answer()))
+    at(house, 10)
+    report = house.run()
+    assert report.exit_code == 6
+    assert "though its conversions of these days hold reversals" in str(report.error)
+    assert payouts(house) == sum(range(1, 11)) - 9
+    house.sandbox.faults.clear()
+    assert house.run().exit_code == 0
