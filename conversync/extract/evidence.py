@@ -93,7 +93,7 @@ class Quarantine:
             self.known[rejected.raw_hash] = [
                 first,
                 times + 1,
-                *(known[2:] if known and is_anothers else where),
+                *(known[2:7] if known and is_anothers else where),
             ]
         self.rows[rejected.raw_hash] = {
             "raw_hash": rejected.raw_hash,

@@ -1,7 +1,8 @@
 """Which rows set aside a vendor may have mended: the days that nights read again for them, and which are resolved.
 
 A source's state remembers them in `set_aside`: raw_hash -> [first seen (ISO), times seen, stream, the two days of the
-piece it came in, its own day, its id]. The last two are None where they cannot be read.
+piece it came in, its own day, its id, and true where it is served no more]. Day and id are None where they cannot be
+read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from conversync.extract.windows import DAY, Window
 WATCHED_DAYS = 31
 # As many old days are read again in a night, for each stream: where there are more, they take turns.
 MOST_DAYS = 31
+# Where the state notes of a row that it is served no more, and did not come in another form.
+_GONE = 7
 
 
 class Days(NamedTuple):
@@ -77,6 +80,7 @@ class _Aside(NamedTuple):
     days: Window
     is_dated: bool
     id: str | None
+    is_gone: bool
 
 
 def _remembered(known: Mapping[str, Sequence[Any]], *streams: str) -> Iterator[_Aside]:
@@ -88,9 +92,12 @@ def _remembered(known: Mapping[str, Sequence[Any]], *streams: str) -> Iterator[_
         if len(where) < 5 or where[0] not in streams:
             continue
         piece, own = Window(date.fromisoformat(where[1]), date.fromisoformat(where[2])), _day(where[3])
-        is_dated = own is not None and piece.start <= own <= piece.end
+        is_gone = len(where) > _GONE - 2
+        is_dated = own is not None and piece.start <= own <= piece.end and not is_gone
         days = Window(own, own) if own is not None and is_dated else piece
-        yield _Aside(raw_hash, datetime.fromisoformat(first).date(), times, days, is_dated, where[4] or None)
+        yield _Aside(
+            raw_hash, datetime.fromisoformat(first).date(), times, days, is_dated, where[4] or None, is_gone
+        )
 
 
 def with_old_days(
@@ -132,23 +139,32 @@ def resolved(
     stream: str,
     pieces: Sequence[Window],
     seen: Collection[str],
-    loaded: Callable[[Sequence[str]], Collection[str]] = lambda _ids: (),
+    loaded: Callable[[Sequence[str]], Collection[str]] | None = None,
+    today: date = date.min,
 ) -> list[str]:
-    """The raw hashes of rows set aside earlier that `stream` does not serve so any more; `known` forgets them.
+    """The raw hashes of rows set aside earlier that are mended, or gone for good; `known` forgets them.
 
-    `pieces` are the days that were read whole, `seen` what was set aside this time. A row is resolved if its own day,
-    or the whole piece it came in, was read without it; or, where its day cannot be read, if its id was `loaded`.
+    `pieces` are the days that were read whole, `seen` what was set aside this time, and `loaded` tells which of some
+    ids came as rows that can be read. A row is mended if its days were read whole without it and its id came; or, where
+    its day cannot be read, if its id came. One whose id came nowhere may come back, on another day too: it is looked
+    for on all days of its piece until its month is over. Without `loaded`, or an id, days that are whole without it do.
     """
-    gone, undated = list[str](), dict[str, str]()
+    gone, open_ = list[str](), list[tuple[_Aside, bool]]()
     for row in _remembered(known, stream):
         if row.raw_hash in seen:
             continue
-        if _holds(pieces, row.days.start) if row.is_dated else _hold(pieces, row.days):
+        is_whole = _holds(pieces, row.days.start) if row.is_dated else _hold(pieces, row.days)
+        if loaded is not None and row.id:
+            open_.append((row, is_whole))
+        elif is_whole:
             gone.append(row.raw_hash)
-        elif row.id and not row.is_dated:
-            undated[row.raw_hash] = row.id
-    came = loaded(list(undated.values())) if undated else ()
-    gone += [raw_hash for raw_hash, id_ in undated.items() if id_ in came]
+    came = loaded([row.id or "" for row, _ in open_]) if loaded and open_ else ()
+    for row, is_whole in open_:
+        is_over = (today - row.first_on).days > WATCHED_DAYS
+        if (row.id in came and (is_whole or not row.is_dated)) or (is_over and (is_whole or row.is_gone)):
+            gone.append(row.raw_hash)
+        elif is_whole:
+            known[row.raw_hash][_GONE:] = [True]
     for raw_hash in gone:
         del known[raw_hash]
     return gone

@@ -241,7 +241,7 @@ def _resolved(
         def loaded(ids: Sequence[str], spooled: Any = spooled) -> set[str]:
             return spill_files.among(spooled, f"cast({id_column} as varchar)", ids)
 
-        gone += resolved(known, one.reading.stream, one.whole, seen.keys(), loaded)
+        gone += resolved(known, one.reading.stream, one.whole, seen.keys(), loaded, done[0].at.date())
     return resolved_rows(gone, done[0].at) if gone else []
 
 

@@ -71,8 +71,8 @@ def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(nights:
     assert (house.run().exit_code, house.query(OPEN)) == (3, [(2,)])
     since = len(house.sandbox.requests)
     again = night(house, 41)
-    assert windows(again) == [(january(39 - 7), january(40)), (january(3), january(4))]
-    assert asked(house, "reversals", since)[1:] == [(january(5), january(6))]
+    assert windows(again) == [(january(39 - 7), january(40)), (january(3), january(6))]
+    assert asked(house, "reversals", since)[1:] == [], "who shows both asks for both"
     assert house.query(OPEN) == [(2,)], "still bad: known, exit 0"
     house.sandbox.besitos.variants = Variants()
     at(house, 42)

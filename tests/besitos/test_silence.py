@@ -96,6 +96,23 @@ def test_b05_answers_of_other_days_alone_are_refused(nights: Any) -> None:
     assert payouts(house) == sum(range(1, 41))
 
 
+@pytest.mark.parametrize("day", [3, 1, 9], ids=["f03-same-day", "f03-an-earlier-day", "f03-a-later-day"])
+def test_f03_a_row_that_was_away_and_comes_back_mended_is_loaded(nights: Any, day: int) -> None:
+    """Served no more is not mended: it stays open, and is looked for on all days of the question that it came in."""
+    house = nights(daily(25), unreadable=4)
+    at(house, 25)
+    assert house.run().exit_code == 3
+    others = [one for one in daily(25) if one["transaction_id"] != 4]
+    house.sandbox.besitos.rows, house.sandbox.besitos.variants = others, Variants()
+    at(house, 26)
+    house.load()
+    assert house.query(OPEN) == [(1,)]
+    house.sandbox.besitos.rows = [*others, row(4, payout=Decimal(4), date_time=f"{january(day)} 12:00:00")]
+    at(house, 27)
+    house.load()
+    assert (payouts(house) == sum(range(1, 26)), house.query(OPEN)) == (True, [(0,)])
+
+
 def test_f03_a_row_that_was_a_reversal_and_is_mended_into_a_conversion_is_loaded(nights: Any) -> None:
     """Both streams set it aside; the one that shows it whatever it becomes asks for its day again."""
     rows = daily(40)
