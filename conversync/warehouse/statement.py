@@ -82,7 +82,7 @@ def refuse_calls(names: set[str]) -> None:
     """SettingsError where there are any."""
     if names:
         raise SettingsError(
-            f"{UNREADABLE}: it asks {min(names)}, which is about the database itself and not about rows, and it may "
+            f"{UNREADABLE}: it calls {min(names)}, which is about the database itself and not about rows, and it may "
             "only read tables."
         )
 

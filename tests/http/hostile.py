@@ -17,7 +17,7 @@ from typing import Any
 
 MEGABYTE = 1024 * 1024
 # Of a body, a little less than the cap.
-FULL = 31 * MEGABYTE
+FULL = 23 * MEGABYTE
 
 ROW = (
     b'{"user_id":"u1","transaction_id":%d,"reward":12.5,"payout":3.25,"offer_id":"7","offer_name":"An offer",'
