@@ -250,7 +250,7 @@ def test_x30_a_click_that_the_tracker_does_not_know_is_missing_there(
     assert (report.sent.sent, report.exit_code) == ((1, 0) if said == "ignored" else (0, 3))
     found = compared(real, minutes_later=6)
     if said == "ignored":
-        assert differences(found) == [("k0", "missing there", "sale, subid click-0, tid k0", "")]
+        assert differences(found) == [("k0", "missing there", "sale, subid nobody, tid k0", "")]
     else:
         assert report.sent.rejected == {"k0": "refused (200): SubID not found"}
         assert found.differences == []
