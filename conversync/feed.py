@@ -82,8 +82,8 @@ class FeedSettings(BaseConfiguration):
         return self[f"{self.vendor}_{name}"]
 
     def headers(self) -> Mapping[str, str]:
-        """What every request carries, the credentials among it."""
-        raise NotImplementedError
+        """What every request carries, the credentials among it; `feed_vendor` takes no settings without their own."""
+        return {}
 
     def on_resolved(self) -> None:
         """Refuses settings that cannot be meant, before any request."""
@@ -225,10 +225,12 @@ def feed_vendor(
 
     `more` are other fields of `Vendor`: what it takes, and how that is reconciled.
     """
-    settings.vendor, settings.title = name, title
     missing = [f"{name}_{one}" for one in NEEDED if not hasattr(settings, f"{name}_{one}")]
     if missing:
         raise ValueError(f"the settings of {name} lack {', '.join(missing)}")
+    if settings.headers is FeedSettings.headers:
+        raise ValueError(f"the settings of {name} do not say with which headers it is asked")
+    settings.vendor, settings.title = name, title
     source = _source(name, settings, streams)
 
     def steps(state: Mapping[str, Any], chosen: Any, asked: LoadRequest) -> Iterator[Step]:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from test_acme import KEY, TestAcme, running
 
+from conversync.extract.page_decoder import STAMP, TEXT
+from conversync.feed import NEEDED, FeedSettings, feed_vendor
+from conversync.table import Column, Events
 from conversync.testing import Project
 
 TEMPLATE = Path(__file__).parents[2] / "docs" / "vendor-template"
@@ -39,6 +42,18 @@ class TestTemplate(TestAcme):
 
 # It is inherited, and would be collected by itself, without its package on the path.
 del TestAcme
+
+
+def test_what_a_vendors_author_left_out_is_said() -> None:
+    """A name that is no column, settings that lack one, no headers: a sentence when the vendor is declared."""
+    columns = (Column("click", TEXT, required=True), Column("at", STAMP, required=True))
+    with pytest.raises(ValueError, match="has no column clik, which is its key"):
+        Events("conversion_events", columns, key="clik", at="at")
+    with pytest.raises(ValueError, match=r"the settings of globex lack .*globex_zone"):
+        feed_vendor("globex", "Globex", FeedSettings, [])
+    plain = type("Plain", (FeedSettings,), {f"plain_{name}": None for name in NEEDED})
+    with pytest.raises(ValueError, match="with which headers it is asked"):
+        feed_vendor("plain", "Plain", plain, [])
 
 
 def test_a_vendor_is_at_most_three_files_and_250_lines() -> None:
