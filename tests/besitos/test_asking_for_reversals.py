@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -232,13 +233,11 @@ def _by_its_clock(
     yield Step("both streams", lambda on_page: besitos(settings=settings, on_page=on_page))
 
 
-def of(stream: str, **filters: str) -> Vendor:
-    """Besitos with one stream alone, narrowed by these."""
+def of(stream: str, user_id: str | None = None) -> Vendor:
+    """Besitos with one stream alone, of this user, or of all."""
 
     def steps(_state: Mapping[str, Any], _settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
-        yield Step(
-            stream,
-            lambda on_page: besitos(asked.start, asked.end, streams=[stream], on_page=on_page, **filters),
-        )
+        narrowed = partial(besitos, asked.start, asked.end, streams=[stream], user_id=user_id)
+        yield Step(stream, lambda on_page: narrowed(on_page=on_page))
 
     return dataclasses.replace(at_once(), steps=steps)
