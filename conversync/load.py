@@ -23,6 +23,7 @@ from conversync.errors import (
     SettingsError,
 )
 from conversync.http import clock
+from conversync.http.patience import one_run
 from conversync.settings import lookup, pinned
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import account, comments, committed, retention, schema_drift, sequence, views
@@ -179,7 +180,7 @@ def load_source(
         return report
     clock.forget()
     try:
-        with translate_errors(), dlt_shortcuts.kept_open(pipeline):
+        with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
             _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
