@@ -14,6 +14,7 @@ from conversync.sandbox import Fault, World
 from conversync.sandbox.faults import LOGIN_PAGE
 from conversync.sandbox.infobip import error_body
 from conversync.sandbox.messages import to_json
+from conversync.settings.lookup import resolve
 from tests.houses import VendorWorkspace
 from tests.infobip.conftest import MakeHouse
 
@@ -135,3 +136,17 @@ def test_l12_a_night_against_a_vendor_that_never_answers_ends_soon(
     began = time.monotonic()
     assert two.run().exit_code == 6
     assert time.monotonic() - began < 8
+
+
+def test_l13_check_tells_which_pair_is_failed_at(two: VendorWorkspace) -> None:
+    """And of the other one what it is; where none is answered, it ends as a night does."""
+    two.sandbox.faults.add(Fault(path=ALL.format(key(two, 0)), status=500))
+    assert two.vendor is not None
+    with two.set():
+        settings = resolve(two.vendor.settings, "infobip")
+        found = list(two.vendor.check(settings))
+    assert [one.good for one in found] == [True, False, True]
+    assert found[1].text.startswith(f"{key(two, 0)} from START to END: Infobip failed at GET ")
+    two.sandbox.faults.add(Fault(status=500))
+    with two.set(), pytest.raises(UnavailableError):
+        list(two.vendor.check(settings))
