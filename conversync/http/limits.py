@@ -53,7 +53,7 @@ class Limits:
 
     http_budget: float = 600.0
     """In which requests were held up by 429, 5xx, resets or timeouts: since the last answer that came, of one request,
-    and, but for 429, of all of a source in a run that came to nothing (see `patience.Account`).
+    and, but for 429, of all that came to nothing in a run of a source (see `patience.Account`).
 
     Pages that keep coming are no vendor that stays away: a slow night ends by `attempts`, or by being done."""
 

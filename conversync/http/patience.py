@@ -85,6 +85,8 @@ class Account:
     """When each wait was told last (see `waiting.Teller`)."""
     in_vain: float = 0.0
     """Seconds that went into requests which were given up, but for those that were throttled."""
+    hurried: bool = False
+    """Whether what is failed at now is waited for shortly: it is likely to be so for good."""
     _until: float = 0.0
     _slowest: float = 0.0
     _beyond: int = 0
@@ -101,7 +103,7 @@ class Account:
             now = time.monotonic()
             self.in_vain += now - max(since, self._until)
             self._until = now
-            self._beyond += self._left(http_budget) <= 0
+            self._beyond += max(self.held.seconds(), self.in_vain) >= http_budget
 
     def answered(self, http_budget: float) -> None:
         """The vendor answered what was asked: whoever waits has not waited in vain."""
@@ -131,7 +133,7 @@ class Account:
         to nothing halves it, but for those that go out `once`; what the vendor takes for an answer is always granted.
         """
         fair = max(limits.least_patience, limits.reserve)
-        left = self._left(limits.http_budget)
+        left = limits.http_budget - max(self.held.seconds(), self.in_vain if self.hurried else 0.0)
         if left <= 0 and not once:
             fair /= 2.0 ** min(self._beyond, 30)
         seconds = max(left, fair, min(GLANCE, limits.least_patience), SLOWER * self._slowest)
@@ -143,9 +145,6 @@ class Account:
             limits.worth_a_line,
             tell,
         )
-
-    def _left(self, http_budget: float) -> float:
-        return http_budget - max(self.held.seconds(), self.in_vain)
 
 
 _accounts: ContextVar[dict[str, Account] | None] = ContextVar("accounts of waiting", default=None)

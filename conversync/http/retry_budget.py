@@ -42,8 +42,7 @@ class RetryBudget:
     """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
 
     `waited` is the source's in this run: see `conversync.http.patience`. `throttled`: whether the vendor ever told us
-    to go slower, by a 429 or by a limit that made us wait. `hurried`: a request that is held up gets the short budget,
-    for as long as it is set. A throttle is waited for as ever.
+    to go slower, by a 429 or by a limit that made us wait. A throttle is waited for as ever.
     """
 
     def __init__(self, limits: Limits, messages: ErrorMessages) -> None:
@@ -54,23 +53,35 @@ class RetryBudget:
         self.quota = Quota(limits.retry_after_cap)
         self.teller = Teller(messages.vendor, limits.worth_a_line, self.waited.told)
         self.throttled = False
-        self.hurried = False
         self._lock = threading.Lock()
         self._gate = 0.0
         self._distrusted: deque[float] = deque()
+
+    @property
+    def hurried(self) -> bool:
+        """Whether a request that is held up gets the short budget, and all that come to nothing one for the run.
+
+        Readers set it once a request was given up, for all that the run asks from then on; who finds that the vendor
+        answers nothing at all unsets it for a while.
+        """
+        return self.waited.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self.waited.hurried = hurried
 
     def patience(self, what: str, *, once: bool) -> Patience:
         """How long a request is waited for that begins now; `what` names it where that is told."""
 
         def tell(left: float) -> None:
-            more = 0.0 if once else self._in_a_row(None)
+            more = 0.0 if once else self.budget(None) - self.waited.held.seconds()
             self.teller.no_answer(what, max(left, more), None if once else self.limits.http_budget)
 
         return self.waited.patience(self.limits, tell, once=once)
 
-    def budget(self, status: int | None = None) -> float:
-        """Seconds in a row in which requests may be held up, by an answer of this status."""
-        is_short = self.hurried and status != 429
+    def budget(self, status: int | None, *, alone: bool = False) -> float:
+        """Seconds in a row in which requests may be held up, by an answer of this status; `alone` as in `left`."""
+        is_short = self.hurried and status != 429 and not alone
         return min(self.limits.short_budget, self.limits.http_budget) if is_short else self.limits.http_budget
 
     def left(self, since: float, status: int | None, *, alone: bool) -> float:
@@ -78,15 +89,12 @@ class RetryBudget:
 
         `alone`: what became of others counts only as far as none was answered since.
         """
-        in_a_row = self._in_a_row(status)
+        in_a_row = self.budget(status, alone=alone) - self.waited.held.seconds()
         if status == 429 or alone:
             return in_a_row
-        own = self.waited.of_its_own(since)
-        most = self.limits.http_budget
-        return min(in_a_row, most - own, most + self.limits.reserve - self.waited.in_vain - own)
-
-    def _in_a_row(self, status: int | None) -> float:
-        return self.budget(status) - self.waited.held.seconds()
+        own, most = self.waited.of_its_own(since), self.limits.http_budget
+        in_all = most + self.limits.reserve - self.waited.in_vain if self.hurried else most
+        return min(in_a_row, most - own, in_all - own)
 
     def retry_state(self, *, alone: bool = False) -> RetryState:
         """The waiting of one request; `alone` as in `left`."""
@@ -136,7 +144,7 @@ class RetryBudget:
 
     def gave_up(self, failure: Failure, since: float) -> None:
         """A request is not made again that was failing since then."""
-        if failure.kind not in (FailureKind.FATAL, FailureKind.CONNECT) and failure.error.status != 429:
+        if failure.kind is FailureKind.INVALID_RESPONSE or fails_for_good(failure):
             self.waited.gave_up(since, self.limits.http_budget)
 
     def may_distrust(self) -> bool:
@@ -149,6 +157,11 @@ class RetryBudget:
                 return False
             self._distrusted.append(now)
             return True
+
+
+def fails_for_good(failure: Failure) -> bool:
+    """Whether the vendor got the question and failed at it; not if it was throttled."""
+    return failure.kind in (FailureKind.RETRYABLE, FailureKind.STALE) and failure.error.status != 429
 
 
 class RetryState:
@@ -217,7 +230,7 @@ class RetryState:
             self._holding = True
             self._shared.waited.held.enter(began)
         status, since = failure.error.status, began if self._since is None else self._since
-        budget = self._shared.budget(status)
+        budget = self._shared.budget(status, alone=self._alone)
         left = self._shared.left(since, status, alone=self._alone)
         return self._within(budget - left, budget, failure)
 

@@ -93,6 +93,7 @@ def test_l12_an_answer_that_is_slow_and_comes_is_not_cut() -> None:
     began = time.monotonic() - 590
     account.held.enter(began)
     account.gave_up(began, limits.http_budget)
+    account.hurried = True
     assert account.patience(limits, print, once=False).read == 60
     account.held.enter(began - 20)
     for _ in range(5):
@@ -116,6 +117,7 @@ def test_l12_many_broken_pages_are_no_multiple_of_the_budget(make_client: MakeCl
                     assert get(client, "/good") == b"1"
                     with pytest.raises(UnavailableError):
                         get(client, "/bad")
+                    client.hurried = True
         assert time.monotonic() - began < 1.5
         asked = [asked.target for asked in server.asked]
         assert asked.count("/bad") > 25
@@ -165,3 +167,22 @@ def test_a07_an_answer_that_is_slow_and_comes_is_told_and_used(
     [line] = [record for record in caplog.records if record.name == "conversync.waiting"]
     assert line.getMessage().startswith("Besitos has not answered POST /v1 yet; waiting until ")
     assert line.getMessage().endswith(" UTC at the latest")
+
+
+def test_l12_a_vendor_that_is_away_for_a_while_is_waited_for_whatever_was_in_vain(
+    make_client: MakeClient,
+) -> None:
+    """Who is no longer hurried, for it was found that nothing is answered, has the budget since the last answer."""
+    with Server(reply(b"", 500)) as server, one_run():
+        client = make_client(server.origin, http_budget=0.5)
+        client.hurried = True
+        for _ in range(3):
+            with pytest.raises(UnavailableError):
+                get(client)
+        server.script(reply(b"1"))
+        assert get(client) == b"1"
+        server.script(*[reply(b"", 503)] * 5, reply(b"2"))
+        with pytest.raises(UnavailableError):
+            get(client)
+        client.hurried = False
+        assert get(client) == b"2"
