@@ -27,7 +27,17 @@ from conversync.http import clock
 from conversync.http.patience import one_run
 from conversync.settings import lookup, pinned
 from conversync.vendors import LoadRequest, Step, Vendor
-from conversync.warehouse import account, comments, committed, retention, schema_drift, sequence, views
+from conversync.warehouse import (
+    account,
+    comments,
+    committed,
+    indexes,
+    merging,
+    retention,
+    schema_drift,
+    sequence,
+    views,
+)
 from conversync.warehouse.warehouse import Warehouse
 
 # The gravest of several outcomes is what the command ends with.
@@ -147,6 +157,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
 
     pinned.pin_dlt_settings()
     dlt_shortcuts.keep()
+    merging.merge_by_what_came()
     return dlt.pipeline(
         f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
     )
@@ -267,6 +278,7 @@ def _commit(
         loads = pipeline.load().loads_ids
     try:
         committed.check(pipeline, vendor, loads, counts)
+        indexes.keep(pipeline, vendor.days)
     finally:
         committed.clear_staging(pipeline)
     return loads, counts
@@ -293,6 +305,7 @@ def _evidence(
     ids = ", ".join(f"'{load}'" for load in loads)
     added, reversals, restated = max(0, _rows(pipeline, vendor) - before), 0, 0
     with pipeline.sql_client() as client:
+        merging.find_by_index(client)
 
         def ask(query: str, table: str, **values: str) -> list[Any]:
             place = client.make_qualified_table_name(table)

@@ -21,8 +21,7 @@ class Limits:
     body_bytes: int = 24 * 1024 * 1024
     """Of one decoded body. A thousand rows are 0.3 MB; vendors that ignore the size of a page send a month at once.
 
-    A text with one character beyond the first 65,536 takes four times its bytes while it is read; so, with what is
-    made of it, a run stays under 512 MB."""
+    With what is made of it, a run stays under 512 MB; so do many of them (see `page_decoder.MOST_OF_ROW`)."""
 
     objects: int = 200_000
     """Objects and lists of one body, counted before any is built: an empty one takes 3 bytes on the way, 250 here."""
