@@ -67,7 +67,6 @@ class Feed:
         """A stream's window. Reversals are asked for in the way that the vendor understands."""
         if days.stream == CONVERSIONS:
             done = self._read(days, None, on_rest)
-            self._refuse_other_days(done)
             self._note_reversals(done)
             seen = self._state.get("seen", 0) + sum(piece.statements for piece in done.pieces)
             self._state["seen"] = min(seen, LIKELY)
@@ -137,25 +136,9 @@ class Feed:
             unread=unread(self._state.get(stream, {})),
             lookback=self._settings.lookback(stream),
             in_parts=True,
+            # A reversal may be served by its original's day; and where reversals are asked for, whatever is none.
+            dated="not is_reversal" if stream == CONVERSIONS else None,
         )
-
-    def _refuse_other_days(self, done: Read) -> None:
-        """InvalidResponseError where days were answered with conversions of none but others: they are not heeded.
-
-        A day more at both ends is a matter of zones, and one of what a question covers. A reversal may go by its
-        original's day.
-        """
-        for piece in done.pieces:
-            files, days = [scan.spill_file for scan in piece.scans], piece.window
-            around = f"'{days.start - 2 * DAY}' and '{days.end + 2 * DAY}'"
-            others = f"not is_reversal and occurred_on not between {around}"
-            if self._spools.holds(files, others) and not self._spools.holds(
-                files, f"not is_reversal and occurred_on between {around}"
-            ):
-                raise InvalidResponseError(
-                    f"Besitos answers for {days} with conversions of other days alone, so the days asked for are not "
-                    "heeded; nothing was loaded: ask the vendor what changed."
-                )
 
     def _note_reversals(self, done: Read) -> None:
         """Keeps the last day of a reversal that came among all conversions, if there is one."""
@@ -345,6 +328,9 @@ def _gone(
         if not news:
             return gone
         if bounds.days <= LEAST_DAYS or not _come_alone(done, news, spill_files):
+            unsure = _short_days(done)
+            news = [row for row in news if row["occurred_on"] not in unsure]
+            gone = [row for row in gone if row["event_key"] in known or row["occurred_on"] not in unsure]
             back = _come_unfiltered(source, news, spill_files) if reversals else set()
             if not accept_empty:
                 withdrawn.refuse_most(done, len(news) - len(back), held)
@@ -359,6 +345,12 @@ def _come_alone(done: Read, news: Sequence[dict[str, Any]], spill_files: SpillFi
     alone = _days(done.reading.pieces, news)
     done.pieces.extend(alone)
     return bool(_among(alone, news, spill_files))
+
+
+def _short_days(done: Read) -> set[date]:
+    """The days of which not all came when they were asked for last: nothing of them is gone for that."""
+    pieces = [piece for piece in done.pieces if piece.missing]
+    return {day for piece in pieces for day in piece.window.each_day()}
 
 
 def _come_unfiltered(source: Feed, news: Sequence[dict[str, Any]], spill_files: SpillFiles) -> set[str]:
