@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Requests beyond one reading of each day: so many in any case, one for each day, and one for so many that were of use.
 LEAST_EXTRA, USEFUL_FOR_ONE = 60, 2
+# So many questions may go wrong, one after the other, before it is looked again whether the vendor is there at all.
+MOST_IN_SILENCE = 3
 
 
 class Effort:

@@ -14,7 +14,7 @@ from functools import partial
 from conversync.errors import InvalidResponseError, TooLongError, VendorError
 from conversync.extract.belief import says_nothing
 from conversync.extract.bounds import Bounds
-from conversync.extract.effort import Effort
+from conversync.extract.effort import MOST_IN_SILENCE, Effort
 from conversync.extract.failing import (
     TOO_MANY,
     Pace,
@@ -30,8 +30,6 @@ from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.suspects import Suspects
 from conversync.extract.windows import DAY, Window
 
-# So many questions may go wrong, one after the other, before it is looked again whether the vendor is there at all.
-MOST_IN_SILENCE = 3
 # A row may be so many days outside of what was asked for: zones differ, and a question may cover a day more.
 LEEWAY = 2 * DAY
 # A vendor that throttles us is asked for pieces of so many pages at most: each is committed before more is read.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conversync.errors import VendorError
+from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.evidence import Routed, workplace
@@ -108,14 +108,19 @@ class Asking:
         refusal: VendorError | None = None
         may_be_fewer = True
         for window in _samples(self.window, days):
-            if not may_be_fewer and window.end == self.window.end:
+            are_last = window.end == self.window.end
+            if isinstance(refusal, RequestRejectedError) and not are_last:
+                break
+            if are_last and not may_be_fewer:
                 continue
             try:
                 with nothing_of(f"Keitaro's {stream} of {self.window}"):
                     return agree(window)
             except VendorError as error:
                 refusal = refusal or error
-                if not may_be_of_days(error):
+                if not may_be_of_days(error) or (
+                    isinstance(error, RequestRejectedError) and not _is_of_range(error)
+                ):
                     break
                 may_be_fewer = spoils(error) or _is_of_range(error)
                 self.tracker.pace.hurried = fails(error)

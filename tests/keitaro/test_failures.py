@@ -124,7 +124,7 @@ def test_b05_days_that_are_answered_with_other_days_alone_cost_themselves(sixty:
     def is_late(asked: Request) -> bool:
         return bool(body(asked)["range"]["from"] >= "2026-01-05")
 
-    sixty.settings["KEITARO_RANGE_DAYS"] = "4"
+    sixty.settings["KEITARO_RANGE_DAYS"] = "5"
     fault = sixty.sandbox.faults.add(Fault(path=LOG, where=is_late, mutate=others))
     report = sixty.run("2026-01-01", "2026-01-07")
     assert fault.delivered
