@@ -13,7 +13,9 @@ import pytest
 from dlt.common.configuration.specs import configspec
 from dlt.common.typing import TSecretStrValue  # noqa: F401 - dlt looks it up here, for the inherited field
 
+from conversync.cli.output import failure
 from conversync.http.client import Client, Limits
+from conversync.load import StepReport
 from conversync.sandbox import Fault, Request, Variants
 from conversync.vendors import LoadRequest, Step, Vendor
 from sources.besitos import BesitosSettings, besitos
@@ -170,6 +172,8 @@ def test_h15_a_token_that_is_withdrawn_in_the_middle_is_no_day(month: Workspace)
     fault = month.sandbox.faults.add(Fault(status=401, where=is_gone))
     report = month.run(FROM, TO)
     assert (report.exit_code, fault.delivered) == (5, 2)
+    after_one = failure(replace(report, steps=[StepReport()]))
+    assert after_one.endswith(" 1 window before it is loaded; the next run goes on there.")
 
 
 @pytest.mark.parametrize("budget", ["3", pytest.param("0", marks=pytest.mark.more)])
