@@ -194,6 +194,7 @@ class Stream:
             unread=unread(state),
             lookback=settings.of("lookback_days"),
             in_parts=True,
+            dated=f"({self.table.reversal}) is not true" if self.table.reversal else "true",
         )
         names = {one.name: one.json or one.name for one in self.table.columns}
         reading = Reading(

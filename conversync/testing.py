@@ -110,11 +110,11 @@ class VendorContract(ABC):
             assert project.run("status", self.vendor).returncode == 0
 
     def test_a_wrong_credential_ends_with_5_and_loads_nothing(self, tmp_path: Path) -> None:
-        """One request, a sentence that names the setting, and no table."""
+        """Three requests at most (other days might be answered), a sentence that names the setting, and no table."""
         with self.served() as served:
             project = Project(tmp_path, served.settings, self.path)
             ended = project.run("load", self.vendor, **{self.credential: WRONG})
-            assert (ended.returncode, served.requests) == (5, 1), ended.stdout + ended.stderr
+            assert (ended.returncode, served.requests <= 3) == (5, True), ended.stdout + ended.stderr
             assert self.credential in ended.stderr.upper()
             assert WRONG not in ended.stdout + ended.stderr
 

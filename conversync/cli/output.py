@@ -267,11 +267,10 @@ def _of_fields(report: SourceReport) -> Iterator[str]:
 def failure(report: SourceReport) -> str:
     """What a source failed with, and what of it is loaded all the same."""
     assert report.error is not None  # noqa: S101 - asked of failed ones only
-    loaded = (
-        f" {len(report.steps)} windows before it are loaded; the next run goes on there."
-        if report.steps
-        else ""
+    before = (
+        "1 window before it is" if len(report.steps) == 1 else f"{len(report.steps):,} windows before it are"
     )
+    loaded = f" {before} loaded; the next run goes on there." if report.steps else ""
     return f"conversync: {report.dataset}: {explain(report.error)}{loaded}"
 
 

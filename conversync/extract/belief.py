@@ -50,9 +50,20 @@ class Belief:
         if (
             last.total is not None
             and self._spools.events(last.spill_file) + len(last.bad_hashes) == last.total
+            and not self.moved(scans)
         ):
             return COUNT
         return PASSES if self._agree(scans, counts) else None
+
+    def moved(self, scans: Sequence[Scan]) -> bool:
+        """Whether a row happened while the last pass was made, on several pages of one and the same total.
+
+        Then another one left meanwhile, and where that stood, a third may have slid onto a page that was there already.
+        """
+        last, before = scans[-1], scans[-2] if len(scans) > 1 else None
+        if last.pages < 2 or last.since is None or last.total is None:
+            return False
+        return self._spools.came_since(last.since, last.spill_file, before.spill_file if before else None)
 
     def _agree(self, scans: Sequence[Scan], counts: bool) -> bool:
         """Whether passes that alone prove nothing do so together."""

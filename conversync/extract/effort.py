@@ -1,4 +1,4 @@
-"""What reading one stream has cost so far, what the vendor answered of it, and how much more may be tried.
+"""What reading one stream has cost so far, and how much more may be tried.
 
 Each day is read once, whatever comes. What is asked for beyond that, because an answer failed, could not be trusted or
 did not add up, is bounded: a vendor that is wrong in many places costs a night no more than one that is wrong in a few.
@@ -18,53 +18,32 @@ if TYPE_CHECKING:
 
 # Requests beyond one reading of each day: so many in any case, one for each day, and one for so many that were of use.
 LEAST_EXTRA, USEFUL_FOR_ONE = 60, 2
-# So many questions may go wrong, one after the other, before it is looked whether the vendor is there at all.
+# So many questions may go wrong, one after the other, before it is looked again whether the vendor is there at all.
 MOST_IN_SILENCE = 3
 
 
 class Effort:
-    """The requests of one stream in one load. `listing` gives the listing of days with so many rows a page.
-
-    `good` is the question that was answered last; `silence` counts what went wrong since.
-    """
+    """The requests of one stream in one load. `listing` gives the listing of days with so many rows a page."""
 
     def __init__(self, listing: Callable[[Window, int], PagedListing]) -> None:
         self._listing = listing
         self._lock = threading.Lock()
         self._days = self._asked = self._useful = 0
-        self._longest: dict[int, int] = {}
-        self.good: tuple[Window, int] | None = None
-        self.silence = 0
 
     def begin(self, window: Window) -> None:
         """These days are to be read, too."""
-        self._days += (window.end - window.start).days + 1
+        self._days += window.days
 
-    def listing(self, window: Window, page_size: int) -> PagedListing:
-        """The listing; what is asked of it is counted."""
+    def listing(self, window: Window, page_size: int, *, once: bool = False) -> PagedListing:
+        """The listing; what is asked of it is counted. `once`: no page of it is waited for."""
         listing = self._listing(window, page_size)
 
         def ask(number: int, retry: bool) -> Page:
             with self._lock:
                 self._asked += 1
-            page = listing.ask(number, retry)
-            with self._lock:
-                self.silence = 0
-                if number == 1:
-                    self._answered(window, page_size)
-            return page
+            return listing.ask(number, retry and not once)
 
         return replace(listing, ask=ask)
-
-    def _answered(self, window: Window, page_size: int) -> None:
-        self.good = window, page_size
-        days = (window.end - window.start).days + 1
-        self._longest[page_size] = max(days, self._longest.get(page_size, 0))
-
-    def answers(self, window: Window, page_size: int) -> bool:
-        """Whether as many days were answered, with pages as large."""
-        days = (window.end - window.start).days + 1
-        return any(size >= page_size and longest >= days for size, longest in self._longest.items())
 
     def was_of_use(self, *scans: Scan) -> None:
         """These passes are what a piece is believed for, or all that can be had of it."""

@@ -1,8 +1,9 @@
 """Questions that a vendor fails at for good, while it answers others: refusals in other words.
 
 A program that runs out of memory, or a row that cannot be written, is told with a 500 where others have a 422; or with
-a web page, an error under 200, broken JSON, a 404. Whether it is that, or a vendor that is down or speaks another
-language altogether, shows in what else it answers now: as many days elsewhere, fewer, fewer rows.
+a web page, an error under 200, broken JSON, a 404. A gateway refuses one day with a 403, sends it to a login, limits
+its rate, or lets it stall. Whether it is that, or a vendor that is down, does not know us, or speaks another language
+altogether, shows in what else it answers now (see `passes.py`).
 """
 
 from __future__ import annotations
@@ -10,29 +11,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from conversync.errors import (
+    CredentialsError,
     InvalidResponseError,
     RequestRejectedError,
     TooLongError,
     UnavailableError,
     VendorError,
 )
-from conversync.extract.effort import MOST_IN_SILENCE, Effort
-from conversync.extract.windows import DAY, Window
 from conversync.http.failure import LATER
 
 if TYPE_CHECKING:
     from conversync.extract.pagination import PagedListing
 
-# What is too large of a question that is failed at, in the words of a refusal; DAYS: nothing, it is these very days.
-RANGE, PAGE_SIZE, DAYS = "range", "page_size", "days"
+# Our rate is limited.
+TOO_MANY = 429
 # What a refusal speaks of, in the vendors' words, where the size of a page is what it does not take.
-OF_PAGE_SIZE = frozenset({"per_page", "perpage", PAGE_SIZE, "limit"})
+OF_PAGE_SIZE = frozenset({"per_page", "perpage", "page_size", "limit"})
 # ... and where it is the days, or how deep the pages go. A refusal of any other field is no matter of size.
-OF_RANGE = frozenset({"from_date", "to_date", "from", "to", RANGE, "page", "offset"})
-# Refusals that smaller questions may mend; a 404 or 405 is another matter. None: failed at, where others were answered.
-OF_SIZE = frozenset({400, 406, 413, 416, 422, None})
-# In how many other places as many days are asked for, before it is their number that the vendor cannot bear.
-ELSEWHERE = 2
+OF_RANGE = frozenset({"from_date", "to_date", "from", "to", "range", "page", "offset"})
+# Refusals that smaller questions may mend; a 404 or 405 is another matter.
+OF_SIZE = frozenset({400, 406, 413, 416, 422})
 
 
 class Pace(Protocol):
@@ -46,74 +44,52 @@ class Pace(Protocol):
     """Whether a request that is held up gets a short budget only."""
 
 
-def fails(error: VendorError | None) -> bool:
-    """Whether the vendor got the question and failed at it until the budget was used up; not if it was throttled."""
-    return isinstance(error, UnavailableError) and error.sent and error.status not in (429, *LATER)
-
-
-def spoils(error: VendorError | None) -> bool:
-    """Whether an error may be a matter of what was asked: failed at, not known (404), or answered by what is no data.
-
-    Who we are (401, 403) and where the vendor is (3xx) are no such matters, nor is the length of an answer.
-    """
-    if isinstance(error, InvalidResponseError):
-        is_about_us = error.status is not None and (300 <= error.status < 400 or error.status in (401, 403))
-        return not is_about_us and not isinstance(error, (TooLongError, BeyondBoundsError))
-    return fails(error)
-
-
 class BeyondBoundsError(InvalidResponseError):
     """What came of all pages together is no listing that can be kept: other questions do not mend that."""
 
 
-def too_large(error: VendorError, known: Effort, days: Window, page_size: int, pace: Pace) -> str:
-    """What the vendor fails at: RANGE, PAGE_SIZE or DAYS. Raises the error where it answers nothing else either.
+def fails(error: VendorError | None) -> bool:
+    """Whether the vendor got the question and failed at it until the budget was used up; not if it was throttled."""
+    return isinstance(error, UnavailableError) and error.sent and error.status not in (TOO_MANY, *LATER)
 
-    `known` is what it answered in this load: nobody asks again what is known. From here on the pace is hurried: what is
-    failed at for the same reason is not waited for as long again.
+
+def is_about_us(error: VendorError | None) -> bool:
+    """Whether it speaks of who we are (401, 403, a login), or of where the vendor is (3xx)."""
+    if isinstance(error, CredentialsError):
+        return True
+    status = error.status if isinstance(error, InvalidResponseError) else None
+    return status is not None and (300 <= status < 400 or status in (401, 403))
+
+
+def spoils(error: VendorError | None) -> bool:
+    """Whether something else would be answered: failed at, not known (404), or answered by what is no data.
+
+    Who we are and where the vendor is are no such matters, nor is the length of an answer.
     """
-    alone = Window(days.start - DAY, days.start - DAY)
-    was_hurried, pace.hurried = pace.hurried, True
-    known.silence += 1
-    if known.good and known.silence > MOST_IN_SILENCE:
-        make_sure(known.listing(*known.good), error, pace, patient=was_hurried)
-    if known.answers(days, page_size):
-        return DAYS
-    for number in range(1, ELSEWHERE + 1):
-        before = DAY * days.days * number
-        if answers(known.listing(Window(days.start - before, days.end - before), page_size)):
-            return DAYS
-    if days.days > 2 and answers(known.listing(alone, page_size)):
-        return RANGE
-    if known.good is None:
-        make_sure(known.listing(alone, 1), error, pace, patient=was_hurried)
-    return PAGE_SIZE if known.good and known.good[1] < page_size else DAYS
+    if isinstance(error, InvalidResponseError):
+        return not is_about_us(error) and not isinstance(error, (TooLongError, BeyondBoundsError))
+    return fails(error)
 
 
-def answers(listing: PagedListing) -> bool:
-    """Whether the first page of a listing comes."""
-    try:
-        listing.fetch(1, True)
-    except (UnavailableError, InvalidResponseError, RequestRejectedError):
+def may_be_of_days(error: VendorError | None) -> bool:
+    """Whether an error may be the matter of the days that were asked for: other days may be answered now.
+
+    Not where the vendor cannot be reached, where its answers are no listing at all, or where it names what it refused
+    and that is no matter of size.
+    """
+    if error is None or isinstance(error, BeyondBoundsError) or not error.sent:
         return False
-    return True
+    return not isinstance(error, RequestRejectedError) or not error.fields or is_of_size(error)
 
 
-def make_sure(listing: PagedListing, error: VendorError, pace: Pace, *, patient: bool) -> None:
-    """Raises the error, unless the vendor answers the first page of a listing. The pace is hurried afterwards.
+def ends_pages(error: VendorError) -> bool:
+    """Whether the page after one that failed so need not be asked for: who we are, or our rate, is no page's matter."""
+    return is_about_us(error) or error.status == TOO_MANY
 
-    `patient`: what the error came of was not waited for as long as a vendor that is down has to be, so this is.
-    """
-    pace.hurried = True
-    if answers(listing):
-        return
-    if patient and fails(error):
-        pace.hurried = False
-        is_there = answers(listing)
-        pace.hurried = True
-        if is_there:
-            return
-    raise error
+
+def is_failure(error: VendorError | None) -> bool:
+    """Whether it may be of the days, and is more than a refusal, which may be one of size."""
+    return may_be_of_days(error) and not isinstance(error, (RequestRejectedError, TooLongError))
 
 
 def is_of_size(error: VendorError) -> bool:
@@ -122,3 +98,18 @@ def is_of_size(error: VendorError) -> bool:
         return False
     fields = {name.casefold() for name in error.fields}
     return not fields or bool(fields & (OF_PAGE_SIZE | OF_RANGE))
+
+
+def is_of_page_size(error: VendorError | None) -> bool:
+    """Whether the vendor itself says that it is the size of a page that it does not take."""
+    is_of_it = error is not None and is_of_size(error)
+    return is_of_it and bool({name.casefold() for name in error.fields} & OF_PAGE_SIZE)  # type: ignore[union-attr]
+
+
+def answers(listing: PagedListing) -> bool:
+    """Whether the first page of a listing comes."""
+    try:
+        listing.fetch(1, True)
+    except VendorError:
+        return False
+    return True

@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
+from conversync.errors import InvalidResponseError, RequestRejectedError, TooLongError, VendorError
 from conversync.extract.decoded import Decoded, Rejected, note_names
-from conversync.extract.failing import BeyondBoundsError, spoils
+from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
 from conversync.extract.meaning import nothing_of
 from conversync.extract.parallel import ordered_parallel_map
 from conversync.extract.spill import SpillFile
+from conversync.http import clock
 
 # Pages asked for beyond those that the total needs. A total may be a cache's or a search engine's, and far too small.
 MOST_EXTRA_PAGES = 1_000
@@ -72,6 +74,8 @@ class Scan:
     is_cut: bool = False
     """Whether that goes for all pages after it, as far as is known."""
 
+    since: datetime | None = None
+    """When the first page was there, by the vendor's clock."""
     bad_bytes: int = 0
 
     def set_aside(self, rejected: Sequence[Rejected], page: int) -> None:
@@ -163,6 +167,7 @@ class PagedListing:
         A page as full as the first one may have a successor, whatever the total says.
         """
         first = previous = self.fetch(1, True)
+        scan.since = clock.theirs()
         size = first.decoded.received
         if not size and (first.total or first.more):
             scan.pages = 1
@@ -228,7 +233,7 @@ class PagedListing:
                 continue
             scan.refused = page
             scan.is_cut = is_after_gap or isinstance(page, RequestRejectedError)
-            if scan.is_cut or scan.announced is None:
+            if scan.is_cut or scan.announced is None or ends_pages(page):
                 return
             is_after_gap = True
             self.on_failure()
@@ -238,9 +243,9 @@ class PagedListing:
         try:
             return number, self._alike(most, number)
         except VendorError as error:
-            if isinstance(error, RequestRejectedError) or spoils(error):
-                return number, error
-            raise
+            if isinstance(error, TooLongError) or not may_be_of_days(error):
+                raise
+            return number, error
 
     def _alike(self, most: int, number: int) -> Page:
         """A page that is like the others: of `most` bytes; InvalidResponseError for another."""

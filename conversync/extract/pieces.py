@@ -10,31 +10,31 @@ a cache, or refuse long ranges and deep pages. So what came is believed only if 
 
 A repeat never makes up for a missing row. What does not prove itself is read again in smaller pieces: half the days,
 down to one, then in larger and smaller pages. A day that still does not add up is short, by a number that is told; and
-so is a day that the vendor fails at, or answers with what is no data, while it answers for others. How much is tried
-for all that is bounded (`conversync/extract/effort.py`).
+so is a day of which nothing comes, whatever the vendor answers, while it answers for others (`passes.py`). What is
+learned of the vendor on the way stands in `suspects.py`; how much is tried for all that is bounded (`effort.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 
-from conversync.errors import InvalidResponseError, RequestRejectedError, TooLongError, VendorError
+from conversync.errors import TooLongError
 from conversync.extract.belief import Belief, says_nothing
 from conversync.extract.bounds import Bounds
-from conversync.extract.effort import Effort
-from conversync.extract.failing import DAYS, Pace, make_sure, spoils, too_large
-from conversync.extract.meaning import nothing_is_loaded
-from conversync.extract.pagination import Page, PagedListing, Scan
-from conversync.extract.piece import PASSES, Piece
-from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes, smaller
+from conversync.extract.failing import Pace, ends_pages, is_failure
+from conversync.extract.pagination import PagedListing, Scan
+from conversync.extract.passes import Passes
+from conversync.extract.piece import PASSES, Piece, is_gap, joined, told
+from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
 
 # A question of fewer days than these cannot be cut short without being noticed.
 LEAST_DAYS = 2
+# Of so few days that were not given, each is asked for next: halves would cost as many questions, or more.
+FEW_DAYS = 4
 
 # Of the passes over a day that does not add up, so many in a row may bring nothing new before it is left at that.
 MOST_IDLE = 3
@@ -42,8 +42,6 @@ MOST_IDLE = 3
 MOST_IN_VAIN = 3
 # So often two parts of a range are asked for what they announce: totals that agree so often are counts.
 MOST_CHECKS = 2
-# A vendor that throttles us is asked for pieces of so many pages at most: each is committed before more is read.
-MOST_PAGES_THROTTLED = 50
 # So many rows would have come, at the rate of the days around, in days without any: then these are asked for alone.
 EXPECTED_ROWS = 10
 # A rate is told by the rows of so many days at least.
@@ -64,6 +62,8 @@ class Pieces:
     bounds: Bounds
     today: date
     day: str = "occurred_on"
+    dated: str | None = "true"
+    """SQL of the rows whose day is one of those asked for; None where that may be any."""
     shared: bool = True
     unread: date = date.min
     """The first day that no earlier run has read: what lies before it was looked at then."""
@@ -72,48 +72,80 @@ class Pieces:
     in_parts: bool = False
     """Whether a listing that announces no number has to come in parts, too; else two passes have to be alike."""
     _last: date = date.min
-    _counts: bool = True
-    """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
     _ahead: dict[Window, Scan] = field(default_factory=dict)
     """Passes over parts of a window, which were made before it was the parts' turn."""
-    _deepest: int = 0  # the most rows that one pass brought
     _in_vain: int = 0
     """On how many days in all nothing helped."""
     _checks: int = 0
     _alone_read: dict[date, Piece] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._effort, self._parts = Effort(self.listing), Parts(self.shared)
+        self._passes = Passes(
+            self.listing,
+            self.spill_files,
+            self.pace,
+            self.bounds,
+            day=self.day,
+            dated=self.dated,
+            in_parts=self.in_parts,
+        )
+        self._effort, self._suspects = self._passes.effort, self._passes.suspects
+        self._parts = Parts(self.shared)
         self._belief = Belief(self.spill_files, in_parts=self.in_parts)
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the vendor holds us up, whatever it is asked for."""
+        return self._passes.throttled
+
     def read(self, window: Window) -> Iterator[Piece]:
-        """The pieces of a window, oldest first. Raises the refusal of a question that no smaller one mends."""
-        self._last, begun = window.end, replace(self.bounds, found=[*self.bounds.found])
+        """The pieces of a window, oldest first. Raises the error of a vendor that answers for no other days either."""
+        self._last = window.end
         self._effort.begin(window)
         todo = [(part, list[Scan]()) for part in self._cut(window)]
         while todo:
             part, earlier = todo.pop(0)
-            try:
-                piece = self._piece(part, earlier)
-            except (RequestRejectedError, TooLongError) as refusal:
-                if fewer := smaller(part, refusal, self.bounds, self._parts):
-                    todo[:0] = [(one, earlier) for one in fewer]
-                    continue
-                self.bounds.days, self.bounds.page_size = begun.days, begun.page_size
-                self.bounds.found[:] = begun.found
-                piece = self._refused(part, earlier, refusal)
-            if isinstance(piece, Piece) and self._is_cut_short(piece):
+            if max(self.bounds.days, LEAST_DAYS if self.shared else 1) < part.days:
+                todo[:0] = self._in_turn(self._parts.cut(part, self.bounds.days), earlier)
+                part, earlier = todo.pop(0)
+            piece = self._piece(part, earlier)
+            if not isinstance(piece, Piece):
+                todo[:0] = self._in_turn(
+                    self._smaller(part, piece[-1]), [scan for scan in piece if scan.pages]
+                )
+            elif self._is_cut_short(piece):
                 self.bounds.days = LEAST_DAYS
                 self.bounds.found.append("ranges of several days are cut short without a word")
-                rest = [*self._parts.cut(Window(part.start, window.end), LEAST_DAYS)]
-                todo = [(rest[0], list(piece.scans)), *((other, list[Scan]()) for other in rest[1:])]
-                continue
-            if isinstance(piece, Piece):
+                rest = self._parts.cut(Window(part.start, window.end), LEAST_DAYS)
+                todo = self._in_turn(rest, list(piece.scans))
+            else:
+                self._note(piece)
                 yield piece
-                continue
-            # What was seen once is not forgotten: the first half takes the passes over the whole along.
-            first, *others = self._parts.halves(part)
-            todo[:0] = [(first, piece), *((half, list[Scan]()) for half in others)]
+
+    def _in_turn(self, parts: Iterable[Window], seen: list[Scan]) -> list[tuple[Window, list[Scan]]]:
+        """The parts in place of the whole. What was seen of it is not forgotten: the first part takes it along."""
+        first, *others = parts
+        return [(first, seen), *((part, list[Scan]()) for part in others)]
+
+    def _smaller(self, window: Window, scan: Scan) -> Iterable[Window]:
+        """What to ask for in place of days that did not prove themselves; nothing may have come of them."""
+        if scan.pages:
+            return self._parts.halves(window)
+        if isinstance(scan.refused, TooLongError):
+            self.bounds.found.append(f"{window.days} days are more than fit into one answer")
+        else:
+            self._suspects.refused(window)
+        few = self._parts.days(window) <= FEW_DAYS
+        return (
+            self._parts.cut(window, LEAST_DAYS if self.shared else 1) if few else self._parts.halves(window)
+        )
+
+    def _note(self, piece: Piece) -> None:
+        """What a piece tells of longer ranges that were not given."""
+        if piece.missing:
+            self._suspects.short(piece.lacking)
+        else:
+            self._suspects.whole(piece.window)
 
     def _cut(self, window: Window) -> list[Window]:
         """The window in pieces; days that nobody reads again stand in none with days that still move.
@@ -154,33 +186,19 @@ class Pieces:
             Window(max(window.start, self.unread), between.start.subtract(days=1)),
             Window(max(between.end.add(days=1), self.unread), min(window.end, self.today - DAY)),
         ]
-        return any(days.days and rate * days.days >= EXPECTED_ROWS and self._comes(days) for days in empty)
-
-    def _comes(self, days: Window) -> bool:
-        """Whether these days have rows when they are asked for alone; a question may bring those of its neighbours."""
-        if (page := self._first(days)) is None or not page.decoded.received:
-            return False
-        rows = self.listing(days, self.bounds.page_size).derive(page.decoded.table)
-        return any(day is not None and days.start <= day <= days.end for day in rows[self.day].to_pylist())
-
-    def _first(self, days: Window) -> Page | None:
-        """The first page of these days; None where it is not given."""
-        try:
-            return self._effort.listing(days, self.bounds.page_size).fetch(1, True)
-        except VendorError as error:
-            if isinstance(error, (RequestRejectedError, TooLongError)) or spoils(error):
-                return None
-            raise
+        return any(
+            days.days and rate * days.days >= EXPECTED_ROWS and self._passes.comes(days) for days in empty
+        )
 
     def _piece(self, window: Window, earlier: list[Scan]) -> Piece | list[Scan]:
         """The piece; or the passes over it, where it is to be read in halves."""
         scans = [self._first_pass(window)]
         if self.in_parts and says_nothing(scans[0]):
             return self._without_a_number(window, earlier, scans[0])
-        proof = self._belief.proof(scans, counts=self._counts)
+        proof = self._belief.proof(scans, counts=self._passes.counts)
         if not proof and (self._may_stand_still(scans[0]) or self._contradicts_itself(window, scans[0])):
             scans.append(self._walk(window))
-            proof = self._belief.proof(scans, counts=self._counts)
+            proof = self._belief.proof(scans, counts=self._passes.counts)
         if proof:
             return self._whole(window, earlier, scans, proof)
         is_all = scans[-1].is_ended and scans[-1].refused is None
@@ -207,63 +225,16 @@ class Pieces:
         return self._ahead.pop(window) if window in self._ahead else self._walk(window)
 
     def _walk(self, window: Window, page_size: int | None = None) -> Scan:
-        """One pass, without the pages failed at; RequestRejectedError where smaller questions may mend it."""
-        size, can_halve = page_size or self.bounds.page_size, self._parts.days(window) > 1
-        was_hurried = self.pace.hurried
-        listing = replace(
-            self._effort.listing(window, size), on_failure=partial(setattr, self.pace, "hurried", True)
-        )
-        try:
-            scan = listing.scan(
-                self.spill_files.new(), lambda *rows: self._is_too_long(*rows, can_halve=can_halve)
-            )
-        except VendorError as error:
-            if not spoils(error):
-                raise
-            return self._spoilt(Scan(listing.what, self.spill_files.new()), error, window, size)
-        if (hollow := self._hollow(scan)) is not None:
-            return self._spoilt(Scan(scan.what, scan.spill_file, totals=scan.totals), hollow, window, size)
-        if scan.refused is not None and spoils(scan.refused) and not (self.in_parts and says_nothing(scan)):
-            make_sure(listing, scan.refused, self.pace, patient=was_hurried)
-        is_deepest, self._deepest = scan.received >= self._deepest, max(scan.received, self._deepest)
-        if scan.is_cut and is_deepest and self.bounds.depth is None:
-            self.bounds.depth = scan.received
-            self.bounds.found.append(f"pages beyond row {scan.received:,} are refused")
-        self._belief.saw(scan)
+        """One pass; of one without a page, these days are to blame, or their number."""
+        scan = self._passes.over(window, page_size, can_halve=self._parts.days(window) > 1)
+        if scan.pages:
+            self._belief.saw(scan)
         return scan
-
-    def _spoilt(self, nothing: Scan, error: VendorError, window: Window, size: int) -> Scan:
-        """A pass of which nothing came: these days are to blame, else RequestRejectedError for a smaller question."""
-        what = too_large(error, self._effort, window, size, self.pace)
-        if what != DAYS:
-            raise RequestRejectedError(str(error), fields=[what], said=error.said) from None
-        nothing.refused = error
-        return nothing
-
-    def _hollow(self, scan: Scan) -> InvalidResponseError | None:
-        """What is wrong where rows are announced and not one comes; not where totals are known to be no counts."""
-        if scan.pages != 1 or scan.received or not scan.announced:
-            return None
-        if self.bounds.miscounts:
-            scan.is_ended, self._counts = True, False
-            return None
-        reason = f"{scan.what}: the first page is empty, yet it announces {scan.announced:,} rows."
-        return InvalidResponseError(nothing_is_loaded(reason, scan.what))
-
-    def _is_too_long(self, announced: int, received: int, *, can_halve: bool) -> bool:
-        """Whether a piece is better read in halves: its last pages are out of reach, or long in coming.
-
-        One that cannot be halved is read as deep as it goes, and no deeper.
-        """
-        too_deep = self.bounds.depth is not None and announced > self.bounds.depth
-        if not can_halve:
-            return too_deep and received >= (self.bounds.depth or 0)
-        left = announced - received
-        return too_deep or (self.pace.throttled and left > MOST_PAGES_THROTTLED * self.bounds.page_size)
 
     def _may_stand_still(self, scan: Scan) -> bool:
         """Whether another pass may prove what this one did not: its total moved, or there is none that counts rows."""
-        return scan.is_ended and (len(scan.totals) > 1 or scan.announced is None or not self._counts)
+        is_moving = len(scan.totals) > 1 or scan.announced is None or not self._passes.counts
+        return scan.is_ended and (is_moving or self._belief.moved([scan]))
 
     def _contradicts_itself(self, window: Window, scan: Scan) -> bool:
         """Whether two parts of days that are over announce more than the days together, which no count of rows does.
@@ -277,11 +248,11 @@ class Pieces:
             return False
         self._checks += 1
         parts = (*over.halves(), over)
-        first, second, whole = ((page and page.total) or 0 for page in map(self._first, parts))
+        first, second, whole = ((page and page.total) or 0 for page in map(self._passes.first_page, parts))
         whole = max(whole, (scan.announced or 0) if over == window else 0)
         if not whole or first + second <= whole:
             return False
-        self._counts, self.bounds.miscounts = False, True
+        self._passes.counts, self.bounds.miscounts = False, True
         self.bounds.found.append(
             f"its totals are no counts of rows ({whole} for {over}, {first} and {second} for two parts of "
             "it), so days are believed where two readings are alike"
@@ -295,65 +266,65 @@ class Pieces:
         alone = self._alone(window, earlier, scans)
         if alone is not None and (scans[-1].pages or alone.lacking.start == alone.lacking.end):
             return alone
+        whole = None if _is_of_us(scans[-1]) else self._in_other_pages(window, earlier, scans)
+        return whole or alone or self._short(window, earlier, scans)
+
+    def _in_other_pages(self, window: Window, earlier: list[Scan], scans: list[Scan]) -> Piece | None:
+        """A day in larger and smaller pages, whose passes join the `scans`; None where they do not prove it either."""
         known, idle = self._belief.together(scans), 0
         before_all = known
         for size in sizes(self.bounds.page_size, scans) if self._in_vain < MOST_IN_VAIN else ():
-            try:
-                scans.append(self._walk(window, size))
-            except (RequestRejectedError, TooLongError):
+            other = self._walk(window, size)
+            if other.pages:
+                scans.append(other)
+                if proof := self._belief.proof(scans, counts=self._passes.counts):
+                    return self._whole(window, earlier, scans, proof)
+            elif not is_failure(other.refused):
                 continue
-            if proof := self._belief.proof(scans, counts=self._counts):
-                return self._whole(window, earlier, scans, proof)
             before, known = known, self._belief.together(scans)
             idle = idle + 1 if known == before else 0
             if idle == MOST_IDLE or self._effort.is_spent:
                 break
         self._in_vain += known == before_all
-        return alone or self._short(window, earlier, scans)
+        return None
 
     def _on_one_page(self, window: Window, earlier: list[Scan], scans: list[Scan]) -> Piece | None:
         """All of it on one page, where that is all that is still tried; None where it does not come so."""
         rows = max(scans[-1].announced or 0, scans[-1].received) + 1
         if not scans[-1].pages or not self.bounds.page_size < rows <= LARGEST_PAGE:
             return None
-        try:
-            scans.append(self._walk(window, rows))
-        except (RequestRejectedError, TooLongError):
+        if not (other := self._walk(window, rows)).pages:
             return None
-        proof = self._belief.proof(scans, counts=self._counts)
+        scans.append(other)
+        proof = self._belief.proof(scans, counts=self._passes.counts)
         return self._whole(window, earlier, scans, proof) if proof else None
 
     def _alone(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan]) -> Piece | None:
         """Both days of a question asked for alone; None where there is one, or the days alone are not all of it.
 
         What the second one lacks is the next piece's matter, or counts here where there is none. Where no page of both
-        came, nobody knows what the days alone leave out.
+        came, nobody knows what the days alone leave out, but of one that shows that it was covered.
         """
         if window.end <= window.start or not self.shared:
             return None
-        first, second = (self._day(day) for day in window)
-        announced = sum(one.statements if one.announced is None else one.announced for one in (first, second))
-        if announced < max(scan.announced or self.spill_files.events(scan.spill_file) for scan in scans):
+        is_last, is_blind = window.end == self._last, not any(scan.pages or scan.announced for scan in scans)
+        days = [self._day(window.start)]
+        is_covered = is_blind and self._covers_its_last(days[0])
+        if is_last or not (is_blind and (days[0].missing or is_covered)):
+            days.append(self._day(window.end))
+        if told(days) < max(scan.announced or self.spill_files.events(scan.spill_file) for scan in scans):
             return None
-        is_last, is_blind = window.end == self._last, not any(scan.pages for scan in scans)
-        missing = first.missing + (second.missing if is_last else 0)
-        counted = (first, second) if is_last or is_blind else (first,)
-        lacking = [one.window for one in counted if one.missing]
-        is_told = first.announced is not None or second.announced is not None
-        if is_blind:
-            missing = max(missing, 1)
-        is_proven = not missing and first.proof and second.proof
-        return Piece(
-            window,
-            [*earlier, *scans, *first.scans, *second.scans],
-            None if missing else first.proof,
-            missing,
-            first.statements + second.statements,
-            announced if is_told else None,
-            first.received + second.received,
-            [*first.believed, *second.believed] if is_proven else (),
-            Window(lacking[0].start, lacking[-1].end) if lacking else None,
-        )
+        counted = days if is_last else days[:1]
+        missing = max(sum(one.missing for one in counted), int(is_blind and not is_covered))
+        lacking = [one.window for one in (days if is_blind else counted) if one.missing]
+        return joined(window, [*earlier, *scans], days, missing, lacking)
+
+    def _covers_its_last(self, day: Piece) -> bool:
+        """Whether rows of two instants came of a day alone: a question covers its last day, not a second of it."""
+        if day.missing:
+            return False
+        own = f"{self.day} = '{day.window.start}'"
+        return self.spill_files.instants(day.scans[-1].spill_file, own) > 1
 
     def _day(self, day: date) -> Piece:
         """One day asked for alone; two neighbouring pieces share it."""
@@ -367,7 +338,7 @@ class Pieces:
     def _whole(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan], proof: str) -> Piece:
         self._effort.was_of_use(*scans)
         last = scans[-1]
-        together = proof == PASSES and not self._belief.repeats(scans, counts=self._counts)
+        together = proof == PASSES and not self._belief.repeats(scans, counts=self._passes.counts)
         statements, proving = self.spill_files.events(last.spill_file), scans if together else [last]
         return Piece(window, [*earlier, *scans], proof, 0, statements, last.announced, last.received, proving)
 
@@ -376,7 +347,7 @@ class Pieces:
         together = self._belief.together(scans)
         announced = max((scan.announced or 0 for scan in scans), default=0)
         missing = max(announced - together, 0)
-        if window.start < self.today or any(spoils(scan.refused) or not scan.pages for scan in scans):
+        if window.start < self.today or any(is_gap(scan) for scan in scans):
             missing = max(missing, 1)
         last = scans[-1]
         self._effort.was_of_use(last)
@@ -385,14 +356,7 @@ class Pieces:
             window, [*earlier, *scans], None, missing, statements, last.announced and announced, last.received
         )
 
-    def _refused(self, window: Window, earlier: Sequence[Scan], refusal: VendorError) -> Piece:
-        """A day that is not to be had in any size, where others are: short. Raises the refusal where none is."""
-        day_before, day_after = window.start.subtract(days=1), window.end.add(days=1)
-        before = self._first(Window(day_before, day_before))
-        after = before or self._first(Window(day_after, day_after))
-        if after is None:
-            raise refusal
-        nothing = Scan(
-            self.listing(window, self.bounds.page_size).what, self.spill_files.new(), refused=refusal
-        )
-        return self._short(window, earlier, [nothing])
+
+def _is_of_us(scan: Scan) -> bool:
+    """Whether nothing came, for what no size of pages mends."""
+    return not scan.pages and scan.refused is not None and ends_pages(scan.refused)

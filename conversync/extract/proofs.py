@@ -18,9 +18,11 @@ _WHY = {
 def proved(done: Read, what: str) -> Iterator[CheckResult]:
     """Of a stream that was read as a night would read it: how many rows, why that is all, and what was found."""
     rows = sum(piece.statements for piece in done.pieces)
-    missing = sum(piece.missing for piece in done.pieces)
+    missing = sum(piece.known_missing for piece in done.pieces)
     if missing:
         yield CheckResult(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
+    elif any(piece.missing for piece in done.pieces):
+        yield CheckResult(False, f"{what}: {rows:,} rows, which cannot be shown to be all")
     else:
         why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in {p.proof for p in done.pieces}]
         moving = ["still moving today"] if None in {piece.proof for piece in done.pieces} else []

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from conversync.errors import InvalidResponseError, VendorError
+from conversync.errors import CredentialsError, InvalidResponseError, VendorError
 from conversync.extract.columns import now
 from conversync.extract.evidence import Quarantine, Routed, rejected_table, resolved_rows, window_row
-from conversync.extract.failing import spoils
 from conversync.extract.meaning import bare, nothing_of
 from conversync.extract.mended import NO_TRACES, Traces, resolved
 from conversync.extract.pagination import Scan
-from conversync.extract.piece import Piece
+from conversync.extract.piece import Piece, is_gap
 from conversync.extract.pieces import Pieces
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window, advance_cursor, hold_cursor
@@ -127,7 +126,7 @@ def _read(reading: Reading, at: datetime) -> Read:
     try:
         for piece in reading.pieces.read(reading.window):
             pieces.append(piece)
-            if reading.on_rest and reading.pieces.pace.throttled and piece.window.end < reading.window.end:
+            if reading.on_rest and reading.pieces.throttled and piece.window.end < reading.window.end:
                 reading.on_rest(reading.pieces.after(piece, reading.window))
                 break
     except VendorError:
@@ -154,7 +153,9 @@ def _refuse_what_holds_nothing(done: Read) -> None:
     is_short = any(piece.missing for piece in done.pieces)
     announced = max(scan.announced or 0 for scan in scans) if is_short else 0
     refused = next((scan.refused for scan in scans if scan.refused is not None), None)
-    if isinstance(refused, InvalidResponseError) and not any(scan.pages for scan in scans):
+    if isinstance(refused, (InvalidResponseError, CredentialsError)) and not any(
+        scan.pages for scan in scans
+    ):
         raise refused
     with nothing_of(what):
         if bad:
@@ -250,7 +251,9 @@ def _short(one: Read) -> str | None:
     short = [piece for piece in one.pieces if piece.missing]
     if not short:
         return None
-    failure = next((scan.refused for piece in short for scan in piece.scans if _is_gap(scan)), None)
+    failure = next(
+        (scan.refused for piece in short for scan in piece.scans if is_gap(scan) and scan.refused), None
+    )
     if failure is not None:
         why = "not all of it can be had, however it is asked for"
         ask = (
@@ -264,29 +267,25 @@ def _short(one: Read) -> str | None:
     else:
         why, ask = "no number of rows is announced, nor shown otherwise", "for a total on each page"
     return (
-        f"{one.reading.stream} is short by {_lack(short)} on {_days(short)}: {why}. What came is loaded, and the days "
+        f"{one.reading.stream} {_lack(short)} on {_days(short)}: {why}. What came is loaded, and the days "
         f"are read again next time; if it stays so, ask the vendor {ask}"
     )
 
 
-def _is_gap(scan: Scan) -> bool:
-    """Whether some of a pass was not given, for a reason that was told."""
-    return scan.refused is not None and (spoils(scan.refused) or not scan.pages)
-
-
 def _lack(short: Sequence[Piece]) -> str:
-    """ "8 rows"; "at least 8 rows" where a row may be missing in two of the pieces, or nobody knows how many are."""
+    """ "is short by 8 rows"; "at least 8 rows" where a row may be missing in two of the pieces, or it may be more."""
     counts = [0, 0]  # the most that is missing of pieces that share no day: without the last one, and with it
     is_exact, last = True, None
     for piece in short:
         shares = last is not None and piece.lacking.start <= last
-        counts = [max(counts), (counts[0] if shares else max(counts)) + piece.missing]
-        is_exact = (
-            is_exact and not shares and piece.announced is not None and not any(map(_is_gap, piece.scans))
-        )
+        missing = piece.known_missing
+        counts = [max(counts), (counts[0] if shares else max(counts)) + missing]
+        is_exact = is_exact and not shares and missing > 0 and not any(map(is_gap, piece.scans))
         last = piece.lacking.end
-    missing = max(counts)
-    return f"{'' if is_exact else 'at least '}{missing:,} {'row' if missing == 1 else 'rows'}"
+    if not (missing := max(counts)):
+        return "cannot be shown to be whole"
+    at_least = "" if is_exact else "at least "
+    return f"is short by {at_least}{missing:,} {'row' if missing == 1 else 'rows'}"
 
 
 def _days(short: Sequence[Piece]) -> str:
@@ -304,6 +303,6 @@ def _days(short: Sequence[Piece]) -> str:
 
 def _without_advice(failure: VendorError) -> str:
     """What went wrong, without what that means for the tables and what to do about it, which is told beside it."""
-    text = bare(failure).rstrip(".?")
+    text = bare(failure).partition(". Check ")[0].rstrip(".?")
     reason, _, advice = text.rpartition(": ")
     return reason if reason and advice.startswith(_ADVICE) else text

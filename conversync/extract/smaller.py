@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conversync.errors import RequestRejectedError, TooLongError
-from conversync.extract.bounds import Bounds
-from conversync.extract.failing import OF_PAGE_SIZE, is_of_size
 from conversync.extract.pagination import Scan
 from conversync.extract.windows import Window, apart, split_window
 
@@ -42,38 +39,6 @@ class Parts:
     def after(self, part: Window, window: Window) -> Window:
         """What of a window is left after one of its parts."""
         return Window(part.end.add(days=0 if self.shared else 1), window.end)
-
-
-def smaller(
-    window: Window, refusal: RequestRejectedError | TooLongError, bounds: Bounds, parts: Parts
-) -> list[Window]:
-    """What to ask for where a question was refused, or its answer too long; what that tells of the vendor is noted.
-
-    Empty where nothing is smaller; the refusal is raised where it is not one of size.
-    """
-    if isinstance(refusal, TooLongError):
-        return _shorter(window, bounds, parts)
-    if not is_of_size(refusal):
-        raise refusal
-    is_of_page = bool({name.casefold() for name in refusal.fields} & OF_PAGE_SIZE)
-    if parts.days(window) > 1 and not is_of_page:
-        halves = parts.halves(window)
-        bounds.days = max((half.end - half.start).days + 1 for half in halves)
-        bounds.found.append(f"ranges of {(window.end - window.start).days + 1} days are refused")
-        return halves
-    if bounds.page_size < 2:
-        return []
-    bounds.found.append(f"pages of {bounds.page_size:,} rows are refused")
-    bounds.page_size //= 2
-    return [window]
-
-
-def _shorter(window: Window, bounds: Bounds, parts: Parts) -> list[Window]:
-    """Fewer days where an answer is too long: whether its length follows the page's size is not known."""
-    if parts.days(window) <= 1:
-        return []
-    bounds.found.append(f"{(window.end - window.start).days + 1} days are more than fit into one answer")
-    return parts.halves(window)
 
 
 def sizes(page_size: int, scans: Sequence[Scan]) -> Iterator[int]:

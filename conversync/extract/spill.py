@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from conversync.extract.columns import hashes
+from conversync.http import clock
 
 MEMORY = "150MB"
 # Rows that are ranked together, in bytes.
@@ -143,6 +144,26 @@ class SpillFiles:
             limit 1
         """
         return not self._ask(differences, {"one": one, "other": other}).fetchall()
+
+    def instants(self, spill_file: SpillFile, condition: str) -> int:
+        """At how many different instants the events happened that are so; `condition` is SQL of our own."""
+        if not spill_file.rows:
+            return 0
+        query = f"select count(distinct {self._latest}) from scan where {condition}"  # noqa: S608
+        [[found]] = self._ask(query, {"scan": spill_file}).fetchall()
+        return int(found)
+
+    def came_since(self, since: datetime, spill_file: SpillFile, before: SpillFile | None = None) -> bool:
+        """Whether an event happened from the second of that instant until now; not one that stands in `before`."""
+        schema = spill_file.schema
+        if schema is None or not pa.types.is_timestamp(schema.field(self._latest).type):
+            return False
+        rows = {"scan": spill_file}
+        query = f"select 1 from scan where {self._latest} between ? and ?"  # noqa: S608
+        if before is not None and before.rows:
+            rows["before"] = before
+            query += f" and {self._key} not in (select {self._key} from before)"  # noqa: S608
+        return bool(self._ask(query, rows, [since.replace(microsecond=0), clock.theirs()]).fetchone())
 
     def deduplicate(
         self, spill_files: Sequence[SpillFile], without: Sequence[Any] = ()

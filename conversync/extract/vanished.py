@@ -7,6 +7,7 @@ does not have the row. The vendor states it no more, and no earlier load held it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from conversync.extract.reading import Read
@@ -40,15 +41,18 @@ def vanished(
 def _still_gone(
     one: Read, spill_files: SpillFiles, key: str, gone: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Those that do not come either where their day is asked for alone; what comes is read, either way."""
+    """Those that do not come either where their day is asked for alone, and comes; what comes is read, either way."""
     last = one.window.end
-    days = sorted({row["day"] for row in gone})
-    alone = [piece for day in days for piece in one.reading.pieces.read(Window(day, min(day + DAY, last)))]
-    one.pieces.extend(alone)
-    come = spill_files.among(
-        [scan.spill_file for piece in alone for scan in piece.scans], key, [row[key] for row in gone]
-    )
-    return [row for row in gone if row[key] not in come]
+    alone = {
+        day: list(one.reading.pieces.read(Window(day, min(day + DAY, last))))
+        for day in sorted({row["day"] for row in gone})
+    }
+    pieces = list(chain.from_iterable(alone.values()))
+    one.pieces.extend(pieces)
+    scans = chain.from_iterable(piece.scans for piece in pieces)
+    come = spill_files.among([scan.spill_file for scan in scans], key, [row[key] for row in gone])
+    sure = {day for day, some in alone.items() if not any(piece.missing for piece in some)}
+    return [row for row in gone if row[key] not in come and row["day"] in sure]
 
 
 def spoilt_ids(read: Read) -> set[str | None]:

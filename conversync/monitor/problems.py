@@ -108,9 +108,13 @@ def _incomplete(source: SourceHealth) -> Iterator[Problem]:
 
 def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Problem:
     rows = stream.days.missing
+    if rows:
+        lack, why = f"is short by {_rows(rows)}", "not all that the vendor has of them came"
+    else:
+        lack, why = "cannot be shown to be whole", "what came of them may not be all"
     text = (
-        f"{source.source}: {stream.stream} is short by {_rows(rows)} on {_spans(days)}: not all that the "
-        f"vendor has of them came. Every night reads what is due again; by hand: {_again(source, days)}"
+        f"{source.source}: {stream.stream} {lack} on {_spans(days)}: {why}. Every night reads what is due again; "
+        f"by hand: {_again(source, days)}"
     )
     figures = {"stream": stream.stream, "rows": rows, "days": [str(day) for day in days]}
     return Problem("short", source.source, text, figures)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
+from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.evidence import Routed, workplace
@@ -64,7 +65,6 @@ class Feed:
             read = partial(self._read, days, on_rest=on_rest)
             return self._reversals.read(Question(days.window, read, partial(self._last_days, days.window)))
         done = self._read(days, None, on_rest)
-        self._refuse_other_days(done)
         self._reversals.note(done)
         return done
 
@@ -102,25 +102,9 @@ class Feed:
             unread=unread(self._state.get(stream, {})),
             lookback=self._settings.lookback(stream),
             in_parts=True,
+            # A reversal may be served by its original's day; and where reversals are asked for, whatever is none.
+            dated="not is_reversal" if stream == CONVERSIONS else None,
         )
-
-    def _refuse_other_days(self, done: Read) -> None:
-        """InvalidResponseError where days were answered with conversions of none but others: they are not heeded.
-
-        A day more at both ends is a matter of zones, and one of what a question covers. A reversal may go by its
-        original's day.
-        """
-        for piece in done.pieces:
-            files, days = [scan.spill_file for scan in piece.scans], piece.window
-            around = f"'{days.start - 2 * DAY}' and '{days.end + 2 * DAY}'"
-            others = f"not is_reversal and occurred_on not between {around}"
-            if self._spools.holds(files, others) and not self._spools.holds(
-                files, f"not is_reversal and occurred_on between {around}"
-            ):
-                raise InvalidResponseError(
-                    f"Besitos answers for {days} with conversions of other days alone, so the days asked for are not "
-                    "heeded; nothing was loaded: ask the vendor what changed."
-                )
 
     def announced(self, window: Window) -> int | None:
         """How many rows the first page of these days announces; None where it is not given, or does not say."""
@@ -254,6 +238,9 @@ def _gone(
         if not news:
             return gone
         if bounds.days <= LEAST_DAYS or not _come_alone(done, news, spill_files):
+            unsure = _short_days(done)
+            news = [row for row in news if row["occurred_on"] not in unsure]
+            gone = [row for row in gone if row["event_key"] in known or row["occurred_on"] not in unsure]
             back = _come_unfiltered(source, news, spill_files) if reversals else set()
             if not accept_empty:
                 withdrawn.refuse_most(done, len(news) - len(back), held)
@@ -268,6 +255,12 @@ def _come_alone(done: Read, news: Sequence[dict[str, Any]], spill_files: SpillFi
     alone = _days(done.reading.pieces, news)
     done.pieces.extend(alone)
     return bool(_among(alone, news, spill_files))
+
+
+def _short_days(done: Read) -> set[date]:
+    """The days of which not all came when they were asked for last: nothing of them is gone for that."""
+    pieces = [piece for piece in done.pieces if piece.missing]
+    return {day for piece in pieces for day in piece.window.each_day()}
 
 
 def _come_unfiltered(source: Feed, news: Sequence[dict[str, Any]], spill_files: SpillFiles) -> set[str]:

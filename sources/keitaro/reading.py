@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conversync.errors import VendorError
+from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.evidence import Routed, workplace
-from conversync.extract.failing import OF_RANGE, fails, is_of_size, spoils
+from conversync.extract.failing import OF_RANGE, fails, is_of_size, may_be_of_days, spoils
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import PagedListing
@@ -106,16 +106,23 @@ class Asking:
         known = Bounds.remembered(self._found(stream), *self.limits, self.settings.today(stream)).days
         days = known if known < self.settings.keitaro_range_days else self.window.days
         refusal: VendorError | None = None
+        may_be_fewer = True
         for window in _samples(self.window, days):
-            if refusal is not None and window.end < self.window.end and not spoils(refusal):
+            are_last = window.end == self.window.end
+            if isinstance(refusal, RequestRejectedError) and not are_last:
                 break
+            if are_last and not may_be_fewer:
+                continue
             try:
                 with nothing_of(f"Keitaro's {stream} of {self.window}"):
                     return agree(window)
             except VendorError as error:
                 refusal = refusal or error
-                if not (spoils(error) or _is_of_range(error)):
+                if not may_be_of_days(error) or (
+                    isinstance(error, RequestRejectedError) and not _is_of_range(error)
+                ):
                     break
+                may_be_fewer = spoils(error) or _is_of_range(error)
                 self.tracker.pace.hurried = fails(error)
         raise refusal or AssertionError("a window has days")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conversync.sandbox import Fault, Variants, World
+from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import reversal, row
 from tests.besitos.test_mended import OPEN, at, daily, payouts
@@ -79,18 +80,41 @@ def test_m02_a_row_that_leaves_while_another_comes_today_hides_no_third(
     assert held >= set(range(1, 21)) - {2}, "the row that slid onto a page that was read is there"
 
 
-def test_b05_answers_of_other_days_alone_are_refused(nights: Any) -> None:
-    """A server that does not heed the days: exit 6, and its rows are not taken for those of the days asked for."""
+def test_m02_a_row_that_leaves_while_another_comes_hides_none_of_the_last_days(make_house: MakeHouse) -> None:
+    """Two pages of one total, and on the second a row that happened since the first: read again, in this night."""
+    zone = timezone(timedelta(hours=-5))
+    today = datetime.now(UTC).astimezone(zone)
+    rows = [row(n, date_time=f"{today - timedelta(days=2):%Y-%m-%d} 01:{n:02}:00") for n in range(1, 21)]
+    house = make_house(World(start=today.date() - timedelta(days=30), days=1))
+    house.settings |= {"BESITOS_START_DATE": f"{today - timedelta(days=3):%Y-%m-%d}"}
+    house.settings |= {"BESITOS_PAGE_SIZE": "10", "BESITOS_CONCURRENCY": "1"}
+    house.sandbox.besitos.rows = rows
+
+    def move() -> None:
+        come = row(99, date_time=f"{datetime.now(UTC).astimezone(zone):%Y-%m-%d %H:%M:%S}")
+        house.sandbox.besitos.rows = [*rows[:1], *rows[2:], come]
+
+    fault = house.sandbox.faults.add(Fault(page=2, times=1, action=move))
+    report = house.run()
+    assert (report.error, report.exit_code, fault.delivered) == (None, 0, 1)
+    held = {id_ for [id_] in house.query("select transaction_id from besitos.conversions")}
+    assert held == {*range(1, 21), 99} - {2}, "the eleventh slid onto the page that was there already"
+    assert len([one for one in house.sandbox.requests if "is_reverse" not in one.query]) <= 8
+
+
+def test_b05_days_that_are_answered_with_other_days_alone_cost_themselves(nights: Any) -> None:
+    """Whatever begins with the first day has rows of the last: not taken for its own, exit 3, and it heals."""
     house = nights(daily(40))
     recent = answer(
         row(39, date_time=f"{january(38)} 12:00:00"), row(40, date_time=f"{january(39)} 12:00:00")
     )
-    fault = house.sandbox.faults.add(Fault(query={"from_date": january(0)}, body=recent))
+    fault = house.sandbox.faults.add(Fault(query={"from_date": january(0)}, where=everything, body=recent))
     at(house, 40)
     report = house.run()
-    assert report.exit_code == 6
-    assert "the days asked for are not heeded" in str(report.error)
+    assert (report.error, report.exit_code) == (None, 3)
+    assert any("the days asked for are not heeded" in note for note in report.notes)
     assert fault.delivered
+    assert payouts(house) == sum(range(2, 41))
     house.sandbox.faults.clear()
     house.load()
     assert payouts(house) == sum(range(1, 41))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conversync.sandbox import Fault, Request
@@ -56,7 +58,7 @@ def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: Vendo
     report = sixty.run()
     assert report.error is None
     assert (report.exit_code, report.total("missing") > 0) == (3, True)
-    [note] = [note for note in report.notes if "is short by" in note]
+    [note] = [note for note in report.notes if "are read again next time" in note]
     assert "Keitaro failed at POST /admin_api/v1/conversions/log (500: Internal Server Error)" in note
     assert {f"c{n}" for n in range(60) if n % 6 != 7 % 6} <= loaded(sixty) <= ALL - {"c7"}
     sixty.sandbox.keitaro.variants = Variants()
@@ -76,11 +78,59 @@ def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(sixty: VendorWo
     report = sixty.run("2026-01-01", "2026-01-07")
     assert fault.delivered
     assert (report.error, report.exit_code) == (None, 3)
-    [note] = [note for note in report.notes if "is short by" in note]
+    [note] = [note for note in report.notes if "are read again next time" in note]
     assert f" on {day}: " in note
     assert "Keitaro answered with a web page instead of data, while it answered" in note
     assert loaded(sixty) == {f"c{n}" for n in range(60) if f"2026-01-{2 + n % 6:02}" != day}
     assert len(sixty.asked(LOG)) < 80
+    sixty.sandbox.faults.clear()
+    sixty.load("2026-01-01", "2026-01-07")
+    assert loaded(sixty) == ALL
+
+
+@pytest.mark.parametrize("day", ["2026-01-07", pytest.param("2026-01-04", marks=pytest.mark.more)])
+@pytest.mark.parametrize(
+    "answer", [{"status": 401}, {"redirect": "/admin/login"}], ids=["h15-401", "h15-login"]
+)
+def test_h15_a_day_on_which_we_are_not_let_in_costs_that_day_alone(
+    sixty: VendorWorkspace, day: str, answer: dict[str, Any]
+) -> None:
+    """A gateway turns one day away, the newest, or one in the middle: the others are loaded, exit 3, and it heals."""
+
+    def holds(asked: Request) -> bool:
+        days = body(asked)["range"]
+        return bool(days["from"] <= day <= days["to"])
+
+    fault = sixty.sandbox.faults.add(Fault(path=LOG, where=holds, **answer))
+    report = sixty.run("2026-01-01", "2026-01-07")
+    assert fault.delivered
+    assert (report.error, report.exit_code) == (None, 3)
+    [note] = [note for note in report.notes if f" on {day}: " in note]
+    assert "the API key" in note
+    assert loaded(sixty) == {f"c{n}" for n in range(60) if f"2026-01-{2 + n % 6:02}" != day}
+    assert len(sixty.asked(LOG)) < 40
+    sixty.sandbox.faults.clear()
+    sixty.load("2026-01-01", "2026-01-07")
+    assert loaded(sixty) == ALL
+
+
+def test_b05_days_that_are_answered_with_other_days_alone_cost_themselves(sixty: VendorWorkspace) -> None:
+    """From the fifth day on, the log has rows of the second alone: these days are told, exit 3, and they heal."""
+    second = [one for one in sixty.sandbox.keitaro.rows or () if "2026-01-02" in str(one)]
+
+    def others(document: dict[str, Any], _query: object) -> dict[str, Any]:
+        return {**document, "rows": second, "total": len(second)}
+
+    def is_late(asked: Request) -> bool:
+        return bool(body(asked)["range"]["from"] >= "2026-01-05")
+
+    sixty.settings["KEITARO_RANGE_DAYS"] = "5"
+    fault = sixty.sandbox.faults.add(Fault(path=LOG, where=is_late, mutate=others))
+    report = sixty.run("2026-01-01", "2026-01-07")
+    assert fault.delivered
+    assert (report.error, report.exit_code) == (None, 3)
+    assert any("the days asked for are not heeded" in note for note in report.notes)
+    assert loaded(sixty) <= ALL
     sixty.sandbox.faults.clear()
     sixty.load("2026-01-01", "2026-01-07")
     assert loaded(sixty) == ALL

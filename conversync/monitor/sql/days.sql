@@ -1,7 +1,7 @@
 -- What is known of each day of each stream, up to today in its zone: the one place where completeness is worked out.
 -- whole: the latest reading that covers the day from its beginning to its end got all rows. short: it lacks some, how
--- many stands in `missing`. never: no reading covers it. due: it is over, and its stream has not come since. open: it
--- is not over.
+-- many stands in `missing`, or cannot be shown to have all (0). never: no reading covers it. due: it is over, and its
+-- stream has not come since. open: it is not over.
 -- A reading covers its days but the last one, of which nobody knows whether it was over; a day that was not over where
 -- the vendor is tells nothing, nor does a reading that was narrowed by user, offer or type, nor one whose load was not
 -- committed. The latest reading is that of the latest load, whatever the clocks said. A stream that was ever read up to
@@ -33,7 +33,11 @@ readings as (
         read_at,
         _dlt_load_id as load_id,
         cast(read_at at time zone zone as date) as read_on,
-        coalesce(missing, greatest(announced - received, 0), 0) as missing
+        coalesce(missing, greatest(announced - received, 0), 0) > 0 as is_short,
+        case
+            when announced > statements + rejected - superseded then coalesce(missing, announced - received)
+            else 0
+        end as missing
     from committed
     where
         filters is null
@@ -82,6 +86,7 @@ covered as (
     select
         calendar.stream,
         calendar.day,
+        readings.is_short,
         readings.missing,
         readings.window_start,
         readings.window_end,
@@ -103,13 +108,13 @@ select
     calendar.stream,
     calendar.day,
     case
-        when covered.missing > 0 then 'short'
-        when covered.missing = 0 then 'whole'
+        when covered.is_short then 'short'
+        when not covered.is_short then 'whole'
         when calendar.followed_on is not null and calendar.day = calendar.last_day then 'open'
         when calendar.day >= calendar.followed_on then 'due'
         else 'never'
     end as state,
-    coalesce(covered.missing, 0) as missing,
+    coalesce(greatest(covered.missing, 0), 0) as missing,
     covered.window_start,
     covered.window_end,
     covered.read_at,

@@ -54,7 +54,8 @@ def _lacking(rows: list[Row]) -> str:
     never, short, missing = (sum(row[name] for row in rows) for name in ("never", "short", "missing_rows"))
     parts = [f"{numbers.many(never, 'day')} of a source never read"] if never else []
     if short:
-        parts.append(f"{numbers.many(short, 'day')} read short by {numbers.many(missing, 'row')}")
+        how = f"read short by {numbers.many(missing, 'row')}" if missing else "not shown to be whole"
+        parts.append(f"{numbers.many(short, 'day')} {how}")
     return numbers.sentence_case(numbers.listed(parts))
 
 

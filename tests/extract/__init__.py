@@ -1,0 +1,1 @@
+"""What listings are read by, piece by piece."""
