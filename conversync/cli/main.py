@@ -83,6 +83,7 @@ for command in COMMANDS:
 def main() -> NoReturn:
     """Runs the command and ends with its exit code: a sentence for every known cause, never a traceback."""
     process.guard_streams()
+    process.log_in_json(sys.argv[1:])
     process.give_memory_back()
     files.keep_alone()
     try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import IO, Any, NoReturn, cast
 
-from conversync.http.redact import plain
+from conversync.http.redact import plain, redact
 
 # What this run committed until now, by dataset: windows, rows read, and the last window's name. None where the command
 # is none that reads vendors.
@@ -90,12 +93,52 @@ class _Plain(io.TextIOWrapper):
     what others wrote is cleaned where it is printed (see `conversync.cli.terminal`).
     """
 
+    as_json = False
+    _begun = ""
+
     def write(self, text: str) -> int:
+        if self.as_json:
+            return self._write_object(text)
         parts = _COLOUR.split(text) if "\x1b" in text and self.isatty() else [text]
         super().write(
             "".join(part if number % 2 else plain(part, lines=True) for number, part in enumerate(parts))
         )
         return len(text)
+
+    def _write_object(self, text: str) -> int:
+        """Whole lines, one JSON object each: our own as they are; what came in other words together in one."""
+        self._begun += text
+        if self._begun.endswith("\n"):
+            lines, self._begun = redact(self._begun), ""
+            if lines.isspace():
+                return len(text)
+            if not all(map(_is_object, lines.splitlines())):
+                lines = json.dumps({"event": "log", "text": lines.rstrip("\n")}) + "\n"
+            super().write(plain(lines, lines=True))
+        return len(text)
+
+    def end(self) -> None:
+        """What has no end of its line yet is a line, too."""
+        if self._begun:
+            self.write("\n")
+        self.flush()
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def log_in_json(arguments: Sequence[str]) -> None:
+    """Where a command's arguments ask for JSON logs, whatever is written to standard error from now on is that.
+
+    From the first line on, so that also what is wrong with settings or arguments can be read by a machine.
+    """
+    is_asked = "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
+    if is_asked and isinstance(sys.stderr, _Plain):
+        sys.stderr.as_json = True
 
 
 class _Styled:
@@ -173,5 +216,5 @@ def leave(code: int) -> NoReturn:
     """Ends the process with this code, whatever becomes of the streams."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
-            stream.flush()
+            stream.end() if isinstance(stream, _Plain) else stream.flush()
     sys.exit(code)

@@ -72,7 +72,7 @@ def not_as_it_came(name: str) -> str:
 
 def not_whole(name: str) -> str:
     """How a field is noted there that was left out, or whose text was cut, because its row is too long."""
-    return f"{quoted(name, MOST_OF_NAME - len(_NOT_WHOLE))}{_NOT_WHOLE}"
+    return f"{name}{_NOT_WHOLE}"
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,9 @@ def note_names(noted: Counter[str], names: Mapping[str, int] | Iterable[str]) ->
         if name in noted:
             noted[name] += count
         elif len(noted) < MOST_NAMES:
-            noted[quoted(name, MOST_OF_NAME)] += count
+            noted[_shown(name)] += count
+
+
+def _shown(noted: str) -> str:
+    mark = next((one for one in (_ALTERED, _NOT_WHOLE) if noted.endswith(one)), "")
+    return quoted(noted.removesuffix(mark), MOST_OF_NAME - len(mark)) + mark

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,10 @@ def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:
     """Path, mode and owner, and what others could do with it, of every place of ours that is there; settings first."""
     given = [lookup.project_dir().absolute(), lookup.project_dir() / ".dlt"]
     given += [given[1] / name for name in trust.FILES]
-    ours = [warehouse.path.parent, warehouse.path, warehouse.home, *sorted(warehouse.home.glob("*.sqlite"))]
     published = [path for path in (publish.published_path(warehouse), publish.report_path(warehouse)) if path]
-    for path in dict.fromkeys([*given, *ours, *published]):
+    ours = [*written(warehouse), *(path.parent for path in published), *published]
+    above = [folder for path in ours for folder in trust.open_above(path)]
+    for path in dict.fromkeys([*given, *ours, *above]):
         try:
             found = path.stat()
         except OSError:
@@ -67,6 +69,16 @@ def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:
         mode = f"{stat.S_IMODE(found.st_mode):04o} {files.owner(found.st_uid)}"
         is_public = path in published or (path in given and path.name != "secrets.toml")
         yield path, mode, _open_to_others(path, found, is_public=is_public)
+
+
+def written(warehouse: Warehouse) -> list[Path]:
+    """Where a run writes beside what is published: the warehouse, locks, journals, working folders, temporary files."""
+    beside = sorted(path for path in warehouse.home.glob("*") if path.suffix == ".sqlite" or path.is_dir())
+    return [
+        *(warehouse.path.parent, warehouse.path, warehouse.home),
+        *beside,
+        Path(tempfile.gettempdir()),
+    ]
 
 
 def _open_to_others(path: Path, found: os.stat_result, *, is_public: bool) -> str:

@@ -15,6 +15,7 @@ import pwd
 import shlex
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,15 @@ def warnings() -> list[str]:
 def weakness(path: Path) -> Weak | None:
     """How somebody else could change a file or a folder, if so; None too where it is not there."""
     return next(_weak([path]), None)
+
+
+def open_above(path: Path) -> Iterator[Path]:
+    """The folders above a place, there or not, in which everybody could put something else in its way."""
+    for folder in path.absolute().parents:
+        with suppress(OSError):
+            mode = folder.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                yield folder
 
 
 def _folders(path: Path) -> list[Path]:

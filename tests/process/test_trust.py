@@ -154,9 +154,25 @@ def test_l03_check_tells_modes_owners_and_what_others_can_do(place: Place) -> No
     written(place, "config.toml", SEVEN).chmod(0o666)
     place.loaded()
     place.warehouse.chmod(0o644)
+    copy, temporary = place.folder / "published", place.folder / "tmp"
+    theirs(copy)
+    temporary.chmod(0o777)
     lines = place.run("check", "besitos").out.splitlines()
     told = {line.split(": ", 1)[0]: line for line in lines if line.startswith(("here ", "open "))}
     assert "0666 the user root: everyone on this machine can change" in told["open .dlt/config.toml"]
     assert "0644 the user root: everyone on this machine can read" in told[f"open {place.warehouse}"]
     assert told[f"here {place.folder / '.conversync'}"].endswith(": 0700 the user root")
-    assert told[f"here {place.folder / 'published' / 'warehouse.duckdb'}"].endswith(": 0600 the user root")
+    assert told[f"here {copy / 'warehouse.duckdb'}"].endswith(": 0600 the user root")
+    assert f"the user nobody can change {copy}; end it with: chown 0 {copy}" in told[f"open {copy}"]
+    assert f"0777 the user root: everyone on this machine can change {temporary}" in told[f"open {temporary}"]
+
+
+def test_l03_check_tells_of_a_folder_above_that_all_can_write(place: Place) -> None:
+    """What lies in it could be moved away and replaced, whoever it belongs to; also before it is made."""
+    above = place.folder / "tmp" / "share"
+    above.mkdir()
+    above.chmod(0o777)
+    place.env["CONVERSYNC_PUBLISHED"] = str(above / "team" / "copy.duckdb")
+    place.env["KEITARO_URL"] = "http://127.0.0.1:9"
+    done = place.run("check", "keitaro")
+    assert f"open {above}: 0777 the user root: everyone on this machine can change {above}" in done.out
