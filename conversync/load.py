@@ -22,10 +22,22 @@ from conversync.errors import (
     RequestRejectedError,
     SettingsError,
 )
+from conversync.extract.failing import BeyondBoundsError
 from conversync.http import clock
+from conversync.http.patience import one_run
 from conversync.settings import lookup, pinned
 from conversync.vendors import LoadRequest, Step, Vendor
-from conversync.warehouse import account, comments, committed, retention, schema_drift, sequence, views
+from conversync.warehouse import (
+    account,
+    comments,
+    committed,
+    indexes,
+    merging,
+    retention,
+    schema_drift,
+    sequence,
+    views,
+)
 from conversync.warehouse.warehouse import Warehouse
 
 # The gravest of several outcomes is what the command ends with.
@@ -145,6 +157,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
 
     pinned.pin_dlt_settings()
     dlt_shortcuts.keep()
+    merging.merge_by_what_came()
     return dlt.pipeline(
         f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
     )
@@ -179,7 +192,7 @@ def load_source(
         return report
     clock.forget()
     try:
-        with translate_errors(), dlt_shortcuts.kept_open(pipeline):
+        with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
             _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
@@ -220,6 +233,7 @@ def _load_steps(
     account.note(pipeline, vendor, chosen)
     newest = sequence.newest_load(pipeline, vendor.statements)
     report.said += filter(None, [sequence.behind(newest)])
+    lost: BeyondBoundsError | None = None
     for step in vendor.steps(state, chosen, asked):
         progress.step(report.dataset, step.label)
         before = _rows(pipeline, vendor)
@@ -228,15 +242,22 @@ def _load_steps(
             with translate_errors():
                 loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
         except (RequestRejectedError, InvalidResponseError) as error:
+            again = "not read again"
             if not step.is_extra:
-                raise
-            report.skipped.append(f"{step.label}: not read again. {str(error).removesuffix('.')}")
+                # A listing without an end costs its own days, if others come.
+                if not isinstance(error, BeyondBoundsError):
+                    raise
+                lost, again = lost or error, "not loaded, and its days are read again next time"
+            report.skipped.append(f"{step.label}: {again}. {str(error).removesuffix('.')}")
             continue
         newest = max(newest, *map(float, loads))
         report.loads += loads
         report.steps.append(_evidence(pipeline, vendor, loads, before, counts))
         report.skipped += step.skipped
         progress.done(report.dataset, step.label, report.steps[-1])
+    if lost is not None and not report.steps:
+        report.skipped.clear()
+        raise lost
 
 
 def _commit(
@@ -257,6 +278,7 @@ def _commit(
         loads = pipeline.load().loads_ids
     try:
         committed.check(pipeline, vendor, loads, counts)
+        indexes.keep(pipeline, vendor.days)
     finally:
         committed.clear_staging(pipeline)
     return loads, counts
@@ -283,6 +305,7 @@ def _evidence(
     ids = ", ".join(f"'{load}'" for load in loads)
     added, reversals, restated = max(0, _rows(pipeline, vendor) - before), 0, 0
     with pipeline.sql_client() as client:
+        merging.find_by_index(client)
 
         def ask(query: str, table: str, **values: str) -> list[Any]:
             place = client.make_qualified_table_name(table)

@@ -30,7 +30,7 @@ from conversync.monitor.limits import Limits, limits
 from conversync.monitor.look import look
 from conversync.monitor.problems import Problem, problems
 from conversync.vendors import LoadRequest, Vendor, vendors
-from conversync.warehouse import files, retention
+from conversync.warehouse import files, retention, sizes
 from conversync.warehouse.publish import check_published, publish, report_path
 from conversync.warehouse.warehouse import Warehouse, acquire
 
@@ -88,6 +88,7 @@ def nightly(
     channels, bounds = alert.channels(), limits()
     check_published(warehouse)
     retention.check()
+    sizes.limits()
     night = Night(str(warehouse))
     loaded: list[SourceReport] = []
     try:

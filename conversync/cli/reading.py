@@ -62,7 +62,7 @@ def load(
     from conversync.load import GRAVITY, load
     from conversync.settings import lookup
     from conversync.vendors import LoadRequest
-    from conversync.warehouse import retention
+    from conversync.warehouse import retention, sizes
     from conversync.warehouse.publish import check_published, published_after
 
     lookup.span(start, end, "--from", "--to")
@@ -74,6 +74,7 @@ def load(
         return
     check_published(place)  # a setting that cannot be meant is told before any request
     retention.check()
+    sizes.limits()
     tell_new_folder(place)
     with output.progress(log_format) as progress:
         reports = load(place, chosen, asked, output.Noted(progress), seconds)

@@ -29,6 +29,8 @@ PROJECT: dict[str, type] = {
     "retain_sent_days": str,
     "retain_rejected_days": str,
     "publish_personal": bool,
+    "duckdb_memory": str,
+    "duckdb_threads": int,
 }
 # Of these a number does as well as its text.
 NUMBERS = frozenset({"retain_sent_days", "retain_rejected_days"})

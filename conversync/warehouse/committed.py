@@ -12,7 +12,7 @@ from typing import Any
 from conversync.errors import ConversyncError
 from conversync.settings import pinned
 from conversync.vendors import Vendor
-from conversync.warehouse import schema_drift
+from conversync.warehouse import merging, schema_drift
 
 # Beside the row of a load that failed, `_dlt_loads` gets a second one with this status, which no reader counts.
 IN_DOUBT = 1
@@ -49,6 +49,7 @@ def check(pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[s
     loads then move no cursor and are no evidence, so the next run reads the same days again; it is told first.
     """
     with pipeline.sql_client() as client:
+        merging.find_by_index(client)
         wrong = next(_wrong(client, pipeline, vendor, loads, counts), None)
         if wrong is not None:
             _doubt(client, loads)
@@ -118,12 +119,13 @@ def _wrong(
     ids = ", ".join(f"'{load}'" for load in loads)
     for table in sorted(vendor.statements.keys() & counts.keys()):
         columns = pipeline.default_schema.tables[table]["columns"]
-        names = {"key": key_of(columns), "hash": hash_of(columns)}
-        names["table"], names["staging"] = client.get_qualified_table_names(table)
-        [[staged]] = client.execute_sql(_STAGED.format(**names))
-        [found] = client.execute_sql(_FOUND.format(**names))
+        place, staged_in = client.get_qualified_table_names(table)
+        names = merging.Names(place, staged_in, key_of(columns), hash_of(columns), "valid_to")
+        open_ = merging.open_rows(names, client.capabilities.sqlglot_dialect or "")
+        [[staged]] = client.execute_sql(_STAGED.format(**names._asdict()))
+        [found] = client.execute_sql(_FOUND.format(**names._asdict(), open=open_))
         if tuple(int(one or 0) for one in found) != (staged, staged, staged):
-            [[events, example]] = client.execute_sql(_EXAMPLES.format(**names))
+            [[events, example]] = client.execute_sql(_EXAMPLES.format(**names._asdict(), open=open_))
             yield f"{int(events):,} events of {table} have not one open row each, such as {example}"
         if staged != counts[table]:
             yield f"{counts[table]:,} rows of {table} were read, and {staged:,} were loaded"
@@ -169,15 +171,15 @@ _DOUBT = """
     select load_id, schema_name, {doubt}, inserted_at, schema_version_hash
     from {loads} where load_id in ({ids}) and status = 0
 """
-_STAGED = "select count(*) from {staging}"
+_STAGED = "select count(*) from {staged}"
 _FOUND = """
     select count(*), count(t.{key}), sum(case when t.{hash} = s.{hash} then 1 else 0 end)
-    from {staging} as s left join {table} as t on t.{key} = s.{key} and t.valid_to is null
+    from {staged} as s left join ({open}) as t on t.{key} = s.{key}
 """
 _EXAMPLES = """
     select count(*), min(wrong) from (
         select s.{key} as wrong
-        from {staging} as s left join {table} as t on t.{key} = s.{key} and t.valid_to is null
+        from {staged} as s left join ({open}) as t on t.{key} = s.{key}
         group by s.{key} having count(t.{key}) <> 1 or max(t.{hash}) <> max(s.{hash})
     ) as several
 """

@@ -34,6 +34,7 @@ REFUSED = "disabled by configuration"
 ONLY_READS = "in a read-only transaction"
 # What a person's query may spill to the disk, at most.
 SPILL = "4GB"
+QUERY_LIMITS = {"memory_limit": "150MB", "threads": 1}
 _CURSOR = "conversync_outbox"
 # Opened by the server out of a text, which it takes only if that is one query, whatever the text says.
 _OPENED = f"""
@@ -189,8 +190,6 @@ def _file_of(client: Any) -> str | None:
 def _told_to(connection: Any) -> dict[str, Any]:
     """The settings of a session that decide what a query may, and what it means; for another instance of DuckDB."""
     asked = (
-        "memory_limit",
-        "threads",
         "preserve_insertion_order",
         "TimeZone",
         "search_path",
@@ -201,7 +200,8 @@ def _told_to(connection: Any) -> dict[str, Any]:
         .fetchall()
     )  # fmt: skip
     told["temp_directory"] = f"{told['temp_directory']}-of-query"
-    return {**told, "max_temp_directory_size": SPILL, **CLOSED}
+    # Whatever we may take, a person's query has as much as the system's limit on its process leaves room for.
+    return {**told, **QUERY_LIMITS, "max_temp_directory_size": SPILL, **CLOSED}
 
 
 class _Fetched:

@@ -19,7 +19,7 @@ from typing import IO, Any
 from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
-from conversync.warehouse import confined, files
+from conversync.warehouse import confined, files, sizes
 
 try:
     import fcntl
@@ -30,9 +30,6 @@ except ImportError:
 
 log = logging.getLogger("conversync")
 
-# DuckDB's own memory: with Python, the batches and a page beside it, a million rows stay under 500 MB.
-DUCKDB_MEMORY = "150MB"
-DUCKDB_THREADS = 1
 # Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also conversync/settings/pinned.py).
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -324,8 +321,7 @@ class Warehouse:
 
         credentials = DuckDbCredentials(str(self.path), read_only=read_only)
         credentials.global_config = {
-            "memory_limit": DUCKDB_MEMORY,
-            "threads": DUCKDB_THREADS,
+            **sizes.limits(),
             "preserve_insertion_order": False,
             **({"temp_directory": str(spill)} if spill else {}),
             **(confined.CLOSED if read_only else {}),

@@ -13,8 +13,7 @@ from typing import Any
 
 from conversync.send.forgetting import REMOVED, holds
 from conversync.vendors import targets
-from conversync.warehouse import confined
-from conversync.warehouse.warehouse import DUCKDB_MEMORY, DUCKDB_THREADS
+from conversync.warehouse import confined, sizes
 
 log = logging.getLogger("conversync")
 
@@ -77,9 +76,7 @@ def copy_without(source: Path, new: Path, columns: Tables, spill: Path) -> None:
     """Writes every table, view and comment anew, without what is withheld. The new file must not exist."""
     import duckdb
 
-    limits: dict[str, Any] = {"memory_limit": DUCKDB_MEMORY, "threads": DUCKDB_THREADS}
-    limits["preserve_insertion_order"] = False
-    with duckdb.connect(config=limits) as connection:
+    with duckdb.connect(config={**sizes.limits(), "preserve_insertion_order": False}) as connection:
         for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name}{how}")

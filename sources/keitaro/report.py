@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import digest
-from conversync.extract.page_decoder import Field, FieldType, PageDecoder
+from conversync.extract.kinds import FieldType
+from conversync.extract.page_decoder import Field, PageDecoder
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.windows import Window
 from conversync.http.client import Response

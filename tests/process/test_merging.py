@@ -1,0 +1,136 @@
+"""What a load closes and opens is what dlt's own merge would, though only what came is looked at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tests.support  # noqa: F401 - settles dlt before it is imported
+
+# isort: split
+import dlt
+
+from conversync.extract.columns import UTC_MICROSECONDS
+from conversync.extract.reading import statement_hints
+from conversync.load import pipeline_for
+from tests.dbt.cluster import Cluster, binary
+from tests.houses import environment
+
+SCHEMA = pa.schema(
+    [
+        pa.field("event_key", pa.string(), nullable=False),
+        pa.field("statement_hash", pa.string(), nullable=False),
+        pa.field("valid_from", UTC_MICROSECONDS),
+        pa.field("valid_to", UTC_MICROSECONDS),
+    ]
+)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+Row = tuple[Any, ...]
+
+# An event in one of three forms; each is a row that may stand several times, open or closed.
+EVENTS = st.tuples(st.sampled_from("abcde"), st.integers(1, 3)).map(lambda one: (one[0], f"{one[0]}{one[1]}"))
+STANDING = st.lists(st.tuples(EVENTS, st.booleans()), max_size=12)
+COMING = st.lists(EVENTS, max_size=8)
+
+_ENDED = "timestamptz '2025-06-01 00:00:00+00'"
+_STANDS = """
+    insert into {table} (event_key, statement_hash, valid_from, valid_to, _dlt_load_id)
+    values ('{key}', '{hash}', timestamptz '2025-01-01 00:00:00+00', {to}, 'old')
+"""
+_COMES = "insert into {staged} (event_key, statement_hash, _dlt_load_id) values ('{key}', '{hash}', 'new')"
+_ALL = """
+    select event_key, statement_hash, cast(valid_from as varchar), cast(valid_to as varchar), _dlt_load_id
+    from {table}
+"""
+
+
+class Table:
+    """A table of statements, with its staging table, as a load of ours made them."""
+
+    def __init__(self, pipeline: Any) -> None:
+        rows = pa.Table.from_pylist([{"event_key": "a", "statement_hash": "a1"}], schema=SCHEMA)
+        pipeline.run(dlt.resource([rows], name="events", **statement_hints("event_key")))
+        self.pipeline = pipeline
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        with self.pipeline.destination_client() as client:
+            yield client
+
+    def merged(
+        self, standing: list[tuple[Row, bool]], coming: list[Row], *, ours: bool
+    ) -> Counter[tuple[Any, ...]]:
+        """The rows of the table after what came was merged into what stood."""
+        from dlt.destinations.sql_jobs import SqlMergeFollowupJob
+
+        generate = SqlMergeFollowupJob.gen_scd2_sql.__func__  # type: ignore[attr-defined]
+        with self.client() as client:
+            chain = [{**client.prepare_load_table("events"), "x-boundary-timestamp": NOW}]
+            table, staged = client.sql_client.get_qualified_table_names("events")
+            generate = generate if ours else generate.__wrapped__
+            statements = generate(SqlMergeFollowupJob, chain, client.sql_client)
+            assert any("NOT EXISTS" in one for one in statements) == ours
+            ask = client.sql_client.execute_sql
+            with client.sql_client.begin_transaction():
+                ask(f"delete from {table}; delete from {staged}")
+                for (key, digest), is_open in standing:
+                    ask(_STANDS.format(table=table, key=key, hash=digest, to="null" if is_open else _ENDED))
+                for key, digest in coming:
+                    ask(_COMES.format(staged=staged, key=key, hash=digest))
+                for statement in statements:
+                    ask(statement.strip().rstrip(";"))
+                return Counter(ask(_ALL.format(table=table)))
+
+
+@pytest.fixture(scope="module")
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """In a file of its own."""
+    folder = tmp_path_factory.mktemp("merging")
+    destination = dlt.destinations.duckdb(str(folder / "warehouse.duckdb"))
+    return Table(pipeline_for("merging", destination, folder))
+
+
+@pytest.fixture
+def on_postgres(database: Cluster, tmp_path: Path) -> Iterator[Table]:
+    """On a server."""
+    with environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}):
+        yield Table(pipeline_for("merging", "postgres", tmp_path))
+    database.ask("drop schema merging cascade; drop schema merging_staging cascade; select 1")
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(standing=STANDING, coming=COMING)
+def test_what_is_closed_and_opened_is_what_dlt_would(
+    on_duckdb: Table, standing: list[tuple[Row, bool]], coming: list[Row]
+) -> None:
+    """Restated, stated again, reopened, doubled in the table or in what came: the same rows with the same times."""
+    theirs, ours = (on_duckdb.merged(standing, coming, ours=one) for one in (False, True))
+    assert ours == theirs
+
+
+@pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
+def test_what_is_closed_and_opened_on_postgres_is_what_dlt_would(on_postgres: Table) -> None:
+    """The same on a server, which is asked in another way."""
+
+    @settings(max_examples=25, deadline=None, derandomize=True)
+    @given(standing=STANDING, coming=COMING)
+    def tried(standing: list[tuple[Row, bool]], coming: list[Row]) -> None:
+        theirs, ours = (on_postgres.merged(standing, coming, ours=one) for one in (False, True))
+        assert ours == theirs
+
+    tried()
+
+
+def test_two_events_that_state_the_same_have_a_row_each(on_duckdb: Table) -> None:
+    """dlt would take the one that stands for the other."""
+    rows = on_duckdb.merged([(("a", "x"), True)], [("a", "x"), ("b", "x")], ours=True)
+    assert sorted((key, digest, to) for key, digest, _, to, _ in rows) == [("a", "x", None), ("b", "x", None)]
