@@ -1,14 +1,11 @@
-"""What the commands share: their options, and what each does first."""
+"""What every command does first, and the words for what several of them are told."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from conversync.cli import logs
 from conversync.cli.terminal import say
@@ -17,40 +14,6 @@ from conversync.errors import SettingsError
 if TYPE_CHECKING:
     from conversync import vendors
     from conversync.warehouse import warehouse
-
-
-class LogFormat(StrEnum):
-    """How progress and the summary are written."""
-
-    text = "text"
-    json = "json"
-
-
-Source = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="SOURCE", help="Which sources; all that have their settings if none is named."),
-]
-WarehousePath = Annotated[
-    str | None,
-    typer.Option(
-        "--warehouse",
-        metavar="PATH",
-        help="The DuckDB file. [default: $CONVERSYNC_WAREHOUSE, or warehouse.duckdb]",
-    ),
-]
-Destination = Annotated[
-    str, typer.Option(metavar="NAME", help="A dlt destination, with its credentials in .dlt/.")
-]
-Project = Annotated[
-    str | None, typer.Option(metavar="DIR", help="The folder whose .dlt/ holds the settings. [default: .]")
-]
-Format = Annotated[LogFormat, typer.Option("--log-format", help="Lines to read, or JSON objects.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what dlt and the client do.")]
-
-
-Wait = Annotated[
-    str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")
-]
 
 
 def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> Sequence[str]:

@@ -7,26 +7,13 @@ from typing import Annotated
 
 import typer
 
-from conversync.cli.common import (
-    Debug,
-    Destination,
-    Format,
-    LogFormat,
-    Project,
-    Source,
-    Wait,
-    WarehousePath,
-    at,
-    begin,
-    choose,
-)
+from conversync.cli import options
+from conversync.cli.common import at, begin, choose
 from conversync.cli.terminal import say
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def status(
-    source: Source = None,
+    source: options.Source = None,
     tables: Annotated[bool, typer.Option("--tables", help="Every table, too.")] = False,
     days: Annotated[
         int | None,
@@ -40,11 +27,11 @@ def status(
             "--strict", help="Exit 3 if something is stale, incomplete, short, set aside or in doubt."
         ),
     ] = False,
-    as_json: AsJson = False,
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    project: Project = None,
-    log_format: Format = LogFormat.text,
+    as_json: options.AsJson = False,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    project: options.Project = None,
+    log_format: options.Format = options.LogFormat.text,
 ) -> None:
     """Show how fresh and complete every source is, what was set aside, and what of the sends is in doubt.
 
@@ -74,7 +61,7 @@ def status(
         health = look(at(warehouse, destination), chosen, Path(folder), first, bounds)
     if as_json:
         shown.show_json(health, bounds)
-    elif log_format is LogFormat.json:
+    elif log_format is options.LogFormat.json:
         shown.show_lines(health)
     else:
         shown.show(health, bounds, tables=tables)
@@ -83,7 +70,7 @@ def status(
 
 
 def verify(
-    source: Source = None,
+    source: options.Source = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day. [default: six days before --to]")
     ] = None,
@@ -93,13 +80,13 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Mend what differs, all or nothing, and compare again.")
     ] = False,
-    as_json: AsJson = False,
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    wait: Wait = "0s",
-    project: Project = None,
-    log_format: Format = LogFormat.text,
-    debug: Debug = False,
+    as_json: options.AsJson = False,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    wait: options.Wait = "0s",
+    project: options.Project = None,
+    log_format: options.Format = options.LogFormat.text,
+    debug: options.Debug = False,
 ) -> None:
     """Read some days again from the vendor, without loading them, and compare them with the warehouse.
 
@@ -131,7 +118,7 @@ def verify(
             found = mend(place, chosen, first, last, progress, seconds)
         else:
             found = compare.verify(place, chosen, first, last, progress)
-    (compared.show_json if as_json or log_format is LogFormat.json else compared.show)(found)
+    (compared.show_json if as_json or log_format is options.LogFormat.json else compared.show)(found)
     if any(one.mended for one in found):
         published_after(place, seconds)
     if debug:
@@ -145,9 +132,9 @@ def alert(
         bool, typer.Option("--test", help="Send a made-up problem, to see that it arrives.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent.")] = False,
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    project: Project = None,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    project: options.Project = None,
 ) -> None:
     """Tell what is wrong with the warehouse to the program in `alert_command`, or the address in `alert_webhook`.
 

@@ -6,24 +6,12 @@ from typing import Annotated
 
 import typer
 
-from conversync.cli.common import (
-    Debug,
-    Destination,
-    Format,
-    LogFormat,
-    Project,
-    Source,
-    Wait,
-    WarehousePath,
-    at,
-    begin,
-    choose,
-    tell_new_folder,
-)
+from conversync.cli import options
+from conversync.cli.common import at, begin, choose, tell_new_folder
 
 
 def nightly(
-    source: Source = None,
+    source: options.Source = None,
     build: Annotated[
         bool,
         typer.Option("--build/--no-build", help="Build the analysts' tables with dbt, if it is installed."),
@@ -33,12 +21,12 @@ def nightly(
     ] = True,
     html: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report.")] = True,
     alert: Annotated[bool, typer.Option("--alert/--no-alert", help="Tell what is wrong.")] = True,
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    wait: Wait = "0s",
-    project: Project = None,
-    log_format: Format = LogFormat.text,
-    debug: Debug = False,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    wait: options.Wait = "0s",
+    project: options.Project = None,
+    log_format: options.Format = options.LogFormat.text,
+    debug: options.Debug = False,
 ) -> None:
     """Load what is due, build, send what is configured, publish, report, and tell what is wrong: for cron.
 
@@ -62,7 +50,7 @@ def nightly(
     tell_new_folder(place)
     with output.progress(log_format) as progress:
         night = run(place, chosen, wanted, output.Noted(progress), log_format)
-    (night_summary.show_json if log_format is LogFormat.json else night_summary.show)(night)
+    (night_summary.show_json if log_format is options.LogFormat.json else night_summary.show)(night)
     raise typer.Exit(night.exit_code)
 
 

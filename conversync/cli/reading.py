@@ -7,20 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conversync.cli.common import (
-    Debug,
-    Destination,
-    Format,
-    LogFormat,
-    Project,
-    Source,
-    Wait,
-    WarehousePath,
-    at,
-    begin,
-    choose,
-    tell_new_folder,
-)
+from conversync.cli import options
+from conversync.cli.common import at, begin, choose, tell_new_folder
 from conversync.cli.terminal import say
 from conversync.errors import ConversyncError, LockedError
 
@@ -30,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    source: Source = None,
+    source: options.Source = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")
     ] = None,
@@ -38,9 +26,9 @@ def load(
         str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")
     ] = None,
     window: Annotated[str, typer.Option(metavar="31d", help="How many days are committed together.")] = "31d",
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    wait: Wait = "0s",
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    wait: options.Wait = "0s",
     accept_empty: Annotated[
         bool,
         typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
@@ -55,9 +43,9 @@ def load(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
     ] = False,
-    project: Project = None,
-    log_format: Format = LogFormat.text,
-    debug: Debug = False,
+    project: options.Project = None,
+    log_format: options.Format = options.LogFormat.text,
+    debug: options.Debug = False,
 ) -> None:
     """Read what is due, or the given days, into the warehouse.
 
@@ -115,7 +103,9 @@ def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
     return 0
 
 
-def check(source: Source = None, project: Project = None, debug: Debug = False) -> None:
+def check(
+    source: options.Source = None, project: options.Project = None, debug: options.Debug = False
+) -> None:
     """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
 
     Prints every setting with where it comes from, secrets masked; and of the settings files and of what is kept here

@@ -7,88 +7,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conversync.cli.common import (
-    Debug,
-    Destination,
-    Format,
-    LogFormat,
-    Project,
-    Wait,
-    WarehousePath,
-    at,
-    begin,
-)
+from conversync.cli import options
+from conversync.cli.common import at, begin
 from conversync.errors import SettingsError
 
 if TYPE_CHECKING:
+    from conversync.send.options import Options
     from conversync.send.target import Target
+    from conversync.warehouse.warehouse import Warehouse
 
 
 def send(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Such as keitaro.conversions.")],
-    outbox: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="TABLE|VIEW|QUERY",
-            help="What to send: it has a send_key and the target's columns. `besitos` is a ready-made query.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would go, and send nothing.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many rows now.")] = None,
-    rate: Annotated[
-        str | None,
-        typer.Option(metavar="5/s", help="At most so many requests a second, minute (m) or hour (h)."),
-    ] = None,
-    resend_in_doubt: Annotated[
-        bool,
-        typer.Option("--resend-in-doubt", help="Send again what the vendor may have; it may count it twice."),
-    ] = False,
-    retry_rejected: Annotated[
-        bool, typer.Option("--retry-rejected", help="Send again what the vendor refused.")
-    ] = False,
-    resolve_in_doubt: Annotated[
-        bool,
-        typer.Option(
-            "--resolve-in-doubt", help="Ask the vendor first what became of them (infobip.messages only)."
-        ),
-    ] = False,
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help="New rows of earlier days do not go, now or later. [send_since]"),
-    ] = None,
-    adopt: Annotated[
-        bool,
-        typer.Option(
-            "--adopt",
-            help="Mark as sent, without sending: old rows of a first send, rows in doubt, changes that cannot go.",
-        ),
-    ] = False,
-    after_restore: Annotated[
-        bool,
-        typer.Option(
-            "--after-restore", help="Send although journal and ledger are older than the last send."
-        ),
-    ] = False,
-    max_rows: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Send nothing if more would go. [default: 10000]")
-    ] = None,
-    max_change_pct: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PCT",
-            min=0,
-            help="Send nothing if more of the sent rows changed. [default: 50, beyond 100 rows]",
-        ),
-    ] = None,
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    wait: Wait = "0s",
-    project: Project = None,
-    log_format: Format = LogFormat.text,
-    debug: Debug = False,
+    target: options.Target,
+    outbox: options.Outbox = None,
+    dry_run: options.DryRun = False,
+    limit: options.Limit = None,
+    rate: options.Rate = None,
+    resend_in_doubt: options.ResendInDoubt = False,
+    retry_rejected: options.RetryRejected = False,
+    resolve_in_doubt: options.ResolveInDoubt = False,
+    since: options.Since = None,
+    adopt: options.Adopt = False,
+    after_restore: options.AfterRestore = False,
+    max_rows: options.MaxRows = None,
+    max_change_pct: options.MaxChangePct = None,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    wait: options.Wait = "0s",
+    project: options.Project = None,
+    log_format: options.Format = options.LogFormat.text,
+    debug: options.Debug = False,
 ) -> None:
     """Send rows of the warehouse to a vendor, each of them once.
 
@@ -106,12 +54,11 @@ def send(
     `conversync send optibase.conversions --from main.to_optibase --rate 5/s`
     """
     begin(project, debug)
-    from conversync.send import run, shown
-    from conversync.send.options import options
+    from conversync.send import options as of_sends
     from conversync.settings import lookup
 
     chosen = target_named(target)
-    asked = options(
+    asked = of_sends.options(
         chosen.name,
         outbox=outbox,
         limit=limit,
@@ -127,31 +74,47 @@ def send(
     )
     seconds, place = lookup.duration(wait, "--wait"), at(warehouse, destination)
     if dry_run:
-        plan = run.dry_run(place, chosen, asked)
-        shown.show_plan(plan, log_format, dry=True)
-        if plan.refusals:
-            raise SettingsError(" ".join(plan.refusals))
+        _try(place, chosen, asked, log_format)
         return
+    raise typer.Exit(_send(place, chosen, asked, seconds, log_format, debug=debug))
+
+
+def _try(place: Warehouse, target: Target, asked: Options, log_format: str) -> None:
+    """Prints what would go; SettingsError where nothing would."""
+    from conversync.send import run, shown
+
+    plan = run.dry_run(place, target, asked)
+    shown.show_plan(plan, log_format, dry=True)
+    if plan.refusals:
+        raise SettingsError(" ".join(plan.refusals))
+
+
+def _send(
+    place: Warehouse, target: Target, asked: Options, seconds: float, log_format: str, *, debug: bool
+) -> int:
+    """Sends, and prints plan, progress and summary; the exit code. A warehouse that is held is waited for."""
+    from conversync.send import run, shown
+
     report = run.send(
         place,
-        chosen,
+        target,
         asked,
         lambda plan: shown.show_plan(plan, log_format),
-        shown.progress(chosen.name, log_format),
+        shown.progress(target.name, log_format),
         seconds,
     )
     shown.summary(report, str(place), log_format)
     if debug and report.error:
         logging.getLogger("conversync").error("traceback", exc_info=report.error)
-    raise typer.Exit(report.exit_code)
+    return report.exit_code
 
 
 def reconcile(
     vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="keitaro or infobip.")],
-    destination: Destination = "duckdb",
-    warehouse: WarehousePath = None,
-    project: Project = None,
-    log_format: Format = LogFormat.text,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    project: options.Project = None,
+    log_format: options.Format = options.LogFormat.text,
 ) -> None:
     """Compare what was sent with what the vendor's own tables say arrived.
 

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
-from conversync.cli.common import Debug, Project, Wait, WarehousePath, at, begin
+from conversync.cli import options
+from conversync.cli.common import at, begin
 
 
 def publish(
     compact: Annotated[
         bool, typer.Option("--compact", help="Write every table anew, without what deleted rows still take.")
     ] = False,
-    warehouse: WarehousePath = None,
-    wait: Wait = "0s",
-    project: Project = None,
+    warehouse: options.WarehousePath = None,
+    wait: options.Wait = "0s",
+    project: options.Project = None,
 ) -> None:
     """Copy the warehouse to where analysts read it: `published/warehouse.duckdb`, or `published` in config.toml.
 
@@ -41,10 +42,10 @@ def build(
         str | None, typer.Option(metavar="MODELS", help="Only these, in dbt's words, such as conversions+.")
     ] = None,
     run_tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Test what the models hold.")] = True,
-    warehouse: WarehousePath = None,
-    wait: Wait = "0s",
-    project: Project = None,
-    debug: Debug = False,
+    warehouse: options.WarehousePath = None,
+    wait: options.Wait = "0s",
+    project: options.Project = None,
+    debug: options.Debug = False,
 ) -> None:
     """Build the analysts' tables (schemas staging, intermediate, marts) with dbt, and test them.
 
@@ -75,9 +76,9 @@ def report(
             metavar="PATH", help="Where the page goes. [default: report.html beside the published copy]"
         ),
     ] = None,
-    warehouse: WarehousePath = None,
-    project: Project = None,
-    debug: Debug = False,
+    warehouse: options.WarehousePath = None,
+    project: options.Project = None,
+    debug: options.Debug = False,
 ) -> None:
     """Write the last ninety days as one HTML page: revenue, reversals, offers, SMS, reconciliation, what was read.
 

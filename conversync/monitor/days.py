@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from statistics import median
 
 from conversync.extract.windows import DAY, Window
@@ -91,11 +91,14 @@ def volume(counts: Mapping[date, int], read: Iterable[date]) -> Volume | None:
     if not known:
         return None
     day = max(known)
-    weekdays = [day - 7 * DAY * week for week in range(1, SAME_WEEKDAYS + 1)]
-    before = [one for one in weekdays if one in known]
-    if len(before) < LEAST_WEEKDAYS:
-        before = [one for one in (day - DAY * number for number in range(1, LAST_DAYS + 1)) if one in known]
-    if len(before) < LEAST_WEEKDAYS:
+    weeks = _before(day, 7 * DAY, SAME_WEEKDAYS, known)
+    like_it = weeks if len(weeks) >= LEAST_WEEKDAYS else _before(day, DAY, LAST_DAYS, known)
+    if len(like_it) < LEAST_WEEKDAYS:
         return None
-    usual = median(counts.get(one, 0) for one in before)
+    usual = median(counts.get(one, 0) for one in like_it)
     return Volume(day, counts.get(day, 0), usual) if usual >= LEAST_USUAL else None
+
+
+def _before(day: date, step: timedelta, times: int, known: Collection[date]) -> list[date]:
+    """Of the days before one, so many steps back, those that are known."""
+    return [one for one in (day - step * number for number in range(1, times + 1)) if one in known]

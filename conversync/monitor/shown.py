@@ -86,10 +86,6 @@ _TABLE_HEADS = ("table", "rows", "newest day", "read through")
 
 
 def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...]:
-    if source.last_load is None:
-        loaded = "never"
-    else:
-        loaded = ago(source.last_load, now) + (" (!)" if stale(source, now, bounds.stale_hours) else "")
     aside = f"{source.rejects.rows:,}" + (f" ({source.rejects.new:,} new)" if source.rejects.new else "")
     never, short = (f"{len(source.days(what))} d" for what in ("never", "short"))
     if missing := sum(stream.days.missing for stream in source.current()):
@@ -97,13 +93,19 @@ def _line(source: SourceHealth, now: datetime, bounds: Limits) -> tuple[str, ...
     has_days = any(stream.days.first for stream in source.streams)
     return (
         source.source,
-        loaded,
+        _loaded(source, now, bounds),
         source.through or "",
         never if has_days else "",
         short if has_days else "",
         aside,
         _late(source),
     )
+
+
+def _loaded(source: SourceHealth, now: datetime, bounds: Limits) -> str:
+    if source.last_load is None:
+        return "never"
+    return ago(source.last_load, now) + (" (!)" if stale(source, now, bounds.stale_hours) else "")
 
 
 def _late(source: SourceHealth) -> str:

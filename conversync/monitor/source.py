@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -144,11 +144,7 @@ def look(
         return found
     found.are_days_known = tables.has(DAYS, "state")
     days = _days(tables, hours) if found.are_days_known else []
-    last = today - DAY if first else None
-    for stream, rows in groupby(days, lambda one: one.stream):
-        own = list(rows)
-        told = completeness(own, first, last) if vendor.days else Completeness()
-        found.streams.append(StreamHealth(stream, own[0].last_read, told, own[0].is_current))
+    found.streams += _streams(vendor, days, first, today - DAY if first else None)
     since = found.last_load - NEW_WITHIN
     found.rejects = _rejects(tables, readings, since)
     found.new_fields = _new_fields(readings, since)
@@ -158,6 +154,16 @@ def look(
         if table in tables.names and table in vendor.days:
             found.volume = _volume(tables, table, vendor.days[table], reversal, days)
     return found
+
+
+def _streams(
+    vendor: Vendor, days: Iterable[Day], first: date | None, last: date | None
+) -> Iterator[StreamHealth]:
+    """How complete each stream is; of a list, which has no days, when it was read."""
+    for stream, rows in groupby(days, lambda one: one.stream):
+        own = list(rows)
+        told = completeness(own, first, last) if vendor.days else Completeness()
+        yield StreamHealth(stream, own[0].last_read, told, own[0].is_current)
 
 
 # When a load was committed, how many rows its reading set aside anew, and which fields were unknown.

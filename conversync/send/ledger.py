@@ -178,15 +178,10 @@ def _table(target: Target, dataset: str, table: str, rows: Sequence[Mapping[str,
     if not keys:
         raise ConversyncError(f"{target.name} fills {dataset}.{table}, and names no key for it.")
     folded = {tuple(row.get(key) for key in keys): row for row in rows}
-    names = sorted({name for row in folded.values() for name, value in row.items() if value is not None})
-    nested = {
-        name for name in names if any(isinstance(row.get(name), dict | list) for row in folded.values())
-    }
-    values = {
-        name: [_nested(row.get(name)) if name in nested else row.get(name) for row in folded.values()]
-        for name in names
-    }
-    arrays = {name: _array(column) for name, column in values.items()}
+    columns = _columns(list(folded.values()))
+    nested = [name for name, column in columns.items() if any(isinstance(one, dict | list) for one in column)]
+    columns |= {name: [_nested(value) for value in columns[name]] for name in nested}
+    arrays = {name: _array(column) for name, column in columns.items()}
     return dlt.resource(
         [pa.table(arrays)],
         name=table,
@@ -194,6 +189,12 @@ def _table(target: Target, dataset: str, table: str, rows: Sequence[Mapping[str,
         primary_key=list(keys),
         columns={name: {"data_type": "json"} for name in nested},
     )
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values by column, in its name's order; columns without any left out."""
+    names = sorted({name for row in rows for name, value in row.items() if value is not None})
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _nested(value: Any) -> str | None:

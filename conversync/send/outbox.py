@@ -10,7 +10,7 @@ key a row could never be known as sent, so one such row refuses the whole outbox
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -165,12 +165,19 @@ def _entry(values: dict[str, Any], dates: Sequence[str], target: Target) -> Entr
     key = _key(values[KEY], target)
     row = {name: value for name, value in values.items() if name != KEY and name not in DATES}
     content = content_of(row)
-    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:32]
-    identity = identity_of(row, target)
-    told = {name: values[name] for name in dates if str(values[name] or "").strip()}
-    day = next((found for value in told.values() if (found := _day(value))), None)
-    undatable = None if day else next((f"{name} is {str(value)!r:.40}" for name, value in told.items()), None)
-    return Entry(key, {**row, KEY: key}, content, fingerprint, identity, day, undatable)
+    day, undatable = _dated({name: values[name] for name in dates})
+    return Entry(
+        key, {**row, KEY: key}, content, fingerprint(content), identity_of(row, target), day, undatable
+    )
+
+
+def _dated(dates: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The day of a row, by the first of its dates that is one; where none is, what the first of them says instead."""
+    told = {name: value for name, value in dates.items() if str(value or "").strip()}
+    for value in told.values():
+        if day := _day(value):
+            return day, None
+    return None, next((f"{name} is {str(value)!r:.40}" for name, value in told.items()), None)
 
 
 def identity_of(row: Row, target: Target) -> str | None:
@@ -210,12 +217,18 @@ def _key(value: Any, target: Target) -> str:
 
 
 def content_of(row: Row) -> str:
-    """Canonical JSON: sorted, without nulls, and 1.50 the same as 1.5, so that only what differs is a change."""
-    values = {name: _canonical(value) for name, value in sorted(row.items()) if value is not None}
+    """Canonical JSON without key and nulls: sorted, 1.50 the same as 1.5, so that only what differs is a change."""
+    told = {name: value for name, value in sorted(row.items()) if value is not None and name != KEY}
+    values = {name: _canonical(value) for name, value in told.items()}
     try:
         return dumps(values).decode()
     except (ValueError, TypeError, OverflowError):
         return dumps({name: str(value) for name, value in values.items()}).decode()
+
+
+def fingerprint(content: str) -> str:
+    """What a content is compared by."""
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def _canonical(value: Any) -> Any:

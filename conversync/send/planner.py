@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from conversync.errors import SettingsError
+from conversync.send import caps
 from conversync.send.forgetting import impersonal
 from conversync.send.history import History
 from conversync.send.holders import Holders
 from conversync.send.identities import Identities, Standing
-from conversync.send.options import FEW_CHANGES, MAX_CHANGE_PCT, QUERIES, Options
-from conversync.send.outbox import KEY, Entry, content_of, undated
+from conversync.send.options import QUERIES, Options
+from conversync.send.outbox import KEY, Entry, content_of, fingerprint, undated
 from conversync.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
-from conversync.send.records import Known
+from conversync.send.records import Known, Record
 from conversync.send.settled import says_the_same, settled
 from conversync.send.target import Row, RowRefusedError, Target
 
@@ -34,6 +33,7 @@ class Planner:
         self._books = books
         self._options = options
         self._label = options.label
+        self._most = min(options.max_rows + 1, options.limit or options.max_rows + 1)
         self._missing = options.missing or ("tell" if target.retractable else "ignore")
         self._history = History.of(books.known.values(), options)
         self._met = set[str]()
@@ -53,36 +53,43 @@ class Planner:
 
         SettingsError where more would go, or more of it change, than may.
         """
-        plan, most = self.plan, self._options.max_rows + 1
-        most = min(most, self._options.limit or most)
+        plan = self.plan
         for entry in entries:
-            plan.outbox += 1
-            if entry.identity is not None:
-                self._owners[entry.identity] = entry.send_key
-            kind = self._kind(entry)
-            if kind is None:
-                continue
-            self._changed += kind == "changed"
-            plan.pending[kind] += 1
-            self._names(entry)
-            if len(plan.rows) < most:
-                plan.rows.append(self._pending(entry, kind))
-                if plan.rows[-1].request is not None:
-                    plan.warnings.update(self._target.warnings(entry.row, tables))
+            self._take(entry, tables)
         self._refuse_what_is_anothers()
         plan.rows = [one for row in plan.rows if (one := self._with_undo(row)) is not None]
-        self._look_for_those_that_left(most)
-        self._look_for_what_was_left_behind(most)
-        goes = {one.entry.send_key for one in plan.rows}
-        for key, known in self._books.known.items():
-            if known.status == "in_doubt" and key not in goes and key not in self._told:
-                self._stays_in_doubt(key)
-        self._check_caps()
+        self._look_for_those_that_left()
+        self._look_for_what_was_left_behind()
+        self._look_for_those_in_doubt()
+        caps.check(plan, self._options, self._changed)
         if self._undatable:
             plan.refusals.append(undated(plan.target, self._undatable))
         if self._history.is_first and (asked := self._history.question(plan.target)):
             plan.refusals.append(asked)
         return plan
+
+    def _take(self, entry: Entry, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Counts a row of the outbox; one that goes is kept."""
+        plan = self.plan
+        plan.outbox += 1
+        if entry.identity is not None:
+            self._owners[entry.identity] = entry.send_key
+        kind = self._kind(entry)
+        if kind is None:
+            return
+        self._changed += kind == "changed"
+        plan.pending[kind] += 1
+        self._names(entry)
+        if len(plan.rows) < self._most:
+            plan.rows.append(self._pending(entry, kind))
+            if plan.rows[-1].request is not None:
+                plan.warnings.update(self._target.warnings(entry.row, tables))
+
+    def _keep(self, one: Pending) -> None:
+        """A row that goes, and is none of the outbox's own; it is counted all the same where no more may go."""
+        self.plan.pending[one.kind] += 1
+        if len(self.plan.rows) < self._most:
+            self.plan.rows.append(one)
 
     def _kind(self, entry: Entry) -> Kind | None:
         """Why the row goes; None, and counted, where it does not."""
@@ -103,25 +110,34 @@ class Planner:
         return says_the_same(before, entry.row, self._target, self._settings)
 
     def _known(self, entry: Entry, known: Known, same: bool) -> Kind | None:
-        plan, options = self.plan, self._options
         if known.status == "left_out":
-            if self._history.goes_after_all(entry.day):
-                return "new"
-            plan.left_out += 1
-            self._left_out.add(entry.send_key)
-            return None
+            return self._was_left_out(entry)
         if known.status == "in_doubt":
-            goes = options.resend_in_doubt or self._safe(self._target.is_idempotent, entry.row)
+            goes = self._options.resend_in_doubt or self._safe(self._target.is_idempotent, entry.row)
             return "again" if goes else None
         if known.status == "rejected":
-            plan.rejected += same and not options.retry_rejected
-            return "again" if options.retry_rejected and same else None if same else "new"
+            return self._was_rejected(same)
         if same:
-            plan.already += 1
+            self.plan.already += 1
             return None
         if self._safe(self._target.is_updatable, entry.row):
             return "changed"
         self._unsupported(entry)
+        return None
+
+    def _was_left_out(self, entry: Entry) -> Kind | None:
+        if self._history.goes_after_all(entry.day):
+            return "new"
+        self.plan.left_out += 1
+        self._left_out.add(entry.send_key)
+        return None
+
+    def _was_rejected(self, same: bool) -> Kind | None:
+        if not same:
+            return "new"
+        if self._options.retry_rejected:
+            return "again"
+        self.plan.rejected += 1
         return None
 
     def _new(self, entry: Entry) -> Kind | None:
@@ -175,6 +191,13 @@ class Planner:
         else:
             self.plan.unsupported.append(entry.send_key)
 
+    def _look_for_those_in_doubt(self) -> None:
+        """Rows that stay in doubt, whether the outbox has them or not."""
+        goes = {one.entry.send_key for one in self.plan.rows}
+        for key, known in self._books.known.items():
+            if known.status == "in_doubt" and key not in goes and key not in self._told:
+                self._stays_in_doubt(key)
+
     def _stays_in_doubt(self, key: str) -> None:
         record = self._books.record(key) if self._options.adopt else None
         if record is not None:
@@ -191,8 +214,7 @@ class Planner:
 
     def _pending(self, entry: Entry, kind: Kind) -> Pending:
         """The row and its request, or the reason why there can be none."""
-        known = self._books.known.get(entry.send_key)
-        record = self._books.record(entry.send_key) if known else None
+        record = self._books.record(entry.send_key) if entry.send_key in self._books.known else None
         previous_response = json.loads(record.answer) if record else {}
         identities = Identities.of(record, self._target)
         request, refusal, row, withdraws = None, None, entry.row, False
@@ -207,14 +229,20 @@ class Planner:
             request.shown()  # what cannot be written as JSON is told now
         except (ValueError, TypeError, OverflowError) as error:
             request, refusal = None, impersonal(str(error), entry.row, self._target)
-        content = entry.content if row is entry.row else content_of(_keyless(row))
-        attempts = known.attempts if known and known.content_hash == entry.hash else 0
-        first = known.first_sent_at if known else None
+        content = entry.content if row is entry.row else content_of(row)
+        attempts, first = self._so_far(entry)
         if request and not withdraws and entry.identity and identities.was_withdrawn(entry.identity):
             self.plan.returned.append(entry.send_key)
         return Pending(
             entry, kind, previous_response, request, refusal, attempts, first, identities, content, withdraws
         )
+
+    def _so_far(self, entry: Entry) -> tuple[int, str | None]:
+        """How often this content went out before, and when the row first did."""
+        known = self._books.known.get(entry.send_key)
+        if known is None:
+            return 0, None
+        return (known.attempts if known.content_hash == entry.hash else 0), known.first_sent_at
 
     def _with_undo(self, one: Pending) -> Pending | None:
         """With what takes back the identities that it had; None, and counted, where the vendor can take none back.
@@ -235,42 +263,51 @@ class Planner:
 
     def _to_take_back(self, key: str, but: str | None) -> list[Standing]:
         """What of the row's older identities nobody else has: no row that stands on it, none that is to go as it."""
-        behind = self._holders.left_behind(key, but)
+        behind = self._behind(key, but)
+        return [one for one in behind if not self._is_to_go(self._owners.get(one.identity))]
+
+    def _behind(self, key: str, but: str | None) -> list[Standing]:
+        """What the row was before, and no row of another outbox is."""
         return [
-            one
-            for one in behind
-            if not self._elsewhere_on(one.identity, key)
-            and not self._is_to_go(self._owners.get(one.identity))
+            one for one in self._holders.left_behind(key, but) if not self._elsewhere_on(one.identity, key)
         ]
 
     def _is_to_go(self, owner: str | None) -> bool:
         """Whether a row of the outbox goes now, or may some day; one that was left out never does."""
         return owner is not None and owner not in self._left_out
 
-    def _look_for_what_was_left_behind(self, most: int) -> None:
+    def _look_for_what_was_left_behind(self) -> None:
         """Rows that still count as what they were before: taken back once nobody is to go as that, and else told."""
         rows = {one.entry.send_key: one for one in self.plan.rows}
-        going = {key for key, one in rows.items() if one.request}
-        going |= {one.entry.send_key for one in self.plan.marks if one.entry and one.status == "sent"}
-        moved = [key for key in self._holders.moved if key not in rows]
-        moved += [key for key, one in rows.items() if one.kind != "withdrawn" and key in self._books.known]
-        for key in dict.fromkeys(moved):
-            own = rows[key].entry.identity if key in rows else self._last(key)
-            behind = [
-                one
-                for one in self._holders.left_behind(key, own)
-                if not self._elsewhere_on(one.identity, key)
-            ]
-            owners = [self._owners.get(one.identity) for one in behind]
-            if any(owner not in going for owner in owners if self._is_to_go(owner) and owner != key):
+        going = self._going()
+        for key in self._moved(rows):
+            owners = self._owners_of_what_it_was(key, rows.get(key))
+            others = {owner for owner in owners if self._is_to_go(owner)} - {key}
+            if others - going:
                 self.plan.doubled.append(key)
             elif key not in rows and key in self._met and not all(map(self._is_to_go, owners)):
-                self._again(key, most)
+                self._again(key)
+
+    def _owners_of_what_it_was(self, key: str, now: Pending | None) -> list[str | None]:
+        """Of each thing that a row was before, which row of the outbox is called so now."""
+        own = now.entry.identity if now else self._last(key)
+        return [self._owners.get(one.identity) for one in self._behind(key, own)]
+
+    def _going(self) -> set[str]:
+        """The rows of the outbox of which the vendor has heard when this send is over."""
+        going = {one.entry.send_key for one in self.plan.rows if one.request}
+        return going | {one.entry.send_key for one in self.plan.marks if one.entry and one.status == "sent"}
+
+    def _moved(self, rows: Mapping[str, Pending]) -> list[str]:
+        """Rows that may be known as something else, too: that moved before, or that go now."""
+        moved = [key for key in self._holders.moved if key not in rows]
+        moved += [key for key, one in rows.items() if one.kind != "withdrawn" and key in self._books.known]
+        return list(dict.fromkeys(moved))
 
     def _last(self, key: str) -> str | None:
         return Identities.of(self._books.record(key), self._target).last
 
-    def _again(self, key: str, most: int) -> None:
+    def _again(self, key: str) -> None:
         """A row that went already goes once more, so that what it was before is taken back."""
         record = self._books.record(key)
         if record is None or record.status != "sent":
@@ -281,9 +318,7 @@ class Planner:
         if one is None or not one.undo:
             return
         self.plan.already -= 1
-        self.plan.pending["again"] += 1
-        if len(self.plan.rows) < most:
-            self.plan.rows.append(one)
+        self._keep(one)
 
     def _taken_back(self, one: Pending, standing: Standing) -> Pending | None:
         """What takes back one identity of the row; None where that cannot be."""
@@ -295,8 +330,8 @@ class Planner:
             request = self._target.request(row, self._settings, {})
         except RowRefusedError:
             return None
-        content = content_of(_keyless(row))
-        entry = Entry(key, row, content, _hash(content), standing.identity, one.entry.day)
+        content = content_of(row)
+        entry = Entry(key, row, content, fingerprint(content), standing.identity, one.entry.day)
         return replace(
             one,
             entry=entry,
@@ -308,7 +343,7 @@ class Planner:
             withdraws=True,
         )
 
-    def _look_for_those_that_left(self, most: int) -> None:
+    def _look_for_those_that_left(self) -> None:
         """Rows that were sent, and are not in the outbox any more: ignored, told or taken back."""
         for key, known in self._books.known.items():
             if known.status in ("in_doubt", "left_out") or key in self._met:
@@ -318,83 +353,47 @@ class Planner:
                 continue
             self.plan.gone += known.status == "sent"
             if self._missing != "ignore":
-                self._left(key, known, most)
+                self._left(key, known)
 
     def _is_elsewhere(self, outbox: str | None) -> bool:
         """Whether a row was sent from an outbox that is surely another one; of two queries nobody knows."""
         queries = outbox is not None and outbox.startswith(QUERIES) and self._label.startswith(QUERIES)
         return outbox not in (None, self._label) and not queries
 
-    def _left(self, key: str, known: Known, most: int) -> None:
+    def _left(self, key: str, known: Known) -> None:
         record = self._books.record(key)
-        identities = Identities.of(record, self._target)
-        named = any(True for _ in identities)
         standing = self._to_take_back(key, None)
-        if not standing and (named or known.status != "sent"):
+        has_identities = any(True for _ in Identities.of(record, self._target))
+        if not standing and (has_identities or known.status != "sent"):
             return
-        back: list[Pending] = []
-        if record is not None and self._missing == "take_back" and known.outbox == self._label:
-            entry = Entry(key, {KEY: key}, record.content, record.content_hash, None, record.occurred_on)
-            previous_response = json.loads(record.answer)
-            bare = Pending(
-                entry,
-                "withdrawn",
-                previous_response,
-                None,
-                None,
-                0,
-                record.first_sent_at,
-                identities,
-                record.content,
-            )
-            back = [
-                one for standing_one in standing if (one := self._taken_back(bare, standing_one)) is not None
-            ]
-        refused = record is not None and record.status == "rejected" and not self._options.retry_rejected
-        if (
-            not standing
-            or len(back) < len(standing)
-            or (refused and back[-1].entry.hash == known.content_hash)
-        ):
+        back = self._all_taken_back(known, record, standing) if record and standing else []
+        if not back:
             self.plan.left.append(key)
             return
         self._changed += 1
-        self.plan.pending["withdrawn"] += 1
-        if len(self.plan.rows) < most:
-            self.plan.rows.append(replace(back[-1], undo=tuple(back[:-1])))
+        self._keep(replace(back[-1], undo=tuple(back[:-1])))
 
-    def _check_caps(self) -> None:
-        """SettingsError, and nothing is sent, where more would go, or more of it change, than may."""
-        plan, options = self.plan, self._options
-        if len(plan.rows) > options.max_rows:
-            raise SettingsError(
-                f"{plan.target} would be sent {sum(plan.pending.values()):,} rows, and {options.max_rows:,} is the "
-                "most that may go at once. Nothing was sent. If the outbox is right, allow more with --max-rows, or "
-                "send a part of it with --limit."
-            )
-        if plan.pending["withdrawn"] and not plan.outbox:
-            raise SettingsError(
-                f'The outbox of {plan.target} is empty, and send_missing = "take_back" would take back '
-                f"{plan.pending['withdrawn']:,} rows that were sent. Nothing was sent. See whether what it reads was "
-                'loaded; if it is right, send with send_missing = "ignore" until there are rows in it.'
-            )
-        pct = options.max_change_pct
-        if pct is None:
-            if self._changed <= FEW_CHANGES:
-                return
-            pct = MAX_CHANGE_PCT
-        sent = plan.already + self._changed
-        if self._changed * 100 > pct * sent:
-            raise SettingsError(
-                f"{plan.target} would be sent other content for {self._changed:,} of the {sent:,} rows that were sent "
-                f"before, which is more than {pct:g} %. Nothing was sent. If the outbox is right, allow it with "
-                "--max-change-pct."
-            )
+    def _all_taken_back(self, known: Known, record: Record, standing: Sequence[Standing]) -> list[Pending]:
+        """What takes back all that still counts of a row that left; none where it is not to be, or cannot be.
 
-
-def _keyless(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != KEY}
-
-
-def _hash(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+        What the vendor refused to take back is not asked for again.
+        """
+        if self._missing != "take_back" or known.outbox != self._label:
+            return []
+        key, day = record.send_key, record.occurred_on
+        bare = Pending(
+            Entry(key, {KEY: key}, record.content, record.content_hash, None, day),
+            "withdrawn",
+            json.loads(record.answer),
+            None,
+            None,
+            0,
+            record.first_sent_at,
+            Identities.of(record, self._target),
+            record.content,
+        )
+        back = [one for standing_one in standing if (one := self._taken_back(bare, standing_one)) is not None]
+        if len(back) < len(standing):
+            return []
+        was_refused = record.status == "rejected" and back[-1].entry.hash == known.content_hash
+        return [] if was_refused and not self._options.retry_rejected else back

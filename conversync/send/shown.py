@@ -36,19 +36,30 @@ def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
 
 
 def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
+    yield _goes(plan, dry=dry)
+    yield from (f"  {line}." for line in _days(plan))
+    yield from (f"  {rows(count)} {what}" for what, count in _others(plan, dry=dry).items() if count)
+    yield from (f"  {key}: {reason}" for key, reason in _refusals(plan))
+    yield from (f"  {note}." for note in plan.notes)
+    yield from (f"  LOOK: {look}" for look in _looks(plan, dry=dry))
+    yield from (f"  {request}" for request in (plan.sample if dry else ()))
+
+
+def _goes(plan: Plan, *, dry: bool) -> str:
+    """How many rows there are, and how many go."""
     kinds = [f"{plan.pending[kind]:,} {kind}" for kind in ("new", "changed", "again")]
     kinds += [f"{plan.pending['withdrawn']:,} taken back"] * bool(plan.pending["withdrawn"])
     verb = ("would send" if dry else "to send") + (", once that is settled" if plan.refusals else "")
-    yield f"{plan.target}: {rows(plan.outbox)} in the outbox; {verb}: {', '.join(kinds)}"
-    yield from (f"  {line}." for line in _days(plan))
+    return f"{plan.target}: {rows(plan.outbox)} in the outbox; {verb}: {', '.join(kinds)}"
+
+
+def _others(plan: Plan, *, dry: bool) -> dict[str, int]:
+    """The rows that do not simply go, by what becomes of them."""
     would = "would be " if dry else ""
     asks = plan.history.counts.get("asks", 0) if plan.history else 0
-    old = (
-        f"more than {FRESH} days old"
-        if plan.history and plan.history.is_first
-        else "older than all that was sent"
-    )
-    others = {
+    is_first = plan.history is not None and plan.history.is_first
+    old = f"more than {FRESH} days old" if is_first else "older than all that was sent"
+    return {
         "left for later (--limit)": sum(plan.pending.values()) - len(plan.rows),
         "already sent": plan.already,
         "changed what the vendor knows it by: what was sent is taken back first": plan.moved,
@@ -60,16 +71,14 @@ def _plan_lines(plan: Plan, *, dry: bool) -> Iterator[str]:
         "gone from the outbox after the send": plan.gone,
         "sent from another outbox": plan.elsewhere,
     }
-    yield from (f"  {rows(count)} {what}" for what, count in others.items() if count)
-    yield from (f"  {key}: {reason}" for key, reason in _refusals(plan))
-    yield from (f"  {note}." for note in plan.notes)
-    if dry:  # else the summary says so
-        yield from (f"  LOOK: {look}." for look in plan.looks())
-    yield from (
-        f"  LOOK: {warning}" + (f" ({rows(count)})" if count > 1 else "")
-        for warning, count in plan.warnings.most_common(WARNINGS)
-    )
-    yield from (f"  {request}" for request in (plan.sample if dry else ()))
+
+
+def _looks(plan: Plan, *, dry: bool) -> Iterator[str]:
+    """What wants a look; what the summary of a send will say is said of a dry run alone."""
+    if dry:
+        yield from (f"{look}." for look in plan.looks())
+    for warning, count in plan.warnings.most_common(WARNINGS):
+        yield warning + (f" ({rows(count)})" if count > 1 else "")
 
 
 def _days(plan: Plan) -> Iterator[str]:

@@ -34,22 +34,31 @@ def given(environment: Mapping[str, str], sources: Collection[str]) -> Given:
 
     found = Given()
     for path, hint in known().paths.items():
-        variable = "__".join(path).upper()
-        if path == (path[-1],) and path[-1] in PROJECT:
-            variable = f"CONVERSYNC_{variable}"
+        variable = _variable(path)
         if not (text := environment.get(variable)):
             continue
         section, name = _belongs(path), path[-1]
         if section[:1] == ("sources",) and section[1] in vendors() and section[1] not in sources:
             found.left += [section[1]] * (section[1] not in found.left)
             continue
-        is_secret = is_secret_hint(hint) or name == "alert_webhook" or (name == "proxy" and "@" in text)
+        is_secret = is_secret_hint(hint) or _may_hold_a_secret(name, text)
         place = found.secrets if is_secret else found.plain
         place.setdefault(section, {}).setdefault(name, typed(variable, text, hint))
     if (top := found.plain.get((), {})) and "warehouse" in top:
         # There it is a path from this folder, and in the file one from the project's.
         top["warehouse"] = str(warehouse_path(None))
     return found
+
+
+def _variable(path: Section) -> str:
+    """The variable of a setting; the project's own ones carry our name, as anybody's might be called so."""
+    variable = "__".join(path).upper()
+    return f"CONVERSYNC_{variable}" if path == (path[-1],) and path[-1] in PROJECT else variable
+
+
+def _may_hold_a_secret(name: str, text: str) -> bool:
+    """Whether an address has one in it: of a webhook it is the path, of a proxy what stands before the @."""
+    return name == "alert_webhook" or (name == "proxy" and "@" in text)
 
 
 def _belongs(path: Section) -> Section:

@@ -43,6 +43,11 @@ class File:
     private: bool = False
     is_merged: bool = False
 
+    @property
+    def is_there(self) -> bool:
+        """Whether something stands in its place, be it a link to nowhere."""
+        return self.path.exists() or self.path.is_symlink()
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -55,12 +60,7 @@ class Plan:
 
 def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) -> Plan:
     """What would be written. SettingsError for a source that does not exist, or where none is named or set."""
-    if not _TIME.fullmatch(wanted.time):
-        raise SettingsError(f'--at is "{wanted.time}", which is no time: write it like 06:15.')
-    if "%" in str(wanted.folder):
-        raise SettingsError(
-            f"{wanted.folder} holds a percent sign, and dlt cannot work there: take another folder."
-        )
+    _refuse(wanted)
     known = vendors()
     chosen = list(sources) or (questions.sources() if questions else _set_up(known))
     for name in chosen:
@@ -84,13 +84,28 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
         _settings_file(wanted, places[0], found.secrets, places, _SECRETS_HEAD),
         _settings_file(wanted, places[1], found.plain, places, config),
     ]
-    if wanted.systemd:
-        files += [File(wanted.folder / "systemd" / name, text) for name, text in _units(wanted).items()]
-    if wanted.dbt:
-        files.append(File(wanted.folder / "profiles.yml", _profile(wanted.folder / warehouse)))
-    if (text := ignored(wanted.folder)) is not None:
-        files.append(File(wanted.folder / ".gitignore", text, is_merged=True))
+    files += _files_beside(wanted, warehouse)
     return Plan(tuple(files), wanted.force, tuple(_says(wanted, missing, found.left)))
+
+
+def _refuse(wanted: Wanted) -> None:
+    """SettingsError for a time that is none, and a folder in which dlt cannot work."""
+    if not _TIME.fullmatch(wanted.time):
+        raise SettingsError(f'--at is "{wanted.time}", which is no time: write it like 06:15.')
+    if "%" in str(wanted.folder):
+        raise SettingsError(
+            f"{wanted.folder} holds a percent sign, and dlt cannot work there: take another folder."
+        )
+
+
+def _files_beside(wanted: Wanted, warehouse: str) -> Iterator[File]:
+    """The files beside `.dlt/`."""
+    if wanted.systemd:
+        yield from (File(wanted.folder / "systemd" / name, text) for name, text in _units(wanted).items())
+    if wanted.dbt:
+        yield File(wanted.folder / "profiles.yml", _profile(wanted.folder / warehouse))
+    if (text := ignored(wanted.folder)) is not None:
+        yield File(wanted.folder / ".gitignore", text, is_merged=True)
 
 
 def _move_where_there_is_a_place(found: Given, secrets: Path) -> None:
@@ -125,31 +140,27 @@ def _settings_file(wanted: Wanted, path: Path, values: Sections, places: Sequenc
 
 def write(made: Plan) -> Iterator[str]:
     """Writes all files, or none if one is there that takes nothing in; yields what was done, and what comes next."""
-    there = [
-        str(file.path)
-        for file in made.files
-        if not file.is_merged and (file.path.exists() or file.path.is_symlink())
-    ]
+    there = [str(file.path) for file in made.files if not file.is_merged and file.is_there]
     if there and not made.force:
         raise SettingsError(
             f"{', '.join(there)} is there already: nothing was written. --force overwrites it."
         )
     for file in made.files:
-        was_there = file.path.exists()
-        if (
-            file.is_merged
-            and was_there
-            and file.path.read_bytes() == file.text.encode(errors="surrogateescape")
-        ):
-            yield f"{file.path} has all of it already"
-            continue
-        try:
-            _put(file)
-        except OSError as error:
-            raise ConversyncError(f"{file.path} cannot be written ({error.strerror}).") from None
-        done = "Added what is new to" if file.is_merged and was_there else "Wrote"
-        yield f"{done} {file.path}" + (" (only you can read it)" if file.private else "")
+        yield _written(file)
     yield from made.says
+
+
+def _written(file: File) -> str:
+    """Writes one file, and says what was done."""
+    takes_in = file.is_merged and file.path.exists()
+    if takes_in and file.path.read_bytes() == file.text.encode(errors="surrogateescape"):
+        return f"{file.path} has all of it already"
+    try:
+        _put(file)
+    except OSError as error:
+        raise ConversyncError(f"{file.path} cannot be written ({error.strerror}).") from None
+    done = "Added what is new to" if takes_in else "Wrote"
+    return f"{done} {file.path}" + (" (only you can read it)" if file.private else "")
 
 
 def _put(file: File) -> None:

@@ -88,14 +88,16 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
             break
         found += rows
         previous = rows
-        meta = body.get("meta") if isinstance(body, dict) else None
-        if (
-            not isinstance(meta, dict)
-            or not isinstance(meta.get("last_page"), int)
-            or number >= meta["last_page"]
-        ):
+        if _is_last(body, number):
             break
     return found
+
+
+def _is_last(body: Any, number: int) -> bool:
+    """Whether a page is the last one, as it says; one that says nothing of pages is all there is."""
+    meta = body.get("meta") if isinstance(body, dict) else None
+    last = meta.get("last_page") if isinstance(meta, dict) else None
+    return not isinstance(last, int) or number >= last
 
 
 def _body(answer: Response) -> Any:

@@ -201,12 +201,9 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
         yield from statements(
             done, spill_files, "conversion_events", [row["conversion_id"] for row in passing]
         )
-        told = [
-            *(one.reading.pieces.bounds.told("Keitaro") for one in done),
-            statuses.told_once(asking.state, agreed.strange),
-            vanished_told("Keitaro", passing),
-        ]
-        found = "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
+        found = _told(
+            done, statuses.told_once(asking.state, agreed.strange), vanished_told("Keitaro", passing)
+        )
         yield from evidence(done, spill_files, asking.state, log.SHOWN, found, "conversion_id")
     return done
 
@@ -231,10 +228,14 @@ def daily_report(asking: Asking) -> Generator[Routed, None, list[Read]]:
         for piece in (piece for one in done for piece in one.pieces):
             for table in _whole_days(piece, spill_files, asked):
                 yield Routed("report_daily", table)
-        told = [one.reading.pieces.bounds.told("Keitaro") for one in done]
-        found = "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
-        yield from evidence(done, spill_files, asking.state, asked.columns, found, "event_key")
+        yield from evidence(done, spill_files, asking.state, asked.columns, _told(done), "event_key")
     return done
+
+
+def _told(done: Sequence[Read], *others: str | None) -> str | None:
+    """What came out of the tracker while it was read, and these sentences, each once; None where it is nothing."""
+    told = (*(one.reading.pieces.bounds.told("Keitaro") for one in done), *others)
+    return "; ".join(dict.fromkeys(sentence for sentence in told if sentence)) or None
 
 
 def _whole_days(piece: Piece, spill_files: SpillFiles, asked: report.Report) -> Iterable[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from conversync.extract.mended import Days
 from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
 from conversync.table import Compared
@@ -49,6 +50,11 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadReques
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)
+    yield from _old(again)
+
+
+def _old(again: Sequence[Days]) -> Iterator[Step]:
+    """Old days, those of a stream together."""
     for stream in dict.fromkeys(days.stream for days in again):
         old = [days for days in again if days.stream == stream]
         yield Step(

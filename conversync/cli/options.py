@@ -1,0 +1,95 @@
+"""The options of the commands: what each is called, takes and says of itself. The commands say what it is without."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class LogFormat(StrEnum):
+    """How progress and the summary are written."""
+
+    text = "text"
+    json = "json"
+
+
+Source = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE", help="Which sources; all that have their settings if none is named."),
+]
+WarehousePath = Annotated[
+    str | None,
+    typer.Option(
+        "--warehouse",
+        metavar="PATH",
+        help="The DuckDB file. [default: $CONVERSYNC_WAREHOUSE, or warehouse.duckdb]",
+    ),
+]
+Destination = Annotated[
+    str, typer.Option(metavar="NAME", help="A dlt destination, with its credentials in .dlt/.")
+]
+Project = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The folder whose .dlt/ holds the settings. [default: .]")
+]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="Lines to read, or JSON objects.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what dlt and the client do.")]
+Wait = Annotated[
+    str, typer.Option(metavar="30m", help="How long to wait for another run or a reader to end.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+# Of `conversync send`.
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="Such as keitaro.conversions.")]
+Outbox = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="TABLE|VIEW|QUERY",
+        help="What to send: it has a send_key and the target's columns. `besitos` is a ready-made query.",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would go, and send nothing.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many rows now.")]
+Rate = Annotated[
+    str | None,
+    typer.Option(metavar="5/s", help="At most so many requests a second, minute (m) or hour (h)."),
+]
+ResendInDoubt = Annotated[
+    bool,
+    typer.Option("--resend-in-doubt", help="Send again what the vendor may have; it may count it twice."),
+]
+RetryRejected = Annotated[bool, typer.Option("--retry-rejected", help="Send again what the vendor refused.")]
+ResolveInDoubt = Annotated[
+    bool,
+    typer.Option(
+        "--resolve-in-doubt", help="Ask the vendor first what became of them (infobip.messages only)."
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="New rows of earlier days do not go, now or later. [send_since]"),
+]
+Adopt = Annotated[
+    bool,
+    typer.Option(
+        "--adopt",
+        help="Mark as sent, without sending: old rows of a first send, rows in doubt, changes that cannot go.",
+    ),
+]
+AfterRestore = Annotated[
+    bool,
+    typer.Option("--after-restore", help="Send although journal and ledger are older than the last send."),
+]
+MaxRows = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="Send nothing if more would go. [default: 10000]")
+]
+MaxChangePct = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PCT",
+        min=0,
+        help="Send nothing if more of the sent rows changed. [default: 50, beyond 100 rows]",
+    ),
+]
