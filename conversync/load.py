@@ -22,7 +22,9 @@ from conversync.errors import (
     RequestRejectedError,
     SettingsError,
 )
+from conversync.extract.failing import BeyondBoundsError
 from conversync.http import clock
+from conversync.http.patience import one_run
 from conversync.settings import lookup, pinned
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
@@ -190,7 +192,7 @@ def load_source(
         return report
     clock.forget()
     try:
-        with translate_errors(), dlt_shortcuts.kept_open(pipeline):
+        with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
             _load_steps(pipeline, vendor, chosen, asked, progress, report)
     except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
         report.error = error
@@ -231,6 +233,7 @@ def _load_steps(
     account.note(pipeline, vendor, chosen)
     newest = sequence.newest_load(pipeline, vendor.statements)
     report.said += filter(None, [sequence.behind(newest)])
+    lost: BeyondBoundsError | None = None
     for step in vendor.steps(state, chosen, asked):
         progress.step(report.dataset, step.label)
         before = _rows(pipeline, vendor)
@@ -239,15 +242,22 @@ def _load_steps(
             with translate_errors():
                 loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
         except (RequestRejectedError, InvalidResponseError) as error:
+            again = "not read again"
             if not step.is_extra:
-                raise
-            report.skipped.append(f"{step.label}: not read again. {str(error).removesuffix('.')}")
+                # A listing without an end costs its own days, if others come.
+                if not isinstance(error, BeyondBoundsError):
+                    raise
+                lost, again = lost or error, "not loaded, and its days are read again next time"
+            report.skipped.append(f"{step.label}: {again}. {str(error).removesuffix('.')}")
             continue
         newest = max(newest, *map(float, loads))
         report.loads += loads
         report.steps.append(_evidence(pipeline, vendor, loads, before, counts))
         report.skipped += step.skipped
         progress.done(report.dataset, step.label, report.steps[-1])
+    if lost is not None and not report.steps:
+        report.skipped.clear()
+        raise lost
 
 
 def _commit(

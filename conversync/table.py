@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from conversync.extract.columns import UTC_MICROSECONDS, digest
-from conversync.extract.page_decoder import Field, FieldType, PageDecoder
+from conversync.extract.kinds import FieldType
+from conversync.extract.page_decoder import Field, PageDecoder
 from conversync.extract.times import moments
 
 # What every table of statements has beside its own columns. dlt fills the last two in; they are declared, and empty,

@@ -27,7 +27,17 @@ ROOMS = {
         *("build", "dlt_errors", "dlt_shortcuts", "errors", "extract"),
         *("http", "send", "settings", "vendors"),
     },
-    "load": {"spans", "dlt_errors", "dlt_shortcuts", "errors", "http", "settings", "vendors", "warehouse"},
+    "load": {
+        "spans",
+        "dlt_errors",
+        "dlt_shortcuts",
+        "errors",
+        "extract",
+        "http",
+        "settings",
+        "vendors",
+        "warehouse",
+    },
     "monitor": {
         "spans",
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),

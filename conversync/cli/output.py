@@ -13,7 +13,7 @@ from typing import IO, Any
 from conversync.build import BuildReport
 from conversync.cli import logs, process, terminal
 from conversync.errors import ConversyncError
-from conversync.extract.decoded import altered_name
+from conversync.extract.decoded import not_as_it_came, not_whole, told_apart
 from conversync.http.redact import plain, redact
 from conversync.load import Progress, SourceReport, StepReport
 
@@ -238,18 +238,30 @@ def notes(report: SourceReport) -> Iterator[str]:
     if known:
         stay = "stays" if known == 1 else "stay"
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
-    told = report.unknown_fields.items()
-    altered = [f"{field} ({rows(count)})" for name, count in told if (field := altered_name(name))]
-    if altered:
-        yield (
-            f"{report.dataset}: {', '.join(altered)} could not be stored as it came: a character that no database "
-            "takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
-        )
-    for name, count in told:
-        if altered_name(name) is None:
-            yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({rows(count)}).'
+    yield from _of_fields(report)
     for note in report.notes:
         yield f"{report.dataset}: {note}."
+
+
+def _of_fields(report: SourceReport) -> Iterator[str]:
+    """What became of fields that are new to us, that cannot be stored as they came, or that are too long."""
+    noted = report.unknown_fields
+    told = told_apart(noted)
+    if told.altered:
+        fields = ", ".join(f"{name} ({rows(noted[not_as_it_came(name)])})" for name in told.altered)
+        yield (
+            f"{report.dataset}: {fields} could not be stored as it came: a character that no database "
+            "takes is U+FFFD, an amount has six decimals; what came stands in the column extra."
+        )
+    if told.not_whole:
+        fields = ", ".join(f"{name} ({rows(noted[not_whole(name)])})" for name in told.not_whole)
+        yield (
+            f"{report.dataset}: {fields} is not held whole: in a row of more than 8 KB, fields that are new to us are "
+            "left out, and texts are cut to 200 characters; ids and amounts are as they came."
+        )
+    for name in told.new:
+        count = rows(noted[name])
+        yield f'{report.dataset}: the field "{name}" is new to us; it is kept in the column extra ({count}).'
 
 
 def failure(report: SourceReport) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,20 +17,27 @@ from conversync.http.redact import quoted
 MOST_NAMES, MOST_OF_NAME = 100, 60
 # Of a row that was set aside, in bytes, beside its text: the objects, the reason, and what the evidence makes of it.
 OVERHEAD = 400
-_ALTERED = " (not as it came)"
+# Of its text, in characters; of what is longer, the digest of all of it stands behind its beginning.
+MOST_OF_RAW = 8_192
+_ALTERED, _NOT_WHOLE = " (not as it came)", " (not held whole)"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that was set aside: its JSON text as served, and why, in words a person understands."""
+    """A row that was set aside: its JSON text as served, up to `MOST_OF_RAW`, and why, in plain words."""
 
     raw: str
     reason: str
 
+    def __post_init__(self) -> None:
+        if len(self.raw) > MOST_OF_RAW + 100:
+            cut = f"{self.raw[:MOST_OF_RAW]}… ({len(self.raw):,} characters, {self.raw_hash})"
+            object.__setattr__(self, "raw", cut)
+
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes."""
-        return len(self.raw) + OVERHEAD
+        return sys.getsizeof(self.raw) + OVERHEAD
 
     @property
     def raw_hash(self) -> str:
@@ -62,9 +70,28 @@ def not_as_it_came(name: str) -> str:
     return f"{name}{_ALTERED}"
 
 
-def altered_name(noted: str) -> str | None:
-    """The field of which `not_as_it_came` tells; None where it is about one that is new."""
-    return noted.removesuffix(_ALTERED) if noted.endswith(_ALTERED) else None
+def not_whole(name: str) -> str:
+    """How a field is noted there that was left out, or whose text was cut, because its row is too long."""
+    return f"{quoted(name, MOST_OF_NAME - len(_NOT_WHOLE))}{_NOT_WHOLE}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """The names that were noted of a reading, by what is to be said of them."""
+
+    new: tuple[str, ...]
+    altered: tuple[str, ...]
+    not_whole: tuple[str, ...]
+
+
+def told_apart(noted: Iterable[str]) -> Told:
+    """What each of these notes is about."""
+    every = list(noted)
+    return Told(
+        new=tuple(name for name in every if not name.endswith((_ALTERED, _NOT_WHOLE))),
+        altered=tuple(name.removesuffix(_ALTERED) for name in every if name.endswith(_ALTERED)),
+        not_whole=tuple(name.removesuffix(_NOT_WHOLE) for name in every if name.endswith(_NOT_WHOLE)),
+    )
 
 
 def note_names(noted: Counter[str], names: Mapping[str, int] | Iterable[str]) -> None:

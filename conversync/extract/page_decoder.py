@@ -10,201 +10,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from msgspec.structs import astuple
 
 from conversync.errors import InvalidResponseError
-from conversync.extract import times
-from conversync.extract.decoded import MOST_OF_NAME, Decoded, Rejected, not_as_it_came, note_names
+from conversync.extract.decoded import MOST_OF_NAME, Decoded, Rejected, not_as_it_came, not_whole, note_names
+from conversync.extract.kinds import SHORT, FastPathMiss, FieldType, Flag
 from conversync.extract.stored import dumps as dumps
-from conversync.extract.values import (
-    AlteredError,
-    as_it_is,
-    exact,
-    is_blank,
-    is_nothing,
-    number,
-    taken_of,
-    text,
-    trimmed,
-    whole,
-)
+from conversync.extract.values import AlteredError, is_nothing, taken_of
 from conversync.http.body_status import refuse_error, refuse_error_in
 from conversync.http.redact import quoted
 from conversync.http.strictjson import Row, each_row, is_number_key, loads
 
-MONEY = pa.decimal128(18, 6)
-_DOUBT, _REST = 2.0**-51, 2.0**-50
-# The seconds of 1970-01-01 and 9999-01-01.
-_EARLIEST, _LATEST = 0, 253_370_764_800
 # How what `values.text` replaces may look in JSON that msgspec takes: a page with it is parsed the strict way.
 _CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
-
-
 # Rows of a page that are parsed the strict way and become Arrow together: as Python's values they take ten times more.
 STRICT_ROWS = 5_000
-
-
-class FastPathMiss(Exception):  # noqa: N818 - not an error: the strict path decides
-    """The fast path met something that is not plainly right."""
-
-
-class FieldType(Protocol):
-    """How one JSON value becomes one value of an Arrow column."""
-
-    @property
-    def arrow(self) -> pa.DataType:
-        """The column's Arrow type."""
-
-    @property
-    def json(self) -> Any:
-        """What msgspec is to decode the value as."""
-
-    @property
-    def null(self) -> Any:
-        """The decoded form of a JSON null, in which `fast` takes a missing key."""
-
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
-        """The column, and how many of the values were JSON strings; raises where in doubt."""
-
-    def strict(self, value: Any) -> Any:
-        """The value for the column, None for none; raises ValueError with the words that follow the field's name."""
-
-
-class Integer:
-    """A 64-bit id: a whole number, or a string that holds nothing but one; a blank text is none."""
-
-    arrow = pa.int64()
-    json = int
-    null = None
-
-    def fast(self, values: Sequence[int]) -> tuple[pa.Array, int]:
-        return pa.array(values, self.arrow), 0
-
-    def strict(self, value: Any) -> int | None:
-        return None if is_blank(value) else whole(value)
-
-
-class Text:
-    """Text of any length; a bare number becomes its digits. What cannot be stored of it is replaced (`values.text`)."""
-
-    arrow = pa.string()
-    json = str | None | UnsetType
-    null = None
-
-    def fast(self, values: Sequence[str | None]) -> tuple[pa.Array, int]:
-        column = pa.array(values, self.arrow)
-        return column, len(values) - column.null_count
-
-    def strict(self, value: Any) -> str:
-        return text(value)
-
-
-class Key(Text):
-    """Text that tells one thing from another: where it cannot be stored, it is refused. Two must not become one."""
-
-    def strict(self, value: Any) -> str:
-        return as_it_is(super().strict, value)
-
-
-class Money:
-    """An exact decimal(18,6), from the literal text of a number or of a numeric string, half to even; "" is none.
-
-    The fast path counts millionths and never trusts a float for an amount: a double and its product with 10**6 are
-    each within 2**-53 of what they stand for. So `_DOUBT` of the product bounds how far it is from the literal's own
-    millionths, and where a whole number is nearer than the rest of a half, it is the literal's. All else is doubted,
-    and so is what is finer than a millionth by more than `_REST` of it (see `values.exact`).
-    """
-
-    arrow = MONEY
-    json: Any = float | None | UnsetType
-    null: Any = None
-
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
-        column = pa.array(values, pa.float64())
-        with np.errstate(over="ignore", invalid="ignore"):
-            millionths = column.fill_null(0).to_numpy(zero_copy_only=False) * 1e6
-            count = np.rint(millionths)
-            size = np.abs(millionths)
-            if not np.all(
-                (np.abs(millionths - count) <= size * _REST) & (size * _DOUBT < 0.5 - size * _REST)
-            ):
-                raise FastPathMiss
-        words = np.empty((len(count), 2), np.int64)
-        words[:, 0] = count
-        words[:, 1] = words[:, 0] >> 63
-        validity = column.is_valid().buffers()[1] if column.null_count else None
-        return pa.Array.from_buffers(MONEY, len(column), [validity, pa.py_buffer(words)]), 0
-
-    def strict(self, value: Any) -> Decimal | None:
-        return None if is_blank(value) else exact(number(value))
-
-
-class Flag:
-    """True for 1, "1", true, "true"; false for 0, "0", false, "false", null and where it is absent; in any letters."""
-
-    arrow = pa.bool_()
-    json = int | bool | str | None | UnsetType
-    null = None
-    meaning: Mapping[Any, bool] = {
-        1: True,
-        "1": True,
-        "true": True,
-        0: False,
-        "0": False,
-        "false": False,
-        None: False,
-    }
-    _fast: Mapping[Any, bool] = {**meaning, UNSET: False}
-
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
-        column = pa.array([self._fast[value] for value in values], self.arrow)
-        return column, sum(isinstance(value, str) for value in values) if str in set(map(type, values)) else 0
-
-    def strict(self, value: Any) -> bool:
-        try:
-            return self.meaning[value.strip().casefold() if isinstance(value, str) else value]
-        except (KeyError, TypeError):
-            raise ValueError("is neither yes (1, true) nor no (0, false, absent)") from None
-
-
-class Stamp:
-    """A time between 1970 and 9998, kept as its text; with an offset or without one (see `times`)."""
-
-    arrow = pa.string()
-    json = str
-    null = None
-
-    def fast(self, values: Sequence[str]) -> tuple[pa.Array, int]:
-        column = pa.array(values, self.arrow)
-        lengths = pc.min_max(pc.binary_length(column))
-        if (lengths["min"].as_py(), lengths["max"].as_py()) == (19, 19):
-            clocks = column.cast(pa.timestamp("s"))
-        else:
-            clocks = times.clocks(column)[0].cast(pa.timestamp("s"), safe=False)
-        seconds = pc.min_max(clocks.cast(pa.int64()))
-        if values and (seconds["min"].as_py() < _EARLIEST or seconds["max"].as_py() >= _LATEST):
-            raise FastPathMiss
-        return column, len(values)
-
-    def strict(self, value: Any) -> str | None:
-        if not isinstance(value, str):
-            raise ValueError("is not a time like 2024-12-04 06:25:36")
-        taken = str(trimmed(value))
-        if taken and not 1970 <= times.read(taken).year <= 9998:
-            raise ValueError("lies outside the years 1970 to 9998")
-        return taken or None
-
-
-INTEGER, TEXT, KEY, AMOUNT, FLAG, STAMP = Integer(), Text(), Key(), Money(), Flag(), Stamp()
+# Bytes of all texts of one row: a database takes two thousand rows at a time, several times over. In a longer row,
+# what no document knows is left out, and texts are cut (see `kinds.SHORT`).
+MOST_OF_ROW = 8_192
+# A body from this size on is looked at for that before any row of it is built.
+FAT = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -272,6 +105,9 @@ class PageDecoder:
         return decoded
 
     def _fast(self, body: bytes) -> Decoded:
+        if len(body) > FAT and body.count(b"{") * MOST_OF_ROW < len(body):
+            # Its rows are too long on the whole, and all of them would be in memory together.
+            raise FastPathMiss
         text = np.frombuffer(body, np.uint8)
         if np.any(text == ord("\\")) and any(escape in body for escape in _CONTROL_ESCAPES):
             raise FastPathMiss
@@ -291,7 +127,7 @@ class PageDecoder:
         if np.count_nonzero(text == ord('"')) != quotes:
             raise FastPathMiss
         table = pa.table([*columns, pa.nulls(len(rows), pa.string())], schema=self.schema)
-        if not self.check_table(table):
+        if _longest_row(table) > MOST_OF_ROW or not self.check_table(table):
             raise FastPathMiss
         return Decoded({n: loads(part) for n, part in zip(self.beside, envelope, strict=True)}, table)
 
@@ -347,7 +183,28 @@ class PageDecoder:
         emptied = [name for name in values if values[name] is None and is_nothing(served.get(name))]
         extra = {name: served[name] for name in (*unknown, *emptied, *altered)}
         told = [*unknown, *map(not_as_it_came, altered)]
-        return {**values, "extra": dumps(extra) if extra else None, "unknown": told}
+        texts = sum(_bytes(value) for value in values.values())
+        is_long = texts > MOST_OF_ROW or (extra and _bytes(row.raw) > MOST_OF_ROW)
+        kept = dumps(extra) if extra and not is_long else None
+        if not is_long and texts + _bytes(kept) <= 2 * MOST_OF_ROW:
+            return {**values, "extra": kept, "unknown": told}
+        cut = self._cut(values) if texts > MOST_OF_ROW else {}
+        told = [not_whole(name) for name in dict.fromkeys([*unknown, *altered, *cut])]
+        return {**values, **cut, "extra": None, "unknown": told}
+
+    def _cut(self, values: Mapping[str, Any]) -> dict[str, str | None]:
+        """The texts of a long row that are cut, as they are then; ValueError where one tells one thing from another."""
+        cut: dict[str, str | None] = {}
+        for field in self.fields:
+            value, most = values[field.name], getattr(field.kind, "short", None)
+            if not isinstance(value, str) or len(value) <= SHORT:
+                continue
+            if most is None:
+                raise ValueError(
+                    f"{field.name} has {len(value):,} characters, in a row of more than {MOST_OF_ROW:,}"
+                )
+            cut[field.name] = value[:most] or None
+        return cut
 
     def _value(self, declared: Field, value: Any, altered: list[str]) -> Any:
         # A flag decides what a row is: an empty list is no answer to it.
@@ -362,6 +219,19 @@ class PageDecoder:
         if taken is None and declared.required:
             raise ValueError(f"{declared.name} is missing")
         return taken
+
+
+def _longest_row(table: pa.Table) -> int:
+    """No row's texts have more bytes together."""
+    texts = [column for column in table.columns if pa.types.is_string(column.type)]
+    return sum(pc.max(pc.binary_length(column)).as_py() or 0 for column in texts)
+
+
+def _bytes(value: Any) -> int:
+    """Of a text; none of anything else."""
+    if not isinstance(value, str):
+        return 0
+    return len(value) if value.isascii() else len(value.encode())
 
 
 def _listed(rows: Any) -> tuple[list[Any], int]:

@@ -28,14 +28,14 @@ def dumps(value: Any) -> str:
 def _escaped(text: str) -> str:
     if "\0" not in text and not HALF.search(text):
         return text
-    written = json.dumps(text, ensure_ascii=False)[1:-1]
-    return HALF.sub(lambda half: _as_byte(half[0]) or f"\\u{ord(half[0]):04x}", written)
+    return json.dumps(text, ensure_ascii=False)[1:-1].translate(_HALVES)
 
 
-def _as_byte(half: str) -> str | None:
-    byte = ord(half) - 0xDC00
-    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else None
+def _written(half: int) -> str:
+    byte = half - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else f"\\u{half:04x}"
 
 
+_HALVES = {half: _written(half) for half in range(0xD800, 0xE000)}
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _NUL = "\\u0000"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from conversync.http.limits import Limits
@@ -62,6 +63,42 @@ def read_body(
     except zlib.error:
         pass
     raise MangledError("it is not in the Content-Encoding that it claims")
+
+
+def read_beginning(source: Source, encoding: str, most: int, limits: Limits) -> tuple[bytes, bool]:
+    """The first bytes of a decoded body, `most` about, and whether that is all of it: for words, never for data.
+
+    What came before it broke off, fell silent, or was no encoding of ours, counts. Nothing is raised for a body.
+    """
+    begun = _Beginning(source)
+    try:
+        return read_body(begun, encoding, replace(limits, body_bytes=most)), True
+    except Exception:  # noqa: BLE001 - whatever ended it: what came until then is all there is
+        return begun.decoded(encoding, most), False
+
+
+class _Beginning:
+    """A source that remembers what it gave."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._pieces: list[bytes] = []
+
+    def read(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
+        """As `Source.read`, in pieces that are small: of a silence, the last one is lost."""
+        piece = self._source.read(min(amt or PACKED_PIECE, PACKED_PIECE), decode_content)
+        self._pieces.append(piece)
+        return piece
+
+    def decoded(self, encoding: str, most: int) -> bytes:
+        """What of it can be decoded, cut."""
+        data = b"".join(self._pieces)
+        if encoding.strip().lower() in ("", "identity"):
+            return data[:most]
+        try:
+            return zlib.decompressobj(_GZIP if "gzip" in encoding.lower() else _ZLIB).decompress(data, most)
+        except zlib.error:
+            return b""
 
 
 class _Tally:

@@ -46,7 +46,7 @@ _OPEN_HEADERS = ("Accept", "Content-Type")
 
 
 class Client:
-    """Requests to one vendor. Any number of threads may share it; one Client is one source's patience.
+    """Requests to one vendor. Any number of threads may share it; clients of one run share its patience (`one_run`).
 
     `origin` is the setting `<vendor>_url`; `headers` carry the credentials and go with every request, to that
     origin only; `credentials_hint` says where the credentials stand ("Check besitos_token in ..."), and
@@ -71,8 +71,9 @@ class Client:
         remember(*(value.rpartition(" ")[2] for name, value in headers.items() if name not in _OPEN_HEADERS))
         self._tls: ssl.SSLContext | None = tls_context() if self._origin.scheme == "https" else None
         self._proxy = way_to(self._origin)
-        self._retry_budget = RetryBudget(self._limits, self._messages)
-        self._large = Gate(self._retry_budget.stopped)
+        self.retry_budget = RetryBudget(self._limits, self._messages)
+        """How this vendor is waited for; for senders that make each request once, and wait on their own."""
+        self._large = Gate(self.retry_budget.stopped)
         self._idle: list[Connection] = []
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
@@ -90,7 +91,7 @@ class Client:
 
     def close(self) -> None:
         """Ends every wait and every request on its way at once (UnavailableError there), and closes."""
-        self._retry_budget.stopped.set()
+        self.retry_budget.stopped.set()
         with self._lock:
             idle, self._idle = self._idle, []
             busy = [connection for connection in self._connections if connection not in idle]
@@ -130,18 +131,20 @@ class Client:
         header.
         """
         prepared = self._prepare(method, path, params, json, body, headers)
-        call = Call(prepared, f"{method} {label or path}", once=not retry, accept=accept)
-        with self._retry_budget.retry_state() as retry_state:
+        what, budget = f"{method} {label or path}", self.retry_budget
+        with budget.retry_state() as retry_state:
             while True:
-                self._retry_budget.admit()
-                value, failure = self._attempt(call, decode)
+                budget.admit()
+                began = time.monotonic()
+                call = Call(prepared, what, not retry, accept, budget.patience(what, once=not retry))
+                value, failure = self._attempt(call, decode, began)
                 if failure is None or (
                     failure.kind is FailureKind.FATAL and failure.error.status is not None
                 ):
-                    self._retry_budget.answered()
+                    budget.answered()
                 if failure is None:
                     return value  # type: ignore[return-value]  # a value stands wherever no trouble does
-                self._again(call, retry_state, failure)
+                self._again(call, retry_state, failure, began)
 
     def refuse_foreign(self, link: str) -> None:
         """InvalidResponseError, naming the host only, if a link that the vendor gave leaves its origin."""
@@ -159,34 +162,30 @@ class Client:
     @property
     def throttled(self) -> bool:
         """Whether the vendor told us to go slower, until now: a 429, or a told limit that made us wait."""
-        return self._retry_budget.throttled
+        return self.retry_budget.throttled
 
     @property
     def hurried(self) -> bool:
-        """Whether requests that are held up get the short budget (see `Limits`), until that is set otherwise.
-
-        All of them together get `http_budget` once more; then each is asked for once.
-        """
-        return self._retry_budget.hurried
+        """Whether requests that are held up get the short budget (see `Limits`), until that is set otherwise."""
+        return self.retry_budget.hurried
 
     @hurried.setter
     def hurried(self, hurried: bool) -> None:
-        self._retry_budget.hurried = hurried
+        self.retry_budget.hurried = hurried
 
     def pause(self, seconds: float) -> None:
         """Waits; UnavailableError as soon as the client is closed. For senders that wait on their own."""
-        self._retry_budget.pause(seconds, sent=False)
+        self.retry_budget.pause(seconds, sent=False)
 
-    def _again(self, call: Call, retry_state: RetryState, failure: Failure) -> None:
-        if self._retry_budget.stopped.is_set() and failure.kind is not FailureKind.FATAL:
+    def _again(self, call: Call, retry_state: RetryState, failure: Failure, began: float) -> None:
+        if self.retry_budget.stopped.is_set() and failure.kind is not FailureKind.FATAL:
             raise self._messages.stopped(sent=failure.error.sent)
         if not call.once:
-            retry_state.wait(failure)
+            retry_state.wait(failure, began)
             return
-        if failure.error.status == 429:
-            self._retry_budget.throttled = True
+        self.retry_budget.lost(failure, began)
         if failure.error.retry_after is not None:
-            self._retry_budget.hold_requests(failure.error.retry_after)
+            self.retry_budget.hold_requests(failure.error.retry_after)
         raise failure.error
 
     def _prepare(
@@ -213,8 +212,9 @@ class Client:
         prepared.prepare(method=method, url=self._origin.root + path, headers=own, params=pairs, data=body)
         return prepared
 
-    def _attempt(self, call: Call, decode: Callable[[Response], T]) -> tuple[T | None, Failure | None]:
-        start = time.monotonic()
+    def _attempt(
+        self, call: Call, decode: Callable[[Response], T], start: float
+    ) -> tuple[T | None, Failure | None]:
         with Visit(self._large) as visit, jsontext.until(start + self._limits.request_deadline):
             answer, failure = self._ask(replace(call, on_large=visit.enter), start)
             if answer is None:
@@ -227,18 +227,20 @@ class Client:
             connection = self._take_connection(call)
             answer, failure = connection.ask(call)
             asked = failure.error.retry_after if failure else None
-            if asked is not None and asked <= self._limits.http_budget:
+            if asked is not None and asked <= self.retry_budget.limits.http_budget:
                 # Before this request counts as back: none goes in its place.
-                self._retry_budget.hold_requests(asked)
+                self.retry_budget.hold_requests(asked)
         finally:
-            self._retry_budget.quota.back(connection.headers if connection else {}, start)
+            self.retry_budget.quota.back(connection.headers if connection else {}, start)
             if connection:
                 self._give_back(connection)
+        seconds = time.monotonic() - start
         if log.isEnabledFor(logging.DEBUG):
-            self._log(call, answer, failure, time.monotonic() - start)
+            self._log(call, answer, failure, seconds)
         if failure is None or failure.error.sent:
-            self._retry_budget.reached()
+            self.retry_budget.waited.reached()
         if answer is not None:
+            self.retry_budget.waited.took(seconds)
             clock.heard(answer.headers.get("Date"))
         return answer, failure  # type: ignore[return-value]  # one of them is None, as it came
 
@@ -254,7 +256,7 @@ class Client:
         except (InvalidResponseError, UnavailableError) as error:
             judged = error
         except TimeoutError:
-            return None, self._messages.timed_out(call.what)
+            return None, self._messages.timed_out(call.what, call.patience)
         judged.__cause__ = judged.__context__ = judged.__traceback__ = None
         judged.status = judged.status or answer.status
         return None, Failure(
@@ -266,12 +268,12 @@ class Client:
 
     def _take_connection(self, call: Call) -> Connection:
         with self._lock:
-            if self._retry_budget.stopped.is_set():
+            if self.retry_budget.stopped.is_set():
                 raise self._messages.stopped(sent=False)
             if self._idle:
                 connection = self._idle.pop()
             else:
-                connection = Connection(self._origin, self._tls, self._messages, self._proxy)
+                connection = Connection(self._origin, self._tls, self._messages, call.patience, self._proxy)
                 self._connections.append(connection)
         if call.once and time.monotonic() - connection.used > self._limits.once_idle:
             connection.adapter.drop()
@@ -280,7 +282,7 @@ class Client:
     def _give_back(self, connection: Connection) -> None:
         connection.used = time.monotonic()
         with self._lock:
-            if not self._retry_budget.stopped.is_set():
+            if not self.retry_budget.stopped.is_set():
                 self._idle.append(connection)
                 return
         connection.adapter.close()

@@ -6,16 +6,17 @@ import http.client
 import os
 import ssl
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urljoin
 
 import requests
 import urllib3.exceptions
 
-from conversync.http.body import MangledError, TooLargeError, read_body, weigh
+from conversync.http.body import MangledError, TooLargeError, read_beginning, read_body, weigh
 from conversync.http.failure import ErrorMessages, Failure
 from conversync.http.gates import guard, leads_to_login
 from conversync.http.origin import Origin, printable_host
+from conversync.http.patience import Patience
 from conversync.http.proxy import Proxy, TunnelError
 from conversync.http.quota import reset_after
 from conversync.http.rejection import MOST_BYTES, is_page, said
@@ -43,6 +44,7 @@ class Call:
     what: str
     once: bool
     accept: Collection[int]
+    patience: Patience
     on_large: Callable[[float], bool] = lambda _deadline: True
     """Waits until this call may take a large body; false where that was not before the deadline."""
 
@@ -57,11 +59,16 @@ class Connection:
     """`used` is when it last carried a call, by the monotonic clock; `headers` are those of its last answer."""
 
     def __init__(
-        self, origin: Origin, tls: ssl.SSLContext | None, messages: ErrorMessages, proxy: Proxy | None = None
+        self,
+        origin: Origin,
+        tls: ssl.SSLContext | None,
+        messages: ErrorMessages,
+        patience: Patience,
+        proxy: Proxy | None = None,
     ) -> None:
         self._messages = messages
         self._proxy = proxy
-        self.adapter = OriginAdapter(origin, tls, messages.limits, proxy)
+        self.adapter = OriginAdapter(origin, tls, patience, proxy)
         self.used = 0.0
         self.headers: Mapping[str, str] = {}
 
@@ -70,6 +77,7 @@ class Connection:
         response: requests.Response | None = None
         self.headers = {}
         try:
+            self.adapter.attempt.begin(call.patience)
             response = self.adapter.send(call.prepared)
             self.headers = response.headers
             return self._receive(response, call)
@@ -120,20 +128,19 @@ class Connection:
         return self._messages.redirected(call.what, status, host)
 
     def _words(self, response: requests.Response) -> bytes:
-        """The body of a refusal; empty where it cannot be had whole: the status says enough."""
-        limits = replace(self._messages.limits, body_bytes=MOST_BYTES)
-        try:
-            return read_body(response.raw, response.headers.get("Content-Encoding", ""), limits)
-        except (MangledError, TooLargeError, *_FAILURES):
+        """The beginning of a refusal's body, as far as it can be had: the status says enough."""
+        coding = response.headers.get("Content-Encoding", "")
+        body, is_whole = read_beginning(response.raw, coding, MOST_BYTES, self._messages.limits)
+        if not is_whole:
             self.adapter.drop()
-            return b""
+        return body
 
     def _diagnose(self, call: Call, error: Exception) -> Failure:
         attempt, messages = self.adapter.attempt, self._messages
         if attempt.refusal is not None:
             return self._no_connection(attempt.refusal)
         if attempt.timed_out:
-            return messages.timed_out(call.what)
+            return messages.timed_out(call.what, attempt.patience)
         if attempt.sent and not attempt.connected and not attempt.heard:
             return messages.stale(call.what)
         if isinstance(
@@ -146,7 +153,7 @@ class Connection:
         tunnel = _cause(refusal, TunnelError)
         if self._proxy is not None and tunnel is not None:
             return self._messages.no_way(self._proxy.place, tunnel.reason, final=tunnel.final)
-        return _no_connection(self._messages, refusal)
+        return _no_connection(self._messages, refusal, self.adapter.attempt.patience.connect)
 
 
 def _cause(error: BaseException | None, kind: type[TunnelError]) -> TunnelError | None:
@@ -165,7 +172,7 @@ def _target(call: Call, location: str | None) -> str | None:
         return ""
 
 
-def _no_connection(messages: ErrorMessages, refusal: BaseException) -> Failure:
+def _no_connection(messages: ErrorMessages, refusal: BaseException, seconds: float) -> Failure:
     if isinstance(refusal, ssl.SSLCertVerificationError):
         return messages.no_trust(refusal.verify_message)
     if isinstance(refusal, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
@@ -176,6 +183,6 @@ def _no_connection(messages: ErrorMessages, refusal: BaseException) -> Failure:
         return messages.no_connection("its name is not known")
     cause = refusal.__cause__ or refusal
     if isinstance(cause, TimeoutError):
-        return messages.no_connection(f"no connection within {messages.limits.connect_timeout:g} s")
+        return messages.no_connection(f"no connection within {seconds:.3g} s")
     number = cause.errno if isinstance(cause, OSError) else None
     return messages.no_connection(os.strerror(number).lower() if number else "the connection broke")

@@ -14,6 +14,7 @@ from conversync.errors import (
     VendorError,
 )
 from conversync.http.limits import Limits
+from conversync.http.patience import Patience
 from conversync.http.proxy import VARIABLE
 from conversync.http.rejection import Said
 from conversync.http.response import web_page
@@ -76,11 +77,11 @@ class ErrorMessages:
         )
         return Failure(FailureKind.FATAL, UnavailableError(message, sent=False))
 
-    def timed_out(self, what: str) -> Failure:
+    def timed_out(self, what: str, patience: Patience) -> Failure:
         """The request went out, and the answer did not come whole in time."""
         message = (
-            f"{self.vendor} did not answer {what} in time ({self.limits.read_timeout:g} s without a byte, "
-            f"or {self.limits.request_deadline:g} s in all): try again later."
+            f"{self.vendor} did not answer {what} in time ({patience.read:.3g} s without a byte, "
+            f"or {patience.whole:.3g} s in all): try again later."
         )
         return Failure(FailureKind.RETRYABLE, UnavailableError(message))
 

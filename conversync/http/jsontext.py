@@ -16,7 +16,7 @@ MAX_DEPTH = 64
 """Levels of brackets in a row, or in the document around the rows. Vendors' documents show four."""
 
 MAX_DIGITS = 400
-"""Of a whole number. Python itself may refuse from 640 on, as the machine is set."""
+"""Of a number, its point and sign included. Python itself may refuse whole ones from 640 on, as the machine is set."""
 
 MAX_NAMES = 1_000
 """Of one object. Vendors' rows have fifty at most; one whose names are numbers is a list, and has as many as it may."""
@@ -61,17 +61,25 @@ class SyntaxFaultError(Exception):
 
 
 class Reader:
-    """Reads values one after the other; what JSON forbids but can be read past is noted, not raised."""
+    """Reads values one after the other; what JSON forbids but can be read past is noted, not raised.
+
+    `text` is UTF-8 of which each byte stands as one character (see `as_bytes`): what frames a value is ASCII, and a
+    text with one character beyond the first 65,536 takes four times its bytes. Of a value's own text it is made.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._is_ascii = text.isascii()
         self.position = 0
         self._noted: list[str] = []
         self._decoder = _decoder(self._noted)
         self._deadline: float = getattr(_clock, "deadline", math.inf)
 
-    def value(self) -> Any:
-        """The value that begins here; `fault_in` then tells what was wrong with it. TimeoutError past the deadline."""
+    def value(self, most: float = math.inf) -> Any:
+        """The value that begins here; `fault_in` then tells what was wrong with it. TimeoutError past the deadline.
+
+        One of more than `most` bytes is wrong, too, and None.
+        """
         if time.monotonic() > self._deadline:
             raise TimeoutError
         self._noted.clear()
@@ -83,8 +91,20 @@ class Reader:
         except json.JSONDecodeError as error:
             reason, position = error.msg, error.pos
         else:
-            return value
+            if self.position - start > most:
+                self._noted[:] = [f"it has {self.position - start:,} bytes, more than {most:,}"]
+                return None
+            return value if self._is_ascii else self._in_its_characters(value, start)
         raise SyntaxFaultError(_phrase(reason, self.text, position), position)
+
+    def _in_its_characters(self, value: Any, start: int) -> Any:
+        """A value that was read byte by byte, as what its bytes stand for."""
+        read = self.text[start : self.position]
+        if read.isascii():
+            return value
+        del value
+        self._noted.clear()
+        return self._decoder.raw_decode(in_characters(read))[0]
 
     def _too_deep(self, start: int) -> Any:
         self._noted.append(f"it is nested more than {MAX_DEPTH} deep")
@@ -154,6 +174,9 @@ class _Hooks:
         return found
 
     def decimal(self, literal: str) -> Decimal:
+        if len(literal) > MAX_DIGITS:
+            self._noted.append(f"a number has {len(literal)} digits")
+            return Decimal(0)
         try:
             return Decimal(literal)
         except InvalidOperation:
@@ -180,6 +203,16 @@ def _decoder(noted: list[str]) -> json.JSONDecoder:
         parse_constant=hooks.constant,
         strict=False,
     )
+
+
+def as_bytes(body: bytes) -> str:
+    """A text whose characters are the bytes: it takes no more of them, whatever they stand for."""
+    return body.decode("latin-1")
+
+
+def in_characters(read: str, errors: str = "surrogateescape") -> str:
+    """What a piece of such a text stands for. A byte that is no UTF-8 becomes half of a surrogate pair (see `HALF`)."""
+    return read if read.isascii() else read.encode("latin-1").decode("utf-8", errors)
 
 
 def twice(pairs: list[tuple[str, Any]]) -> str:
@@ -224,7 +257,7 @@ def has_raw_control(raw: str) -> bool:
 
 def whole(value: Any, raw: str) -> Any:
     """A value no deeper than `MAX_DEPTH`, read from `raw`, with U+FFFD for every `HALF` in its texts and names."""
-    if _SURROGATE_ESCAPE.search(raw) or (not raw.isascii() and HALF.search(raw)):
+    if not raw.isascii() or _SURROGATE_ESCAPE.search(raw):
         return texts_changed(value, lambda text: HALF.sub("\N{REPLACEMENT CHARACTER}", text))
     return value
 

@@ -8,17 +8,18 @@ Keitaro's `{field: [text]}`, lists of objects with `field` and `message`, and pl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from conversync.errors import InvalidResponseError, in_brackets
+from conversync.http.cut import closed
 from conversync.http.redact import quoted
 from conversync.http.response import Response
 
 # Of the vendor's words, in characters: what is kept of them for code to look at.
 MOST_KEPT = 4_000
-# Of a refusal's body, in bytes: what is longer is no refusal's.
+# Of a refusal's body, in bytes: its words stand at its beginning.
 MOST_BYTES = 256 * 1024
 # Of the names of what was refused: how many, and how many characters of each.
 MOST_FIELDS, MOST_OF_FIELD = 50, 60
@@ -47,9 +48,16 @@ def said(answer: Response) -> Said:
         return Said()
     body = document(answer)
     if body is None:
+        body = document(replace(answer, body=_closed(answer.body)))
+    if body is None:
         return Said(quoted(answer.body[:MOST_BYTES].decode("utf-8", "replace"), MOST_KEPT))
     named = (quoted(name, MOST_OF_FIELD) for name in islice(dict.fromkeys(fields(body)), MOST_FIELDS))
     return Said(quoted(words(body), MOST_KEPT), tuple(named))
+
+
+def _closed(body: bytes) -> bytes:
+    """The beginning of a body that is JSON until it was cut off; so much of it as is read for words."""
+    return closed(body[:MOST_BYTES].decode("utf-8", "ignore")).encode()
 
 
 def is_page(answer: Response) -> bool:

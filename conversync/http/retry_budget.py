@@ -1,4 +1,7 @@
-"""How a client waits: back-off with jitter, Retry-After, and budgets that all its threads share."""
+"""How a client waits: back-off with jitter, Retry-After, and budgets that all its threads share.
+
+Reading and sending wait by the same rules: a sender asks `RetryState.delay`, and does the waiting itself.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Self
 from conversync.http.clock import http_date
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
 from conversync.http.limits import Limits
+from conversync.http.patience import Patience, account
 from conversync.http.quota import GLANCE, Quota, clock_of
 from conversync.http.waiting import Teller
 
@@ -34,96 +38,67 @@ def retry_after(headers: Mapping[str, str], cap: float) -> float | None:
     return min(seconds, cap) if seconds > 0 else None
 
 
-class BudgetClock:
-    """Seconds in which at least one thread was held up, since the last answer that came.
-
-    Eight threads waiting a second are one second.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held = 0
-        self._since = 0.0
-        self._past = 0.0
-        self._forgotten = 0.0
-
-    def enter(self) -> None:
-        """One more thread is held up."""
-        with self._lock:
-            if self._held == 0:
-                self._since = time.monotonic()
-            self._held += 1
-
-    def leave(self) -> None:
-        """One thread fewer is."""
-        with self._lock:
-            self._held -= 1
-            if self._held == 0:
-                self._past += time.monotonic() - self._since
-
-    def restart(self) -> None:
-        """An answer came: what was waited until now is forgotten."""
-        with self._lock:
-            now = time.monotonic()
-            self._forgotten += self._past + (now - self._since if self._held else 0.0)
-            self._past, self._since = 0.0, now
-
-    def seconds(self) -> float:
-        """Since then, up to now."""
-        with self._lock:
-            return self._past + (time.monotonic() - self._since if self._held else 0.0)
-
-    def before(self) -> float:
-        """Seconds held up before that answer, all together."""
-        with self._lock:
-            return self._forgotten
-
-
 class RetryBudget:
     """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
 
-    `throttled`: whether the vendor ever told us to go slower, by a 429 or by a limit that made us wait. `hurried`: a
-    request that is held up gets the short budget, for as long as it is set; and all of them together, from the first
-    time on, no more than `http_budget` once more. A throttle is waited for as ever.
+    `waited` is the source's in this run: see `conversync.http.patience`. `throttled`: whether the vendor ever told us
+    to go slower, by a 429 or by a limit that made us wait. A throttle is waited for as ever.
     """
 
     def __init__(self, limits: Limits, messages: ErrorMessages) -> None:
         self.limits = limits
         self.messages = messages
         self.stopped = threading.Event()
-        self.held = BudgetClock()
+        self.waited = account(messages.vendor)
         self.quota = Quota(limits.retry_after_cap)
-        self.teller = Teller(messages.vendor, limits.worth_a_line)
+        self.teller = Teller(messages.vendor, limits.worth_a_line, self.waited.told)
         self.throttled = False
-        self._hurried = False
-        self._hurried_from: float | None = None
         self._lock = threading.Lock()
         self._gate = 0.0
-        self._refused_since: float | None = None
         self._distrusted: deque[float] = deque()
 
     @property
     def hurried(self) -> bool:
-        """Whether a request that is held up gets the short budget."""
-        return self._hurried
+        """Whether a request that is held up gets the short budget, and all that come to nothing one for the run.
+
+        Readers set it once a request was given up, for all that the run asks from then on; who finds that the vendor
+        answers nothing at all unsets it for a while.
+        """
+        return self.waited.hurried
 
     @hurried.setter
     def hurried(self, hurried: bool) -> None:
-        self._hurried = hurried
-        if hurried and self._hurried_from is None:
-            self._hurried_from = self.held.before() + self.held.seconds()
+        self.waited.hurried = hurried
 
-    def budget(self, status: int | None = None) -> float:
-        """Seconds in which requests may be held up, by an answer of this status."""
-        http_budget = self.limits.http_budget
-        if not self.hurried or status == 429 or self._hurried_from is None:
-            return http_budget
-        left = http_budget - max(self.held.before() - self._hurried_from, 0.0)
-        return max(min(self.limits.short_budget, left), 0.0)
+    def patience(self, what: str, *, once: bool) -> Patience:
+        """How long a request is waited for that begins now; `what` names it where that is told."""
 
-    def retry_state(self) -> RetryState:
-        """The waiting of one request."""
-        return RetryState(self)
+        def tell(left: float) -> None:
+            more = 0.0 if once else self.budget(None) - self.waited.held.seconds()
+            self.teller.no_answer(what, max(left, more), None if once else self.limits.http_budget)
+
+        return self.waited.patience(self.limits, tell, once=once)
+
+    def budget(self, status: int | None, *, alone: bool = False) -> float:
+        """Seconds in a row in which requests may be held up, by an answer of this status; `alone` as in `left`."""
+        is_short = self.hurried and status != 429 and not alone
+        return min(self.limits.short_budget, self.limits.http_budget) if is_short else self.limits.http_budget
+
+    def left(self, since: float, status: int | None, *, alone: bool) -> float:
+        """Seconds that a request may still be held up which is failing since then, last by an answer of this status.
+
+        `alone`: what became of others counts only as far as none was answered since.
+        """
+        in_a_row = self.budget(status, alone=alone) - self.waited.held.seconds()
+        if status == 429 or alone:
+            return in_a_row
+        own, most = self.waited.of_its_own(since), self.limits.http_budget
+        in_all = most + self.limits.reserve - self.waited.in_vain if self.hurried else most
+        return min(in_a_row, most - own, in_all - own)
+
+    def retry_state(self, *, alone: bool = False) -> RetryState:
+        """The waiting of one request; `alone` as in `left`."""
+        return RetryState(self, alone=alone)
 
     def pause(self, seconds: float, *, sent: bool) -> None:
         """Waits; UnavailableError as soon as the client is closed."""
@@ -152,21 +127,25 @@ class RetryBudget:
         with self._lock:
             self._gate = max(self._gate, time.monotonic() + seconds)
 
-    def reached(self) -> None:
-        """The vendor answered something: it is there."""
-        self._refused_since = None
-
     def answered(self) -> None:
-        """It answered what was asked: whoever waits has not waited in vain, and the budget begins anew."""
-        self.held.restart()
+        """The vendor answered what was asked: whoever waits has not waited in vain, and the budget begins anew."""
+        self.waited.answered(self.limits.http_budget)
 
-    def refused_left(self) -> float:
-        """Seconds that are left to reach the vendor, since it could not be reached first."""
-        with self._lock:
-            now = time.monotonic()
-            if self._refused_since is None:
-                self._refused_since = now
-            return self.limits.reach_budget - (now - self._refused_since)
+    def lost(self, failure: Failure, since: float) -> None:
+        """A request came to nothing that was under way since then, and is not made again."""
+        if failure.error.status == 429:
+            self.throttled = True
+        if failure.kind is FailureKind.CONNECT:
+            self.waited.unreached(since)
+        if failure.kind in (FailureKind.RETRYABLE, FailureKind.STALE, FailureKind.INVALID_RESPONSE):
+            self.waited.held.enter(since)
+            self.waited.held.leave()
+            self.gave_up(failure, since)
+
+    def gave_up(self, failure: Failure, since: float) -> None:
+        """A request is not made again that was failing since then."""
+        if failure.kind is FailureKind.INVALID_RESPONSE or fails_for_good(failure):
+            self.waited.gave_up(since, self.limits.http_budget)
 
     def may_distrust(self) -> bool:
         """Takes one of the few times that an untrusted answer is asked for again; False if none is left."""
@@ -180,16 +159,26 @@ class RetryBudget:
             return True
 
 
-class RetryState:
-    """One request: `wait` after a trouble returns when to ask again, or raises the trouble's error."""
+def fails_for_good(failure: Failure) -> bool:
+    """Whether the vendor got the question and failed at it; not if it was throttled."""
+    return failure.kind in (FailureKind.RETRYABLE, FailureKind.STALE) and failure.error.status != 429
 
-    def __init__(self, retry_budget: RetryBudget) -> None:
+
+class RetryState:
+    """One request: `wait` after a trouble returns when to ask again, or raises the trouble's error.
+
+    Who waits on their own asks `delay`, and whoever gives up says so to `RetryBudget.gave_up`.
+    """
+
+    def __init__(self, retry_budget: RetryBudget, *, alone: bool) -> None:
         self._shared = retry_budget
         self._limits = retry_budget.limits
+        self._alone = alone
         self._attempts = 0
         self._distrusted = 0
         self._stale = False
         self._holding = False
+        self._since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -198,57 +187,61 @@ class RetryState:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._holding:
-            self._shared.held.leave()
+            self._shared.waited.held.leave()
 
-    def wait(self, failure: Failure) -> None:
-        """Waits as long as the trouble asks for; raises its error when its budget is used up."""
-        self._attempts += 1
-        if failure.error.status == 429:
-            self._shared.throttled = True
-        seconds = self._seconds(failure) if self._attempts < self._limits.attempts else None
+    def wait(self, failure: Failure, began: float) -> None:
+        """Waits as long as the trouble of the attempt that `began` then asks for.
+
+        Raises its error when its budget is used up.
+        """
+        seconds = self.delay(failure, began) if self._attempts + 1 < self._limits.attempts else None
         if seconds is None:
+            self._shared.gave_up(failure, began if self._since is None else self._since)
             raise failure.error
         if failure.error.retry_after is not None:
             self._shared.hold_requests(seconds)
         if seconds > 0:
-            self._tell(failure, seconds)
             self._shared.pause(seconds, sent=failure.error.sent)
 
-    def _tell(self, failure: Failure, seconds: float) -> None:
-        shared, limits = self._shared, self._limits
-        if failure.kind is FailureKind.CONNECT:
-            waited = limits.reach_budget - shared.refused_left()
-            shared.teller.held_up(failure.error, seconds, waited, limits.reach_budget)
-        elif failure.kind is FailureKind.RETRYABLE:
-            budget = shared.budget(failure.error.status)
-            shared.teller.held_up(failure.error, seconds, shared.held.seconds(), budget)
+    def delay(self, failure: Failure, began: float) -> float | None:
+        """Seconds until this is to be asked again, which is told; None where there is no budget for it.
 
-    def _seconds(self, failure: Failure) -> float | None:
-        """How long to wait, None if there is no budget for it."""
+        The attempt that failed `began` at that time of the monotonic clock.
+        """
+        self._attempts += 1
+        self._since = began if self._since is None else self._since
+        if failure.error.status == 429:
+            self._shared.throttled = True
+            self._since = None  # a throttle is no trouble of this request
         if failure.kind is FailureKind.STALE and not self._stale:
             self._stale = True
             return 0.0
         if failure.kind is FailureKind.CONNECT:
-            return self._within(self._shared.refused_left(), failure)
+            waited = self._shared.waited.unreached(began)
+            return self._within(waited, self._limits.reach_budget, failure)
         if failure.kind is FailureKind.INVALID_RESPONSE:
             self._distrusted += 1
             again = self._distrusted <= self._limits.distrust_attempts and self._shared.may_distrust()
             return self._backoff(self._distrusted) if again else None
-        return None if failure.kind is FailureKind.FATAL else self._held_up(failure)
+        return None if failure.kind is FailureKind.FATAL else self._held_up(failure, began)
 
-    def _held_up(self, failure: Failure) -> float | None:
+    def _held_up(self, failure: Failure, began: float) -> float | None:
         if not self._holding:
             self._holding = True
-            self._shared.held.enter()
-        budget = self._shared.budget(failure.error.status)
-        return self._within(budget - self._shared.held.seconds(), failure)
+            self._shared.waited.held.enter(began)
+        status, since = failure.error.status, began if self._since is None else self._since
+        budget = self._shared.budget(status, alone=self._alone)
+        left = self._shared.left(since, status, alone=self._alone)
+        return self._within(budget - left, budget, failure)
 
-    def _within(self, left: float, failure: Failure) -> float | None:
-        asked = failure.error.retry_after or 0.0
+    def _within(self, waited: float, budget: float, failure: Failure) -> float | None:
+        asked, left = failure.error.retry_after or 0.0, budget - waited
         if left <= 0 or asked > left:
             return None
         wait = self._backoff(self._attempts)
-        return asked + min(wait, self._limits.backoff) if asked else min(wait, left)
+        seconds = asked + min(wait, self._limits.backoff) if asked else min(wait, left)
+        self._shared.teller.held_up(failure.error, seconds, waited, budget)
+        return seconds
 
     def _backoff(self, attempt: int) -> float:
         ceiling = min(self._limits.backoff_cap, self._limits.backoff * 2.0 ** min(attempt - 1, 30))

@@ -9,6 +9,7 @@ than themselves: in a row they stay for whoever takes its fields (see `jsontext.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -21,7 +22,9 @@ from conversync.http.jsontext import (
     MAX_NAMES,
     Reader,
     SyntaxFaultError,
+    as_bytes,
     has_raw_control,
+    in_characters,
     leaves,
     twice,
     whole,
@@ -29,6 +32,10 @@ from conversync.http.jsontext import (
 
 __all__ = ["MAX_DEPTH", "Row", "dumps", "each_row", "is_number_key", "load_rows", "loads"]
 
+MAX_ROW = 4 * 1024 * 1024
+"""Bytes of one row, or of one document that is a row. Vendors' rows have a thousand."""
+
+_EMPTY = re.compile(rb"[ \t\n\r]*+\Z")
 _KINDS = {"[": "a list", '"': "a text", "t": "true", "f": "false", "n": "null"}
 
 
@@ -123,22 +130,21 @@ def _refusal(who: str, fault: str) -> InvalidResponseError:
 
 
 def _text(body: bytes) -> str:
-    """Bytes that are no UTF-8 become halves of surrogate pairs, so that the rows around them can be read."""
+    """The body byte by byte, for a `Reader`: bytes that are no UTF-8 cost the row that they stand in."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SyntaxFaultError("it is UTF-16, not UTF-8", -1)
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    if not text.strip(" \t\n\r"):
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    if _EMPTY.match(body):
         raise SyntaxFaultError("it is empty", -1)
-    return text
+    return as_bytes(body)
 
 
 def _place(error: SyntaxFaultError, text: str) -> str:
     if error.position < 0:
         return error.reason
-    line, column = (
-        text.count("\n", 0, error.position) + 1,
-        error.position - text.rfind("\n", 0, error.position),
-    )
+    line = text.count("\n", 0, error.position) + 1
+    before = text[text.rfind("\n", 0, error.position) + 1 : error.position]
+    column = len(in_characters(before)) + 1
     return f"it is not JSON at line {line}, column {column} ({error.reason})"
 
 
@@ -241,11 +247,10 @@ class _Page:
     def _row(self) -> Row:
         reader = self._reader
         start = reader.space()
-        value = reader.value()
+        value = reader.value(most=MAX_ROW)
         text = reader.text[start : reader.position]
         fault = reader.fault_in(text)
         if fault is None and not isinstance(value, dict):
             fault = f"the row is {_KINDS.get(text[0], 'a number')}, not an object"
-        if not text.isascii():
-            text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        text = in_characters(text, "backslashreplace")
         return Row(text, None, fault) if fault else Row(text, value, None)

@@ -24,9 +24,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from conversync.errors import InvalidResponseError, SettingsError
-from conversync.http.limits import Limits
 from conversync.http.origin import Origin, printable_host
+from conversync.http.patience import Patience
 from conversync.http.proxy import Proxy
+from conversync.http.waiting import AGAIN_AFTER
 
 # http.client's own buffer is 8 KB: a page of 267 KB would come in dozens of reads.
 BUFFER = 64 * 1024
@@ -66,27 +67,35 @@ def tls_context() -> ssl.SSLContext:
 
 
 class Attempt:
-    """What is known of the request that is on its way over a lane's connection."""
+    """What is known of the request that is on its way over a connection."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.begin()
+    def __init__(self, patience: Patience) -> None:
+        self.begin(patience)
 
-    def begin(self) -> None:
+    def begin(self, patience: Patience) -> None:
         """A new request starts now."""
-        self.deadline = time.monotonic() + self.limits.request_deadline
+        now = time.monotonic()
+        self.patience = patience
+        self.deadline = now + patience.whole
+        self._told_at = now + patience.worth_a_line  # when it is to be told, next
         self.connected = False  # a connection was opened for it
         self.sent = False  # bytes of it may have gone out
         self.heard = False  # bytes of an answer came
         self.timed_out = False  # a read came to the end of its time
         self.refusal: BaseException | None = None  # why there is no connection
 
-    def retry_budget(self) -> float:
-        """Seconds that the next read may take; TimeoutError past the deadline."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+    def until_told(self, until: float) -> float:
+        """Seconds that the next read may take, of those until then; TimeoutError where none is left.
+
+        It is short where somebody is to be told meanwhile that the request is under way; that is done here, too.
+        """
+        now, until = time.monotonic(), min(until, self.deadline)
+        if now >= until:
             raise TimeoutError
-        return min(left, self.limits.read_timeout)
+        if now >= self._told_at:
+            self._told_at = now + AGAIN_AFTER
+            self.patience.tell(until - now)
+        return min(until, self._told_at) - now
 
 
 class _Incoming(io.RawIOBase):
@@ -101,12 +110,17 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        try:
-            self._sock.settimeout(self._attempt.retry_budget())
-            count = self._raw.readinto(buffer)
-        except TimeoutError:
-            self._attempt.timed_out = True
-            raise
+        until = time.monotonic() + self._attempt.patience.read
+        count = None
+        while count is None:
+            try:
+                self._sock.settimeout(self._attempt.until_told(until))
+            except TimeoutError:
+                self._attempt.timed_out = True
+                raise
+            # Not by the file: that reads nothing more once it was late.
+            with suppress(TimeoutError):
+                count = self._sock.recv_into(buffer)
         if count:
             self._attempt.heard = True
         return count
@@ -187,14 +201,15 @@ class _HttpsPool(_HttpPool, HTTPSConnectionPool):
 class OriginAdapter(HTTPAdapter):
     """A transport with one connection to one origin: a request to any other place is refused here.
 
-    `proxy` may lead there; TLS is spoken with the origin all the same.
+    `proxy` may lead there; TLS is spoken with the origin all the same. `patience` is how long a request is waited for,
+    until `attempt` begins with another one.
     """
 
     def __init__(
-        self, origin: Origin, tls: ssl.SSLContext | None, limits: Limits, proxy: Proxy | None = None
+        self, origin: Origin, tls: ssl.SSLContext | None, patience: Patience, proxy: Proxy | None = None
     ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
-        self.attempt = Attempt(limits)
+        self.attempt = Attempt(patience)
         self._origin = origin
         if tls is None:
             self._pool: _HttpPool = _HttpPool(origin.host, origin.port, maxsize=1)
@@ -218,11 +233,10 @@ class OriginAdapter(HTTPAdapter):
                 f"A request to {printable_host(url)} was refused: it is not the address in the settings.",
                 sent=False,
             )
-        limits = self.attempt.limits
-        self.attempt.begin()
+        patience = self.attempt.patience
         _quiet.on = True
         try:
-            return super().send(request, stream=True, timeout=(limits.connect_timeout, limits.read_timeout))
+            return super().send(request, stream=True, timeout=(patience.connect, patience.read))
         finally:
             _quiet.on = False
 

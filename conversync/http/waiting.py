@@ -20,20 +20,31 @@ from conversync.spans import words
 log = logging.getLogger("conversync.waiting")
 
 # The same wait is told again after so many seconds.
-AGAIN_AFTER = 300.0
+AGAIN_AFTER = 60.0
 
 
 class Teller:
     """One vendor's; waits shorter than `worth_a_line` seconds are nobody's concern.
 
-    Any number of threads may share it: they wait for the same.
+    Any number of threads may share it: they wait for the same. `told` is when each wait was told last, by the
+    monotonic clock: who hands it on from one to the next has no wait told twice.
     """
 
-    def __init__(self, vendor: str, worth_a_line: float) -> None:
+    def __init__(self, vendor: str, worth_a_line: float, told: dict[str, float] | None = None) -> None:
         self._vendor = vendor
         self._worth_a_line = worth_a_line
         self._lock = threading.Lock()
-        self._told: dict[str, float] = {}
+        self._told: dict[str, float] = {} if told is None else told
+
+    def no_answer(self, what: str, left: float, budget: float | None) -> None:
+        """A request is under way for as long as is worth a line; it is waited for `left` seconds at most.
+
+        `budget` are the seconds in all, repeats included; None for a request that is made once.
+        """
+        why, until = f"{self._vendor} has not answered {what} yet", _moment(left)
+        text = f"{why}; waiting until {_clock(until)} at the latest"
+        in_all = "" if budget is None else f", {_span(max(budget, left))} in all"
+        self._say(_kind(None, sent=True), text + in_all, why, until, budget, None)
 
     def held_up(self, error: VendorError, seconds: float, waited: float, budget: float) -> None:
         """A request is asked for again after `seconds`; so far `waited` of the `budget` are used up."""
@@ -46,7 +57,7 @@ class Teller:
         else:
             until = _moment(budget - waited)
             text = f"{why}; asking again until {_clock(until)} at the latest, {_span(budget)} in all"
-        self._say(str(type(error)) + str(error.status), text, why, until, budget, error.status)
+        self._say(_kind(error.status, sent=error.sent), text, why, until, budget, error.status)
 
     def out_of_quota(self, seconds: float, limit: str) -> None:
         """The vendor told beforehand that no request is left, for so many seconds."""
@@ -75,6 +86,11 @@ class Teller:
             "status": status,
         }
         log.warning("%s", text, extra={"told": fields})
+
+
+def _kind(status: int | None, *, sent: bool) -> str:
+    """What makes a wait another one: what was answered last, or whether anything was to be heard at all."""
+    return f"{status}" if sent else "no connection"
 
 
 def _moment(seconds: float) -> DateTime:

@@ -10,6 +10,7 @@ from typing import Any
 
 from conversync.errors import ConversyncError, SettingsError
 from conversync.extract.check_results import CheckResult
+from conversync.http.patience import one_run
 from conversync.settings import lookup, trust
 from conversync.settings.standing import of_vendor, overruled
 from conversync.settings.toml import toml_value
@@ -82,7 +83,8 @@ def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, CheckResult, int]]:
     """Dataset, finding, and the exit code that it is worth, one vendor after the other."""
     for vendor in vendors:
         try:
-            for finding in vendor.check(lookup.resolve(vendor.settings, vendor.name)):
-                yield vendor.name, finding, 0 if finding.good else 1
+            with one_run():
+                for finding in vendor.check(lookup.resolve(vendor.settings, vendor.name)):
+                    yield vendor.name, finding, 0 if finding.good else 1
         except ConversyncError as error:
             yield vendor.name, CheckResult(False, str(error)), error.exit_code

@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 
-from conversync.extract.decoded import altered_name
+from conversync.extract.decoded import told_apart
 from conversync.extract.windows import DAY
 from conversync.monitor.days import ranges
 from conversync.monitor.limits import Limits
@@ -76,13 +76,16 @@ def _of_source(source: SourceHealth, now: datetime, bounds: Limits) -> Iterator[
 
 def _of_fields(source: SourceHealth) -> str:
     """A sentence for the fields that are new to us, and one for those that could not be stored as they came."""
-    altered = [name for field in source.new_fields if (name := altered_name(field))]
-    new = [name for name in source.new_fields if altered_name(name) is None]
+    told = told_apart(source.new_fields)
     texts = []
-    if new:
-        texts.append(f"fields that are new to us: {', '.join(new)}; they are kept in the column extra.")
-    if altered:
-        texts.append(f"not stored as it came: {', '.join(altered)}; what came is kept in the column extra.")
+    if told.new:
+        texts.append(f"fields that are new to us: {', '.join(told.new)}; they are kept in the column extra.")
+    if told.altered:
+        texts.append(
+            f"not stored as it came: {', '.join(told.altered)}; what came is kept in the column extra."
+        )
+    if told.not_whole:
+        texts.append(f"not held whole, in rows that are too long: {', '.join(told.not_whole)}.")
     return f"{source.source}: {' '.join(texts)}"
 
 

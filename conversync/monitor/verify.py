@@ -85,6 +85,14 @@ class TableVerified:
     altered: list[str] = field(default_factory=list)
     """The keys of rows that differ although their statement_hash is the vendor's: somebody changed them in place."""
 
+    def add(self, difference: Difference, *, is_altered: bool) -> None:
+        """One row that is not the same; `is_altered`: somebody changed it in place."""
+        self.altered += [difference.key] if is_altered else []
+        self.kinds[difference.what] = self.kinds.get(difference.what, 0) + 1
+        if self.count < KEPT:
+            self.differences.append(difference)
+        self.count += 1
+
     @property
     def figures(self) -> list[tuple[str, str]]:
         """The groups and figures that either side has a sum of."""
@@ -271,45 +279,69 @@ def _compare(compared: Compared, there: Any, here: Any) -> TableVerified:
 
 
 def _compared(connection: Any, compared: Compared) -> TableVerified:
-    columns = {side: _columns(connection, side) for side in ("there", "here")}
-    both = [name for name in columns["there"] if name in columns["here"]]
-    key = [name for name in both if name in compared.key]
-    content = [name for name in both if name not in OF_THE_RUN and name not in key]
-    is_log = "statement_hash" in both
-    judged = [name for name in content if not (is_log and name in AS_WRITTEN)]
+    there, here = (_columns(connection, side) for side in ("there", "here"))
     found = TableVerified(
-        compared.table,
-        _side(connection, compared, "there", columns["there"]),
-        _side(connection, compared, "here", columns["here"]),
+        compared.table, _side(connection, compared, "there", there), _side(connection, compared, "here", here)
     )
-    text = " || ':' || ".join(f"coalesce(cast(\"{name}\" as varchar), '')" for name in key)
-    apart = ", ".join(
-        f'case when t."{name}" is distinct from h."{name}" then \'{name}\' end'
-        for name in content
-        if name != "statement_hash"
-    )
-    differ = " or ".join(_differ(name, compared) for name in judged) or "false"
-    altered = "t.statement_hash = h.statement_hash" if is_log else "false"
-    query = f"""
+    both = _Both(tuple(name for name in there if name in here), compared)
+    connection.execute(_differing(both))
+    for key, what, names, is_altered in iter(connection.fetchone, None):
+        changed = tuple(names.split(",")) if what == DIFFERENT and names else ()
+        found.add(Difference(compared.table, key, what, changed), is_altered=is_altered)
+    return found
+
+
+@dataclass(frozen=True)
+class _Both:
+    """The columns that both sides have."""
+
+    names: tuple[str, ...]
+    compared: Compared
+
+    @property
+    def is_log(self) -> bool:
+        """Whether it is a log of statements, each with the hash of what it states."""
+        return "statement_hash" in self.names
+
+    @property
+    def key(self) -> str:
+        """What a row is known by, as SQL for a text."""
+        names = [name for name in self.names if name in self.compared.key]
+        return " || ':' || ".join(f"coalesce(cast(\"{name}\" as varchar), '')" for name in names)
+
+    @property
+    def content(self) -> list[str]:
+        """What a row says."""
+        return [name for name in self.names if name not in OF_THE_RUN and name not in self.compared.key]
+
+    @property
+    def apart(self) -> str:
+        """SQL for the names of what a row says otherwise, and null."""
+        names = [name for name in self.content if name != "statement_hash"]
+        cases = (f'case when t."{name}" is distinct from h."{name}" then \'{name}\' end' for name in names)
+        return ", ".join(cases) or "null"
+
+    @property
+    def differ(self) -> str:
+        """SQL for whether two rows state something else."""
+        judged = [name for name in self.content if not (self.is_log and name in AS_WRITTEN)]
+        return " or ".join(_differ(name, self.compared) for name in judged) or "false"
+
+
+def _differing(both: _Both) -> str:
+    """The question for what is not the same: key, what, columns, is_altered."""
+    altered = "t.statement_hash = h.statement_hash" if both.is_log else "false"
+    return f"""
         select distinct coalesce(t.key, h.key) as key,
             case when t.key is null then '{NOT_THERE}' when h.key is null then '{NOT_HERE}' else '{DIFFERENT}' end,
-            concat_ws(',', {apart or "null"}), coalesce({altered}, false)
-        from (select *, {text} as key from there) as t full join (select *, {text} as key from here) as h
+            concat_ws(',', {both.apart}), coalesce({altered}, false)
+        from (select *, {both.key} as key from there) as t full join (select *, {both.key} as key from here) as h
             on t.key = h.key
-        where t.key is null or h.key is null or {differ}
+        where t.key is null or h.key is null or {both.differ}
         union all
-        select {text} as key, '{SEVERAL}', '', false from here group by 1 having count(*) > 1
+        select {both.key} as key, '{SEVERAL}', '', false from here group by 1 having count(*) > 1
         order by 1, 2
     """  # noqa: S608 - our own names
-    connection.execute(query)
-    for place, what, names, is_altered in iter(connection.fetchone, None):
-        found.altered += [place] if is_altered else []
-        found.count += 1
-        found.kinds[what] = found.kinds.get(what, 0) + 1
-        if found.count <= KEPT:
-            changed = tuple(names.split(",")) if what == DIFFERENT and names else ()
-            found.differences.append(Difference(compared.table, place, what, changed))
-    return found
 
 
 def _differ(name: str, compared: Compared) -> str:

@@ -204,7 +204,7 @@ def _array(column: list[Any]) -> Any:
     """Amounts are money as everywhere: what the first rows hold must not decide what later ones may."""
     import pyarrow as pa
 
-    from conversync.extract.page_decoder import MONEY
+    from conversync.extract.kinds import MONEY
 
     decimal = any(isinstance(value, Decimal) for value in column)
     return pa.array(_times(column), MONEY if decimal else None)

@@ -1,8 +1,10 @@
-"""When a request may start: the rate, the time a vendor asked us to stay away, and how long a send waits in all."""
+"""When a row's request may start: the rate, the time a vendor asked us to stay away, and whether it goes again.
+
+How long is waited in all is the client's to say: `conversync.http.retry_budget`.
+"""
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -10,9 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from conversync.errors import ConversyncError, InvalidResponseError, UnavailableError, VendorError
-from conversync.http.limits import Limits
-from conversync.http.retry_budget import BudgetClock
-from conversync.http.waiting import Teller
+from conversync.http.failure import Failure, FailureKind
+from conversync.http.retry_budget import RetryBudget
 
 # A row that the vendor fails at so often, while it takes others, is that row's trouble ...
 ATTEMPTS = 5
@@ -58,21 +59,18 @@ class Pace:
         self._next = max(self._next, time.monotonic() + seconds)
 
 
-class RetryBudget:
-    """What all rows of a send share: the budgets. Times in seconds."""
+class RowBudget:
+    """What all rows of a send share beside the client's budget: how many are left, and how many of them fail."""
 
-    def __init__(self, budget: float, pace: Pace, stopping: threading.Event, target: str) -> None:
-        self.limits = Limits(http_budget=budget)
-        self.teller = Teller(target, self.limits.worth_a_line)
+    def __init__(self, shared: RetryBudget, pace: Pace, stopping: threading.Event) -> None:
+        self.shared = shared
         self.pace = pace
         self.stopping = stopping
-        self.held = BudgetClock()
         self.answered = 0
         self.left = 0
         """Rows that have no outcome yet, and how many of them are `failing`."""
         self.failing = 0
         self._lock = threading.Lock()
-        self._refused_since: float | None = None
 
     def fails(self, rows: int) -> None:
         """So many more rows are failing, or fewer."""
@@ -83,31 +81,22 @@ class RetryBudget:
         """The vendor answered something that can be understood: it is there."""
         with self._lock:
             self.answered += 1
-            self._refused_since = None
-        self.held.restart()
 
-    def refused_left(self) -> float:
-        """Seconds that are left to reach the vendor, since it could not be reached first."""
-        with self._lock:
-            now = time.monotonic()
-            self._refused_since = self._refused_since or now
-            return self.limits.reach_budget - (now - self._refused_since)
-
-    def retry_state(self) -> RetryState:
+    def row(self) -> RowState:
         """The waiting of one row."""
-        return RetryState(self)
+        return RowState(self)
 
 
-class RetryState:
-    """One row's waiting: `again` returns when it may be tried again."""
+class RowState:
+    """One row's waiting, by the client's budget: `again` returns when it may be tried again."""
 
-    def __init__(self, shared: RetryBudget) -> None:
-        self._shared = shared
-        self._answered = shared.answered
+    def __init__(self, rows: RowBudget) -> None:
+        self._rows = rows
+        self._retry = rows.shared.retry_state(alone=True)
+        self._answered = rows.answered
         self._failed = 0
         self._since = 0.0
         self._distrusted = 0
-        self._holding = False
 
     def __enter__(self) -> Self:
         return self
@@ -115,26 +104,25 @@ class RetryState:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._holding:
-            self._shared.held.leave()
+        self._retry.__exit__(kind, error, trace)
         if self._failed:
-            self._shared.fails(-1)
+            self._rows.fails(-1)
 
     def _is_alone(self) -> bool:
         """Whether it is this row, and not the vendor, that fails: others were answered meanwhile, or before."""
-        if self._shared.answered > self._answered:
+        if self._rows.answered > self._answered:
             return self._failed >= ATTEMPTS
-        last = self._shared.answered > 0 and self._shared.left <= self._shared.failing
+        last = self._rows.answered > 0 and self._rows.left <= self._rows.failing
         return last and time.monotonic() - self._since > LAST_ROWS
 
     def again(self, error: VendorError) -> bool:
         """Waits and says True; False where only this row is without hope; raises `error` where the vendor is.
 
-        StoppingError if the send ends meanwhile.
+        StoppingError if the send ends meanwhile. The client has counted the attempt itself, which was made once.
         """
         if not self._failed:
             self._since = time.monotonic()
-            self._shared.fails(1)
+            self._rows.fails(1)
         self._failed += 1
         if isinstance(error, InvalidResponseError) and error.status not in TURNED_AWAY:
             self._distrusted += 1
@@ -142,33 +130,18 @@ class RetryState:
                 return self._give_up(error, alone=in_doubt(error))
         elif in_doubt(error) and self._is_alone():
             return False
-        left = self._left(error)
-        asked = error.retry_after or 0.0
-        if left <= 0 or asked > left:
+        is_unreached = isinstance(error, UnavailableError) and not error.sent
+        kind = FailureKind.CONNECT if is_unreached else FailureKind.RETRYABLE
+        seconds = self._retry.delay(Failure(kind, error), time.monotonic())
+        if seconds is None:
             return self._give_up(error, alone=False)
-        self._wait(error, asked, left)
+        if error.retry_after:
+            self._rows.pace.shut(seconds)
+        if self._rows.stopping.wait(seconds):
+            raise StoppingError("the send is ending")
         return True
 
     def _give_up(self, error: VendorError, *, alone: bool) -> bool:
         if alone:
             return False
         raise error
-
-    def _left(self, error: VendorError) -> float:
-        if isinstance(error, UnavailableError) and not error.sent:
-            return self._shared.refused_left()
-        if not self._holding:
-            self._holding = True
-            self._shared.held.enter()
-        return self._shared.limits.http_budget - self._shared.held.seconds()
-
-    def _wait(self, error: VendorError, asked: float, left: float) -> None:
-        limits = self._shared.limits
-        ceiling = min(limits.backoff_cap, limits.backoff * 2.0 ** min(self._failed - 1, 30))
-        seconds = asked + random.uniform(0.05, limits.backoff) if asked else random.uniform(0, ceiling)  # noqa: S311
-        if asked:
-            self._shared.pace.shut(seconds)
-        budget = limits.http_budget if error.sent else limits.reach_budget
-        self._shared.teller.held_up(error, seconds, budget - left, budget)
-        if self._shared.stopping.wait(min(seconds, asked + left)):
-            raise StoppingError("the send is ending")

@@ -23,7 +23,7 @@ from conversync.send.forgetting import impersonal
 from conversync.send.identities import Identities
 from conversync.send.journal import Journal
 from conversync.send.options import Options
-from conversync.send.pace import Pace, RetryBudget, RetryState, StoppingError, in_doubt
+from conversync.send.pace import Pace, RowBudget, RowState, StoppingError, in_doubt
 from conversync.send.plan import Pending
 from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Outcome, Target
@@ -109,7 +109,9 @@ class Sender:
         self._label = options.label
         self._stopping = threading.Event()
         self._pace = Pace(options.interval, self._stopping)
-        self._retry_budget = RetryBudget(options.http_budget, self._pace, self._stopping, target.name)
+        budget = client.retry_budget
+        budget.limits = replace(budget.limits, http_budget=options.http_budget)
+        self._rows = RowBudget(budget, self._pace, self._stopping)
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._doubts = 0
@@ -126,7 +128,7 @@ class Sender:
             threading.Thread(target=self._work, args=(queue,), name=f"send-{number}", daemon=True)
             for number in range(min(self._concurrency, len(rows)))
         ]
-        self._retry_budget.left = len(rows)
+        self._rows.left = len(rows)
         for thread in threads:
             thread.start()
         try:
@@ -167,7 +169,7 @@ class Sender:
             except BaseException as error:  # noqa: BLE001 - whatever it is ends the send, and is raised there
                 self._fail(error)
             finally:
-                self._retry_budget.left -= 1
+                self._rows.left -= 1
                 queue.done(place)
             if self._stopping.is_set():
                 queue.end()
@@ -192,15 +194,15 @@ class Sender:
     def _step(self, step: Pending, row: Pending) -> bool:
         """One request of the row to its outcome; whether the row may go on."""
         attempts = step.attempts
-        with self._retry_budget.retry_state() as retry_state:
+        with self._rows.row() as state:
             while True:
                 attempts += 1
                 try:
                     status, outcome = self._ask(step, attempts)
                 except VendorError as error:
-                    self._after(step, attempts, retry_state, error)
+                    self._after(step, attempts, state, error)
                 else:
-                    self._retry_budget.concluded()
+                    self._rows.concluded()
                     if step is not row and outcome.status != "sent":
                         why = f"what it was sent as before could not be taken back: {outcome.reason}"
                         self._conclude(row, row.attempts, status, Outcome("rejected", why))
@@ -239,7 +241,7 @@ class Sender:
             decode=decode,
         )
 
-    def _after(self, row: Pending, attempts: int, retry_state: RetryState, error: VendorError) -> None:
+    def _after(self, row: Pending, attempts: int, state: RowState, error: VendorError) -> None:
         """Returns where the row is to go again, or is in doubt; raises where the send is over."""
         final = isinstance(error, CredentialsError | RequestRejectedError)
         doubtful = in_doubt(error) and not final
@@ -251,7 +253,7 @@ class Sender:
             self._doubt(row, attempts, error)
             return
         try:
-            again = retry_state.again(error)
+            again = state.again(error)
         except (VendorError, StoppingError):
             if doubtful:
                 self._doubt(row, attempts, error)

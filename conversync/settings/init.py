@@ -287,7 +287,7 @@ warehouse = "{warehouse}"
 # alert_stale_hours = 26
 # alert_drop_pct = 50
 
-# How long a vendor that answers 429 or 5xx is waited for, in seconds; and the way to it through a proxy.
+# How long a vendor that answers 429, 5xx or nothing is waited for, in seconds; and the way to it through a proxy.
 # http_budget = 600
 # proxy = "http://proxy:3128"
 """

@@ -9,7 +9,8 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
 from conversync.errors import InvalidResponseError, SettingsError
-from conversync.extract.page_decoder import AMOUNT, STAMP, TEXT, PageDecoder
+from conversync.extract.kinds import AMOUNT, STAMP, TEXT
+from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, count
 from conversync.extract.windows import Window
 from conversync.feed import FeedSettings, Stream, feed_vendor

@@ -16,8 +16,9 @@ from dlt.extract import DltResource
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
+from conversync.extract.kinds import AMOUNT, KEY, MONEY, TEXT, FieldType
 from conversync.extract.meaning import nothing_of
-from conversync.extract.page_decoder import AMOUNT, KEY, MONEY, TEXT, FieldType, dumps
+from conversync.extract.page_decoder import dumps
 from conversync.extract.values import AlteredError, is_nothing, taken_of
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Client, Response

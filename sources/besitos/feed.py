@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS, casefold, digest
-from conversync.extract.page_decoder import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT, Field, PageDecoder
+from conversync.extract.kinds import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT
+from conversync.extract.page_decoder import Field, PageDecoder
 from conversync.extract.pagination import Page, count
 from conversync.extract.times import moments
 from conversync.http.client import Response

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.evidence import Routed, workplace
-from conversync.extract.failing import answers, spoils
+from conversync.extract.failing import spoils
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.piece import Piece
@@ -26,6 +23,7 @@ from conversync.extract.windows import DAY, Window, first_day, unread
 from conversync.http.client import Client, Response
 
 from . import feed, withdrawn
+from .reversals import Question, Reversals
 
 if TYPE_CHECKING:
     from . import BesitosSettings
@@ -35,12 +33,6 @@ REVERSALS = "reversals"
 # What is walked: everything, over a few days; and the reversals over many, because one may carry its original's date.
 # The flag of the row decides what a row is, never the walk that brought it.
 STREAMS = (CONVERSIONS, REVERSALS)
-# How reversals are asked for, in this order: some servers take the one for no, or refuse it. The answer shows it.
-# `is_reverse=false` is never sent: a server may read the text "false" as true.
-YES = ("true", "1")
-# After so many conversions, no reversal at all is a reason to ask in the other way, too.
-LIKELY = 100
-
 OnPage = Callable[[int, int], None]
 
 
@@ -62,46 +54,19 @@ class Feed:
         self.bounds = Bounds.remembered(
             state, settings.besitos_range_days, settings.besitos_page_size, settings.today()
         )
+        self._reversals = Reversals(
+            state, spill_files, self.bounds.found, settings.today(), is_narrowed=bool(filters)
+        )
 
     def read(self, days: Days, on_rest: OnRest | None) -> Read:
         """A stream's window. Reversals are asked for in the way that the vendor understands."""
-        if days.stream == CONVERSIONS:
-            done = self._read(days, None, on_rest)
-            self._refuse_other_days(done)
-            self._note_reversals(done)
-            seen = self._state.get("seen", 0) + sum(piece.statements for piece in done.pieces)
-            self._state["seen"] = min(seen, LIKELY)
-            return done
-        known = self._state.get("yes", YES[0])
-        refusal: VendorError | None = None
-        for yes in sorted(YES, key=lambda text: text != known):
-            if refusal is not None and spoils(refusal) and not self._answers(days.window, yes):
-                break
-            try:
-                done = self._read(days, yes, on_rest)
-            except VendorError as error:
-                if not _is_of_words(error):
-                    raise
-                refusal = refusal or error
-                continue
-            is_empty = not any(scan.spill_file.rows for scan in done.scans)
-            if is_empty and days.window.start <= self._last_reversal() <= days.window.end:
-                refusal = refusal or InvalidResponseError(
-                    f"Besitos answers is_reverse={yes} with an empty list, though its conversions of these days hold "
-                    "reversals, so late ones cannot be asked for; none was loaded: ask the vendor how."
-                )
-                continue
-            if is_empty and refusal is not None and spoils(refusal):
-                break  # a word that nobody knows brings an empty list, too
-            if is_empty and yes == known and self._comes_another_way(days.window, yes):
-                continue
-            if is_empty or self._has_reversals(done):
-                self._learn(yes, is_proven=not is_empty)
-                return done
-        raise refusal or InvalidResponseError(
-            f"Besitos answers is_reverse={YES[0]} and is_reverse={YES[1]} with conversions that are no reversals, so "
-            "reversals cannot be asked for; nothing of them was loaded: ask the vendor how."
-        )
+        if days.stream == REVERSALS:
+            read = partial(self._read, days, on_rest=on_rest)
+            return self._reversals.read(Question(days.window, read, partial(self._last_days, days.window)))
+        done = self._read(days, None, on_rest)
+        self._refuse_other_days(done)
+        self._reversals.note(done)
+        return done
 
     def listing(self, stream: str, yes: str | None, window: Window, page_size: int) -> PagedListing:
         """The listing of these days; both are asked for, always."""
@@ -157,17 +122,6 @@ class Feed:
                     "heeded; nothing was loaded: ask the vendor what changed."
                 )
 
-    def _note_reversals(self, done: Read) -> None:
-        """Keeps the last day of a reversal that came among all conversions, if there is one."""
-        files = [scan.spill_file for scan in done.scans]
-        found = self._spools.latest(files, "occurred_on", "is_reversal")
-        self._state.pop("reversed", None)
-        if found is not None:
-            self._state["reversed"] = str(found)
-
-    def _last_reversal(self) -> date:
-        return date.fromisoformat(self._state.get("reversed", str(date.min)))
-
     def announced(self, window: Window) -> int | None:
         """How many rows the first page of these days announces; None where it is not given, or does not say."""
         try:
@@ -207,47 +161,9 @@ class Feed:
         [done] = read([reading])
         return done
 
-    def _has_reversals(self, done: Read) -> bool:
-        """Whether the answer shows that the filter was understood: it has a reversal in it."""
-        spill_files = [scan.spill_file for scan in done.scans if scan.spill_file.rows]
-        return any(
-            pc.any(rows["is_reversal"]).as_py() for spill_file in spill_files for rows in spill_file.tables()
-        )
-
-    def _comes_another_way(self, window: Window, yes: str) -> bool:
-        """Whether reversals come when they are asked for in the other words, where none was ever seen in these.
-
-        An answer without a row does not show whether the question was understood.
-        """
-        if "yes" in self._state or self._state.get("seen", 0) < LIKELY:
-            return False
-        other = next(one for one in YES if one != yes)
-        listing = self.listing(REVERSALS, other, window.last_days(self.bounds.days), self.bounds.page_size)
-        try:
-            page = listing.fetch(1, True)
-        except VendorError as error:
-            if isinstance(error, RequestRejectedError) or spoils(error):
-                return False
-            raise
-        return bool(
-            page.decoded.received and pc.any(listing.derive(page.decoded.table)["is_reversal"]).as_py()
-        )
-
-    def _answers(self, window: Window, yes: str) -> bool:
-        """Whether anything is answered where reversals are asked for in these words."""
-        start = max(window.start, window.end.subtract(days=self.bounds.days - 1))
-        return answers(self.listing(REVERSALS, yes, Window(start, window.end), self.bounds.page_size))
-
-    def _learn(self, yes: str, *, is_proven: bool) -> None:
-        known = self._state.get("yes", YES[0])
-        if is_proven:
-            self._state["yes"] = yes
-        if yes == known:
-            return
-        self._state["yes"] = yes
-        self.bounds.found.append(
-            f"reversals are asked for with is_reverse={yes}, which the vendor understands"
-        )
+    def _last_days(self, window: Window, yes: str | None) -> PagedListing:
+        """The listing of reversals of as many of the last days as are asked for at once."""
+        return self.listing(REVERSALS, yes, window.last_days(self.bounds.days), self.bounds.page_size)
 
 
 def read_all(
@@ -289,13 +205,6 @@ def read_all(
         first = first_day(settings.besitos_start_date, today, "besitos_start_date")
         for one in done:
             move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
-
-
-def _is_of_words(error: VendorError) -> bool:
-    """Whether it may be for the words in which reversals were asked for that nothing came."""
-    if isinstance(error, RequestRejectedError):
-        return not error.fields or "is_reverse" in error.fields
-    return spoils(error)
 
 
 def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | None:

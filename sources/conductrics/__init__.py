@@ -103,7 +103,8 @@ def conductrics(
     """`goals`, `goal_agents`, `goal_history` and `agents` as they are now, and the evidence.
 
     A list that is empty, twice in a row, where the table has rows, is an InvalidResponseError unless `accept_empty`.
-    `on_page` is told the goals read and listed. Raises the errors of `conversync.errors`; then nothing is loaded.
+    `on_page` is told the goals read and listed. What the vendor does not give of it, while it answers for others, stays
+    as it was. Raises the errors of `conversync.errors`; then nothing is loaded.
     """
 
     @dlt.resource(name="walk", selected=False)
@@ -174,11 +175,7 @@ def _evidence(
     set_aside: dict[str, dict[str, Any]] = {}
     gone: list[str] = []
     for name, found in lists.items():
-        aside = Quarantine(known, name, Window(today, today), read_at)
-        if found.missing:
-            aside.note = (
-                f"Conductrics has no list of {name} at this address (404); the table was left as it is."
-            )
+        aside = Quarantine(known, name, Window(today, today), read_at, found.note(name))
         for rejected in found.rejected:
             aside.add(rejected, None)
         set_aside |= aside.rows
@@ -192,6 +189,7 @@ def _evidence(
             received=found.received,
             statements=len(found.rows),
             unknown=found.unknown,
+            missing=len(found.failed) or (1 if found.error else None),
         )
         yield Routed("windows", row)
     yield Routed("rejected_rows", rejected_table([*set_aside.values(), *resolved_rows(gone, read_at)]))

@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from conversync.errors import RequestRejectedError
+from conversync.errors import RequestRejectedError, VendorError
+from conversync.extract.apart import Standing, outcome
 from conversync.extract.catalogue import confirmed
 from conversync.extract.decoded import Rejected, note_names
+from conversync.extract.meaning import AND_THEN, bare
 from conversync.extract.parallel import ordered_parallel_map
 from conversync.http.client import Client, Limits, Response
 from conversync.http.strictjson import Row
@@ -22,6 +24,8 @@ from .goals import code_of
 
 # The document names no rate limit; there is one question for each goal.
 CONCURRENCY = 4
+# So many goals are named in a sentence.
+MOST_NAMED = 6
 
 OnPage = Callable[[int, int], None]
 
@@ -42,7 +46,30 @@ class Listed:
     received: int = 0
     requests: int = 1
     missing: bool = False
-    """Does the vendor not know this list at all?"""
+    """Does the vendor not know this list at all, or not give it?"""
+    failed: list[str] = field(default_factory=list)
+    """Of what is there, but is not given; `error` is why, of the first of them or of the whole list."""
+    error: VendorError | None = None
+
+    def fail(self, code: str, error: VendorError) -> None:
+        """The vendor fails at this one, while it answers others: it stays as it was last known."""
+        self.failed.append(code)
+        self.spoilt.add(code)
+        self.error = self.error or error
+
+    def note(self, name: str) -> str | None:
+        """What could not be had of the list of that name, as a sentence; None where it is whole."""
+        if self.missing and self.error is None:
+            return f"Conductrics has no list of {name} at this address (404); the table was left as it is."
+        if self.error is None:
+            return None
+        named = ", ".join(sorted(self.failed)[:MOST_NAMED])
+        named += f" and {len(self.failed) - MOST_NAMED} more" if len(self.failed) > MOST_NAMED else ""
+        what = f"{name} {named}" if named else f"The list of {name}"
+        return (
+            f"{what} could not be had: {bare(self.error).rstrip('.')}. What is held stays as it was, and is read again "
+            f"next time; {AND_THEN}, which answered for others"
+        )
 
     def stands_for(self, code: str) -> bool:
         """Whether a row of the table that is not among `rows` may still be there at the vendor."""
@@ -71,23 +98,43 @@ class Access:
     def goals(self, client: Client, on_page: OnPage) -> Listed:
         """The goals, each with its detail; one that is gone when its detail is asked for is left out."""
         summaries, found = _named(confirmed(lambda: self.goal_list(client)))
-        details = ordered_parallel_map(partial(self._detail, client), summaries, CONCURRENCY)
+        standing = Standing(client, partial(self._is_there, client), is_known=True)
+        details = ordered_parallel_map(
+            partial(outcome, partial(self._detail, client)), summaries, CONCURRENCY
+        )
         size = 0
         for (code, summary), detail in zip(summaries.items(), details, strict=True):
             found.requests += 1
+            standing.heard(detail)
+            if isinstance(detail, VendorError):
+                found.fail(code, detail)
+                continue
             size += len(detail.raw) if detail else 0
             refuse_long(size, MOST_OF_LIST)
             on_page(found.requests - 1, len(summaries))
             if detail is not None:
                 _take(found, code, detail, partial(documented.goal, code, summary.value or {}))
+        if found.error is not None and len(found.failed) == len(summaries):
+            raise found.error
         return found
 
+    def _is_there(self, client: Client) -> bool:
+        """Whether the vendor goes on answering: the list, which it gave before."""
+        return not isinstance(outcome(self.goal_list, client), VendorError)
+
     def agents(self, client: Client) -> Listed:
-        """The agents. The goals' document does not speak of this list: where there is none, it is `missing`."""
+        """The agents. The goals' document does not speak of this list: where there is none, it is `missing`.
+
+        So it is where the vendor does not give it: the goals came before it, and the `error` says why.
+        """
         try:
-            listed, found = _named(confirmed(lambda: self._list(client, "agents")))
+            rows = outcome(confirmed, partial(self._list, client, "agents"))
         except Gone:
             return Listed(missing=True)
+        if isinstance(rows, VendorError):
+            Standing(client, partial(self._is_there, client)).heard(rows)
+            return Listed(missing=True, error=rows)
+        listed, found = _named(rows)
         for code, row in listed.items():
             _take(found, code, row, documented.agent)
         return found

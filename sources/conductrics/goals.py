@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from conversync.extract.columns import UTC_MICROSECONDS, digest
 from conversync.extract.fields import JSON, Fields
-from conversync.extract.page_decoder import AMOUNT, INTEGER, KEY, MONEY, TEXT, dumps
+from conversync.extract.kinds import AMOUNT, INTEGER, KEY, MONEY, TEXT
+from conversync.extract.page_decoder import dumps
 
 GOALS = pa.schema(
     [

@@ -38,19 +38,17 @@ from conversync.extract.evidence import (
 )
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
-from conversync.extract.parallel import ordered_parallel_map
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
-from conversync.extract.windows import DAY, Window, advance_cursor, day, first_day, planned
+from conversync.extract.windows import DAY, Window, advance_cursor, day, first_day, hold_cursor, planned
 from conversync.http.secret import check_secret
 
 from . import pairs as named
-from .asking import Access, questions
+from .asking import Access
 from .pairs import Pair
-from .statistics import RATES, TIMES, Frame, Rows
+from .reading import Found, Known, Reading, Todo
+from .statistics import RATES, TIMES, Frame
 
 DOCUMENTED = "https://oneapi.infobip.com"
-# The document names no rate limit, and a 429; a window of a month is 33 small questions.
-CONCURRENCY = 4
 # The tables of days, each of which is a stream of every pair.
 STREAMS = ("conversion_rates", "conversion_times")
 # What is set aside tells its day by the window in which it was counted.
@@ -143,25 +141,27 @@ def infobip(
     settings: InfobipSettings = None,  # type: ignore[assignment] # dlt resolves it
     on_page: Callable[[int, int], None] = lambda _received, _announced: None,
     again: Sequence[Due] = (),
+    known: Known | None = None,
 ) -> list[DltResource]:
     """`conversion_rates` and `conversion_times` of some days, `processes`, `tags`, and the evidence.
 
     `start` and `end` are UTC days, both read; without them each pair reads what is due by its cursor. `pairs`
     limits the reading to some of the settings' pairs. `trailing` adds the average over the 30 days up to the last one.
     `on_page` is told the answers that came and those that are asked for. Raises the errors of `conversync.errors`; then
-    nothing is loaded. `again` are old days of `plan` to be read, and nothing else.
+    nothing is loaded. `again` are old days of `plan` to be read, and nothing else. `known` is what was answered in this
+    run before: what the vendor fails at, while it answers that, is told, and read again by the next night.
     """
 
     @dlt.resource(name="walk", selected=False)
     def scan() -> Iterator[Routed]:
         state = dlt.current.source_state()
         todo = [
-            (pair, due.window, due.again)
+            Todo(pair, due.window, due.again)
             for due in again or plan(state, settings, start, end)
             for pair in due.pairs
             if pairs is None or pair in pairs
         ]
-        yield from _read(state, settings, todo, trailing, on_page)
+        yield from _read(state, settings, todo, trailing, on_page, known or Known())
 
     key = list(Pair._fields)
     times_key = [*key, *Frame._fields]
@@ -194,60 +194,57 @@ _ONCE: dict[str, Any] = {
 def _read(
     state: MutableMapping[str, Any],
     settings: InfobipSettings,
-    todo: Sequence[tuple[Pair, Window, bool]],
+    todo: Sequence[Todo],
     trailing: bool,
     on_page: Callable[[int, int], None],
+    known: Known,
 ) -> Iterator[Routed]:
     """Asks everything, then routes: the rows, what was set aside, the evidence. The cursors move last."""
-    todos = [
-        question
-        for pair, window, is_again in todo
-        for question in questions(pair, window, trailing=trailing and not is_again)
-    ]
-    access, today, read_at = settings.access(), settings.today(), now()
-    replies: dict[tuple[Pair, Window, str], list[Rows]] = {}
+    access, read_at = settings.access(), now()
     with access.client(settings.http_budget) as client, nothing_of("Infobip's counts of these days"):
-        asking = ordered_parallel_map(
-            lambda question: access.ask(client, question, today), todos, CONCURRENCY
-        )
-        for number, (question, rows) in enumerate(zip(todos, asking, strict=True), start=1):
-            replies.setdefault((question.pair, question.window, question.stream), []).append(rows)
-            on_page(number, len(todos))
+        reading = Reading(access, client, settings.today(), known)
+        replies = reading.read(todo, trailing=trailing, on_page=on_page)
     yield Routed("processes", named.processes(settings.pairs()))
     yield Routed("tags", named.tags(settings.pairs()))
     set_aside: dict[str, dict[str, Any]] = {}
-    known = state.setdefault("set_aside", {})
+    remembered = state.setdefault("set_aside", {})
     whole: dict[str, list[Window]] = {}
-    for (pair, window, stream), found in replies.items():
-        aside = Quarantine(known, _stream(stream, pair), window, read_at, traces=_TRACES)
-        whole.setdefault(aside.stream, []).append(Window(window.start, window.end + DAY))
-        yield from _routed(stream, found, aside, pair)
+    for (one, stream), found in replies.items():
+        what = _stream(stream, one.pair)
+        aside = Quarantine(remembered, what, one.window, read_at, found.note(what), _TRACES)
+        # Of days that did not all come nobody knows what is gone.
+        days = [] if found.error else [Window(one.window.start, one.window.end + DAY)]
+        whole.setdefault(aside.stream, []).extend(days)
+        yield from _routed(stream, found, aside, one.pair)
         # Two pairs may have sent the same; a key stands once in a load.
         set_aside |= aside.rows
-    gone = [one for stream, days in whole.items() for one in resolved(known, stream, days, set_aside)]
+    gone = [one for stream, days in whole.items() for one in resolved(remembered, stream, days, set_aside)]
     yield Routed("rejected_rows", rejected_table([*set_aside.values(), *resolved_rows(gone, read_at)]))
-    _move(state, settings, [(pair, window) for pair, window, is_again in todo if not is_again])
+    lacking: dict[Todo, list[Window]] = {one: [] for one in todo if not one.again}
+    for (one, _), found in replies.items():
+        lacking.get(one, []).extend(found.lacking)
+    _move(state, settings, lacking)
 
 
-def _routed(stream: str, found: Sequence[Rows], aside: Quarantine, pair: Pair) -> Iterator[Routed]:
+def _routed(stream: str, found: Found, aside: Quarantine, pair: Pair) -> Iterator[Routed]:
     """The rows of one pair's window, and the evidence; what is to be set aside is left in `aside`."""
-    for rows in found:
+    unknown: Counter[str] = Counter()
+    for rows in found.rows:
         for rejected in rows.rejected:
             aside.add(rejected, None)
-    unknown: Counter[str] = Counter()
-    for rows in found:
         note_names(unknown, rows.unknown)
-    good = _distinct(row for rows in found for row in rows.good)
+    good = _distinct(row for rows in found.rows for row in rows.good)
     yield Routed(stream, pa.Table.from_pylist(good, schema=RATES if stream == "conversion_rates" else TIMES))
     row = reading_row(
         aside,
         {"process": pair.process_key, **pair.tags},
-        pages=len(found),
+        pages=len(found.rows),
         announced=None,
-        received=sum(rows.received for rows in found),
+        received=sum(rows.received for rows in found.rows),
         statements=len(good),
-        superseded=sum(rows.superseded for rows in found),
+        superseded=sum(rows.superseded for rows in found.rows),
         unknown=unknown,
+        missing=found.missing or None,
     )
     yield Routed("windows", row)
 
@@ -262,13 +259,22 @@ def _distinct(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _move(
-    state: MutableMapping[str, Any], settings: InfobipSettings, todo: Sequence[tuple[Pair, Window]]
+    state: MutableMapping[str, Any], settings: InfobipSettings, read: Mapping[Todo, Sequence[Window]]
 ) -> None:
-    """Moves the cursors of the pairs that were read, and forgets those of pairs that left the settings."""
+    """Moves the cursors of the pairs that were read, and forgets those of pairs that left the settings.
+
+    Each has the days of which something did not come: the cursor stays before the first of them.
+    """
     today = settings.today()
     first = first_day(settings.infobip_start_date, today, "infobip_start_date")
-    for pair, window in todo:
-        advance_cursor(state.setdefault(pair.cursor, {}), first, window, today)
+    for one, lacking in read.items():
+        progress, short = (
+            state.setdefault(one.pair.cursor, {}),
+            min((days.start for days in lacking), default=None),
+        )
+        advance_cursor(progress, first, Window(one.window.start, short or one.window.end), today)
+        if short is not None:
+            hold_cursor(progress, short)
     kept = {pair.cursor for pair in settings.pairs()}
     for cursor in [name for name in state if name.startswith("[") and name not in kept]:
         del state[cursor]

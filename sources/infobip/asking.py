@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from conversync.errors import RequestRejectedError
-from conversync.extract.windows import Window
+from conversync.extract.windows import DAY, Window
 from conversync.http.client import Client, Limits, Response
 
 from . import statistics
@@ -29,6 +29,15 @@ class Question(NamedTuple):
     def stream(self) -> str:
         """The table that takes the answer."""
         return "conversion_times" if self.frame else "conversion_rates"
+
+    @property
+    def days(self) -> Window:
+        """Those whose row the answer is: of an average the day on which it begins, of the trailing ones the last."""
+        if self.frame is None:
+            return self.window
+        whole_day = self.frame.start_to - self.frame.start_from == DAY
+        day = self.frame.start_from.date() if whole_day else self.window.end
+        return Window(day, day)
 
     @property
     def params(self) -> dict[str, str]:

@@ -4,35 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conversync.errors import RequestRejectedError
+from conversync.errors import RequestRejectedError, VendorError
+from conversync.extract.apart import outcome
 from conversync.extract.check_results import CheckResult, clock
+from conversync.extract.effort import MOST_IN_SILENCE
 from conversync.extract.windows import Window
 from conversync.http.client import Response
 
 from . import InfobipSettings
 from .asking import Question
+from .pairs import Pair
 
 DAYS = 3
 
 
 def check(settings: InfobipSettings) -> Iterator[CheckResult]:
-    """Asks each pair for its last days. Raises the errors of `conversync.errors`, but for a pair that is refused."""
+    """Asks each pair for its last days. Raises the errors of `conversync.errors`, but for a pair that is refused.
+
+    So for one that is failed at while others are answered.
+    """
     today, access = settings.today(), settings.access()
     window = Window(today.subtract(days=DAYS), today)
-    heard: list[Response] = []
+    heard, failed, is_there = list[Response](), dict[Pair, VendorError](), False
     with access.client(settings.http_budget) as client:
         for pair in settings.pairs():
-            try:
-                rows = access.ask(client, Question(pair, window), today, heard.append)
-            except RequestRejectedError as error:
-                yield CheckResult(False, str(error).rstrip("."))
+            rows = outcome(lambda one: access.ask(client, one, today, heard.append), Question(pair, window))
+            if isinstance(rows, RequestRejectedError):
+                yield CheckResult(False, str(rows).rstrip("."))
                 continue
+            if isinstance(rows, VendorError):
+                client.hurried = True
+                failed[pair] = rows
+                if len(failed) > MOST_IN_SILENCE and not is_there:
+                    break
+                continue
+            is_there = True
             starts, ends = (sum(row[name] for row in rows.good) for name in ("start_count", "end_count"))
             yield CheckResult(True, f"{pair}: {starts:,} starts and {ends:,} ends in the last {DAYS} days")
             if rows.rejected:
                 yield CheckResult(
                     False, f"{pair}: {len(rows.rejected)} rows would be set aside: {rows.rejected[0].reason}"
                 )
+    if failed and not is_there:
+        raise next(iter(failed.values()))
+    for pair, error in failed.items():
+        yield CheckResult(False, f"{pair}: {str(error).rstrip('.')}")
     if heard:
         yield from clock(heard[0])
     yield CheckResult(

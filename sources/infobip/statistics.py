@@ -19,7 +19,8 @@ from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.decoded import Rejected, note_names
 from conversync.extract.fields import Fields
-from conversync.extract.page_decoder import INTEGER, TEXT, dumps
+from conversync.extract.kinds import INTEGER, TEXT
+from conversync.extract.page_decoder import dumps
 from conversync.extract.times import read
 from conversync.extract.values import is_blank, number, trimmed
 from conversync.extract.windows import DAY, Window

@@ -16,6 +16,7 @@ from . import InfobipSettings, infobip, plan
 from .check import check
 from .messages import Messages
 from .pairs import Pair
+from .reading import Known
 from .reconcile import RECONCILE
 from .targets import Logs, Processes, Tags
 
@@ -29,21 +30,22 @@ def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: LoadReques
     Last the old days on which rows may have been mended, in one commit.
     """
     due, again = divided(plan(state, settings, asked.start, asked.end))
+    known = Known()
     for window, pairs, _ in due:
         for part in split_window(window, asked.window_days):
             trailing = part.end == window.end and not asked.start
-            yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing))
+            yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing, known))
     if again:
         label = old_days((_count(pairs), window) for window, pairs, _ in again)
-        yield Step(label, lambda on_page: infobip(again=again, on_page=on_page), is_extra=True)
+        yield Step(label, lambda on_page: infobip(again=again, on_page=on_page, known=known), is_extra=True)
 
 
 def _count(pairs: list[Pair]) -> str:
     return "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
 
 
-def _read(window: Window, pairs: list[Pair], trailing: bool, on_page: OnPage) -> Any:
-    return infobip(window.start, window.end, pairs=pairs, trailing=trailing, on_page=on_page)
+def _read(window: Window, pairs: list[Pair], trailing: bool, known: Known, on_page: OnPage) -> Any:
+    return infobip(window.start, window.end, pairs=pairs, trailing=trailing, on_page=on_page, known=known)
 
 
 def views(settings: InfobipSettings) -> dict[str, str]:

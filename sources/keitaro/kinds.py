@@ -15,7 +15,8 @@ from msgspec import UnsetType
 
 from conversync.errors import InvalidResponseError
 from conversync.extract import times
-from conversync.extract.page_decoder import INTEGER, KEY, STAMP, TEXT, FastPathMiss, Money, Stamp, dumps
+from conversync.extract.kinds import INTEGER, KEY, SHORT, STAMP, TEXT, FastPathMiss, Money, Stamp
+from conversync.extract.page_decoder import dumps
 from conversync.extract.values import exact, is_blank, millionths, number
 from conversync.http.strictjson import loads
 
@@ -30,6 +31,7 @@ class Word:
     arrow = pa.string()
     json = str | int | None | UnsetType
     null = None
+    short: int | None = SHORT
 
     def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         column = pa.array([value if value is None else _word(value) for value in values], self.arrow)
@@ -41,6 +43,8 @@ class Word:
 
 class Identity(Word):
     """A word that tells one thing from another: refused where it cannot be stored as it is."""
+
+    short = None
 
     def strict(self, value: Any) -> str:
         return KEY.strict(value)
@@ -117,11 +121,12 @@ class Day:
 
 
 class Nested:
-    """Any JSON, as its text with sorted keys."""
+    """Any JSON, as its text with sorted keys: a row that is too long has nothing there."""
 
     arrow = pa.string()
     json = msgspec.Raw | UnsetType
     null = b"null"
+    short = 0
 
     def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         encoded = pa.array([bytes(value) for value in values], pa.binary()).dictionary_encode()

@@ -17,8 +17,9 @@ from dlt.extract import DltResource
 from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
 from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
 from conversync.extract.fields import Fields
+from conversync.extract.kinds import INTEGER
 from conversync.extract.meaning import nothing_of
-from conversync.extract.page_decoder import INTEGER, dumps
+from conversync.extract.page_decoder import dumps
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Response
 

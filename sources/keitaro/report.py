@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import digest
-from conversync.extract.page_decoder import Field, FieldType, PageDecoder
+from conversync.extract.kinds import FieldType
+from conversync.extract.page_decoder import Field, PageDecoder
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.windows import Window
 from conversync.http.client import Response
@@ -123,6 +124,38 @@ class Agreed:
     proven: bool
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What an answer to some words came to: `lost` groupings, which it lacks; `before`: the words brought rows once."""
+
+    agreed: Agreed
+    lost: tuple[str, ...]
+    before: bool
+
+    @staticmethod
+    def of(shown: Sample, report: Report, words: tuple[str, str], *, before: bool) -> Heard:
+        """The answer of one row, or none."""
+        absent = [name for name in report.columns if name not in shown.rows[0]] if shown.rows else []
+        left_out = tuple(name for name in absent if name in report.metrics)
+        agreed = Agreed(left_out, beside(shown.envelope), tells_whole(shown, 1), words, bool(shown.rows))
+        return Heard(agreed, tuple(name for name in absent if name in report.grouping), before)
+
+    def is_enough(self, report: Report) -> bool:
+        """Whether no other words need be tried: a row shows what was asked for, or the days have none as often."""
+        if not self.agreed.proven:
+            return self.before
+        return not self.lost and (not report.metrics or len(self.agreed.left_out) < len(report.metrics))
+
+    def rank(self, report: Report) -> tuple[int, int]:
+        """Of answers that are not enough, the least is believed: a whole one of words that surely were heard comes
+        first, then what shows some of the columns, for a row without a single one says only that they were not heard.
+        """
+        if not self.lost:
+            return (0 if self.agreed.proven or self.before else 2), 0
+        shows_some = len(self.lost) + len(self.agreed.left_out) < len(report.columns)
+        return (1 if shows_some else 3), len(self.lost)
+
+
 def agree(
     tracker: Tracker, window: Window, report: Report, zone: str, known: Sequence[str] | None = None
 ) -> Agreed:
@@ -131,7 +164,7 @@ def agree(
     Raises InvalidResponseError if the row lacks a grouping, for its figures would not be what was asked for; and the
     tracker's refusal, if it refuses both.
     """
-    heard: list[tuple[Agreed, list[str]]] = []
+    heard: list[Heard] = []
     refusals: list[TurnedDownError] = []
     for words in sorted(WORDS, key=lambda words: list(words) != list(known or WORDS[0])):
         try:
@@ -141,36 +174,18 @@ def agree(
                 raise
             refusals.append(refusal)
             continue
-        agreed, lost = _heard(shown, report, words)
-        if agreed.proven and not lost and (len(agreed.left_out) < len(report.metrics) or not report.metrics):
-            return agreed
-        if not shown.rows and list(words) == list(known or ()):
-            return agreed  # words that brought a row before, and days without one
-        heard.append((agreed, lost))
+        heard.append(Heard.of(shown, report, words, before=list(words) == list(known or ())))
+        if heard[-1].is_enough(report):
+            return heard[-1].agreed
     if not heard:
         raise refusals[0]
-    # No row, or none of the metrics. What is shown is believed, then words that worked before, then any that are heard.
-    whole = [agreed for agreed, lost in heard if not lost]
-    surely = [agreed for agreed in whole if agreed.proven or list(agreed.words) == list(known or ())]
-    # A row without a single column says only that the words were not heard.
-    partly = [
-        lost for agreed, lost in heard if lost and len(lost + list(agreed.left_out)) < len(report.columns)
-    ]
-    if surely or (whole and not partly):
-        return (surely or whole)[0]
-    lost = min(partly or [lost for _, lost in heard], key=len)
-    raise InvalidResponseError(
-        f"Keitaro's report leaves out the grouping {', '.join(lost)}, so its days cannot be replaced: check "
-        "keitaro_report_grouping."
-    )
-
-
-def _heard(shown: Sample, report: Report, words: tuple[str, str]) -> tuple[Agreed, list[str]]:
-    """What an answer to these words came to, and the groupings that it lacks."""
-    absent = [name for name in report.columns if name not in shown.rows[0]] if shown.rows else []
-    left_out = tuple(name for name in absent if name in report.metrics)
-    agreed = Agreed(left_out, beside(shown.envelope), tells_whole(shown, 1), words, bool(shown.rows))
-    return agreed, [name for name in absent if name in report.grouping]
+    best = min(heard, key=lambda one: one.rank(report))
+    if best.lost:
+        raise InvalidResponseError(
+            f"Keitaro's report leaves out the grouping {', '.join(best.lost)}, so its days cannot be replaced: check "
+            "keitaro_report_grouping."
+        )
+    return best.agreed
 
 
 def listing(

@@ -19,6 +19,17 @@ def on_a_day(asked: Request) -> bool:
     return everything(asked) and asked.query["from_date"] <= DAY <= asked.query["to_date"]
 
 
+def from_the_reversals_on() -> Callable[[Request], bool]:
+    """Is it the first question for reversals alone, or any that comes after it?"""
+    met = list[Request]()
+
+    def is_after(asked: Request) -> bool:
+        met.extend([asked] if "is_reverse" in asked.query else [])
+        return bool(met)
+
+    return is_after
+
+
 def link(url: str) -> Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]:
     """Changes the next link."""
 

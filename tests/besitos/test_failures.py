@@ -213,18 +213,3 @@ def on_the_ninth(asked: Request) -> bool:
     return everything(asked) and asked.query.get("from_date", "9") <= "2024-12-09" <= asked.query.get(
         "to_date", "0"
     )
-
-
-def test_m02_no_reversal_at_all_is_asked_for_in_the_other_words(make_house: MakeHouse) -> None:
-    """A vendor that knows `1` alone, and answers anything else with an empty list: its reversals come all the same."""
-    house = make_house(variants=Variants(is_reverse="number", omitted="originals"))
-    house.vendor = at_once()
-    taken_back = [reversal(number) for number in range(1, 7)]
-    house.sandbox.besitos.rows = [*map(row, range(1, 111)), *taken_back]
-    report = house.load(FROM, TO)
-    assert report.total("reversals") == 6
-    assert any("is_reverse=1" in note for note in report.notes)
-    asked = len(house.sandbox.requests)
-    assert house.load(FROM, TO).total("reversals") == 0
-    words = [request.query.get("is_reverse") for request in house.sandbox.requests[asked:]]
-    assert (words.count("true"), words.count("1") > 0) == (0, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -189,46 +188,6 @@ def test_b06_a_shorter_cut_is_noticed_by_what_is_known_to_be_there(make_house: M
     assert payouts(house) == sum(range(1, 47))
     assert any("cut short without a word" in note for note in report.notes)
     assert house.query("select count(*) from besitos.withdrawn_events") == [(0,)]
-
-
-@pytest.mark.parametrize("reading", ["one", "rule"])
-def test_b07_reversals_are_asked_for_in_the_way_that_is_understood(
-    make_house: MakeHouse, reading: str
-) -> None:
-    """`true` means no where only `1` means yes, or is refused: the answer shows it, and the state remembers."""
-    house = make_house(variants=Variants(is_reverse=reading, omitted="originals"))  # type: ignore[arg-type]
-    house.vendor = at_once()
-    house.sandbox.besitos.rows = [*many(4), reversal(3, payout=Decimal(3))]
-    report = house.load(FROM, TO)
-    assert payouts(house) == 7
-    assert any("is_reverse=1" in note for note in report.notes)
-    before = len(house.sandbox.requests)
-    assert not house.load(FROM, TO).notes
-    assert {one.query.get("is_reverse") for one in house.sandbox.requests[before:]} == {None, "1"}
-
-
-def test_b07_where_reversals_cannot_be_asked_for_nothing_passes(make_house: MakeHouse) -> None:
-    """Refused whatever is sent: exit 6 with the vendor's own words, and nothing of them counts as read."""
-    house = make_house(variants=Variants(is_reverse="refused"))
-    house.sandbox.besitos.rows = [*many(4), reversal(3, payout=3)]
-    report = house.run(FROM, TO)
-    assert report.exit_code == 6
-    assert house.query("select count(*) from besitos.windows where stream = 'reversals'") == [(0,)]
-    house.sandbox.besitos.variants = Variants()
-    house.load(FROM, TO)
-    assert payouts(house) == 7
-
-
-def test_b07_a_filter_that_is_ignored_on_both_readings_is_said(make_house: MakeHouse) -> None:
-    """Conversions that are no reversals come for both `true` and `1`: reversals could be anywhere, so exit 6."""
-    house = make_house(variants=Variants(is_reverse="one", omitted="originals"))
-    house.sandbox.besitos.rows = many(4)
-    house.sandbox.besitos.variants = replace(
-        house.sandbox.besitos.variants, ignores=frozenset({"is_reverse"})
-    )
-    report = house.run(FROM, TO)
-    assert report.exit_code == 6
-    assert "cannot be asked for" in str(report.error)
 
 
 def test_b08_ties_in_another_order_at_each_request_are_read(feed: Any) -> None:

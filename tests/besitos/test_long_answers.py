@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversync.extract.kinds import SHORT
 from tests.besitos.rows import row
 from tests.support import Workspace
 
@@ -25,7 +26,7 @@ def test_l04_a_range_that_is_too_long_for_one_answer_is_asked_for_in_parts(house
     assert any("25 days are more than fit into one answer" in note for note in report.notes)
     assert house.query(
         "select count(*), count(distinct event_key), sum(length(note)) from besitos.conversion_events"
-    ) == [(24, 24, 24 * len(LONG))]
+    ) == [(24, 24, 24 * SHORT)]
 
 
 def test_l04_a_day_that_is_too_long_costs_that_day_alone(house: Workspace) -> None:

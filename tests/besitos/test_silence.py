@@ -126,17 +126,3 @@ def test_f03_a_row_that_was_a_reversal_and_is_mended_into_a_conversion_is_loaded
     house.load()
     assert payouts(house) == sum(range(1, 41))
     assert house.query(OPEN) == [(0,)]
-
-
-def test_m02_reversals_that_are_shown_and_never_given_when_asked_for_are_told(nights: Any) -> None:
-    """Among all conversions there are some, and `is_reverse` brings none, in either word: exit 6, the rest loaded."""
-    house = nights([*daily(10), reversal(9, payout=Decimal(9), date_time=f"{january(9)} 13:00:00")])
-    for word in ("true", "1"):
-        house.sandbox.faults.add(Fault(query={"is_reverse": word}, body=answer()))
-    at(house, 10)
-    report = house.run()
-    assert report.exit_code == 6
-    assert "though its conversions of these days hold reversals" in str(report.error)
-    assert payouts(house) == sum(range(1, 11)) - 9
-    house.sandbox.faults.clear()
-    assert house.run().exit_code == 0

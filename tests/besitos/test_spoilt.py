@@ -11,7 +11,7 @@ import pytest
 from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.changes import everything
 from tests.besitos.conftest import MakeHouse
-from tests.besitos.rows import FROM, TO, reversal, row
+from tests.besitos.rows import FROM, TO, row
 from tests.support import Workspace, at_once, sometimes
 
 ALL = set(range(1, 46))
@@ -237,39 +237,6 @@ def test_b04_a_total_that_is_always_too_high_costs_two_readings(
     assert held(house) == set(range(1, 101))
     pages = -(-105 // page_size) + 1
     assert len(house.sandbox.requests) <= 2 * pages + 12
-
-
-def test_m02_reversals_that_are_failed_at_in_one_word_are_asked_for_in_the_other(
-    nine_days: Workspace,
-) -> None:
-    """`is_reverse=true` is a 500, or no data, for ever: `1` is tried, told and remembered."""
-    rows = nine_days.sandbox.besitos.rows or ()
-    nine_days.sandbox.besitos.rows = [*rows, reversal(3, payout=3)]
-    spoil(nine_days, "failed", spoilt_flag="reversals")
-    report = nine_days.load(FROM, TO)
-    assert report.total("reversals") == 1
-    assert any("is_reverse=1" in note for note in report.notes)
-    before = len(nine_days.sandbox.requests)
-    assert not nine_days.load(FROM, TO).notes
-    words = {request.query.get("is_reverse") for request in nine_days.sandbox.requests[before:]}
-    assert words == {None, "1"}
-
-
-def test_m02_an_empty_list_in_the_other_word_proves_nothing(nine_days: Workspace) -> None:
-    """`true` fails, and `1` brings nothing, understood or not: exit 6, and neither counts as the word that works."""
-    nine_days.sandbox.besitos.rows = [*(nine_days.sandbox.besitos.rows or ()), reversal(3, payout=3)]
-    nine_days.sandbox.faults.add(Fault(query={"is_reverse": "1"}, mutate=_nothing))
-    spoil(nine_days, "failed", spoilt_flag="reversals")
-    assert nine_days.run(FROM, TO).exit_code == 6
-    nine_days.sandbox.faults.clear()
-    nine_days.sandbox.besitos.variants = Variants()
-    assert nine_days.load(FROM, TO).total("reversals") == 1
-    words = [one.query.get("is_reverse") for one in nine_days.sandbox.requests[-3:]]
-    assert "1" not in words
-
-
-def _nothing(document: dict[str, Any], _query: object) -> dict[str, Any]:
-    return {**document, "data": [], "meta": {**document["meta"], "total": 0, "last_page": 1}}
 
 
 def test_b02_two_short_days_side_by_side_count_the_border_once(nine_days: Workspace) -> None:

@@ -271,6 +271,40 @@ def test_l04_long_a_run_that_is_answered_with_large_pages(tmp_path: Path, rows: 
     assert megabytes < MOST_MEGABYTES
 
 
+def fat(field: bytes, literal: bytes, rows: int = 950) -> bytes:
+    """A page of rows that are 25,000 bytes long each, as a rule, for one field of theirs."""
+    row = ROW.replace(b'"note":"n"', b'"' + field + b'":' + literal)
+    rows = min(rows, (23 << 20) // len(row))
+    return page(b",".join(row % number for number in range(rows)), b'"links":{},"meta":{"total":%d}' % rows)
+
+
+FAT = {
+    "text": lambda: fat(b"memo", b'"' + b"x" * 25_000 + b'"'),
+    "declared-text": lambda: fat(b"note", b'"' + b"x" * 25_000 + b'"'),
+    "id": lambda: fat(b"survey_id", b'"' + b"x" * 25_000 + b'"'),
+    "one-character-of-four-bytes-in-each": lambda: fat(b"note", b'"\xf0\x9f\x98\x80' + b"x" * 25_000 + b'"'),
+    "characters-of-two-bytes": lambda: fat(b"note", b'"' + "ж".encode() * 12_500 + b'"'),
+    "nul": lambda: fat(b"note", b'"' + b"\\u0000" * 4_100 + b'"'),
+    "not-utf-8": lambda: fat(b"memo", b'"' + b"\xff" * 25_000 + b'"'),
+    "digits": lambda: fat(b"reward_local_currency", b"0." + b"1" * 25_000),
+    "fields": lambda: fat(b"memo", b"1," + b",".join(b'"n%d":1' % number for number in range(1_990))),
+    "one-row": lambda: fat(b"note", b'"\xf0\x9f\x98\x80' + b"x" * (22 << 20) + b'"', 1),
+    "rows-as-long-as-may-be": lambda: fat(b"memo", b'"' + b"x" * 7_500 + b'"'),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", FAT)
+def test_l04_long_a_run_whose_rows_are_fat(tmp_path: Path, kind: str) -> None:
+    """Valid pages of rows that no vendor has: read, or set aside, with room below 512 MB."""
+    body = FAT[kind]()
+    with Server(reply(body)) as server:
+        settings = {"BESITOS_URL": server.origin, "BESITOS_TOKEN": "s3cret-t0ken"}
+        _, megabytes = loaded(tmp_path, "besitos", settings, 120)
+        assert server.asked
+    assert megabytes < 450
+
+
 VENDORS = ("besitos", "keitaro", "infobip", "conductrics")
 
 

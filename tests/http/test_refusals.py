@@ -8,9 +8,10 @@ import requests
 from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, VendorError
 from conversync.http.client import Response
 from conversync.http.origin import parse_origin
+from conversync.http.patience import Patience
 from conversync.http.strictjson import Row
 from conversync.http.transport import OriginAdapter
-from tests.http.conftest import HINT, TINY, TOKEN, MakeClient
+from tests.http.conftest import HINT, TOKEN, MakeClient
 from tests.http.server import Server, Step, reply
 
 
@@ -301,7 +302,7 @@ def test_h25_proxies_and_netrc_are_not_looked_at(
 def test_the_transport_itself_refuses_any_other_origin() -> None:
     """Whatever is built above it: a foreign host, port or scheme is refused before a connection is made."""
     with Server() as server, Server() as other:
-        adapter = OriginAdapter(parse_origin(server.origin, "besitos_url"), None, TINY)
+        adapter = OriginAdapter(parse_origin(server.origin, "besitos_url"), None, Patience(0.3, 0.3, 0.6))
         for url in (other.origin, f"https://127.0.0.1:{server.port}", f"http://localhost:{server.port}"):
             request = requests.Request("GET", url + "/?token=x").prepare()
             with pytest.raises(InvalidResponseError, match=r"^A request to [a-z0-9.]+ was refused") as caught:

@@ -14,7 +14,8 @@ import pytest
 
 from conversync.errors import CredentialsError, InvalidResponseError, UnavailableError
 from conversync.http.client import Client, Response
-from conversync.http.retry_budget import BudgetClock, retry_after
+from conversync.http.patience import BudgetClock
+from conversync.http.retry_budget import retry_after
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, Step, Talk, reply
 

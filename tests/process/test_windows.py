@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conversync.sandbox import Fault
+from tests.besitos.changes import from_the_reversals_on
 from tests.process.support import FEED, Place, reads_at_once
 
 
@@ -13,8 +14,8 @@ from tests.process.support import FEED, Place, reads_at_once
     ("fault", "code"),
     [
         (Fault(path=FEED, query={"is_reverse": "true"}, status=401), 5),
-        (Fault(path=FEED, where=lambda one: "is_reverse" in one.query, status=503), 6),
-        (Fault(path=FEED, where=lambda one: "is_reverse" in one.query, html=True), 6),
+        (Fault(path=FEED, where=from_the_reversals_on(), status=503), 6),
+        (Fault(path=FEED, where=from_the_reversals_on(), html=True), 6),
     ],
     ids=["C22-refused", "C22-down", "C22-login-page"],
 )

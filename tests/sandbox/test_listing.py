@@ -169,6 +169,8 @@ def test_b06_a_range_clipped_without_a_word(over: str, expected: list[int]) -> N
         ("one", {None: "both", "true": "original", "1": "reversal", "0": "original", "false": "original"}),
         ("rule", {None: "both", "true": 422, "1": "reversal", "0": "original", "false": 422}),
         ("refused", {None: "both", "true": 422, "1": 422, "0": 422}),
+        ("never", {None: "both", "true": "original", "1": "original"}),
+        ("nothing", {None: "both", "true": "none", "1": "none"}),
     ],
 )
 def test_b07_readings_of_is_reverse(reading: str, answers: dict[str | None, object]) -> None:
@@ -178,6 +180,7 @@ def test_b07_readings_of_is_reverse(reading: str, answers: dict[str | None, obje
         {"transaction_id": 1, "date_time": f"{DAY} 11:00:00", "reverse": 1},
     ]
     kinds = {(True, True): "both", (True, False): "original", (False, True): "reversal"}
+    kinds[(False, False)] = "none"
     with under(f"is_reverse={reading}") as sandbox:
         sandbox.besitos.rows = rows
         for sent, expected in answers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -214,3 +215,28 @@ def test_answers_that_cannot_be_trusted_for_any_row_end_with_6(
     house.server.faults.clear()
     assert house.send(OPTIBASE).exit_code == 3
     assert house.send(OPTIBASE, resend_in_doubt=True).exit_code == 0
+
+
+@pytest.mark.parametrize("target", [KEITARO, OPTIBASE])
+def test_l12_a_send_to_a_vendor_that_never_answers_ends_within_its_budget(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """And a fair time for one request: what went out is in doubt, nothing twice; then all goes, what may go again."""
+    from conversync.http.client import Limits
+    from sources.keitaro import target as keitaro
+    from sources.optibase import target as optibase
+
+    for module in (keitaro, optibase):
+        monkeypatch.setattr(module, "Limits", partial(Limits, least_patience=0.5))
+    house.settings["HTTP_BUDGET"] = "1"
+    house.outbox(target, users(30) if target == OPTIBASE else sales(30))
+    house.server.faults.add(Fault(stall_after=0))
+    began = time.monotonic()
+    report = house.send(target)
+    assert (report.exit_code, report.sent.sent) == (6, 0)
+    assert time.monotonic() - began < 10
+    assert len(house.asked()) < 20
+    house.server.faults.clear()
+    again = house.send(target)
+    in_doubt = 0 if target == KEITARO else len(report.sent.in_doubt)
+    assert (again.sent.sent, len(again.plan.in_doubt)) == (30 - in_doubt, in_doubt)

@@ -98,9 +98,9 @@ def _kinds(is_reverse: str | None, variants: Variants) -> str:
     """`both`, `originals`, `reversals`, `reversed` or `none`."""
     if is_reverse is None:
         return variants.omitted
-    if variants.is_reverse == "number" and is_reverse not in ("0", "1"):
+    if variants.is_reverse == "nothing" or (variants.is_reverse == "number" and is_reverse not in ("0", "1")):
         return "none"
-    if variants.is_reverse == "one" and is_reverse != "1":
+    if variants.is_reverse == "never" or (variants.is_reverse == "one" and is_reverse != "1"):
         return "originals"
     if is_reverse == "0" or (is_reverse == "false" and variants.false == "originals"):
         return "originals"

@@ -23,6 +23,8 @@ def spoilt(read: Read, page: int, per_page: int, variants: Variants) -> Answer |
         "empty": Answer(200, b"", _JSON),
         "unknown": json_answer(404, {"message": "Not Found"}),
         "failed": failed(),
+        "bad": json_answer(400, {"message": "Bad Request"}),
+        "forbidden": json_answer(403, {"message": "Forbidden"}),
     }[variants.spoilt]
 
 
@@ -35,4 +37,5 @@ def _meets(read: Read, page: int, per_page: int, variants: Variants) -> bool:
         and days > variants.spoilt_range
         and (variants.spoilt_flag != "reversals" or read.is_reverse == "true")
         and (variants.spoilt_flag != "everything" or read.is_reverse is None)
+        and (variants.spoilt_flag != "filtered" or read.is_reverse is not None)
     )

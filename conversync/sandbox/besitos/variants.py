@@ -20,10 +20,10 @@ class Variants:
     """is_reverse=true: the reversals; or they and their originals; or as if omitted."""
     false: Literal["true", "originals"] = "true"
     """is_reverse=false: read as true, as PHP casts the text; or the originals."""
-    is_reverse: Literal["cast", "one", "number", "rule", "refused"] = "cast"
+    is_reverse: Literal["cast", "one", "number", "rule", "refused", "never", "nothing"] = "cast"
     """How the parameter is understood: any text but `0` (and maybe `false`) is true; `1` alone is true, all else
     asks for the originals; it is compared with the row's number, so that any other text finds no row; `1` and `0`
-    alone are allowed, all else is a 422; or it is a 422 whatever is sent.
+    alone are allowed, all else is a 422; it is a 422 whatever is sent; any text asks for the originals; or finds none.
     (To be deaf to it altogether: `ignores=is_reverse`.)"""
     to_date_inclusive: bool = True
     """Does to_date cover its whole day, or end with that day's first second?"""
@@ -51,9 +51,12 @@ class Variants:
     unreadable: int = 0
     """The rows of this transaction (0: none) have a payout that is no number, until this is 0 again: then the vendor
     has mended them. (Not of rows that are verbatim text.)"""
-    spoilt: Literal["none", "error", "page", "cut", "form", "empty", "unknown", "failed"] = "none"
+    spoilt: Literal[
+        "none", "error", "page", "cut", "form", "empty", "unknown", "failed", "bad", "forbidden"
+    ] = "none"
     """What some questions are answered with, each time: an `error` under 200; a web page; JSON that breaks off; JSON of
-    another form; nothing at all; a 404; a 500. Which questions is said below; by itself, it is all of them."""
+    another form; nothing at all; a 404; a 500; a 400 without a reason; a 403. Which questions is said below; by itself,
+    it is all of them."""
     spoilt_day: str = ""
     """Those that hold this day, `2024-12-09`."""
     spoilt_page: int = 0
@@ -62,8 +65,8 @@ class Variants:
     """Those for pages of more rows."""
     spoilt_range: int = 0
     """Those for more days, both counted."""
-    spoilt_flag: Literal["any", "everything", "reversals"] = "any"
-    """Those without is_reverse, or those with `is_reverse=true`."""
+    spoilt_flag: Literal["any", "everything", "reversals", "filtered"] = "any"
+    """Those without is_reverse, those with `is_reverse=true`, or those with any text for it."""
 
     # What a reversal says.
     reversal_dated: Literal["own", "original"] = "own"
