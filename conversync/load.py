@@ -280,7 +280,7 @@ def _commit(
         committed.check(pipeline, vendor, loads, counts)
         indexes.keep(pipeline, vendor.days)
     finally:
-        committed.clear_staging(pipeline)
+        committed.clear_staging(pipeline, loads)
     return loads, counts
 
 

@@ -1,18 +1,20 @@
 """A load looks at what it has committed: each event that came has one open statement, and it is the one that came.
 
-What was loaded lies in the staging tables until it was looked at, so this costs as much as the rows that came.
+What was loaded lies in its files, or in the staging tables, until it was looked at, so this costs as much as the rows
+that came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from conversync.errors import ConversyncError
 from conversync.settings import pinned
 from conversync.vendors import Vendor
-from conversync.warehouse import merging, schema_drift
+from conversync.warehouse import merging, schema_drift, unstaged
 
 # Beside the row of a load that failed, `_dlt_loads` gets a second one with this status, which no reader counts.
 IN_DOUBT = 1
@@ -20,24 +22,25 @@ IN_DOUBT = 1
 
 @contextmanager
 def staged_rows_kept() -> Iterator[None]:
-    """A load within leaves its rows in the staging tables; `clear_staging` is the caller's duty."""
-    before = pinned.FIXED["truncate_staging_dataset"]
-    pinned.FIXED["truncate_staging_dataset"] = False
+    """A load within leaves its rows in the staging tables, and its files; `clear_staging` is the caller's duty."""
+    as_ever = {name: pinned.FIXED[name] for name in ("truncate_staging_dataset", "delete_completed_jobs")}
+    pinned.FIXED.update(dict.fromkeys(as_ever, False))
     try:
         yield
     finally:
-        pinned.FIXED["truncate_staging_dataset"] = before
+        pinned.FIXED.update(as_ever)
 
 
-def clear_staging(pipeline: Any) -> None:
-    """Empties the staging tables, as a load of dlt's would."""
+def clear_staging(pipeline: Any, loads: Sequence[str]) -> None:
+    """Empties the staging tables, as a load of dlt's would, and removes the files of these loads."""
+    storage = pipeline._get_load_storage()  # noqa: SLF001 - dlt names it nowhere else
+    for load in loads:
+        storage.delete_loaded_package(load)
+    names = pipeline.default_schema.data_table_names(seen_data_only=True)
     with pipeline.destination_client() as client:
-        tables = [
-            name
-            for name in pipeline.default_schema.data_table_names(seen_data_only=True)
-            if client.should_load_data_to_staging_dataset(name)
-        ]
-        if tables:
+        if unstaged.is_merged_so(client):
+            unstaged.drop_copies(client, names)
+        elif tables := [name for name in names if client.should_load_data_to_staging_dataset(name)]:
             with client.with_staging_dataset() as staging:
                 staging.initialize_storage(truncate_tables=tables)
 
@@ -119,13 +122,15 @@ def _wrong(
     ids = ", ".join(f"'{load}'" for load in loads)
     for table in sorted(vendor.statements.keys() & counts.keys()):
         columns = pipeline.default_schema.tables[table]["columns"]
-        place, staged_in = client.get_qualified_table_names(table)
+        place, staged_in = _places(client, pipeline, table, loads)
         names = merging.Names(place, staged_in, key_of(columns), hash_of(columns), "valid_to")
-        open_ = merging.open_rows(names, client.capabilities.sqlglot_dialect or "")
         [[staged]] = client.execute_sql(_STAGED.format(**names._asdict()))
-        [found] = client.execute_sql(_FOUND.format(**names._asdict(), open=open_))
-        if tuple(int(one or 0) for one in found) != (staged, staged, staged):
-            [[events, example]] = client.execute_sql(_EXAMPLES.format(**names._asdict(), open=open_))
+        with _open_rows(client, names) as open_:
+            [found] = client.execute_sql(_FOUND.format(**names._asdict(), open=open_))
+            is_right = tuple(int(one or 0) for one in found) == (staged, staged, staged)
+            if not is_right:
+                [[events, example]] = client.execute_sql(_EXAMPLES.format(**names._asdict(), open=open_))
+        if not is_right:
             yield f"{int(events):,} events of {table} have not one open row each, such as {example}"
         if staged != counts[table]:
             yield f"{counts[table]:,} rows of {table} were read, and {staged:,} were loaded"
@@ -137,6 +142,39 @@ def _wrong(
         [[rows]] = client.execute_sql(query)
         if rows != counts["windows"]:
             yield f"{counts['windows']} rows of evidence were written, and {rows} stand"
+
+
+@contextmanager
+def _open_rows(client: Any, names: merging.Names) -> Iterator[str]:
+    """The open rows of the events that came, as what can stand after FROM.
+
+    DuckDB would hold what it looks them up by beside what it compares them with, for a million more than its memory.
+    """
+    dialect = client.capabilities.sqlglot_dialect or ""
+    query = merging.open_rows(names, dialect)
+    if dialect != merging.ROWS_HAVE_NUMBERS:
+        yield f"({query})"
+        return
+    client.execute_sql(f"create or replace temporary table {_LOOKED_AT} as {query}")
+    try:
+        yield _LOOKED_AT
+    finally:
+        client.execute_sql(f"drop table {_LOOKED_AT}")
+
+
+def _places(client: Any, pipeline: Any, table: str, loads: Sequence[str]) -> tuple[str, str]:
+    """The table, and what its rows came from, as SQL: files where they are merged as they lie."""
+    place, staged = client.get_qualified_table_names(table)
+    with pipeline.destination_client() as destination:
+        if not unstaged.is_merged_so(destination):
+            return place, staged
+    storage = pipeline._get_load_storage().loaded_packages  # noqa: SLF001 - as above
+    folders = [
+        Path(storage.storage.make_full_path(storage.get_job_state_folder_path(load, "completed_jobs")))
+        for load in loads
+    ]
+    files = sorted(file for folder in folders for file in folder.glob(f"{table}.*.parquet"))
+    return place, unstaged.rows_of(place, files)
 
 
 def _told(client: Any, ids: str) -> tuple[int, int] | None:
@@ -171,15 +209,16 @@ _DOUBT = """
     select load_id, schema_name, {doubt}, inserted_at, schema_version_hash
     from {loads} where load_id in ({ids}) and status = 0
 """
+_LOOKED_AT = "temp.conversync_looked_at"
 _STAGED = "select count(*) from {staged}"
 _FOUND = """
     select count(*), count(t.{key}), sum(case when t.{hash} = s.{hash} then 1 else 0 end)
-    from {staged} as s left join ({open}) as t on t.{key} = s.{key}
+    from {staged} as s left join {open} as t on t.{key} = s.{key}
 """
 _EXAMPLES = """
     select count(*), min(wrong) from (
         select s.{key} as wrong
-        from {staged} as s left join ({open}) as t on t.{key} = s.{key}
+        from {staged} as s left join {open} as t on t.{key} = s.{key}
         group by s.{key} having count(t.{key}) <> 1 or max(t.{hash}) <> max(s.{hash})
     ) as several
 """

@@ -18,7 +18,7 @@ from conversync.settings import lookup
 MB = 1_000_000
 SMALLEST, LARGEST = 150 * MB, 1_000 * MB
 # Of its memory a machine gives DuckDB this part, and of its processors the other: we are a guest on it.
-PART_OF_MEMORY, PART_OF_PROCESSORS = 100, 4
+PART_OF_MEMORY, PART_OF_PROCESSORS = 200, 4
 MOST_THREADS, MOST_SET = 4, 256
 # Less is too little for DuckDB to sort in.
 LEAST_SET = 100 * MB

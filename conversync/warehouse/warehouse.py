@@ -19,7 +19,7 @@ from typing import IO, Any
 from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
-from conversync.warehouse import confined, files, sizes
+from conversync.warehouse import confined, files, sizes, unstaged
 
 try:
     import fcntl
@@ -326,7 +326,8 @@ class Warehouse:
             **({"temp_directory": str(spill)} if spill else {}),
             **(confined.CLOSED if read_only else {}),
         }
-        return dlt_shortcuts.once(dlt.destinations.duckdb(credentials, supports_transactions=True))
+        destination = dlt.destinations.duckdb(credentials, supports_transactions=True)
+        return unstaged.as_they_lie(dlt_shortcuts.once(destination))
 
 
 def is_duckdb(path: Path) -> bool:

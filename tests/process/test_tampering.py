@@ -11,7 +11,7 @@ WITHOUT_VIEW = "drop view besitos.conversions; "
 
 NO_VERSION = "drop table besitos._dlt_version; "
 NO_RECORDS = f"{NO_VERSION} drop table besitos._dlt_loads; drop table besitos._dlt_pipeline_state; "
-NO_STAGING = "drop schema besitos_staging cascade; "
+NO_STAGING = "drop schema if exists besitos_staging cascade; "
 NO_STATE = "delete from besitos._dlt_pipeline_state; "
 ONE_MORE = f"alter table {EVENTS} add column mine integer; "
 

@@ -1,0 +1,62 @@
+"""dlt's DuckDB client without staging tables (see unstaged.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
+from dlt.destinations.job_client_impl import SqlLoadJob
+from dlt.destinations.job_impl import FinalizedLoadJobWithFollowupJobs
+
+from conversync.warehouse.unstaged import rows_of
+
+
+class Lines(SqlLoadJob):
+    """Statements of a line each: a path within may hold a semicolon."""
+
+    def _split_fragments(self, sql: str) -> list[str]:
+        return [line.strip().rstrip(";") for line in sql.split("\n") if line.strip()]
+
+
+class FilesAsTheyLie(DuckDbClient):
+    """Merges what lies in the files of a load package."""
+
+    def should_load_data_to_staging_dataset(self, table_name: str) -> bool:
+        """Never for what is merged."""
+        is_staged = super().should_load_data_to_staging_dataset(table_name)
+        return is_staged and self.prepare_load_table(table_name)["write_disposition"] != "merge"
+
+    def create_load_job(self, table: Any, file_path: str, load_id: str, restore: bool = False) -> Any:
+        """There is nothing to do for a file until all of its table are there."""
+        if SqlLoadJob.is_sql_job(file_path):
+            return Lines(file_path)
+        if table["write_disposition"] == "merge":
+            if not file_path.endswith(".parquet"):
+                raise ValueError(
+                    f"{table['name']} is merged from parquet, and came as {Path(file_path).name}"
+                )
+            return FinalizedLoadJobWithFollowupJobs.from_file_path(file_path)
+        return super().create_load_job(table, file_path, load_id, restore)
+
+    def create_table_chain_completed_followup_jobs(
+        self, table_chain: Sequence[Any], completed_table_chain_jobs: Sequence[Any] | None = None
+    ) -> list[Any]:
+        """dlt's own merge, which reads the files."""
+        jobs = super().create_table_chain_completed_followup_jobs(table_chain, completed_table_chain_jobs)
+        if table_chain[0]["write_disposition"] == "merge":
+            for path in (Path(job.new_file_path()) for job in jobs):
+                text = path.read_text(encoding="utf-8")
+                path.write_text(
+                    self._read_from(text, table_chain, completed_table_chain_jobs or ()), encoding="utf-8"
+                )
+        return jobs
+
+    def _read_from(self, text: str, table_chain: Sequence[Any], jobs: Sequence[Any]) -> str:
+        """The statements with files where they named staging tables."""
+        for table in table_chain:
+            place, staged = self.sql_client.get_qualified_table_names(table["name"])
+            files = [job.file_path for job in jobs if job.job_file_info.table_name == table["name"]]
+            text = text.replace(staged, rows_of(place, files))
+        return text
