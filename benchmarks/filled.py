@@ -12,6 +12,7 @@ import os
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -22,7 +23,7 @@ from conversync.warehouse.warehouse import Warehouse
 
 DAYS = 200
 TRACKED_SHARE = 10
-LIMITS = {"memory_limit": "2GB", "threads": 2, "preserve_insertion_order": False}
+LIMITS: dict[str, Any] = {"memory_limit": "2GB", "threads": 2, "preserve_insertion_order": False}
 
 
 class Silent:
