@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ MARTS = frozenset(
         "reversal_lookback",
     )
 )
+
+# One thread: sums of floats come in one order, so that a report is the same twice.
+LIMITS: dict[str, Any] = {"memory_limit": "400MB", "threads": 1, "preserve_insertion_order": False}
 
 Row = Mapping[str, Any]
 
@@ -140,11 +144,11 @@ class Reader:
         )
 
     def _goals(self) -> str:
-        """How the vendors that are there call the goal that a conversion reached."""
+        """How the vendors that are there call the goals that conversions reached."""
         there = self._datasets("conversions", "goal_id")
         told = {name: one.in_report.goals for name, one in known().items() if name in there}
         parts = [
-            f"    select {text(name)} as vendor, conversion_id, goal from ({query}) as goals"  # noqa: S608 - the vendor's own
+            f"    select {text(name)} as vendor, occurred_on, currency, offer_id, goal_id, goal from ({query}) as goals"  # noqa: S608 - the vendor's own
             for name, query in told.items()
             if query
         ]
@@ -187,7 +191,7 @@ def opened(warehouse: Path, zones: Mapping[str, str], stale_hours: float = STALE
     if not warehouse.is_file():
         raise SettingsError(f"There is no warehouse {warehouse} to report on: run conversync load first.")
     try:
-        connection = duckdb.connect(str(warehouse), read_only=True)
+        connection = duckdb.connect(str(warehouse), read_only=True, config=LIMITS)
     except duckdb.Error as error:
         if "Could not set lock on file" in str(error):
             raise LockedError(
@@ -195,11 +199,10 @@ def opened(warehouse: Path, zones: Mapping[str, str], stale_hours: float = STALE
             ) from None
         reason = str(error).splitlines()[0]
         raise SettingsError(f"{warehouse} cannot be opened as a DuckDB file ({reason}).") from None
-    with connection:
-        confined.close(connection)
+    # What does not fit into memory goes where nobody else reads, and is gone with the report.
+    with tempfile.TemporaryDirectory(prefix="conversync-report-") as folder, connection:
+        confined.close(connection, Path(folder))
         connection.execute("set timezone = 'UTC'")
-        # Sums of floats in one order, so that a report is the same twice.
-        connection.execute("set threads = 1")
         held = frozenset(name for [name] in connection.execute(_MARTS).fetchall())
         if MARTS - held:
             raise SettingsError(
@@ -236,7 +239,10 @@ def _without_offer() -> str:
     return f"case offers.vendor{told} else {other} end" if told else other
 
 
-_NO_GOALS = "    select null as vendor, null as conversion_id, null as goal where false"
+_NO_GOALS = """
+    select null as vendor, current_date as occurred_on, null as currency, null as offer_id, null as goal_id,
+        null as goal where false
+""".strip("\n")
 _MARTS = "select table_name from information_schema.tables where table_schema = 'marts'"
 _LEDGERS = """
     select table_name from duckdb_columns()

@@ -1,56 +1,87 @@
 -- One row a transaction: what it earned, what of it was taken back, and what is left.
 -- Money is in `currency`, except the *_local_currency columns (points or coins). occurred_on is a day in the vendor's zone.
 -- A reversed_* amount is the sum of its reversals', with the original's sign; net_* is the difference, never clamped.
-with statements as (
+-- Each `with` is read once: what is read twice, DuckDB keeps row by row with all its columns, and so does whoever reads
+-- this view. What is always so (a count above 0) tells it that these rows are few, and which of two sides to keep.
+-- Of an event that was never restated there is nothing earlier to add up.
+with earlier_originals as (
     select
         event_key,
         min(valid_from) as first_seen_at,
         count(*) as statements
     from conversion_events
+    where valid_to is not null and not is_reversal
     group by event_key
 ),
 
-events as (
+originals as (
     select
         current_event.*,
-        statements.first_seen_at,
-        statements.statements,
+        least(current_event.valid_from, earlier.first_seen_at) as first_seen_at,
+        1 + coalesce(earlier.statements, 0) as statements,
         withdrawn_events.withdrawn_at
     from conversion_events as current_event
-    inner join statements on current_event.event_key = statements.event_key
+    left join earlier_originals as earlier on current_event.event_key = earlier.event_key
     left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
     where current_event.valid_to is null
+        and not current_event.is_reversal
         and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
 ),
 
-originals as (
-    select * from events where not is_reversal
+earlier_reversals as (
+    select
+        event_key,
+        min(valid_from) as first_seen_at,
+        count(*) as statements
+    from conversion_events
+    where valid_to is not null and is_reversal
+    group by event_key
+),
+
+reversal_events as (
+    select
+        current_event.*,
+        least(current_event.valid_from, earlier.first_seen_at) as first_seen_at,
+        1 + coalesce(earlier.statements, 0) as statements,
+        withdrawn_events.withdrawn_at
+    from conversion_events as current_event
+    left join earlier_reversals as earlier on current_event.event_key = earlier.event_key
+    left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
+    where current_event.valid_to is null
+        and current_event.is_reversal
+        and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
 ),
 
 -- A reversal that the vendor serves no more gave way to another one of its transaction that was still served then:
 -- that one counts alone, whatever becomes of it. Where nothing took its place, it stays as it was last stated.
 served as (
     select
-        transaction_id,
-        max(case when withdrawn_at is null then 1 else 0 end) as is_any_served,
-        max(withdrawn_at) as withdrawn_last,
-        max(coalesce(currency, 'USD')) as currency
-    from events
-    where is_reversal
-    group by transaction_id
+        *,
+        max(case when withdrawn_at is null then 1 else 0 end) over (partition by transaction_id) as is_any_served,
+        max(withdrawn_at) over (partition by transaction_id) as withdrawn_last,
+        max(coalesce(currency, 'USD')) over (partition by transaction_id) as currency_of_all,
+        count(*) over (partition by transaction_id) as of_transaction
+    from reversal_events
 ),
 
 taken as (
     select
         r.*,
-        r.withdrawn_at is null or (served.is_any_served = 0 and r.withdrawn_at = served.withdrawn_last) as is_counted,
+        r.withdrawn_at is null or (r.is_any_served = 0 and r.withdrawn_at = r.withdrawn_last) as is_counted,
         -- One in another currency than its original takes nothing from it; one that tells none is in the original's.
-        coalesce(r.currency, case when o.event_key is null then 'USD' else coalesce(o.currency, 'USD') end)
-        <> case when o.event_key is null then served.currency else coalesce(o.currency, 'USD') end as is_foreign
-    from events as r
-    inner join served on r.transaction_id = served.transaction_id
-    left join originals as o on r.transaction_id = o.transaction_id
-    where r.is_reversal
+        coalesce(r.currency, o.currency, 'USD') <> coalesce(o.currency, r.currency_of_all) as is_foreign
+    from (select * from served where of_transaction > 0) as r
+    -- Of their originals only what tells in which currency they are.
+    left join (
+        select
+            current_event.transaction_id,
+            coalesce(current_event.currency, 'USD') as currency
+        from conversion_events as current_event
+        left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
+        where current_event.valid_to is null
+            and not current_event.is_reversal
+            and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
+    ) as o on r.transaction_id = o.transaction_id
 ),
 
 reversals as (
@@ -82,34 +113,13 @@ reversals as (
         sum(statements) as statements
     from taken
     group by transaction_id
+    having count(*) > 0
 ),
 
 -- What a partial reversal takes of the payout, where it is set to: its share of the reward, rounded to six places. The
 -- second division is of what the first one, which some databases make in double precision, has left over. Amounts are
 -- one digit wider here: DuckDB would multiply two of 18 digits within 18.
-wide as (
-    select
-        o.transaction_id,
-        cast(o.payout as decimal(19, 6)) as payout,
-        cast(abs(o.reward) as decimal(19, 6)) as reward,
-        cast(r.reward as decimal(19, 6)) as taken
-    from originals as o
-    inner join reversals as r on o.transaction_id = r.transaction_id
-    where $reversal_takes_payout and o.reward <> 0
-),
-
-nearly as (
-    select *, cast(payout * taken / reward as decimal(19, 6)) as share from wide
-),
-
-shares as (
-    select
-        transaction_id,
-        cast(share + cast((payout * taken - share * reward) / reward as decimal(19, 6)) as decimal(18, 6)) as payout
-    from nearly
-),
-
-paired as (
+joined as (
     select
         coalesce(o.transaction_id, r.transaction_id) as transaction_id,
         coalesce(o.user_id, r.user_id) as user_id,
@@ -126,22 +136,10 @@ paired as (
         o.payout,
         o.reward,
         o.reward_local_currency,
-        case
-            when $reversal_takes_payout and o.payout is not null and r.event_key is not null
-                and coalesce(r.payout, 0) = 0
-                then case
-                    when r.reward = abs(o.reward) then o.payout
-                    when o.reward = 0 then r.payout
-                    else shares.payout
-                end
-            when o.payout < 0 then -r.payout
-            else r.payout
-        end as reversed_payout,
-        case when o.reward < 0 then -r.reward else r.reward end as reversed_reward,
-        case
-            when o.reward_local_currency < 0 then -r.reward_local_currency
-            else r.reward_local_currency
-        end as reversed_reward_local_currency,
+        r.payout as taken_payout,
+        r.reward as taken_reward,
+        r.reward_local_currency as taken_reward_local_currency,
+        o.payout is not null and r.event_key is not null and coalesce(r.payout, 0) = 0 as is_payout_left,
         r.event_key is not null as is_reversed,
         o.event_key is null as is_orphan,
         r.occurred_at as reversed_at,
@@ -156,7 +154,47 @@ paired as (
         coalesce(o.withdrawn_at, r.withdrawn_at) as withdrawn_at
     from originals as o
     full outer join reversals as r on o.transaction_id = r.transaction_id
-    left join shares on o.transaction_id = shares.transaction_id
+),
+
+wide as (
+    select
+        *,
+        case when $reversal_takes_payout and is_payout_left then cast(payout as decimal(19, 6)) end as wide_payout,
+        case when $reversal_takes_payout and is_payout_left then cast(nullif(abs(reward), 0) as decimal(19, 6)) end as wide_reward,
+        case when $reversal_takes_payout and is_payout_left then cast(taken_reward as decimal(19, 6)) end as wide_taken
+    from joined
+),
+
+nearly as (
+    select
+        *,
+        case when $reversal_takes_payout then cast(wide_payout * wide_taken / wide_reward as decimal(19, 6)) end as share
+    from wide
+),
+
+paired as (
+    select
+        *,
+        case
+            when $reversal_takes_payout and is_payout_left
+                then case
+                    when taken_reward = abs(reward) then payout
+                    when reward = 0 then taken_payout
+                    else cast(
+                        share
+                        + cast((wide_payout * wide_taken - share * wide_reward) / wide_reward as decimal(19, 6))
+                        as decimal(18, 6)
+                    )
+                end
+            when payout < 0 then -taken_payout
+            else taken_payout
+        end as reversed_payout,
+        case when reward < 0 then -taken_reward else taken_reward end as reversed_reward,
+        case
+            when reward_local_currency < 0 then -taken_reward_local_currency
+            else taken_reward_local_currency
+        end as reversed_reward_local_currency
+    from nearly
 )
 
 select

@@ -111,6 +111,7 @@ VENDOR = Vendor(
         "blue",
         role="offerwall",
         without_offer="surveys",
-        goals="select cast(transaction_id as varchar) as conversion_id, note as goal from besitos.conversions",
+        goals="select occurred_on, coalesce(currency, 'USD') as currency, offer_id, goal_id, note as goal "
+        "from besitos.conversion_events where valid_to is null and not is_reversal",
     ),
 )

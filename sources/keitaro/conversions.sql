@@ -2,31 +2,45 @@
 -- Revenue is in `currency` where the tracker tells it: never sum across currencies. A rejected conversion keeps its
 -- revenue, as the tracker does: leave out what is_rejected. `kind` is null where neither type nor status is known to us.
 -- occurred_on is a day in keitaro_zone; a conversion that is posted again moves its time.
-with told as (
-    select
-        conversion_id,
-        status,
-        previous_status,
-        original_status,
-        valid_from,
-        $kind as kind,
-        lag(status) over (partition by conversion_id order by valid_from) as status_before,
-        row_number() over (partition by conversion_id order by valid_from) as place
+-- Each `with` is read once: what is read twice, DuckDB keeps row by row with all its columns, and so does whoever reads
+-- this view. Only of conversions that were restated is there a history to be gone through.
+with restated as (
+    select conversion_id
     from conversion_events
+    where valid_to is not null
+    group by conversion_id
 ),
 
--- What stood before a statement: the one that we read before it, or, for the first, what the tracker tells of it.
+told as (
+    select
+        events.conversion_id,
+        events.status,
+        events.previous_status,
+        events.original_status,
+        events.valid_from,
+        $kind as kind,
+        lag(events.status) over (partition by events.conversion_id order by events.valid_from) as status_before,
+        row_number() over (partition by events.conversion_id order by events.valid_from) as place
+    from conversion_events as events
+    inner join restated on events.conversion_id = restated.conversion_id
+),
+
+-- What stood before a statement: the one that we read before it, or, for the first, what the tracker tells of it. When
+-- we learned that a conversion is rejected: the first statement that says so since it last stood.
 steps as (
     select
         conversion_id,
         status,
         previous_status,
         valid_from,
+        kind,
         place,
         case
             when place = 1 then coalesce(original_status, previous_status, status)
             else status_before
-        end as status_before
+        end as status_before,
+        max(case when kind is null or kind <> 'rejected' then valid_from end) over (partition by conversion_id)
+            as stood_last
     from told
 ),
 
@@ -38,7 +52,9 @@ changed as (
         status is distinct from status_before
             and previous_status is not null
             and previous_status is distinct from status_before
-            and previous_status is distinct from status as is_leap
+            and previous_status is distinct from status as is_leap,
+        max(case when status is distinct from status_before then place end) over (partition by conversion_id)
+            as last_change
     from steps
 ),
 
@@ -46,38 +62,25 @@ histories as (
     select
         conversion_id,
         max(case when place = 1 then status_before end) as first_status,
-        max(case when is_change then place end) as last_change,
+        max(case when place = last_change then status_before end) as status_before,
         sum(case when is_change then 1 else 0 end) + sum(case when is_leap then 1 else 0 end) as changes,
         min(valid_from) as first_seen_at,
-        count(*) as statements
+        count(*) as statements,
+        min(case when kind = 'rejected' and (stood_last is null or valid_from > stood_last) then valid_from end)
+            as rejection_seen_at
     from changed
     group by conversion_id
+    -- Always so; it tells DuckDB that these are few.
+    having count(*) > 0
 ),
 
--- When we learned that a conversion is rejected: the first statement that says so since it last stood.
-stood as (
-    select
-        conversion_id,
-        max(valid_from) as stood_last
-    from told
-    where kind is null or kind <> 'rejected'
-    group by conversion_id
-),
-
-rejections as (
-    select
-        told.conversion_id,
-        min(told.valid_from) as rejection_seen_at
-    from told
-    left join stood on told.conversion_id = stood.conversion_id
-    where told.kind = 'rejected' and (stood.stood_last is null or told.valid_from > stood.stood_last)
-    group by told.conversion_id
-),
-
+-- Of a conversion with one statement, that one tells all.
 events as (
     select
         *,
-        $kind as kind
+        $kind as kind,
+        coalesce(original_status, previous_status, status) as told_first,
+        status is distinct from coalesce(original_status, previous_status, status) as is_change
     from conversion_events
     where valid_to is null
 )
@@ -85,9 +88,24 @@ events as (
 select
     events.conversion_id,
     events.status,
-    histories.first_status,
-    coalesce(events.previous_status, last_step.status_before) as previous_status,
-    cast(histories.changes as bigint) as changes,
+    case when histories.conversion_id is null then events.told_first else histories.first_status end as first_status,
+    coalesce(
+        events.previous_status,
+        case
+            when histories.conversion_id is not null then histories.status_before
+            when events.is_change then events.told_first
+        end
+    ) as previous_status,
+    cast(
+        case
+            when histories.conversion_id is not null then histories.changes
+            when not events.is_change then 0
+            when events.previous_status is not null
+                and events.previous_status is distinct from events.told_first
+                and events.previous_status is distinct from events.status then 2
+            else 1
+        end as bigint
+    ) as changes,
     events.conversion_type,
     events.revenue,
     events.cost,
@@ -120,13 +138,13 @@ select
     events.occurred_at,
     events.occurred_on,
     events.version,
-    histories.first_seen_at,
-    histories.statements,
+    coalesce(histories.first_seen_at, events.valid_from) as first_seen_at,
+    coalesce(histories.statements, 1) as statements,
     events.kind,
     coalesce(events.kind, '') = 'rejected' as is_rejected,
-    rejections.rejection_seen_at
+    case
+        when histories.conversion_id is not null then histories.rejection_seen_at
+        when events.kind = 'rejected' then events.valid_from
+    end as rejection_seen_at
 from events
-inner join histories on events.conversion_id = histories.conversion_id
-left join changed as last_step
-    on histories.conversion_id = last_step.conversion_id and histories.last_change = last_step.place
-left join rejections on events.conversion_id = rejections.conversion_id
+left join histories on events.conversion_id = histories.conversion_id

@@ -1,26 +1,26 @@
 -- The goals of the ten offers that earned most: how many players reached each, and what it earned.
-with told as (
-$goals
+with goals as (
+    select
+        vendor,
+        currency,
+        offer_id,
+        goal_id,
+        count(*) as conversions,
+        count(*) filter (is_reversed) as reversals,
+        count(*) filter (is_reversed) / count(*) as reversal_rate,
+        sum(net_revenue) as net_revenue
+    from marts.conversions
+    where goal_id is not null and not is_orphan and occurred_on between $first_day and $last_day
+    group by all
 ),
 
-goals as (
-    select
-        conversions.vendor,
-        conversions.currency,
-        conversions.offer_id,
-        conversions.goal_id,
-        max(told.goal) as goal,
-        count(*) as conversions,
-        count(*) filter (conversions.is_reversed) as reversals,
-        count(*) filter (conversions.is_reversed) / count(*) as reversal_rate,
-        sum(conversions.net_revenue) as net_revenue
-    from marts.conversions as conversions
-    left join told
-        on conversions.vendor = told.vendor and conversions.conversion_id = told.conversion_id
-    where
-        conversions.goal_id is not null
-        and not conversions.is_orphan
-        and conversions.occurred_on between $first_day and $last_day
+-- The goals are called as one of their conversions of these days calls them.
+told as (
+    select vendor, currency, offer_id, goal_id, max(goal) as goal
+    from (
+$goals
+    ) as goals
+    where goal_id is not null and occurred_on between $first_day and $last_day
     group by all
 ),
 
@@ -40,12 +40,17 @@ select
     ranked.place,
     coalesce(performance.offer_name, ranked.offer_id) as offer_name,
     ranked.goal_id,
-    coalesce(ranked.goal, ranked.goal_id) as goal,
+    coalesce(told.goal, ranked.goal_id) as goal,
     ranked.conversions,
     ranked.reversals,
     ranked.reversal_rate,
     ranked.net_revenue
 from ranked
+left join told
+    on ranked.vendor = told.vendor
+    and ranked.currency = told.currency
+    and ranked.offer_id is not distinct from told.offer_id
+    and ranked.goal_id = told.goal_id
 left join marts.offer_performance as performance
     on ranked.vendor = performance.vendor
     and ranked.currency = performance.currency

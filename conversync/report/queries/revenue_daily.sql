@@ -11,7 +11,7 @@ listed as (
 sent as (
     select vendor, currency, occurred_on, count(*) as conversions, sum(net_revenue) as net_revenue
     from marts.conversions
-    where is_sent_by_us and not is_orphan
+    where is_sent_by_us and not is_orphan and occurred_on between $first_day and $last_day
     group by vendor, currency, occurred_on
 ),
 
