@@ -82,10 +82,9 @@ def build(
     with warehouse.locked(wait) as folder:
         # Waits for readers; then dbt's own process is to open the file.
         with warehouse.held(wait, folder) as connection:
-            names = _relations(connection)
+            names = relations(connection)
             _refuse_rows_without_their_view(connection, names)
-        variables = {**zones(), **using(names), f"{PREFIX}others": others(names)}
-        ended = run_dbt([*options, "--vars", json.dumps(variables)], warehouse_path, folder)
+        ended = run_dbt([*options, "--vars", json.dumps(variables(names))], warehouse_path, folder)
         report = _told(ended, folder / "dbt", warehouse_path)
     report.seconds = time.monotonic() - started
     return report
@@ -97,6 +96,11 @@ def project() -> Path:
         if (folder / "dbt_project.yml").exists():
             return folder
     raise ConversyncError("The dbt project is missing from this installation; install conversync anew.")
+
+
+def variables(names: Collection[str]) -> dict[str, Any]:
+    """The dbt variables that the settings and a warehouse of these relations answer."""
+    return {**zones(), **using(names), f"{PREFIX}others": others(names)}
 
 
 def zones() -> dict[str, str]:
@@ -168,7 +172,7 @@ def _settings(vendor: Vendor) -> Any:
         ) from None
 
 
-def _relations(connection: Any) -> set[str]:
+def relations(connection: Any) -> set[str]:
     """The tables and views of the warehouse, as schema.name."""
     here = "database_name = current_database()"
     stand = connection.execute(
@@ -201,7 +205,22 @@ def _without_view(names: set[str]) -> Iterator[tuple[str, str]]:
 
 def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """dbt on our project, with all that it writes in `folder`/dbt."""
-    ours = {
+    return subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
+        cwd=folder,
+        env=children.bare("CONVERSYNC_BUILD_MEMORY", **environment_of(warehouse_path, folder)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
+    """What dbt is told of the warehouse and of `folder`, where all that it writes goes."""
+    return {
         "CONVERSYNC_WAREHOUSE": str(warehouse_path.absolute()),
         "CONVERSYNC_BUILD_SPILL": str(folder / "spill"),
         "DBT_PROJECT_DIR": str(project()),
@@ -221,17 +240,6 @@ def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subproces
         "HOME": str(folder),
         "TMPDIR": str(folder),
     }
-    return subprocess.run(  # noqa: S603 - our own interpreter, our own words
-        [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
-        cwd=folder,
-        env=children.bare("CONVERSYNC_BUILD_MEMORY", **ours),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
 
 
 def _installed() -> None:
