@@ -26,6 +26,8 @@ class Bounds:
     depth: int | None = None
     miscounts: bool = False
     """Whether totals contradicted each other: where not one row comes, none need be there."""
+    longest: int = 0
+    """The most days of a question that brought a row, ever."""
     found: list[str] = field(default_factory=list)
 
     @staticmethod
@@ -38,7 +40,8 @@ class Bounds:
         if known.get("until", "") < str(today):
             known = {}
         least = known.get("days", days), known.get("page_size", page_size)
-        return Bounds(min(days, least[0]), min(page_size, least[1]), known.get("depth"), "miscounts" in known)
+        depth, longest = known.get("depth"), state.get("longest", 0)
+        return Bounds(min(days, least[0]), min(page_size, least[1]), depth, "miscounts" in known, longest)
 
     def told(self, vendor: str) -> str | None:
         """What was found in this run, as a sentence; None where it was nothing."""
@@ -47,6 +50,8 @@ class Bounds:
 
     def remember(self, state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> None:
         """Notes in the state what is lower than the settings have it."""
+        if self.longest:
+            state["longest"] = self.longest
         until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
         known: dict[str, Any] = {"days": self.days if self.days < days else None, "depth": self.depth}
         known["page_size"] = self.page_size if self.page_size < page_size else None

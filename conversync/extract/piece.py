@@ -36,6 +36,8 @@ class Piece:
     """The passes that prove it; none where nothing does."""
     short_on: Window | None = None
     """The days that lack something, where that is known of fewer than all."""
+    asked_alone: Window | None = None
+    """The days that were asked for one by one, where that is how it came."""
 
     @property
     def believed(self) -> Sequence[Scan]:
@@ -52,6 +54,11 @@ class Piece:
         """How many rows it lacks, as far as more were announced than came; else nothing shows that any is missing."""
         bad = set[str]().union(*(scan.bad_hashes for scan in self.scans))
         return self.missing if (self.announced or 0) > self.statements + len(bad) else 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the vendor says that there is nothing."""
+        return not self.missing and not self.received and not self.statements
 
     @property
     def pages(self) -> int:
@@ -79,4 +86,5 @@ def joined(
         sum(one.received for one in days),
         [scan for one in days for scan in one.believed] if is_proven else (),
         Window(lacking[0].start, lacking[-1].end) if lacking else None,
+        Window(days[0].window.start, days[-1].window.end),
     )

@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from conversync.errors import TooLongError
+from conversync.errors import TooLongError, VendorError
 from conversync.extract.belief import Belief, says_nothing
 from conversync.extract.bounds import Bounds
+from conversync.extract.cuts import LEAST_DAYS, Cuts
 from conversync.extract.failing import Pace, ends_pages, is_failure
 from conversync.extract.pagination import PagedListing, Scan
 from conversync.extract.passes import Passes
@@ -31,8 +32,6 @@ from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
 
-# A question of fewer days than these cannot be cut short without being noticed.
-LEAST_DAYS = 2
 # Of so few days that were not given, each is asked for next: halves would cost as many questions, or more.
 FEW_DAYS = 4
 
@@ -42,10 +41,6 @@ MOST_IDLE = 3
 MOST_IN_VAIN = 3
 # So often two parts of a range are asked for what they announce: totals that agree so often are counts.
 MOST_CHECKS = 2
-# So many rows would have come, at the rate of the days around, in days without any: then these are asked for alone.
-EXPECTED_ROWS = 10
-# A rate is told by the rows of so many days at least.
-ENOUGH_DAYS = 3
 
 
 @dataclass
@@ -92,6 +87,7 @@ class Pieces:
         self._effort, self._suspects = self._passes.effort, self._passes.suspects
         self._parts = Parts(self.shared)
         self._belief = Belief(self.spill_files, in_parts=self.in_parts)
+        self._cuts = Cuts(self._passes, self.spill_files, self.bounds, self.day, self.today, self.unread)
 
     @property
     def throttled(self) -> bool:
@@ -99,7 +95,29 @@ class Pieces:
         return self._passes.throttled
 
     def read(self, window: Window) -> Iterator[Piece]:
-        """The pieces of a window, oldest first. Raises the error of a vendor that answers for no other days either."""
+        """The pieces of a window, oldest first. Raises the error of a vendor that answers for no other days either.
+
+        One without a row waits for the next, whose rows may be of a day that both of them have.
+        """
+        before = empty = None
+        pieces = self._read(window)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except VendorError:
+                if empty is not None:
+                    yield self._cuts.between(before, empty, None)
+                raise
+            if empty is not None:
+                yield (before := self._cuts.between(before, empty, piece))
+            if piece is None:
+                return
+            empty = piece if piece.is_empty and self.shared else None
+            if empty is None:
+                yield (before := piece)
+
+    def _read(self, window: Window) -> Iterator[Piece]:
+        """As `read`, each piece by itself."""
         self._last = window.end
         self._effort.begin(window)
         todo = [(part, list[Scan]()) for part in self._cut(window)]
@@ -113,9 +131,8 @@ class Pieces:
                 todo[:0] = self._in_turn(
                     self._smaller(part, piece[-1]), [scan for scan in piece if scan.pages]
                 )
-            elif self._is_cut_short(piece):
-                self.bounds.days = LEAST_DAYS
-                self.bounds.found.append("ranges of several days are cut short without a word")
+            elif self._cuts.in_piece(piece):
+                self._cuts.found()
                 rest = self._parts.cut(Window(part.start, window.end), LEAST_DAYS)
                 todo = self._in_turn(rest, list(piece.scans))
             else:
@@ -145,7 +162,7 @@ class Pieces:
         if piece.missing:
             self._suspects.short(piece.lacking)
         else:
-            self._suspects.whole(piece.window)
+            self._suspects.whole(piece.asked_alone or piece.window)
 
     def _cut(self, window: Window) -> list[Window]:
         """The window in pieces; days that nobody reads again stand in none with days that still move.
@@ -168,27 +185,6 @@ class Pieces:
     def after(self, piece: Piece, window: Window) -> Window:
         """What of a window is left after one of its pieces."""
         return self._parts.after(piece.window, window)
-
-    def _is_cut_short(self, piece: Piece) -> bool:
-        """Whether days at an end of a piece that came without rows have some, when they are asked for alone.
-
-        Asked is only where the days between would make rows there likely: a vendor that answers the first or the last
-        days of a long range, or its first so many rows, proves itself by its own count.
-        """
-        window = piece.window
-        if not piece.proof or self._parts.days(window) < 2 or self.bounds.days <= LEAST_DAYS:
-            return False
-        first, last, rows = self.spill_files.span(piece.scans[-1].spill_file, self.day)
-        if first is None or last is None or (between := Window(first, last)).days < ENOUGH_DAYS:
-            return False
-        rate = rows / between.days
-        empty = [
-            Window(max(window.start, self.unread), between.start.subtract(days=1)),
-            Window(max(between.end.add(days=1), self.unread), min(window.end, self.today - DAY)),
-        ]
-        return any(
-            days.days and rate * days.days >= EXPECTED_ROWS and self._passes.comes(days) for days in empty
-        )
 
     def _piece(self, window: Window, earlier: list[Scan]) -> Piece | list[Scan]:
         """The piece; or the passes over it, where it is to be read in halves."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
+from conversync.extract.cuts import LEAST_DAYS
 from conversync.extract.evidence import Routed, workplace
 from conversync.extract.failing import spoils
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.piece import Piece
-from conversync.extract.pieces import LEAST_DAYS, Pieces
+from conversync.extract.pieces import Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import spoilt_ids, vanished
