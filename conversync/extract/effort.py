@@ -29,10 +29,14 @@ class Effort:
         self._listing = listing
         self._lock = threading.Lock()
         self._days = self._asked = self._useful = 0
+        self.span: Window | None = None
+        """From the first to the last of the days that are to be read."""
 
     def begin(self, window: Window) -> None:
         """These days are to be read, too."""
         self._days += window.days
+        span = self.span or window
+        self.span = Window(min(span.start, window.start), max(span.end, window.end))
 
     def listing(self, window: Window, page_size: int, *, once: bool = False) -> PagedListing:
         """The listing; what is asked of it is counted. `once`: no page of it is waited for."""

@@ -22,7 +22,9 @@ from conversync.extract.failing import (
     is_about_us,
     is_failure,
     is_of_page_size,
+    is_of_size,
     may_be_of_days,
+    spoils,
 )
 from conversync.extract.meaning import nothing_is_loaded
 from conversync.extract.pagination import Page, PagedListing, Scan
@@ -150,31 +152,49 @@ class Passes:
         return size
 
     def _elsewhere(self, error: VendorError, window: Window, size: int, *, patient: bool) -> int:
-        """As `_make_sure`, by asking: what was answered last; else the days before and after; then for one row."""
+        """As `_make_sure`, by asking: what was answered last; else the days before and after; then for one row.
+
+        Those may be days that are to blame, too: where none is answered, a few days far apart are asked for.
+        """
         before, after = (
             Window(window.start - DAY, window.start - DAY),
             Window(window.end + DAY, window.end + DAY),
         )
         places = [self._good] if self._good else [(before, size), (after, size)]
-        may_be_size = self._good is None and size > 1 and not is_about_us(error)
         if any(self._answers(*place, error) for place in places):
             return size
-        if may_be_size and self._answers(before, 1, error):
-            return self._takes_pages_of(self._largest(before, size, error))
-        if patient and fails(error) and self._is_back(places[0], error):
+        if taken := self._size_taken(before, size, error):
+            return taken
+        if self._any_answers(window, size, error) or (patient and self._is_back(places[0], error)):
             return size
         raise error
 
+    def _size_taken(self, days: Window, size: int, error: VendorError) -> int | None:
+        """How many rows a page of these days may have; None where it is not that, as after any that came."""
+        if self._good or size == 1 or is_about_us(error) or not self._answers(days, 1, error):
+            return None
+        return self._takes_pages_of(self._largest(days, size, error))
+
+    def _any_answers(self, failed: Window, size: int, error: VendorError) -> bool:
+        """Whether one of a few days comes, all over what is read; not asked where it is about us, or our rate."""
+        if not (spoils(error) or is_of_size(error)):
+            return False
+        answered = error.status is not None  # who answers at once what is wrong need not be waited for
+        places = (self.effort.span or failed).spread()
+        return any(self._answers(day, size, error, once=answered) for day in places if day != failed)
+
     def _is_back(self, place: tuple[Window, int], error: VendorError) -> bool:
         """Whether the vendor answers after all, if it is waited for as long as one that is down has to be."""
+        if not fails(error):
+            return False
         self._pace.hurried = False
         is_back = self._answers(*place, error)
         self._pace.hurried = True
         return is_back
 
-    def _answers(self, days: Window, size: int, error: VendorError) -> bool:
-        """Whether the first page of these days comes; where our rate is limited, at once."""
-        listing = self.effort.listing(days, size, once=error.status == TOO_MANY)
+    def _answers(self, days: Window, size: int, error: VendorError, *, once: bool = False) -> bool:
+        """Whether the first page of these days comes; `once`, and where our rate is limited, at once."""
+        listing = self.effort.listing(days, size, once=once or error.status == TOO_MANY)
         try:
             page = listing.fetch(1, True)
         except VendorError:

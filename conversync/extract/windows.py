@@ -48,6 +48,11 @@ class Window(_Ends):
         """Its days, in order."""
         return (self.end - self.start).range("days") if self.days else iter(())
 
+    def spread(self) -> list[Window]:
+        """A few single days that lie far apart: the middle one, those at the quarters, the first and the last."""
+        days = [self.start.add(days=(self.days - 1) * quarter // 4) for quarter in (2, 1, 3, 0, 4)]
+        return [Window(day, day) for day in dict.fromkeys(days)] if self.days else []
+
     def last_days(self, most: int) -> Window:
         """The last days of it, `most` at most, and one at least."""
         return Window(max(self.start, self.end.subtract(days=max(most, 1) - 1)), self.end)

@@ -17,6 +17,9 @@ from conversync.http.limits import Limits
 
 # A request has so much time at least, in seconds, however long the vendor was waited for before.
 GLANCE = 2.0
+# ... but once the budget is used up, and what fails is hurried: so much, or so many times as long as the slowest answer
+# that came, if that is more, and the glance, if that is less.
+BLINK, MUCH_SLOWER = 0.3, 10.0
 # An answer may take so many times as long as the slowest one that came.
 SLOWER = 2.0
 
@@ -126,17 +129,26 @@ class Account:
                 self._unreached_since = since
             return time.monotonic() - self._unreached_since
 
+    @property
+    def _glance(self) -> float:
+        """The least that a request is waited for once the budget is used up."""
+        if not (self.hurried and self._slowest):
+            return GLANCE
+        return min(GLANCE, max(BLINK, MUCH_SLOWER * self._slowest))
+
     def patience(self, limits: Limits, tell: Callable[[float], None], *, once: bool) -> Patience:
         """How long the next request is waited for: what is left of the budget, and a fair time in any case.
 
         That is a tenth of the budget, `least_patience` at least. Once the budget is used up, each request that comes
-        to nothing halves it, but for those that go out `once`; what the vendor takes for an answer is always granted.
+        to nothing halves it, down to a `GLANCE`, or a `BLINK` where a vendor answers others at once; but for those that
+        go out `once`. What the vendor takes for an answer is always granted.
         """
         fair = max(limits.least_patience, limits.reserve)
         left = limits.http_budget - max(self.held.seconds(), self.in_vain if self.hurried else 0.0)
         if left <= 0 and not once:
             fair /= 2.0 ** min(self._beyond, 30)
-        seconds = max(left, fair, min(GLANCE, limits.least_patience), SLOWER * self._slowest)
+        glance = self._glance if left <= 0 and not once else GLANCE
+        seconds = max(left, fair, min(glance, limits.least_patience), SLOWER * self._slowest)
         unreached = 0.0 if self._unreached_since is None else time.monotonic() - self._unreached_since
         return Patience(
             min(limits.connect_timeout, max(limits.reach_budget - unreached, limits.restart, GLANCE)),

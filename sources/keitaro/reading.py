@@ -102,28 +102,22 @@ class Asking:
     def agreed(self, stream: str, agree: Callable[[Window], Agreed]) -> Agreed:
         """What the tracker agrees to, over as many of the window's last days as it answers for at once.
 
-        Where the last days cannot be had for another reason than their number, the first ones tell.
+        Where the last days cannot be had for another reason than their number, the first ones tell, or some between.
         """
         known = Bounds.remembered(self._found(stream), *self.limits, self.settings.today(stream)).days
         days = known if known < self.settings.keitaro_range_days else self.window.days
         refusal: VendorError | None = None
-        may_be_fewer = True
+        latest: VendorError | None = None
         for window in _samples(self.window, days):
-            are_last = window.end == self.window.end
-            if isinstance(refusal, RequestRejectedError) and not are_last:
-                break
-            if are_last and not may_be_fewer:
+            if refusal and latest and not _may_be_answered(window, self.window, refusal, latest):
                 continue
             try:
                 with nothing_of(f"Keitaro's {stream} of {self.window}"):
                     return agree(window)
             except VendorError as error:
-                refusal = refusal or error
-                if not may_be_of_days(error) or (
-                    isinstance(error, RequestRejectedError) and not _is_of_range(error)
-                ):
+                refusal, latest = refusal or error, error
+                if not _may_be_of_window(error):
                     break
-                may_be_fewer = spoils(error) or _is_of_range(error)
                 self.tracker.pace.hurried = fails(error)
         raise refusal or AssertionError("a window has days")
 
@@ -171,7 +165,10 @@ class Asking:
 
 
 def _samples(window: Window, days: int) -> Iterator[Window]:
-    """Where to look for what a tracker agrees to: the last days, fewer and fewer of them, then the first."""
+    """Where to look for what a tracker agrees to: the last days, fewer and fewer of them, the first, some between.
+
+    Single days come last: a question may not cover its last day, and without a row nobody knows which id comes.
+    """
     while days >= LEAST_DAYS or days == window.days:
         last = window.last_days(days)
         yield last
@@ -179,6 +176,21 @@ def _samples(window: Window, days: int) -> Iterator[Window]:
     first = Window(window.start, window.start.add(days=LEAST_DAYS - 1))
     if first.end < last.start:
         yield first
+    for more in (LEAST_DAYS - 1, 0):
+        between = (Window(day.start, day.end.add(days=more)) for day in window.spread())
+        yield from (days for days in between if first.end < days.start and days.end < last.start)
+
+
+def _may_be_answered(sample: Window, window: Window, refusal: VendorError, latest: VendorError) -> bool:
+    """Whether a sample is worth a question after these errors, the first one and the latest."""
+    if sample.end == window.end:
+        return spoils(latest) or _is_of_range(latest)
+    return not isinstance(refusal, RequestRejectedError) and (sample.start == window.start or spoils(refusal))
+
+
+def _may_be_of_window(error: VendorError) -> bool:
+    """Whether other days may be answered."""
+    return may_be_of_days(error) and (not isinstance(error, RequestRejectedError) or _is_of_range(error))
 
 
 def _is_of_range(error: VendorError) -> bool:

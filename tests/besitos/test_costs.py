@@ -196,6 +196,40 @@ def test_b05_every_third_day_that_fails_teaches_nothing_of_ranges(month: Workspa
     assert healed(month) <= 4
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [{"status": 500}, pytest.param({"html": True}, marks=pytest.mark.more)],
+    ids=["b05-500", "b05-page"],
+)
+def test_days_that_fail_around_and_at_the_ends_of_a_window_cost_themselves(
+    month: Workspace, answer: dict[str, Any]
+) -> None:
+    """The day before, the first, the middle, the last, and the day after: others, far apart, show that it is there."""
+    bad = ("2024-11-30", "2024-12-01", "2024-12-16", "2024-12-31", "2025-01-01")
+    month.sandbox.faults.add(Fault(where=holds(*bad), **answer))
+    report = month.run(FROM, TO)
+    assert (report.error, report.exit_code) == (None, 3)
+    assert held(month) == ALL - of(1, 16, 31)
+    assert set(bad[1:3]) <= set(short(month))
+    assert len(month.sandbox.requests) < 100
+    healed(month)
+
+
+def test_b05_an_answer_that_does_not_come_again_is_no_vendor_that_is_down(month: Workspace) -> None:
+    """One day fails, and so does whatever is asked a second time: something else is answered, so that is believed."""
+    seen: set[str] = set()
+
+    def fails(asked: Request) -> bool:
+        is_again = asked.target in seen
+        seen.add(asked.target)
+        return holds(NINTH)(asked) or (is_again and everything(asked))
+
+    month.sandbox.faults.add(Fault(status=500, where=fails))
+    report = month.run(FROM, TO)
+    assert (report.error, report.exit_code) == (None, 3)
+    assert held(month) == ALL - of(9)
+
+
 def test_b05_a_range_that_came_whole_in_parts_is_a_limit(month: Workspace) -> None:
     """More than ten days are a 500 for ever: all is loaded, the limit is told, and the next night heeds it."""
     month.sandbox.besitos.variants = Variants(range_limit=10, beyond_limits="failed")
@@ -256,4 +290,4 @@ def test_b05_days_that_no_question_heeds_are_no_answer(month: Workspace) -> None
     report = month.run("2024-10-01", "2024-10-20")
     assert (report.exit_code, report.steps) == (6, [])
     assert "the days asked for are not heeded" in str(report.error)
-    assert fault.delivered < 8
+    assert fault.delivered < 10

@@ -101,6 +101,14 @@ def test_l12_an_answer_that_is_slow_and_comes_is_not_cut() -> None:
     assert account.patience(limits, print, once=True).read == 60
     assert account.patience(limits, print, once=False).read < 5
     assert Account().patience(Limits(http_budget=0), print, once=False).read == 10
+    for _ in range(10):
+        account.gave_up(began - 20, limits.http_budget)
+    assert account.patience(limits, print, once=False).read == 2, "of a vendor that answered nothing yet"
+    account.took(0.02)
+    assert account.patience(limits, print, once=False).read == 0.3, "of one that answers others at once"
+    assert account.patience(limits, print, once=True).read == 60
+    account.took(0.1)
+    assert account.patience(limits, print, once=False).read == 1, "ten times as long as the slowest"
     account.took(25)
     assert account.patience(limits, print, once=False).read == 50, "twice as long as the slowest that came"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +86,25 @@ def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(sixty: VendorWo
     assert len(sixty.asked(LOG)) < 80
     sixty.sandbox.faults.clear()
     sixty.load("2026-01-01", "2026-01-07")
+    assert loaded(sixty) == ALL
+
+
+@pytest.mark.more
+def test_b05_every_third_day_and_both_ends_that_fail_cost_themselves(sixty: VendorWorkspace) -> None:
+    """A 500 wherever it is asked first what the tracker takes: single days between tell, and all others come."""
+    first = date(2025, 12, 8)
+    bad = [first + timedelta(days) for days in (-1, 0, *range(1, 31, 3), 30, 31, 32)]
+
+    def holds(asked: Request) -> bool:
+        days = body(asked)["range"]
+        return any(days["from"] <= str(day) <= days["to"] for day in bad)
+
+    sixty.sandbox.faults.add(Fault(path=LOG, status=500, where=holds))
+    report = sixty.run("2025-12-08", "2026-01-07")
+    assert (report.error, report.exit_code) == (None, 3)
+    assert loaded(sixty) == {f"c{n}" for n in range(60) if date(2026, 1, 2 + n % 6) not in bad} != set()
+    sixty.sandbox.faults.clear()
+    sixty.load("2025-12-08", "2026-01-07")
     assert loaded(sixty) == ALL
 
 
