@@ -202,7 +202,12 @@ def compare(
             _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
             there = _tables(scratch, vendor, chosen, start, end, folder / "vendor")
             found.tables = [
-                _compare(compared, there.get(compared.table), here.get(compared.table))
+                _compare(
+                    compared,
+                    there.get(compared.table),
+                    here.get(compared.table),
+                    holds_empty=warehouse.destination == "duckdb",
+                )
                 for compared in vendor.compared(chosen)
             ]
     except Exception as error:  # noqa: BLE001 - the other sources are still compared; it is reported
@@ -259,8 +264,12 @@ def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Pa
         return list(views.missing(client, vendor.views(chosen)))
 
 
-def _compare(compared: Compared, there: Any, here: Any) -> TableVerified:
-    """Both sides in a DuckDB of their own; a table that one side lacks is empty there."""
+def _compare(compared: Compared, there: Any, here: Any, *, holds_empty: bool) -> TableVerified:
+    """Both sides in a DuckDB of their own; a table that one side lacks is empty there.
+
+    A warehouse that does not hold empty texts holds none in their place: dlt's CSV files for servers do not tell them
+    apart. There the vendor's are taken so, too.
+    """
     import duckdb
 
     some = there if there is not None else here
@@ -272,10 +281,18 @@ def _compare(compared: Compared, there: Any, here: Any) -> TableVerified:
             connection.register(
                 f"{name}_rows", with_plain_history(rows if rows is not None else some.slice(0, 0))
             )
+            shown = "*" if holds_empty else _without_empty(connection, f"{name}_rows")
             connection.execute(
-                f"create view {name} as select * from {name}_rows where {compared.where}"  # noqa: S608
+                f"create view {name} as select {shown} from {name}_rows where {compared.where}"  # noqa: S608
             )
         return _compared(connection, compared)
+
+
+def _without_empty(connection: Any, rows: str) -> str:
+    """All columns as SQL, an empty text as none."""
+    described = connection.execute(f"describe {rows}").fetchall()
+    texts = [f'nullif("{name}", \'\') as "{name}"' for name, kind, *_ in described if kind == "VARCHAR"]
+    return f"* replace ({', '.join(texts)})" if texts else "*"
 
 
 def _compared(connection: Any, compared: Compared) -> TableVerified:

@@ -39,7 +39,7 @@ def clear_staging(pipeline: Any, loads: Sequence[str]) -> None:
     names = pipeline.default_schema.data_table_names(seen_data_only=True)
     with pipeline.destination_client() as client:
         if unstaged.is_merged_so(client):
-            unstaged.drop_copies(client, names)
+            unstaged.drop_copies(client)
         elif tables := [name for name in names if client.should_load_data_to_staging_dataset(name)]:
             with client.with_staging_dataset() as staging:
                 staging.initialize_storage(truncate_tables=tables)
@@ -166,7 +166,7 @@ def _places(client: Any, pipeline: Any, table: str, loads: Sequence[str]) -> tup
     """The table, and what its rows came from, as SQL: files where they are merged as they lie."""
     place, staged = client.get_qualified_table_names(table)
     with pipeline.destination_client() as destination:
-        if not unstaged.is_merged_so(destination):
+        if destination.should_load_data_to_staging_dataset(table):
             return place, staged
     storage = pipeline._get_load_storage().loaded_packages  # noqa: SLF001 - as above
     folders = [

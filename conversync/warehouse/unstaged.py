@@ -7,8 +7,12 @@ would be, but read the files where they named the staging table.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+# In this form dlt writes whatever comes, unless a resource asks for another.
+WRITTEN_AS = "parquet"
 
 
 def as_they_lie(destination: Any) -> Any:
@@ -24,21 +28,35 @@ def as_they_lie(destination: Any) -> Any:
         return made
 
     vars(destination).update(client=client)
+    destination.caps_params["preferred_loader_file_format"] = WRITTEN_AS
     return destination
 
 
 def rows_of(table: str, files: Iterable[str | Path]) -> str:
     """What stands for a staging table: the rows of these files, with the table's types, and all of its columns."""
+    none = f"SELECT * FROM {table} WHERE false"  # noqa: S608 - our own names
     listed = ", ".join(f"'{file}'" for file in files)  # no path of ours holds a quote
-    read = f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 - our own names
-    return f"(SELECT * FROM {table} WHERE false UNION ALL BY NAME {read})"  # noqa: S608 - as above
+    if not listed:
+        return f"({none})"
+    read = f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 - as above
+    return f"({none} UNION ALL BY NAME {read})"
 
 
-def drop_copies(client: Any, tables: Iterable[str]) -> None:
-    """Removes the staging tables that an earlier version made; a killed load of it may have left rows in them."""
+def drop_copies(client: Any) -> None:
+    """Removes the staging schema, which an earlier version made, or a table that comes in another form than parquet.
+
+    What dlt noted there of its tables goes with them: who found it would not make them again. Of a schema that holds
+    anything else, only dlt's tables go.
+    """
+    from dlt.destinations.exceptions import DatabaseException
+
     with client.sql_client.with_staging_dataset() as staging:
-        for table in tables:
-            staging.execute_sql(f"drop table if exists {staging.make_qualified_table_name(table)}")
+        found = {name for [name] in staging.execute_sql(_TABLES, staging.dataset_name)}
+        if not found:
+            return
+        staging.drop_tables(*sorted(found & client.schema.tables.keys()))
+        with suppress(DatabaseException):  # not empty
+            staging.execute_sql(f"drop schema {staging.fully_qualified_dataset_name()}")
 
 
 def is_merged_so(client: Any) -> bool:
@@ -46,3 +64,8 @@ def is_merged_so(client: Any) -> bool:
     from conversync.warehouse.unstaged_client import FilesAsTheyLie
 
     return isinstance(client, FilesAsTheyLie)
+
+
+_TABLES = """
+    select table_name from duckdb_tables() where database_name = current_catalog() and schema_name = %s
+"""

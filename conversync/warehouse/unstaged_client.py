@@ -10,7 +10,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.destinations.job_impl import FinalizedLoadJobWithFollowupJobs
 
-from conversync.warehouse.unstaged import rows_of
+from conversync.warehouse.unstaged import WRITTEN_AS, rows_of
 
 
 class Lines(SqlLoadJob):
@@ -24,18 +24,18 @@ class FilesAsTheyLie(DuckDbClient):
     """Merges what lies in the files of a load package."""
 
     def should_load_data_to_staging_dataset(self, table_name: str) -> bool:
-        """Never for what is merged."""
+        """Never for what is merged from parquet; what a resource wants in another form goes dlt's own way."""
         is_staged = super().should_load_data_to_staging_dataset(table_name)
-        return is_staged and self.prepare_load_table(table_name)["write_disposition"] != "merge"
+        return is_staged and not self._is_merged_from_files(table_name)
 
     def create_load_job(self, table: Any, file_path: str, load_id: str, restore: bool = False) -> Any:
         """There is nothing to do for a file until all of its table are there."""
         if SqlLoadJob.is_sql_job(file_path):
             return Lines(file_path)
-        if table["write_disposition"] == "merge":
-            if not file_path.endswith(".parquet"):
+        if self._is_merged_from_files(table["name"]):
+            if not file_path.endswith(f".{WRITTEN_AS}"):
                 raise ValueError(
-                    f"{table['name']} is merged from parquet, and came as {Path(file_path).name}"
+                    f"{table['name']} came as {Path(file_path).name}: its resource has to name that file_format"
                 )
             return FinalizedLoadJobWithFollowupJobs.from_file_path(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
@@ -45,13 +45,19 @@ class FilesAsTheyLie(DuckDbClient):
     ) -> list[Any]:
         """dlt's own merge, which reads the files."""
         jobs = super().create_table_chain_completed_followup_jobs(table_chain, completed_table_chain_jobs)
-        if table_chain[0]["write_disposition"] == "merge":
+        if self._is_merged_from_files(table_chain[0]["name"]):
             for path in (Path(job.new_file_path()) for job in jobs):
                 text = path.read_text(encoding="utf-8")
                 path.write_text(
                     self._read_from(text, table_chain, completed_table_chain_jobs or ()), encoding="utf-8"
                 )
         return jobs
+
+    def _is_merged_from_files(self, table_name: str) -> bool:
+        """By the form that its resource asks for; nested tables come as their root does."""
+        table = self.prepare_load_table(table_name)
+        is_parquet = table.get("file_format") in (None, "preferred", WRITTEN_AS)
+        return table["write_disposition"] == "merge" and is_parquet
 
     def _read_from(self, text: str, table_chain: Sequence[Any], jobs: Sequence[Any]) -> str:
         """The statements with files where they named staging tables."""

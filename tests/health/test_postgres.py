@@ -122,6 +122,28 @@ def test_j13_a_server_takes_what_it_could_not_store(remote: Remote, database: Cl
 
 
 @pytest.mark.more
+def test_an_empty_text_is_none_on_a_server(remote: Remote, database: Cluster) -> None:
+    """dlt's CSV does not tell them apart; so what is compared with it does not either, but tells any other text."""
+    remote.sandbox.besitos.rows = [
+        row(1, note="", offer_name=""),
+        row(2, payout=0.1, note=""),
+        row(3),
+        reversal(3),
+    ]
+    assert remote.do("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08").code == 0
+    held = (
+        "select transaction_id, note from besitos.conversion_events where valid_to is null order by 1 limit 2"
+    )
+    assert database.ask(held) == [(1, None), (2, None)]
+    done = remote.do("verify", "besitos", *DAYS)
+    assert done.code == 0, done.told
+    database.ask("update besitos.conversion_events set note = 'x' where transaction_id = 2; select 1")
+    found = remote.do("verify", "besitos", *DAYS)
+    assert found.code == 3
+    assert "note" in found.told
+
+
+@pytest.mark.more
 def test_a_dataset_of_somebody_elses_is_told(remote: Remote, database: Cluster) -> None:
     """Exit 2, the right that is missing, and whose it may be: without any right, and with that to read alone."""
     database.ask("create role ours login; select 1")
