@@ -62,6 +62,7 @@ def words(house: Workspace, since: int) -> list[str | None]:
     return [one.query.get("is_reverse") for one in house.sandbox.requests[since:]]
 
 
+@pytest.mark.more
 @pytest.mark.quick(3)
 @pytest.mark.parametrize("way", WAYS)
 def test_b07_where_no_word_works_all_conversions_are_read(
@@ -82,6 +83,7 @@ def test_b07_where_no_word_works_all_conversions_are_read(
     assert house.query("select count(*) from besitos.withdrawn_events") == [(0,)]
 
 
+@pytest.mark.more
 def test_b07_words_are_tried_anew_after_a_week(make_house: MakeHouse) -> None:
     """Reversals of old conversions come all the same; a vendor that mends is asked as before, a week later."""
     house = make_house(
@@ -127,6 +129,7 @@ def test_b07_reversals_that_came_in_a_word_are_not_taken_for_withdrawn(
     assert house.query("select count(*) from besitos.withdrawn_events") == [(0,)]
 
 
+@pytest.mark.more
 def test_b07_a_filter_that_is_not_heeded_where_nothing_was_reversed_is_told(
     serving: Callable[..., Workspace],
 ) -> None:
@@ -152,6 +155,7 @@ def test_b07_a_vendor_that_fails_at_everything_is_not_read_otherwise(
     assert not house.load(FROM, TO).notes
 
 
+@pytest.mark.more
 def test_m02_the_last_reversal_that_the_vendor_withdraws_is_no_doubt_of_the_word(
     serving: Callable[..., Workspace],
 ) -> None:
@@ -177,6 +181,7 @@ def test_m02_one_users_reading_proves_nothing_of_all(serving: Callable[..., Work
     assert words(house, asked) == ["true"]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("reading", ["one", "rule"])
 def test_b07_reversals_are_asked_for_in_the_way_that_is_understood(
     serving: Callable[..., Workspace], reading: str
@@ -215,6 +220,7 @@ def test_m02_an_empty_list_in_the_other_word_proves_nothing(serving: Callable[..
     assert set(words(house, asked)) == {None}
 
 
+@pytest.mark.more
 def test_m02_no_reversal_at_all_is_asked_for_in_the_other_words(serving: Callable[..., Workspace]) -> None:
     """A vendor that knows `1` alone, and answers anything else with an empty list: its reversals come all the same."""
     taken_back = [reversal(number) for number in range(1, 7)]

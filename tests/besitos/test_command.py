@@ -45,6 +45,7 @@ def test_one_bad_row_in_a_thousand_costs_that_row(house: Workspace) -> None:
     assert house.query("select count(*), max(times_seen) from besitos.rejected_rows") == [(1, 2)]
 
 
+@pytest.mark.more
 def test_h15_a_wrong_token_is_told_in_one_sentence_after_three_requests(house: Workspace) -> None:
     """Exit 5; the sentence names the setting and not its value; only two other days are asked for."""
     ended = run(house, BESITOS_TOKEN="wrong-canary")
@@ -61,6 +62,7 @@ def test_h15_a_wrong_token_is_told_in_one_sentence_after_three_requests(house: W
     assert asked == [(FEED, "1", 401)] * 3
 
 
+@pytest.mark.more
 def test_k01_a_missing_token_is_told_before_any_request(house: Workspace) -> None:
     """Exit 2, and where the token can stand."""
     environment = {name: value for name, value in house.environment.items() if name != "BESITOS_TOKEN"}

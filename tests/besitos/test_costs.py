@@ -149,6 +149,7 @@ def test_h15_a_day_that_is_answered_so_for_ever_costs_that_day_alone(month: Work
     assert healed(month) <= 4
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("answer", "code"), [("401", 5), ("302", 6), ("login", 5), ("429", 6), ("405", 6)])
 def test_h15_where_everything_is_answered_so_it_is_no_day(month: Workspace, answer: str, code: int) -> None:
     """A wrong token, or address: the exit code it always was, after a request or two more than one."""
@@ -230,6 +231,7 @@ def test_b05_an_answer_that_does_not_come_again_is_no_vendor_that_is_down(month:
     assert held(month) == ALL - of(9)
 
 
+@pytest.mark.more
 def test_b05_a_range_that_came_whole_in_parts_is_a_limit(month: Workspace) -> None:
     """More than ten days are a 500 for ever: all is loaded, the limit is told, and the next night heeds it."""
     month.sandbox.besitos.variants = Variants(range_limit=10, beyond_limits="failed")
@@ -242,6 +244,7 @@ def test_b05_a_range_that_came_whole_in_parts_is_a_limit(month: Workspace) -> No
     assert not [one for one in month.sandbox.requests[before:] if one.status != 200]
 
 
+@pytest.mark.more
 def test_b05_pages_of_a_size_are_a_limit_where_the_same_days_came_in_smaller_ones(month: Workspace) -> None:
     """More than thirty rows a page are a 500; where one day fails, too, no size is to blame for that."""
     month.sandbox.besitos.variants = Variants(per_page_limit=30, beyond_limits="failed")
@@ -252,6 +255,7 @@ def test_b05_pages_of_a_size_are_a_limit_where_the_same_days_came_in_smaller_one
     assert not [one for one in month.sandbox.requests[before:] if one.status != 200]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("cached", ["f-other-days", "f-another-range"])
 def test_b05_a_range_that_is_answered_with_rows_of_another_costs_itself(
     month: Workspace, cached: str

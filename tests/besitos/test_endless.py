@@ -28,6 +28,7 @@ def endless(_document: Any, query: Mapping[str, str]) -> bytes:
     return json.dumps({"data": rows, "links": links, "meta": meta}, default=float).encode()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_l13_a_listing_without_an_end_costs_its_window(
     make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch, *, everywhere: bool

@@ -187,6 +187,7 @@ def test_b04_rows_that_are_announced_and_never_come_are_told(make_house: MakeHou
     assert house.query("select count(*) from besitos.days where state = 'short'") == [(0,)]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("status", sometimes(422, 400, quick=1))
 def test_b05_a_day_that_is_refused_in_any_size_costs_that_day_alone(
     make_house: MakeHouse, status: int

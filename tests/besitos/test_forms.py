@@ -80,6 +80,7 @@ def test_f01_of_two_contents_the_later_instant_wins(house: Workspace) -> None:
     assert house.query("select payout from besitos.conversions") == [(2,)]
 
 
+@pytest.mark.more
 def test_f05_rows_under_numbers_are_rows(make_house: MakeHouse) -> None:
     """A list that lost some of its rows comes as an object with digit keys: the same tables, nothing set aside."""
     house = ended(make_house)

@@ -28,6 +28,7 @@ def nights(house: Workspace, *served: list[Any]) -> None:
         house.load(FROM, TO)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "served",
     sometimes(
@@ -67,6 +68,7 @@ def test_m01_a_reversal_restated_in_place_takes_the_new_amount(house: Workspace)
     assert house.query("select count(*) from besitos.conversion_events where valid_to is not null") == [(1,)]
 
 
+@pytest.mark.more
 def test_m01_a_reversal_that_took_anothers_place_counts_alone(house: Workspace) -> None:
     """Another date, and the old one served no more in days that were read whole: 30 - 12, flagged."""
     nights(house, [SALE, TEN], [SALE, {**TEN, "payout": 12, "date_time": "2024-12-09 10:00:00"}])
@@ -74,6 +76,7 @@ def test_m01_a_reversal_that_took_anothers_place_counts_alone(house: Workspace) 
     assert house.query("select is_reversal_replaced, reversals from besitos.conversions") == [(True, 1)]
 
 
+@pytest.mark.more
 def test_m02_a_conversion_that_is_served_no_more_is_kept_and_told(house: Workspace) -> None:
     """It stays in the sums, and says since when; where it comes back, it says nothing any more."""
     other = row(2, payout=7)
@@ -86,6 +89,7 @@ def test_m02_a_conversion_that_is_served_no_more_is_kept_and_told(house: Workspa
     assert house.query("select sum(net_payout), count(withdrawn_at) from besitos.conversions") == [(37, 0)]
 
 
+@pytest.mark.more
 def test_m02_what_is_withdrawn_leaves_the_sums_where_that_is_set(house: Workspace) -> None:
     """besitos_withdrawn_counts = false: the view holds what is served."""
     house.settings["BESITOS_WITHDRAWN_COUNTS"] = "false"
@@ -94,6 +98,7 @@ def test_m02_what_is_withdrawn_leaves_the_sums_where_that_is_set(house: Workspac
     assert house.query("select count(*) from besitos.conversion_events where valid_to is null") == [(2,)]
 
 
+@pytest.mark.more
 def test_m02_only_days_read_whole_and_unfiltered_prove_an_absence(house: Workspace) -> None:
     """Other days, or an original that gave way to its reversal, are no withdrawal."""
     house.sandbox.besitos.rows = [SALE, row(2, payout=7)]
@@ -118,6 +123,7 @@ def test_f13_money_in_another_currency_is_never_usd(house: Workspace) -> None:
     assert found == [("EUR", 30), ("JPY", 900), ("USD", 31)]
 
 
+@pytest.mark.more
 def test_f13_a_currency_that_changes_is_another_statement(house: Workspace) -> None:
     """30 USD were said, then 30 EUR: money changed. That USD is told where it went without saying changes nothing."""
     nights(house, [SALE], [{**SALE, "currency": "USD"}])
@@ -149,6 +155,7 @@ def test_reversals_of_an_earlier_version_are_not_stated_anew(house: Workspace) -
     assert net(house) == 20
 
 
+@pytest.mark.more
 def test_m01_a_reversal_that_gave_way_stays_so_when_its_successor_goes(house: Workspace) -> None:
     """Dated anew, and then served no more: what was taken back is taken back once."""
     later = {**TEN, "date_time": "2024-12-10 11:00:00"}
@@ -156,6 +163,7 @@ def test_m01_a_reversal_that_gave_way_stays_so_when_its_successor_goes(house: Wo
     assert house.query("select reversed_payout, net_payout from besitos.conversions") == [(10, 20)]
 
 
+@pytest.mark.more
 def test_m02_a_vendor_that_serves_nothing_of_what_it_served_is_not_believed(house: Workspace) -> None:
     """Twelve sales, then an empty feed with a total of 0: exit 6, nothing flagged; or a person says that it is so."""
     rows = [row(number, payout=number) for number in range(1, 13)]
@@ -168,6 +176,7 @@ def test_m02_a_vendor_that_serves_nothing_of_what_it_served_is_not_believed(hous
     assert house.query("select count(*), count(withdrawn_at) from besitos.conversions") == [(12, 0)]
 
 
+@pytest.mark.more
 def test_m02_what_is_withdrawn_is_told_once_and_is_nothing_new(house: Workspace) -> None:
     """In the summary of the run that found it out."""
     nights(house, [SALE, row(2, payout=7)])

@@ -53,6 +53,7 @@ def evidence(house: Workspace, stream: str = "conversions") -> list[tuple[Any, .
     )
 
 
+@pytest.mark.more
 def test_b01_a_repeat_never_makes_up_for_a_missing_row(feed: Any) -> None:
     """Ties that change places between pages, alike at every walk: one row twice, another never."""
     house = feed(many(4), 2, ties="page")
@@ -71,6 +72,7 @@ def test_b02_a_day_that_can_be_had_on_one_page_is_read_whole(feed: Any, pages_: 
     assert payouts(house) == sum(range(1, 31))
 
 
+@pytest.mark.more
 def test_b02_a_day_that_never_adds_up_is_loaded_told_and_read_again(feed: Any) -> None:
     """Where pages are capped it cannot be had whole: what came is loaded, exit 3, and mended the night it adds up."""
     house = feed(many(30), 10, pages="echoed", page_cap=10)
@@ -87,6 +89,7 @@ def test_b02_a_day_that_never_adds_up_is_loaded_told_and_read_again(feed: Any) -
     assert payouts(house) == sum(range(1, 31))
 
 
+@pytest.mark.more
 def test_b02_the_cursor_stays_before_a_short_day(make_house: MakeHouse) -> None:
     """A night without dates reads it again, however far back it lies, until it adds up."""
     house = make_house(
@@ -123,6 +126,7 @@ def test_b03_a_repeat_inside_one_page_is_the_vendors_own(feed: Any) -> None:
     assert pages(house.sandbox.requests) == [1]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("beyond", "days"), sometimes((False, 1), (True, 6), (False, 6), (True, 1), quick=2))
 def test_b04_a_total_that_is_too_small_is_evidence_of_nothing(feed: Any, beyond: bool, days: int) -> None:
     """A count from a cache, or a search engine's cap: as long as pages are full, the reading goes on."""
@@ -131,6 +135,7 @@ def test_b04_a_total_that_is_too_small_is_evidence_of_nothing(feed: Any, beyond:
     assert payouts(house) == sum(range(1, 46))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("limits", "bounds"),
     sometimes(
@@ -173,6 +178,7 @@ def test_b06_every_walk_is_cut_alike(make_house: MakeHouse) -> None:
     assert max((date.fromisoformat(b) - date.fromisoformat(a)).days for a, b in days) == 30
 
 
+@pytest.mark.more
 def test_b06_a_shorter_cut_is_noticed_by_what_is_known_to_be_there(make_house: MakeHouse) -> None:
     """Ranges above 7 days begin to be clipped: events that are held and did not come are asked for alone."""
     house = make_house()
@@ -197,6 +203,7 @@ def test_b08_ties_in_another_order_at_each_request_are_read(feed: Any) -> None:
     assert payouts(house) == sum(range(1, 61))
 
 
+@pytest.mark.more
 def test_b08_passes_count_together_only_if_one_more_brings_nothing(feed: Any) -> None:
     """One day that is more than a capped page: passes of one total add up, and one more agrees."""
     house = feed(many(12), 4, ties="request", page_cap=4)
@@ -210,6 +217,7 @@ def test_b08_passes_count_together_only_if_one_more_brings_nothing(feed: Any) ->
     assert payouts(house) == sum(range(1, 13))
 
 
+@pytest.mark.more
 def test_b09_what_was_read_whole_is_committed_when_the_vendor_stops(make_house: MakeHouse) -> None:
     """Pieces that stand are loaded before the night ends with exit 6; the next one reads only the rest."""
     house = make_house(besitos_range_days="5", http_budget="0")
@@ -242,6 +250,7 @@ def test_f02_a_piece_of_nothing_but_bad_rows_is_an_answer_in_another_form(feed: 
     assert payouts(house) == 15
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("spoilt", [{"payout": "n/a"}, {"date_time": "soon"}], ids=["payout", "date_time"])
 def test_f03_a_row_that_is_mended_is_resolved(feed: Any, spoilt: dict[str, Any]) -> None:
     """Set aside one night, mended by the vendor the next: told once, then no more, and the row says since when."""
@@ -288,6 +297,7 @@ def test_a_well_behaved_feed_is_asked_no_more_than_before(feed: Any) -> None:
     assert tables(house.path) == before
 
 
+@pytest.mark.more
 def test_b09_a_vendor_that_throttles_is_read_in_pieces_that_are_committed(make_house: MakeHouse) -> None:
     """Sixty requests a second and 120 pages: several commits, so that a night that is cut off goes on in the middle."""
     house = make_house(variants=Variants(throttle=60, throttle_seconds=1.0), besitos_page_size="1")
@@ -320,6 +330,7 @@ def test_check_says_what_is_guaranteed_and_what_is_not_understood(make_house: Ma
     assert "conversions: 31 rows, complete by one page" in " ".join(well.out.split())
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("over", ["first", "last"])
 def test_b06_a_cut_that_was_always_there_shows_by_the_days_without_rows(
     make_house: MakeHouse, over: str
@@ -333,6 +344,7 @@ def test_b06_a_cut_that_was_always_there_shows_by_the_days_without_rows(
     assert any("cut short without a word" in note for note in report.notes)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("answer", sometimes("500", "403", "404", "page", quick=2))
 def test_b04_whatever_comes_beyond_the_last_page_ends_no_night(feed: Any, answer: str) -> None:
     """Two full pages, a total that is met, and no third page to be had: asked for once, and the days are read."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from conversync.extract.kinds import SHORT
 from conversync.extract.page_decoder import MOST_OF_ROW
 from tests.besitos.rows import FROM, TO, row, text
@@ -40,6 +42,7 @@ def test_l04_a_long_row_is_held_with_its_money(house: Workspace) -> None:
     assert report.unknown_fields == {"memo": 1, "memo (not held whole)": 4, "offer_name (not held whole)": 2}
 
 
+@pytest.mark.more
 def test_l04_what_tells_a_long_row_from_another_is_not_cut(house: Workspace) -> None:
     """It is set aside, as are numbers of hundreds of digits and what is longer than any row; of its text, the beginning
     is kept, and a digest, by which the next night knows it again.

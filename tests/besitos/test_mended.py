@@ -63,6 +63,7 @@ def payouts(house: Workspace) -> Decimal:
     return Decimal(total)
 
 
+@pytest.mark.more
 def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(nights: Any) -> None:
     """Set aside in the first night, weeks before the lookback: nights ask for its day, until the vendor mends it."""
     rows = [*daily(40), reversal(4, date_time=f"{january(5)} 12:00:00")]
@@ -85,6 +86,7 @@ def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(nights:
     assert "still set aside" not in ended.out, ended.out
 
 
+@pytest.mark.more
 def test_f03_an_old_day_leaves_the_cursor_and_no_hole(nights: Any) -> None:
     """One that is short meanwhile costs exit 3, is asked for again, and has no night read the days between."""
     house = nights(daily(40), unreadable=4)
@@ -103,6 +105,7 @@ def test_f03_an_old_day_leaves_the_cursor_and_no_hole(nights: Any) -> None:
     assert payouts(house) == sum(range(1, 41))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("how", ["f03-refused", "f03-purged", "f03-few-purged"])
 def test_f03_old_days_that_are_not_to_be_had_cost_no_night(nights: Any, how: str) -> None:
     """Refused, or empty though much is held of them: what is due is loaded, exit 3, nothing is withdrawn."""
@@ -135,6 +138,7 @@ def test_f03_old_days_that_are_not_to_be_had_cost_no_night(nights: Any, how: str
     assert payouts(house) == sum(range(1, 42)) + len(old)
 
 
+@pytest.mark.more
 def test_f03_days_that_touch_are_one_question(nights: Any) -> None:
     """Rows of three days in a row and of one more: two questions; the day before what is due is asked for with it."""
     rows = daily(40)
@@ -150,6 +154,7 @@ def test_f03_days_that_touch_are_one_question(nights: Any) -> None:
     ]
 
 
+@pytest.mark.more
 def test_f03_a_poisoned_history_is_no_backfill_every_night(nights: Any) -> None:
     """Forty old days with a bad row: so many a night and no more, and all of them in turns."""
     rows = daily(130)
@@ -169,6 +174,7 @@ def test_f03_a_poisoned_history_is_no_backfill_every_night(nights: Any) -> None:
     assert payouts(house) == sum(range(1, 131))
 
 
+@pytest.mark.more
 def test_f03_a_row_without_a_day_is_met_in_the_days_it_came_in(nights: Any) -> None:
     """Its time cannot be read, so all days of its question are asked for again: a month at most."""
     house = nights(daily(60))
@@ -192,6 +198,7 @@ def test_f03_a_row_without_a_day_is_met_in_the_days_it_came_in(nights: Any) -> N
     assert payouts(house) == sum(range(1, 61))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("day", ["0000-00-00 00:00:00", "2024-02-31 10:00:00"])
 def test_f03_a_day_that_does_not_exist_wedges_nothing(house: Workspace, day: str) -> None:
     """As databases write what they do not know: set aside, and the nights after it go on."""
@@ -203,6 +210,7 @@ def test_f03_a_day_that_does_not_exist_wedges_nothing(house: Workspace, day: str
     assert house.query("select count(*) from besitos.conversions") == [(2,)]
 
 
+@pytest.mark.more
 def test_f03_a_time_with_an_offset_is_of_the_vendors_day(nights: Any) -> None:
     """Two o'clock in UTC is the day before for the vendor, which is the one to ask for."""
     rows = [*daily(40), row(99, payout="n/a", date_time=f"{january(10)}T02:00:00.000000Z")]
@@ -250,6 +258,7 @@ def test_f03_days_are_read_again_for_a_month() -> None:
     assert with_old_days({"b": ["2026-05-31T03:00:00+00:00", 1]}, ["conversions"], due, today) == (due, [])
 
 
+@pytest.mark.more
 def test_f03_days_asked_for_are_these_days(nights: Any) -> None:
     """`--from` and `--to` ask for no old day; where they hold it, it is resolved."""
     house = nights(daily(40), unreadable=4)
@@ -297,6 +306,7 @@ def paged(make_house: MakeHouse) -> Workspace:
     return house
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("last", [TO, "2024-12-04"], ids=["m02-within", "m02-the-last-day"])
 def test_m02_a_row_that_leaves_between_two_pages_is_not_loaded(paged: Workspace, last: str) -> None:
     """Two rows were on a page of a pass that was given up: the pass that is believed lacks them, and so do the sums."""
@@ -318,6 +328,7 @@ def test_m02_a_row_that_leaves_between_two_pages_is_not_loaded(paged: Workspace,
     assert verified.code == 0, verified.out
 
 
+@pytest.mark.more
 def test_m02_one_that_was_held_is_flagged_in_that_same_load(paged: Workspace) -> None:
     """It was stated the night before: it stays as the setting has it, and withdrawn_events says since when."""
     paged.load(FROM, TO)

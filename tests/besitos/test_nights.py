@@ -131,6 +131,7 @@ def test_an_interrupted_backfill_goes_on_where_it_stopped(nights: Nights) -> Non
     assert set(house.sandbox.besitos.oracle.statements()) == set(house.held())
 
 
+@pytest.mark.more
 def test_days_asked_for_move_the_cursor_only_where_they_touch_it(nights: Nights) -> None:
     """Ahead of it they leave a gap, so it stays; behind it too; across it, it moves to their end."""
     house = nights(20)

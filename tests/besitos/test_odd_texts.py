@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal as D  # noqa: N817 - as short as the amounts
 
+import pytest
+
 from conversync.cli.output import notes
 from conversync.sandbox import Fault
 from tests.besitos.rows import FROM, TO, text
@@ -22,6 +24,7 @@ def test_j12_bytes_outside_the_rows_that_are_no_text_cost_no_page(house: Workspa
     assert house.query("select count(*) from besitos.conversion_events") == [(50,)]
 
 
+@pytest.mark.more
 def test_j13_a_name_that_cannot_be_stored_costs_one_sentence(house: Workspace) -> None:
     """Money and exit code are right, the summary tells of the column once, and the next load finds nothing new."""
     odd = ['"\\ud83d"', '"a\\u0000b"', '"\\udc00 Slots"']

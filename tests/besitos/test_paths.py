@@ -165,6 +165,7 @@ def both(body: bytes) -> tuple[Decoded | None, Decoded | InvalidResponseError]:
         return None, strict
 
 
+@pytest.mark.more
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bodies())
 @example(b'{"data":[],"links":{},"meta":{}}')
@@ -279,6 +280,7 @@ def rows_of(decoded: Decoded, numbers: set[int]) -> list[dict[str, object]]:
     return [one for one in decoded.table.to_pylist() if one["transaction_id"] in numbers]
 
 
+@pytest.mark.more
 @settings(max_examples=1000, deadline=None)
 @given(
     millionths=st.integers(-(10**16), 10**16) | st.integers(-(10**9), 10**9),

@@ -48,6 +48,7 @@ def answer(*rows: dict[str, Any]) -> bytes:
     return json.dumps(page, default=float).encode()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("what", ["m02-deleted", "m02-reversed-in-its-place"])
 def test_m02_a_row_that_leaves_while_another_comes_today_hides_no_third(
     make_house: MakeHouse, what: str
@@ -80,6 +81,7 @@ def test_m02_a_row_that_leaves_while_another_comes_today_hides_no_third(
     assert held >= set(range(1, 21)) - {2}, "the row that slid onto a page that was read is there"
 
 
+@pytest.mark.more
 def test_m02_a_row_that_leaves_while_another_comes_hides_none_of_the_last_days(make_house: MakeHouse) -> None:
     """Two pages of one total, and on the second a row that happened since the first: read again, in this night."""
     zone = timezone(timedelta(hours=-5))
@@ -102,6 +104,7 @@ def test_m02_a_row_that_leaves_while_another_comes_hides_none_of_the_last_days(m
     assert len([one for one in house.sandbox.requests if "is_reverse" not in one.query]) <= 8
 
 
+@pytest.mark.more
 def test_b05_days_that_are_answered_with_other_days_alone_cost_themselves(nights: Any) -> None:
     """Whatever begins with the first day has rows of the last: not taken for its own, exit 3, and it heals."""
     house = nights(daily(40))
@@ -120,6 +123,7 @@ def test_b05_days_that_are_answered_with_other_days_alone_cost_themselves(nights
     assert payouts(house) == sum(range(1, 41))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("day", [3, 1, 9], ids=["f03-same-day", "f03-an-earlier-day", "f03-a-later-day"])
 def test_f03_a_row_that_was_away_and_comes_back_mended_is_loaded(nights: Any, day: int) -> None:
     """Served no more is not mended: it stays open, and is looked for on all days of the question that it came in."""
@@ -137,6 +141,7 @@ def test_f03_a_row_that_was_away_and_comes_back_mended_is_loaded(nights: Any, da
     assert (payouts(house) == sum(range(1, 26)), house.query(OPEN)) == (True, [(0,)])
 
 
+@pytest.mark.more
 def test_f03_a_row_that_was_a_reversal_and_is_mended_into_a_conversion_is_loaded(nights: Any) -> None:
     """Both streams set it aside; the one that shows it whatever it becomes asks for its day again."""
     rows = daily(40)

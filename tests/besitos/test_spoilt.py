@@ -63,6 +63,7 @@ def healed(house: Workspace) -> None:
     assert house.query("select count(*) from besitos.withdrawn_events") == [(0,)]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=3))
 def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(nine_days: Workspace, kind: str) -> None:
     """The others are loaded, it is told with what came, exit 3; the next night heals it, and few requests did it."""
@@ -79,6 +80,7 @@ def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(nine_days: Work
     healed(nine_days)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("where", sometimes(*AROUND, quick=3))
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=1))
 def test_h11_what_is_no_data_in_one_size_is_asked_for_in_another(
@@ -119,6 +121,7 @@ def on_the_ninth(asked: Request) -> bool:
     return everything(asked) and asked.query["from_date"] <= "2024-12-09" <= asked.query["to_date"]
 
 
+@pytest.mark.more
 def test_h13_the_cursor_stays_before_a_day_that_was_no_data(make_house: MakeHouse) -> None:
     """Each night without dates reads it again, until it comes."""
     house = make_house(
@@ -145,6 +148,7 @@ def test_p05_a_page_number_that_is_clamped_without_a_word_is_not_needed(
     assert len(nine_days.sandbox.requests) < 100
 
 
+@pytest.mark.more
 def test_p05_a_server_that_does_not_listen_to_page_is_read_in_parts(nine_days: Workspace) -> None:
     """It would answer with its first page for ever: no more days are asked for than fit on it."""
     nine_days.sandbox.besitos.variants = Variants(ignores=frozenset({"page"}))
@@ -152,6 +156,7 @@ def test_p05_a_server_that_does_not_listen_to_page_is_read_in_parts(nine_days: W
     assert held(nine_days) == ALL
 
 
+@pytest.mark.more
 def test_p05_a_day_beyond_the_clamp_is_loaded_as_far_as_it_comes(nine_days: Workspace) -> None:
     """More rows on one day than the pages that are given: those are loaded, the others counted, exit 3."""
     nine_days.sandbox.besitos.rows = [row(n, payout=Decimal(n)) for n in sorted(ALL)]
@@ -163,6 +168,7 @@ def test_p05_a_day_beyond_the_clamp_is_loaded_as_far_as_it_comes(nine_days: Work
     healed(nine_days)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("budget", ["3", "0"])
 def test_h20_days_that_fail_share_one_budget_of_waiting(make_house: MakeHouse, budget: str) -> None:
     """Five days that are each a 500 for ever: waited for twice the budget at most, all others loaded, exit 3."""
@@ -187,6 +193,7 @@ def test_h20_days_that_fail_share_one_budget_of_waiting(make_house: MakeHouse, b
     assert len(house.sandbox.requests) < 110
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("days", sometimes([9], [5, 7, 9, 11, 13], [*range(4, 16)], quick=2, ids=str))
 def test_b02_days_that_are_cut_off_share_one_budget_of_requests(
     make_house: MakeHouse, days: list[int]
@@ -216,6 +223,7 @@ def test_b02_days_that_are_cut_off_share_one_budget_of_requests(
     assert held(house) == set(range(1, 101))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("page_size", [1000, 10])
 def test_b04_a_total_that_is_always_too_high_costs_two_readings(
     make_house: MakeHouse, page_size: int
@@ -231,6 +239,7 @@ def test_b04_a_total_that_is_always_too_high_costs_two_readings(
     assert len(house.sandbox.requests) <= 2 * pages + 12
 
 
+@pytest.mark.more
 def test_b02_two_short_days_side_by_side_count_the_border_once(nine_days: Workspace) -> None:
     """Neighbouring questions share a day: a row that is missing on it is not counted as two, and the days are named."""
 
@@ -261,6 +270,7 @@ def test_b03_two_payouts_of_one_transaction_on_one_page_are_no_cut(nine_days: Wo
 UNTOLD = Variants(numbers="untold")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("page_size", sometimes(10, 1000, quick=2))
 def test_p04_a_feed_without_any_number_is_read_to_its_end(nine_days: Workspace, page_size: int) -> None:
     """No total, no last page, no next link: the days together bring what they bring in parts, exit 0."""
@@ -272,6 +282,7 @@ def test_p04_a_feed_without_any_number_is_read_to_its_end(nine_days: Workspace, 
     healed(nine_days)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("past_end", ["empty", "last"])
 def test_p04_one_day_without_any_number_is_believed_in_two_sizes(nine_days: Workspace, past_end: Any) -> None:
     """All rows on one day: pages of another size bring the same. Where no empty page shows the end, it is short."""
@@ -285,6 +296,7 @@ def test_p04_one_day_without_any_number_is_believed_in_two_sizes(nine_days: Work
         assert any("no number of rows is announced" in note for note in report.notes)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("cut", sometimes({"page_cap": 4, "ignores": frozenset({"page"})}, quick=1, ids=str))
 def test_p04_a_cut_that_no_number_shows_is_never_silent(nine_days: Workspace, cut: dict[str, Any]) -> None:
     """The first four rows of each question alone: exit 3 on the days that have more."""
@@ -296,6 +308,7 @@ def test_p04_a_cut_that_no_number_shows_is_never_silent(nine_days: Workspace, cu
     healed(nine_days)
 
 
+@pytest.mark.more
 def test_p04_an_empty_feed_without_a_number_is_not_believed(nine_days: Workspace) -> None:
     """`{"data": []}` may be anything: exit 6, until rows showed that this feed tells no numbers."""
     nine_days.sandbox.besitos.variants = UNTOLD
@@ -309,6 +322,7 @@ def test_p04_an_empty_feed_without_a_number_is_not_believed(nine_days: Workspace
     nine_days.load("2024-11-01", "2024-11-20")
 
 
+@pytest.mark.more
 def test_p04_a_page_without_its_total_is_none_where_others_have_one(nine_days: Workspace) -> None:
     """A feed that announces: `{"data": []}` for one day is no day without rows. Exit 3, and it heals."""
 

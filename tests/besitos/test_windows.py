@@ -55,6 +55,7 @@ def some_nights(random: Random) -> list[Night]:
     return found[:NIGHTS]
 
 
+@pytest.mark.more
 @settings(max_examples=80, deadline=None)
 @given(random=st.randoms(use_true_random=False), lookback=st.integers(1, 30), pieces=st.integers(1, 40))
 def test_s13_four_hundred_nights_leave_no_gap(random: Random, lookback: int, pieces: int) -> None:

@@ -19,6 +19,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NIGHTLY = [NOW - age * HOUR for age in (49, 47, 40, 32, 31, 30, 29, 28, 27, 26, 25, 16, 8)]
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("zone", "code", "words"),

@@ -325,6 +325,7 @@ def test_the_readmes_script_runs_as_it_stands(house: VendorWorkspace) -> None:
     assert history == [("g-1", '["a-1"]', None), ("shop/sale", '["a-1","a-2"]', None)]
 
 
+@pytest.mark.more
 def test_the_command_takes_accept_empty(house: VendorWorkspace) -> None:
     """`conversync load conductrics --accept-empty`, in a process of its own; the key is in no output."""
     house.load()

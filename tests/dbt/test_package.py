@@ -208,6 +208,7 @@ def test_their_own_rule_for_schemas_holds_for_ours(theirs: Theirs, tmp_path: Pat
     assert "conversync__sms_funnel" not in {name for name, _, _ in found}
 
 
+@pytest.mark.more
 def test_freshness_is_asked_of_what_is_configured(theirs: Theirs) -> None:
     """By a bare command: no source that is switched off is asked."""
     assert _freshness(theirs, 0) == {"conversync__besitos": {"pass"}}

@@ -28,6 +28,7 @@ def told(house: Workspace) -> Workspace:
     return house
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_l05_a_fields_name_in_load_and_in_the_log(told: Workspace, log_format: str) -> None:
     """It is named, and nothing of it works: on standard output and error, with --debug too."""
@@ -58,6 +59,7 @@ def test_l05_what_the_database_holds_in_status_verify_and_check(told: Workspace)
             assert "[bold]loud[/bold]" in ended.out
 
 
+@pytest.mark.more
 def test_l05_an_alert_calls_nobody(told: Workspace) -> None:
     """Neither to a program nor to an address, nor where it is printed: a name of a field is a name of a field."""
     run(told, "load", "besitos", *DAYS)
@@ -85,6 +87,7 @@ def test_l05_an_alert_calls_nobody(told: Workspace) -> None:
     texts(given)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("body", [json.dumps({"message": CANARY, "errors": {CANARY: [CANARY]}}), CANARY])
 def test_l05_a_vendors_words(house: Workspace, body: str) -> None:
     """A refusal is quoted in a line, by load, check and the night."""
@@ -98,6 +101,7 @@ def test_l05_a_vendors_words(house: Workspace, body: str) -> None:
     assert fault.delivered
 
 
+@pytest.mark.more
 def test_l05_on_a_terminal(told: Workspace) -> None:
     """There, colours of ours are shown, and no sequence of theirs: the screen stays, and the clipboard."""
     ours, theirs = pty.openpty()

@@ -73,6 +73,7 @@ READERS = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("name", READERS)
 def test_l02_a_planted_view_opens_no_file(planted: Workspace, wire: Tripwire, name: str) -> None:
@@ -86,6 +87,7 @@ def test_l02_a_planted_view_opens_no_file(planted: Workspace, wire: Tripwire, na
     assert "Traceback" not in ended.out + ended.err
 
 
+@pytest.mark.more
 def test_a_load_puts_our_own_views_back(planted: Workspace, wire: Tripwire) -> None:
     """Without opening the file; then all reads again."""
     ended = run(planted, "load", "besitos", *DAYS)

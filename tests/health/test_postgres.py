@@ -93,6 +93,7 @@ def test_repair_on_postgres_that_fails_is_told_and_made_up_for_by_the_next(
     assert database.ask(STANDING) == SAID
 
 
+@pytest.mark.more
 def test_l02_status_only_reads_a_postgres(remote: Remote, database: Cluster) -> None:
     """A view of somebody's that would write when it is read is refused, and told."""
     database.ask(

@@ -38,6 +38,7 @@ def said(house: Workspace) -> dict[str, list[float]]:
     return {key: [float(one.payout or 0) for one in told] for key, told in held(house.path).items()}
 
 
+@pytest.mark.more
 def test_m06_verify_ends_with_3_on_every_inequality_that_it_prints(loaded: Workspace) -> None:
     """Statements that stand twice are differences, in the JSON too, whatever the rows say."""
     change(loaded, TWICE)
@@ -82,6 +83,7 @@ BROKEN: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("case", sometimes(*BROKEN, quick=1, ids=str))
 def test_m06_repair_mends_what_verify_finds(loaded: Workspace, case: str) -> None:
     """It says what it did; `verify` afterwards is equal, the next night is well, and the sums are the oracle's."""
@@ -141,6 +143,7 @@ def test_m06_repair_makes_no_warehouse(house: Workspace) -> None:
     assert not house.path.exists()
 
 
+@pytest.mark.more
 def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: Workspace) -> None:
     """It stays, is told, and costs exit 3; nothing else differs."""
     loaded.sandbox.besitos.rows = [row(1), row(2, payout=0.1), row(3)]
@@ -151,6 +154,7 @@ def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: Workspace) -> 
     assert loaded.query("select count(*) from besitos.conversion_events") == [(4,)]
 
 
+@pytest.mark.more
 def test_m06_a_load_looks_at_what_it_committed(loaded: Workspace) -> None:
     """Doubled statements of events that come again: exit 1 and the way out, night after night, until that is taken."""
     change(loaded, TWICE)

@@ -40,6 +40,7 @@ def load(house: Workspace, **settings: str) -> Done:
     return done
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("resolved", "seen", "settings", "kept"),
@@ -75,6 +76,7 @@ def test_l11_a_row_set_aside_goes_after_its_days(
     assert told(aside).keys() >= {"set_aside"} or told(aside).keys() >= {"rejected"}
 
 
+@pytest.mark.more
 def test_l11_what_is_served_again_has_its_text_again(aside: Workspace) -> None:
     """Forgetting is not believing: the row counts as set aside, and can be mended."""
     change(aside, "update besitos.rejected_rows set resolved_at = resolved_at - interval 91 day")
@@ -129,6 +131,7 @@ def writing(aside: Workspace) -> Workspace:
     return aside
 
 
+@pytest.mark.more
 def test_l11_texts_and_numbers_are_not_published(writing: Workspace) -> None:
     """Not one byte of them is in the copy; every table, column, type, comment, count and amount is."""
     load(writing)
@@ -148,6 +151,7 @@ def test_l11_texts_and_numbers_are_not_published(writing: Workspace) -> None:
         assert told_ not in copy_of(writing).read_bytes()
 
 
+@pytest.mark.more
 def test_l11_tables_of_anybodys_are_published_whatever_they_are(writing: Workspace) -> None:
     """Generated columns, keys, indexes, broken views; a table whose very key is withheld comes without its rows."""
     change(
@@ -169,6 +173,7 @@ def test_l11_tables_of_anybodys_are_published_whatever_they_are(writing: Workspa
     assert b"4917155500" not in copy_of(writing).read_bytes()
 
 
+@pytest.mark.more
 def test_l11_one_setting_publishes_them(writing: Workspace) -> None:
     """Then the copy is the file, to the byte; what is neither yes nor no is refused before any request."""
     load(writing, CONVERSYNC_PUBLISH_PERSONAL="true")
@@ -179,6 +184,7 @@ def test_l11_one_setting_publishes_them(writing: Workspace) -> None:
     assert len(writing.sandbox.requests) == requests
 
 
+@pytest.mark.more
 def test_l11_names_in_capitals_are_the_same_names(aside: Workspace) -> None:
     """An outbox is read whatever its columns' capitals, and so is withheld."""
     change(

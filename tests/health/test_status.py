@@ -32,6 +32,7 @@ def conversions(house: Workspace) -> list[str]:
     return [str(found.days.first), str(found.days.last), *map(str, found.days.never)]
 
 
+@pytest.mark.more
 def test_days_between_two_loads_that_nobody_read_are_named(house: Workspace) -> None:
     """1..4 and 8..12 December leave 4 to 7 unread, for the 4th may not have been whole; a load of them heals it."""
     house.load("2024-12-01", "2024-12-04")
@@ -46,6 +47,7 @@ def test_days_between_two_loads_that_nobody_read_are_named(house: Workspace) -> 
     assert told(house) == {}
 
 
+@pytest.mark.more
 def test_evidence_of_a_load_that_was_not_committed_whole_does_not_count(house: Workspace) -> None:
     """As where a run was killed on a destination that commits table by table: the row is there, its load is not."""
     house.load("2024-12-01", "2024-12-04")
@@ -88,6 +90,7 @@ def test_b02_a_day_that_is_short_is_told_as_short_by_so_many(house: Workspace, e
     assert told(house) == {}
 
 
+@pytest.mark.more
 def test_b02_the_latest_reading_of_a_day_decides(house: Workspace) -> None:
     """A day that was whole a week ago and came short last night is short: its newest rows are those that lack."""
     house.load("2024-12-01", "2024-12-07")
@@ -102,6 +105,7 @@ def test_b02_the_latest_reading_of_a_day_decides(house: Workspace) -> None:
     assert source(house).days("short") == []
 
 
+@pytest.mark.more
 def test_m08_a_stream_that_has_not_come_for_five_days_owes_its_days(house: Workspace) -> None:
     """Read up to its present, and then no more: every day since is missing, whatever old days are read."""
     house.load(ago(30), ago(0))
@@ -141,6 +145,7 @@ def test_a_source_without_its_view_of_days_is_told(house: Workspace) -> None:
     assert told(house) == {}
 
 
+@pytest.mark.more
 def test_m02_what_the_vendor_serves_no_more_is_counted(house: Workspace) -> None:
     """Where the view of conversions tells it, status does, too."""
     house.sandbox.besitos.rows = [row(1), row(2)]
@@ -217,6 +222,7 @@ def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: Workspace
     assert house.query("select days_for_99_9_percent, all_reversals from besitos.lateness") == [(None, 12)]
 
 
+@pytest.mark.more
 def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: Workspace) -> None:
     """What the last day of loads brought for the first time is told with its reason; a day later it is known.
 
@@ -238,6 +244,7 @@ def test_rows_set_aside_and_new_fields_are_new_for_a_day(house: Workspace) -> No
     assert told(house) == {}
 
 
+@pytest.mark.more
 def test_f03_strict_ends_with_3_while_rows_are_set_aside(house: Workspace) -> None:
     """On the first day and on any later one, and no alert after the first; mended by the vendor, 0."""
     house.sandbox.besitos.rows = [row(1, reward="much"), row(2)]

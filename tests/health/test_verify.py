@@ -50,6 +50,7 @@ def test_what_the_vendor_says_is_what_the_warehouse_says(loaded: Workspace) -> N
     ]  # fmt: skip
 
 
+@pytest.mark.more
 def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: Workspace) -> None:
     """By key, with the columns that are apart; what differs outside of the days is none of them. Exit 3."""
     loaded.sandbox.besitos.rows = [

@@ -69,6 +69,7 @@ QUICK = {
 }
 
 
+@pytest.mark.more
 def test_l04_the_worst_bodies_are_refused_in_bounds() -> None:
     """Rows without end, wide objects, texts that never end: each with its sentence, all below 512 MB and in time."""
     told, megabytes = asked([BODIES[name]() for name in QUICK], ["besitos"] * len(QUICK))
@@ -78,6 +79,7 @@ def test_l04_the_worst_bodies_are_refused_in_bounds() -> None:
     assert megabytes < MOST_MEGABYTES
 
 
+@pytest.mark.more
 def test_l04_a_page_much_longer_than_asked_is_read(make_client: MakeClient) -> None:
     """A vendor that is deaf to the size of a page sends a month at once: tens of thousands of rows are a page, too."""
     body = page(b",".join(ROW % number for number in range(30_000)))
@@ -109,6 +111,7 @@ def test_l04_what_is_counted_before_it_is_built(make_client: MakeClient, body: b
         assert len(server.asked) == 1
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", ["raw-control-characters", "quotes-without-end-to-the-cap", "half-pairs"])
 def test_l04_scans_are_linear(name: str) -> None:
     """Ten times the body takes about ten times as long, not a hundred."""

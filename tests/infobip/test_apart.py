@@ -74,6 +74,7 @@ def test_l13_a_pair_that_is_failed_at_costs_itself_alone(two: VendorWorkspace, h
     assert days(two, 0) == days(two, 1) == "12345"
 
 
+@pytest.mark.more
 def test_l13_a_day_that_is_failed_at_costs_itself_alone(two: VendorWorkspace) -> None:
     """By halves the others are had; the cursor stays before it, and every night asks for it again."""
 
@@ -93,6 +94,7 @@ def test_l13_a_day_that_is_failed_at_costs_itself_alone(two: VendorWorkspace) ->
     assert days(two, 0) == days(two, 1) == "12345"
 
 
+@pytest.mark.more
 def test_l13_a_window_that_is_failed_at_ends_no_backfill(two: VendorWorkspace) -> None:
     """Of one pair: what comes before and after it is loaded, and it is read by the next night."""
     two.settings["INFOBIP_PAIRS"] = json.dumps(json.loads(two.settings["INFOBIP_PAIRS"])[1:])

@@ -220,6 +220,7 @@ def test_a_range_is_read_in_windows_and_a_day_once(house: VendorWorkspace) -> No
     assert commits == 2
 
 
+@pytest.mark.more
 def test_what_is_new_was_read(make_house: MakeHouse) -> None:
     """The figures of a load count rows of the vendor: what the settings alone say of processes and tags is none."""
     house = make_house(World(days=2, conversions_a_day=5))

@@ -240,6 +240,7 @@ def test_the_readmes_script_and_the_command_make_the_same_tables(house: VendorWo
         assert alone.execute(days).fetchall() == house.query(days)
 
 
+@pytest.mark.more
 def test_f03_an_item_of_an_old_day_is_read_the_night_after_it_was_mended(house: VendorWorkspace) -> None:
     """Weeks before the lookback: its day alone is asked for until the vendor mends it, and the row says since when."""
     vendor = house.sandbox.infobip

@@ -67,6 +67,7 @@ def test_b05_a_page_that_is_a_500_for_ever_costs_its_own_rows_alone(sixty: Vendo
     assert loaded(sixty) == ALL
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("day", sometimes("2026-01-07", "2026-01-04", quick=2))
 def test_h11_a_day_that_is_no_data_for_ever_costs_that_day_alone(sixty: VendorWorkspace, day: str) -> None:
     """A web page for the newest day, or one in the middle: the others are loaded, exit 3, and the next night heals."""
@@ -134,6 +135,7 @@ def test_h15_a_day_on_which_we_are_not_let_in_costs_that_day_alone(
     assert loaded(sixty) == ALL
 
 
+@pytest.mark.more
 def test_b05_days_that_are_answered_with_other_days_alone_cost_themselves(sixty: VendorWorkspace) -> None:
     """From the fifth day on, the log has rows of the second alone: these days are told, exit 3, and they heal."""
     second = [one for one in sixty.sandbox.keitaro.rows or () if "2026-01-02" in str(one)]

@@ -42,6 +42,7 @@ def small() -> World:
     return world
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("times", sometimes("zulu", "fraction", quick=1))
 def test_f08_times_in_other_forms_are_the_same_times(make_house: MakeHouse, times: Any) -> None:
     """Fractions, and instants with their offset: the statements of the plain form; after an upgrade nothing is new."""

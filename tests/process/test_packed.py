@@ -188,6 +188,7 @@ def _done(argv: Sequence[str]) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.more
 def test_l10_the_wheel_alone_has_all_that_the_command_needs(installed: Installed) -> None:
     """Its packages come out of the wheel; the models, the views and the columns' sentences are there."""
     script = """

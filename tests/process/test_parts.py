@@ -94,6 +94,7 @@ def test_settings_for_other_pipelines_do_not_change_the_tables(nights: Nights, t
     assert place.leftovers() == []
 
 
+@pytest.mark.more
 def test_a_first_run_with_config_toml_makes_the_same_tables(loaded: Place, all_nights: Nights) -> None:
     """The project's own config.toml holds preferences: with it and without it the same tables come of a run."""
     loaded.warehouse.unlink()

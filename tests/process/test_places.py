@@ -29,6 +29,7 @@ def test_k25_a_name_that_is_odd_and_works(place: Place, name: str, within: str) 
     assert (path.parent / "published" / path.name).exists()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", ["o'clock", "what?", "a#b", "a=b", "50%", "a\nb"])
 @pytest.mark.parametrize("within", ["{}/warehouse.duckdb", "{}.duckdb"], ids=["folder", "file"])
 def test_k25_a_name_that_others_would_take_for_something_else(place: Place, name: str, within: str) -> None:
@@ -71,6 +72,7 @@ def test_k25_a_home_that_nobody_knows(place: Place) -> None:
     place.load("--warehouse", "~nobody-of-that-name/warehouse.duckdb").refused(2, "~nobody-of-that-name")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -14,6 +14,7 @@ from tests.process.others import ONLY_ROOT, OTHER, UNKNOWN, as_other, mode, thei
 from tests.process.support import Place
 
 
+@pytest.mark.more
 @ONLY_ROOT
 @pytest.mark.parametrize("bits", [0o1777, 0o777, 0o770], ids=["l07-sticky", "l07-of-all", "l07-of-a-group"])
 def test_l07_a_warehouse_that_somebody_planted_is_not_used(loaded: Place, bits: int) -> None:
@@ -59,6 +60,7 @@ def test_l07_a_pipe_in_the_settings_place_holds_up_nobody(place: Place, name: st
     assert place.sandbox.requests == []
 
 
+@pytest.mark.more
 def test_k24_a_variable_may_name_a_pipe_of_the_shells(place: Place) -> None:
     """`BESITOS_TOKEN_FILE=<(...)`: the user's own environment names it."""
     pipe = place.folder / "tmp" / "pipe"

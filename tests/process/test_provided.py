@@ -60,6 +60,7 @@ def test_k23_a_file_that_may_not_be_read_is_a_sentence(place: Place, name: str) 
     assert place.sandbox.requests == []
 
 
+@pytest.mark.more
 def test_k23_a_byte_order_mark_is_read(place: Place) -> None:
     """As editors on Windows write it, with their line ends: both files hold what they say."""
     token = place.env.pop("BESITOS_TOKEN")
@@ -70,6 +71,7 @@ def test_k23_a_byte_order_mark_is_read(place: Place) -> None:
     assert {request.query["per_page"] for request in place.sandbox.requests} == {"7"}
 
 
+@pytest.mark.more
 def test_k23_no_settings_come_from_a_home_directory(place: Place) -> None:
     """A `.dlt` of the user, or in a temporary folder, is another program's: nothing of it is read."""
     for folder in (place.folder / "home" / ".dlt", place.folder / "tmp" / "dlt"):
@@ -82,6 +84,7 @@ def test_k23_no_settings_come_from_a_home_directory(place: Place) -> None:
     assert {request.query["per_page"] for request in place.sandbox.requests} == {"1000"}
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_k24_a_secret_comes_from_the_file_that_a_variable_names(place: Place, end: str) -> None:
@@ -95,6 +98,7 @@ def test_k24_a_secret_comes_from_the_file_that_a_variable_names(place: Place, en
     assert token not in checked.told
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "name", ["BESITOS_PAGE_SIZE", "SOURCES__BESITOS__BESITOS_PAGE_SIZE", "SOURCES__BESITOS_PAGE_SIZE"]
@@ -106,6 +110,7 @@ def test_k24_any_setting_in_any_spelling_may_stand_in_a_file(place: Place, name:
     assert {request.query["per_page"] for request in place.sandbox.requests} == {"7"}
 
 
+@pytest.mark.more
 def test_k24_the_projects_own_settings_may_stand_in_a_file(place: Place) -> None:
     """The warehouse's path, as an example."""
     del place.env["CONVERSYNC_WAREHOUSE"]

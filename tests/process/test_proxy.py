@@ -55,6 +55,7 @@ def test_k26_the_setting_is_read_from_the_files(place: Place, file: str, value: 
     assert "canary" not in done.told
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("word", "meant"), [("enw", "env"), ("nnoe", "none"), ("off", ""), ("proxy", "")])
 @pytest.mark.parametrize("how", ["CONVERSYNC_PROXY", "config.toml"])
 def test_k26_a_word_that_is_no_proxy(place: Place, how: str, word: str, meant: str) -> None:

@@ -46,6 +46,7 @@ def test_a_reader_of_the_copy_and_a_load_do_not_see_each_other(nights: Nights) -
     assert asked(copy_of(place)) == asked(place.warehouse) != before
 
 
+@pytest.mark.more
 def test_a_kill_while_publishing_leaves_the_copy_before_or_the_new_one(nights: Nights) -> None:
     """kill -9 at points of `publish`: the copy can be read, is one or the other, and the next run cleans up."""
     place = nights.place(nights.first)

@@ -68,6 +68,7 @@ TROUBLES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_k03_no_output_and_no_file_tells_the_token(canary: Place, trouble: str) -> None:
@@ -105,6 +106,7 @@ def test_k03_no_traceback_of_an_unexpected_error_tells_the_token(canary: Place) 
     assert "RuntimeError: an error that nobody expects" in done.err
 
 
+@pytest.mark.more
 def test_k03_no_file_of_a_run_tells_the_token(canary: Place) -> None:
     """What a run has on disk while it works, as kill -9 leaves it: spools, packages, state, write-ahead log."""
     left = []

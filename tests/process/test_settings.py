@@ -96,6 +96,7 @@ def test_k01_nothing_is_configured(place: Place) -> None:
     done.refused(2, "No source has its settings")
 
 
+@pytest.mark.more
 def test_k02_an_option_that_cannot_be_meant(place: Place) -> None:
     """Days, durations, names: exit 2 and the option, before anything is opened."""
     for options, words in (

@@ -110,6 +110,7 @@ def test_c04_an_end_that_is_swallowed_comes_all_the_same(signals: int) -> None:
             process.kill()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a07_one_line_says_what_is_waited_for_and_the_last_one_what_is_committed(
     place: Place, log_format: str

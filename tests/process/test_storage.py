@@ -94,6 +94,7 @@ def test_c07_a_place_below_a_file(place: Place) -> None:
     place.load("--warehouse", str(place.folder / "file" / "warehouse.duckdb")).refused(2, "cannot be written")
 
 
+@pytest.mark.more
 def test_c07_no_home_and_a_tight_umask(place: Place) -> None:
     """As cron may start it: HOME missing, umask 077. The run works, and nobody else can read what it made."""
     del place.env["HOME"]
@@ -129,6 +130,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_c16_a_damaged_file_is_refused_and_not_touched(loaded: Place, damage: str) -> None:
     """Exit 2 before any request, with a sentence that says to restore it; not one of its bytes changes."""

@@ -57,6 +57,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("change", HEALING.values(), ids=HEALING)
 def test_c12_c13_what_a_run_needs_and_can_make_is_made(loaded: Place, change: str) -> None:
     """The run ends with 0, and every statement is still there once."""

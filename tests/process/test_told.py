@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from conversync.sandbox.front import Variants
 from tests.process.support import Place
 
 
+@pytest.mark.more
 def test_c22_a_source_that_failed_before_it_read_anything_has_no_line_of_zeros(place: Place) -> None:
     """The sentence alone; beside a source that was read, that one's line, and no other."""
     token = place.env["BESITOS_TOKEN"]

@@ -27,6 +27,7 @@ def written(place: Place, name: str, text: str) -> Path:
     return path
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("case", WRONG)
 def test_k02_a_wrong_setting_is_told_with_its_place(place: Place, case: str) -> None:
     """Its value, and the file and the section in which it stands: at the top, or in its own."""
@@ -62,6 +63,7 @@ def test_k08_check_says_which_of_two_values_counts(place: Place) -> None:
     ]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("beside", ["environment", "secrets.toml"])
 def test_k05_a_secret_in_the_file_that_is_shared_is_told(place: Place, beside: str) -> None:
     """Each command says which one counts, and to delete the other; it shows neither."""
@@ -105,6 +107,7 @@ def test_p15_verify_refuses_days_the_wrong_way_round(loaded: Place) -> None:
     assert len(loaded.sandbox.requests) == asked
 
 
+@pytest.mark.more
 def test_k25_a_folder_that_is_missing_is_made_by_a_load_alone(place: Place) -> None:
     """And that is said; what only reads ends with 2, and makes none."""
     missing = place.folder / "mistyped" / "warehouse.duckdb"

@@ -73,6 +73,7 @@ POWERS = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_l03_what_others_can_change(place: Place, way: str) -> None:
@@ -106,6 +107,7 @@ def test_l03_what_may_not_be_others(place: Place, power: str) -> None:
     assert "can change" not in place.load("--dry-run").told
 
 
+@pytest.mark.more
 def test_l03_a_mounted_address_that_others_can_change(place: Place) -> None:
     """A variable that names a file is no way around; a secret that is mounted so is one as ever."""
     place.env["BESITOS_URL_FILE"] = str(theirs(place.folder / "tmp" / "url", place.env.pop("BESITOS_URL")))
@@ -116,6 +118,7 @@ def test_l03_a_mounted_address_that_others_can_change(place: Place) -> None:
     place.loaded()
 
 
+@pytest.mark.more
 def test_l03_a_mounted_place_that_others_can_change(place: Place) -> None:
     """The same for where the warehouse is."""
     warehouse = place.env.pop("CONVERSYNC_WAREHOUSE")

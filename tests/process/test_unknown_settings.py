@@ -120,6 +120,7 @@ IN_THE_ENVIRONMENT = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("name", "meant"), IN_THE_ENVIRONMENT.items())
 def test_k20_a_variable_that_is_nearly_one_of_ours(place: Place, name: str, meant: str) -> None:
     """Exit 2 before any request, with the name that was meant."""
@@ -146,6 +147,7 @@ OF_SENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("case", OF_SENDS)
 def test_k02_what_is_wrong_with_a_send_is_told_before_the_first_request(place: Place, case: str) -> None:
     """By a load, which sends nothing, too: once for all targets, with its place; nothing is asked or made."""
@@ -326,6 +328,7 @@ def half(place: Place) -> None:
     place.env["INFOBIP_USERNAME"] = "aladdin"
 
 
+@pytest.mark.more
 def test_k21_half_a_vendor_does_not_stop_the_others(place: Place) -> None:
     """Besitos loads, exactly; Infobip is told by the setting that it lacks; exit 2."""
     half(place)

@@ -72,6 +72,7 @@ def file_of_version(place: Place, number: int) -> None:
     place.warehouse.write_bytes(bytes(data))
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("what", ["schema", "state"])
 def test_c18_what_an_older_dlt_noted_is_read(loaded: Place, what: str) -> None:
     """The next load goes on from it: nothing is lost, and nothing is stated anew."""
@@ -100,6 +101,7 @@ def test_c18_what_a_newer_dlt_noted_is_refused(loaded: Place, what: str) -> None
     assert kept(loaded) == before
 
 
+@pytest.mark.more
 def test_c18_a_file_of_an_older_duckdb_is_read_on(loaded: Place) -> None:
     """As DuckDB 1.0 wrote it: the next load goes on from it."""
     before, old = loaded.held(), loaded.folder / "old.duckdb"

@@ -101,6 +101,7 @@ def test_offers_are_in_order_with_their_goals(built: Built) -> None:
     assert {row["goal"] for row in goals.rows} >= {"Successfully Installed the App"}
 
 
+@pytest.mark.more
 def test_currencies_are_never_added(changed: Callable[..., Page]) -> None:
     """A second currency has a figure, a picture and tables of its own; the first one's amounts do not change."""
     page = changed(
@@ -232,6 +233,7 @@ def test_a_load_after_the_build_is_told(changed: Callable[..., Page], built: Bui
     assert told in changed("update besitos.windows set read_at = now() + interval 1 day").source
 
 
+@pytest.mark.more
 def test_the_same_warehouse_gives_the_same_page(built: Built, tmp_path: Path) -> None:
     """Made again by another process in another zone, the page differs in the time it was made, and no more."""
     script = (

@@ -45,6 +45,7 @@ def test_x07_a_lost_journal_is_filled_from_the_ledger(house: Workspace) -> None:
     assert house.query("select * exclude _dlt_load_id from sent.optibase_conversions order by all") == before
 
 
+@pytest.mark.more
 def test_x07_a_warehouse_restored_from_an_old_backup_is_noticed_and_mended(house: Workspace) -> None:
     """The journal knows what the ledger forgot: nothing goes twice, and the ledger has it again."""
     house.outbox(OPTIBASE, users(10))
@@ -81,6 +82,7 @@ def test_x07_of_two_accounts_the_later_one_is_true(house: Workspace) -> None:
     assert (report.plan.already, report.sent.requests) == (2, 0)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("sent_in", ["ledger", "journal"])
 def test_x07_of_two_accounts_of_the_same_moment_the_one_that_says_sent_is_true(
     house: Workspace, sent_in: str
@@ -138,6 +140,7 @@ def test_an_outcome_that_was_never_loaded_is_loaded_first(house: Workspace) -> N
     assert house.statuses(OPTIBASE) == {f"k{n}": "sent" for n in range(3)}
 
 
+@pytest.mark.more
 def test_x13_a_dry_run_sends_and_writes_nothing(house: Workspace) -> None:
     """It shows the counts and exact requests, keys masked."""
     house.outbox(OPTIBASE, users(5))
@@ -180,6 +183,7 @@ def test_x13_the_share_that_may_change_is_exact(house: Workspace, pct: float, go
         assert len(house.asked()) == 10
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("place", "word"),
@@ -232,6 +236,7 @@ def test_what_is_wrong_with_an_outbox_is_told_before_anything_is_sent(
     assert house.query("select count(*) from main.keitaro") == [(2,)]
 
 
+@pytest.mark.more
 def test_an_outbox_from_the_settings_and_keys_that_nobody_sees(house: Workspace) -> None:
     """`[send.keitaro.conversions] query`, the command as a person has it, and no key in what it prints or keeps."""
     house.outbox(KEITARO, sales(3))

@@ -59,6 +59,7 @@ def test_x26_both_books_from_one_backup_are_noticed_before_anything_goes(house: 
     assert house.send(OPTIBASE, limit=1).exit_code == 0
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("lost", [0, 1])
 def test_x26_one_book_heals_the_other(house: Workspace, lost: int) -> None:
     """The warehouse alone, or the journal alone, from a backup: nothing goes, and nobody is asked."""
@@ -69,6 +70,7 @@ def test_x26_one_book_heals_the_other(house: Workspace, lost: int) -> None:
     assert (report.exit_code, report.plan.already, report.sent.requests) == (0, 10, 0)
 
 
+@pytest.mark.more
 def test_x26_a_restored_warehouse_beside_a_lost_journal_is_noticed(house: Workspace) -> None:
     files = [pair for pair in two_sends(house) if pair[1].suffix == ".duckdb"]
     for path in house.folder.glob(".conversync/journal-*"):
@@ -97,6 +99,7 @@ def test_x26_a_new_machine_is_not_asked(house: Workspace) -> None:
     ]
 
 
+@pytest.mark.more
 def test_x26_the_books_of_one_target_are_not_those_of_another(house: Workspace) -> None:
     """Each has its own count."""
     restore(house, two_sends(house))
@@ -115,6 +118,7 @@ def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: Workspace) -> Non
     assert house.send(OPTIBASE).sent.sent == 1
 
 
+@pytest.mark.more
 def test_a_link_to_the_warehouse_is_the_same_warehouse(house: Workspace) -> None:
     """One lock, one journal, one count, from whichever folder it is linked."""
     two_sends(house)

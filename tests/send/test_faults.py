@@ -192,6 +192,7 @@ def lost_answer(how: str, **which: dict[str, str]) -> Fault:
     return Fault(stall_after=0, times=1, **which)  # type: ignore[arg-type]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "answer",
     [
@@ -217,6 +218,7 @@ def test_answers_that_cannot_be_trusted_for_any_row_end_with_6(
     assert house.send(OPTIBASE, resend_in_doubt=True).exit_code == 0
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("target", [KEITARO, OPTIBASE])
 def test_l12_a_send_to_a_vendor_that_never_answers_ends_within_its_budget(
     house: Workspace, monkeypatch: pytest.MonkeyPatch, target: str

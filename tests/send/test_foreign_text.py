@@ -39,6 +39,7 @@ def test_l05_what_a_tracker_says_in_reconcile(house: Workspace) -> None:
         harmless(ended.out + ended.err)
 
 
+@pytest.mark.more
 def test_l05_a_refusal_of_a_row(house: Workspace) -> None:
     """The vendor's words beside the row's key."""
     house.outbox(OPTIBASE, [(KEY, "purchase", STORED)])

@@ -63,6 +63,7 @@ def test_x25_the_plan_tells_the_days_of_what_goes(house: Workspace) -> None:
     assert (plan.history.oldest, plan.left_out) == (None, 5)
 
 
+@pytest.mark.more
 def test_x25_since_sends_what_is_younger_and_leaves_out_the_rest_for_good(house: Workspace) -> None:
     """Tonight, and every night after; until a person names an earlier day."""
     outbox(house, [90, 40, 8, 7, 0])
@@ -77,6 +78,7 @@ def test_x25_since_sends_what_is_younger_and_leaves_out_the_rest_for_good(house:
     assert house.statuses(KEITARO)["k0"] == "sent"
 
 
+@pytest.mark.more
 def test_x25_adopt_marks_old_rows_as_sent_without_sending(house: Workspace) -> None:
     """As where another program sent them: a later reversal follows as one; the ledger says how it knows."""
     outbox(house, [90, 8, 0])
@@ -111,6 +113,7 @@ def test_x25_rows_that_come_late_go_by_themselves(house: Workspace) -> None:
     assert (report.exit_code, report.sent.sent) == (0, 1)
 
 
+@pytest.mark.more
 def test_x25_a_backfill_asks_and_holds_up_nothing_else(house: Workspace) -> None:
     """Older than all that the books know: it waits, what is new goes, and the night says so (exit 3)."""
     outbox(house, [3, 0])
@@ -128,6 +131,7 @@ def test_x25_a_backfill_asks_and_holds_up_nothing_else(house: Workspace) -> None
     assert house.send(KEITARO).exit_code == 0
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("column", ["occurred_on", "occurred_at", "date", "created_at"])
 def test_x25_a_day_is_never_sent_and_never_a_change(house: Workspace, column: str) -> None:
     """It may be any of these columns."""
@@ -151,11 +155,13 @@ def test_x25_where_no_column_dates_the_rows_that_is_said(house: Workspace) -> No
     assert "how old" not in house.command("send", KEITARO, "--from", "main.keitaro").out
 
 
+@pytest.mark.more
 def test_x25_a_row_without_a_day_is_counted(house: Workspace) -> None:
     outbox(house, [1, None])
     assert "; 1 row without a day" in house.command("send", KEITARO, "--from", "main.keitaro").out
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "expression",

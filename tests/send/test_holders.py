@@ -54,6 +54,7 @@ def shared(house: Workspace) -> None:
         path.unlink()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("leaves", [False, True])
 def test_what_another_row_stands_on_is_never_taken_back(house: Workspace, leaves: bool) -> None:
     """Neither for a correction nor for a row that left; reconcile compares with what was said of it last."""
@@ -109,6 +110,7 @@ def test_a_trade_cut_by_a_limit_is_told_until_the_rest_goes(house: Workspace) ->
     assert counting(house) == {("c9", "t9"): "1.5", ("c1", "t1"): "2"}
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("how", ["left the outbox", "left out"])
 def test_what_nobody_is_to_go_as_any_more_is_taken_back_after_all(house: Workspace, how: str) -> None:
     """The row that had the old identity goes nowhere: the one that was sent as it takes it back, once."""

@@ -38,6 +38,7 @@ def identities(house: Workspace, key: str) -> dict[str, str]:
     return {one["identity"]: one["state"] for one in json.loads(text)}
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("subid", "tid"), [("click-0", "t9"), ("click-9", "t0"), ("click-9", "t9")])
 def test_x20_what_was_sent_before_is_taken_back_first(house: Workspace, subid: str, tid: str) -> None:
     """Another click or transaction under the same key is another conversion there: one is to count, not two."""
@@ -61,6 +62,7 @@ def test_x20_what_was_sent_before_is_taken_back_first(house: Workspace, subid: s
     assert (again.exit_code, again.sent.requests, again.plan.already) == (0, 0, 2)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("book", ["ledger", "journal"])
 def test_x20_a_row_of_an_older_version_is_known_by_what_was_sent(house: Workspace, book: str) -> None:
     """Journal or ledger without the new columns, as the version before left them, and no epoch."""
@@ -91,6 +93,7 @@ def test_x20_a_row_of_an_older_version_is_known_by_what_was_sent(house: Workspac
         assert len(house.statuses(KEITARO)) == 2
 
 
+@pytest.mark.more
 def test_x20_rows_that_change_places_are_not_taken_back(house: Workspace) -> None:
     """What one row was sent as is another row's now: that one's own posting puts it right."""
     house.outbox(KEITARO, [row("a", "c1", "t1", payout="1"), row("b", "c2", "t2", payout="2")])
@@ -105,6 +108,7 @@ def test_x20_rows_that_change_places_are_not_taken_back(house: Workspace) -> Non
     assert stands(house)["c2", "t2"] == ("sale", "1")
 
 
+@pytest.mark.more
 def test_x20_a_reversal_is_not_taken_back_once_more(house: Workspace) -> None:
     """What the tracker has as rejected counts no more, whatever the row is called now."""
     house.outbox(KEITARO, [row("a", "c1", "t1")])
@@ -116,6 +120,7 @@ def test_x20_a_reversal_is_not_taken_back_once_more(house: Workspace) -> None:
     assert {status for status, _ in stands(house).values()} == {"rejected"}
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("target", [KEITARO, OPTIBASE])
 def test_x20_where_nothing_can_be_taken_back_nothing_goes(house: Workspace, target: str) -> None:
     """Exit 3 until a person takes note of it (--adopt); what was sent stands."""
@@ -132,6 +137,7 @@ def test_x20_where_nothing_can_be_taken_back_nothing_goes(house: Workspace, targ
     assert (house.send(target).exit_code, len(house.asked())) == (0, 1)
 
 
+@pytest.mark.more
 def test_x20_a_taking_back_that_is_refused_sends_nothing_new(house: Workspace) -> None:
     """One conversion counts, the old one; the row is rejected with the reason, and goes when a person says so."""
     house.outbox(KEITARO, sales(1))
@@ -197,6 +203,7 @@ def test_x21_what_counts_each_time_may_stand_twice(house: Workspace) -> None:
     assert {target for target, one in targets().items() if one.retractable} == {KEITARO, "conductrics.goals"}
 
 
+@pytest.mark.more
 def test_x22_an_amount_that_became_null_is_refused(house: Workspace) -> None:
     """Left out, the tracker would keep the 30: the row says so, nothing goes, and reconcile shows it."""
     house.outbox(KEITARO, [row("a", "c1", "t1", payout="30")])
@@ -256,6 +263,7 @@ def test_x24_a_row_without_a_tid_that_changed_wants_a_look(house: Workspace) -> 
     assert "LOOK: 1 row changed since" in dry.out
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("setting", "code", "counts"),
     [(None, 3, True), ("tell", 3, True), ("ignore", 0, True), ("take_back", 0, False)],
@@ -311,6 +319,7 @@ def test_x24_of_two_queries_nobody_knows_whether_they_are_one_outbox(house: Work
     assert (report.exit_code, report.plan.left, report.sent.requests) == (3, ["k1"], 0)
 
 
+@pytest.mark.more
 def test_x24_a_query_that_was_edited_is_the_same_outbox_once_its_rows_were_met(house: Workspace) -> None:
     """And what a taking back came to nothing for is told, and not tried every night."""
     house.settings["SEND_MISSING"] = "take_back"

@@ -153,6 +153,7 @@ def kill_and_heal_moves(shop: Shop, parts: int | None) -> None:
         assert set(shop.house.statuses(KEITARO).values()) == {"sent"}
 
 
+@pytest.mark.more
 def test_x20_after_a_kill_anywhere_each_conversion_counts_once(shop: Shop) -> None:
     """Between the taking back and the new one, too: no sale counts twice, none is missing."""
     kill_and_heal_moves(shop, 4)
@@ -224,6 +225,7 @@ def test_x08_long_a_hundred_pairs(shop: Shop) -> None:
         }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_c04_a_signal_ends_a_send_cleanly(shop: Shop, number: signal.Signals) -> None:
     """What is on its way ends, its outcome is loaded, nothing more goes; the next send goes on."""

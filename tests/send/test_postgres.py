@@ -169,6 +169,7 @@ REACHING = {
 }  # fmt: skip
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", REACHING)
 def test_l02_a_query_of_postgres_only_reads(remote: Remote, name: str) -> None:
     """Whatever it is, nothing is written, nothing is sent, and a sentence says why: exit 2."""

@@ -148,6 +148,7 @@ def left_alone(house: Workspace, before: set[Path], told: str) -> None:
     assert house.query("select count(*) from main.optibase") == [(1,)]
 
 
+@pytest.mark.more
 @pytest.mark.quick(6)
 @pytest.mark.parametrize("name", REACHING)
 def test_l02_a_query_reads_the_warehouse_and_nothing_else(
@@ -247,6 +248,7 @@ PRODUCTS = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_l02_a_product_of_all_with_all_ends_with_a_sentence(house: Workspace, name: str) -> None:
     """By the time that it may take, whether it works in silence or gives rows without end; by the number of rows."""
@@ -272,6 +274,7 @@ ONE_STEP = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", ONE_STEP)
 def test_l02_a_query_that_cannot_be_interrupted_ends_with_a_sentence(house: Workspace, name: str) -> None:
     """By the command: in time, exit 2, nothing sent; the lock is free, and what is to go goes with the next send."""
@@ -294,6 +297,7 @@ HUGE = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", HUGE)
 def test_l04_a_query_stays_within_its_memory(house: Workspace, name: str) -> None:
     """Long lists and texts end it with a sentence; nothing is sent."""
@@ -338,6 +342,7 @@ def at_work(process: str) -> bool:
     return told.rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.more
 def test_l02_the_program_that_asks_ends_with_us(house: Workspace) -> None:
     """Killed in the middle of a query, a send leaves nobody at work, and the warehouse free."""
     house.outbox(KEITARO, sales(1))

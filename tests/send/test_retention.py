@@ -87,6 +87,7 @@ def amounts(house: Workspace) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.more
 def test_l11_numbers_and_texts_go_after_their_days(sandbox: Sandbox, house: Workspace) -> None:
     """Out of ledger, results and journal, its file too, and one line says so; a row in doubt keeps what settles it."""
     before, cost, requests = kept(house), amounts(house), len(sandbox.requests)
@@ -131,6 +132,7 @@ def test_l11_what_was_forgotten_is_still_sent_once(sandbox: Sandbox, house: Work
     assert (report.sent.requests, report.plan.unsupported) == (0, ["sent"])
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("days", "setting", "goes"), [(FRESH, "", False), (OLD, "off", False), (FRESH, "30", True)]
 )
@@ -143,6 +145,7 @@ def test_l11_the_days_are_a_setting(house: Workspace, days: int, setting: str, g
     assert (SENT not in books(house)["sent"]) == goes
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("setting", ["0", "-3", "half a year", "1.5"])
 def test_l11_days_that_cannot_be_meant_are_refused(house: Workspace, setting: str) -> None:
     """Before any request."""

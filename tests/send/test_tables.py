@@ -40,6 +40,7 @@ def sent(house: VendorWorkspace, target: str, query: str) -> SendReport:
     return report
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("first", ["load", "send"])
 def test_a_created_process_stands_beside_those_of_the_settings(house: VendorWorkspace, first: str) -> None:
     """Whichever comes first; a later load keeps it, and its tag is sent with the key that came back."""

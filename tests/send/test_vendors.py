@@ -115,6 +115,7 @@ def in_doubt(sandbox: Sandbox, house: Workspace) -> None:
     house.settings.pop("SEND_CONCURRENCY")
 
 
+@pytest.mark.more
 def test_x28_what_became_of_a_message_in_doubt_can_be_asked(sandbox: Sandbox, house: Workspace) -> None:
     """By our own clientCorrelator: the one that arrived is sent, with its results; nothing goes a second time."""
     in_doubt(sandbox, house)
@@ -160,6 +161,7 @@ def test_x28_what_came_to_nothing_wants_a_look(sandbox: Sandbox, house: Workspac
     assert house.send("infobip.messages").exit_code == 0
 
 
+@pytest.mark.more
 def test_x28_a_repeat_of_a_request_has_its_name_again(sandbox: Sandbox, house: Workspace) -> None:
     """A vendor that folds repeats then sends no second message; one that makes its own names leaves the doubt."""
     sandbox.infobip.variants = dataclasses.replace(sandbox.infobip.variants, correlators="folded")

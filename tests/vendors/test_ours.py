@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from conversync.sandbox import Sandbox, World
 from conversync.testing import VendorContract
 
@@ -76,6 +78,7 @@ class TestBesitos(VendorContract):
             yield Served(sandbox, "besitos", bad, len(said))
 
 
+@pytest.mark.more
 class TestKeitaro(VendorContract):
     """The tracker."""
 
