@@ -137,9 +137,9 @@ def test_k03_the_search_itself_finds_a_token(canary: Place) -> None:
 
 
 def test_h15_a_refused_token_stops_the_run_at_once(canary: Place) -> None:
-    """401: exit 5 after one request, a sentence with the setting's name, and no retry."""
+    """401: exit 5 after two other days were asked for, a sentence with the setting's name, and no retry."""
     canary.env["BESITOS_TOKEN"] = "not-the-canary"
     canary.load().refused(
         5, "Besitos refused the token (401: Unauthenticated)", "besitos_token", "BESITOS_TOKEN"
     )
-    assert [request.status for request in canary.sandbox.requests] == [401]
+    assert [request.status for request in canary.sandbox.requests] == [401] * 3

@@ -144,7 +144,8 @@ def test_a07_one_line_says_what_is_waited_for_and_the_last_one_what_is_committed
         limiting = r"conversync: Besitos is limiting our rate \(429.*\); waiting until [\d:]{8} UTC"
         assert re.fullmatch(limiting + ", at most 10 minutes in all", line)
     [[received]] = place.query("select sum(received) from besitos.windows")
-    assert done.err.splitlines()[-1] == (
+    last = done.err.splitlines()[-1]
+    assert (json.loads(last)["text"] if log_format == "json" else last) == (
         f"conversync: stopped by SIGINT; committed in this run: besitos 1 window ({received:,} rows, "
         f"the last: {window_of(place)}); the next run goes on from there."
     )

@@ -18,6 +18,7 @@ from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.report import write_report
 from conversync.report.numbers import NOTHING, days, hours, money, share
 from conversync.report.parts import TEMPLATES
+from conversync.report.reading import LIMITS
 from tests.report.conftest import EVIL, MADE, ZONES, Built
 from tests.report.pages import Page
 
@@ -173,7 +174,7 @@ def test_the_warehouse_is_only_read(built: Built, tmp_path: Path) -> None:
     before = (copy / "warehouse.duckdb").read_bytes()
     (copy / "warehouse.duckdb").chmod(0o444)
     copy.chmod(0o555)
-    with duckdb.connect(str(copy / "warehouse.duckdb"), read_only=True):
+    with duckdb.connect(str(copy / "warehouse.duckdb"), read_only=True, config=LIMITS):
         summary = write_report(copy / "warehouse.duckdb", tmp_path / "report.html", zones=ZONES, now=MADE)
     assert summary.path == tmp_path / "report.html"
     assert summary.size == summary.path.stat().st_size

@@ -35,7 +35,7 @@ readings as (
         cast(read_at at time zone zone as date) as read_on,
         coalesce(missing, greatest(announced - received, 0), 0) > 0 as is_short,
         case
-            when announced > statements + rejected - superseded then coalesce(missing, announced - received)
+            when announced > coalesce(statements, received) + coalesce(rejected, 0) - coalesce(superseded, 0) then coalesce(missing, announced - received)
             else 0
         end as missing
     from committed
