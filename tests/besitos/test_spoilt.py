@@ -97,12 +97,12 @@ def test_h11_what_is_no_data_in_one_size_is_asked_for_in_another(
 
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=2))
 def test_h13_where_everything_is_no_data_nothing_is_loaded(nine_days: Workspace, kind: str) -> None:
-    """A changed interface, or a wrong address: exit 6 as ever, after a handful of requests."""
+    """A changed interface, or a wrong address: exit 6 as ever, after a dozen requests."""
     spoil(nine_days, kind)
     report = nine_days.run(FROM, TO)
     assert (report.exit_code, report.steps) == (6, [])
     assert KINDS[kind] in str(report.error)
-    assert len(nine_days.sandbox.requests) < 12
+    assert len(nine_days.sandbox.requests) <= 12
     healed(nine_days)
 
 
