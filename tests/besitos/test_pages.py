@@ -49,7 +49,6 @@ def refused(house: Workspace, sentence: str) -> None:
     assert loaded(house) == ALL
 
 
-@pytest.mark.more
 @pytest.mark.parametrize(
     ("link_to", "named"),
     sometimes(
@@ -130,7 +129,6 @@ def test_p03_links_that_forget_the_filters_do_not_matter(ten: Workspace, links: 
     assert {(one.query["from_date"], one.query["to_date"]) for one in ten.sandbox.requests} == {(FROM, TO)}
 
 
-@pytest.mark.more
 @pytest.mark.parametrize(
     "last", sometimes(1, 10**9, None, 3, 5, "4", "many", 0, -1, 1.5, Decimal("1e9"), quick=3, ids=str)
 )
@@ -150,7 +148,6 @@ def test_p04_a_wrong_last_page_loses_nothing(ten: Workspace, last: Any) -> None:
     assert fault.delivered == len(asked)
 
 
-@pytest.mark.more
 def test_p04_a_total_below_what_came_is_evidence_of_nothing(ten: Workspace) -> None:
     """Nine are announced, and ten are there: read on to the end, and believed where one page has them."""
     fault = ten.sandbox.faults.add(Fault(mutate=meta(total=9), where=on_a_day))
@@ -159,7 +156,6 @@ def test_p04_a_total_below_what_came_is_evidence_of_nothing(ten: Workspace) -> N
     assert loaded(ten) == ALL
 
 
-@pytest.mark.more
 @pytest.mark.parametrize("total", sometimes(11, 100, quick=1))
 def test_p04_a_total_that_is_never_met_is_short(ten: Workspace, total: int) -> None:
     """What came is loaded, told with exit 3, and read again: once it adds up, exit 0."""
@@ -271,7 +267,6 @@ def test_p08_a_removal_and_an_arrival_that_cancel_out_are_noticed(ten: Workspace
     assert (loaded(ten), scans(ten)) == ([*ALL[1:], 11], 2)
 
 
-@pytest.mark.more
 def test_p08_a_feed_in_another_order_at_every_request_is_read(ten: Workspace) -> None:
     """No two walks agree, and none is whole: the day is asked for on one page."""
     ten.sandbox.besitos.variants = Variants(order="random")
