@@ -169,10 +169,11 @@ def _samples(window: Window, days: int) -> Iterator[Window]:
 
     Single days come last: a question may not cover its last day, and without a row nobody knows which id comes.
     """
-    while days >= LEAST_DAYS or days == window.days:
+    last = window.last_days(max(days, LEAST_DAYS))
+    yield last
+    while (days := last.days // 2) >= LEAST_DAYS:
         last = window.last_days(days)
         yield last
-        days = last.days // 2
     first = Window(window.start, window.start.add(days=LEAST_DAYS - 1))
     if first.end < last.start:
         yield first
