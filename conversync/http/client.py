@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin
 
 import requests
 
@@ -21,7 +20,7 @@ from conversync.http.connection import Call, Connection, Outcome
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
 from conversync.http.large import Gate, Visit
 from conversync.http.limits import Limits
-from conversync.http.origin import Origin, check_headers, has_dot_segment, parse_origin, printable_host
+from conversync.http.origin import Origin, check_headers, has_dot_segment, parse_origin
 from conversync.http.proxy import way_to
 from conversync.http.redact import remember
 from conversync.http.rejection import Said, document, said, says_error
@@ -145,19 +144,6 @@ class Client:
                 if failure is None:
                     return value  # type: ignore[return-value]  # a value stands wherever no trouble does
                 self._again(call, retry_state, failure, began)
-
-    def refuse_foreign(self, link: str) -> None:
-        """InvalidResponseError, naming the host only, if a link that the vendor gave leaves its origin."""
-        here = self._origin.root + "/"
-        try:
-            target = urljoin(here, link)
-        except ValueError:
-            target = ""
-        if not self._origin.holds(target):
-            raise InvalidResponseError(
-                f"{self._messages.vendor} names a next page at {printable_host(target)}, "
-                f"which is not the address in {self._messages.setting}: it was not requested."
-            )
 
     @property
     def throttled(self) -> bool:

@@ -57,7 +57,7 @@ class Planner:
         for entry in entries:
             self._take(entry, tables)
         self._refuse_what_is_anothers()
-        plan.rows = [one for row in plan.rows if (one := self._with_undo(row)) is not None]
+        plan.rows = [one for row in plan.rows if (one := self._goes(row)) is not None]
         self._look_for_those_that_left()
         self._look_for_what_was_left_behind()
         self._look_for_those_in_doubt()
@@ -244,8 +244,17 @@ class Planner:
             return 0, None
         return (known.attempts if known.content_hash == entry.hash else 0), known.first_sent_at
 
+    def _goes(self, row: Pending) -> Pending | None:
+        """A row of the outbox with what it takes back; None, and counted no more, where that cannot be."""
+        one = self._with_undo(row)
+        if one is None:
+            self.plan.pending[row.kind] -= 1
+            self._changed -= row.kind == "changed"
+            self._unsupported(row.entry)
+        return one
+
     def _with_undo(self, one: Pending) -> Pending | None:
-        """With what takes back the identities that it had; None, and counted, where the vendor can take none back.
+        """With what takes back the identities that it had; None where the vendor can take none back.
 
         One that another row of the outbox has now is that row's to put right, and stands until that row went.
         """
@@ -254,9 +263,6 @@ class Planner:
         undo = []
         for standing in self._to_take_back(one.entry.send_key, one.entry.identity):
             if (back := self._taken_back(one, standing)) is None:
-                self.plan.pending[one.kind] -= 1
-                self._changed -= one.kind == "changed"
-                self._unsupported(one.entry)
                 return None
             undo.append(back)
         return replace(one, undo=tuple(undo))
@@ -315,6 +321,8 @@ class Planner:
         row: Row = {**json.loads(record.content, parse_float=Decimal), KEY: key}
         entry = Entry(key, row, record.content, record.content_hash, self._last(key), record.occurred_on)
         one = self._with_undo(self._pending(entry, "again"))
+        if one is None:
+            self._unsupported(entry)
         if one is None or not one.undo:
             return
         self.plan.already -= 1

@@ -12,6 +12,7 @@ import pytest
 
 from conversync.sandbox import Sandbox, World
 from conversync.testing import VendorContract
+from conversync.vendors import vendors
 
 DAYS = 12
 
@@ -90,3 +91,9 @@ class TestKeitaro(VendorContract):
         with telling() as sandbox:
             events = sandbox.keitaro.oracle.events()
             yield Served(sandbox, "keitaro", next(iter(events)), len(events))
+
+
+def test_every_vendor_of_ours_that_states_events_keeps_the_contract() -> None:
+    """One that is added has its class here."""
+    states = {name for name, vendor in vendors().items() if "conversion_events" in vendor.statements}
+    assert {one.vendor for one in (TestBesitos, TestKeitaro)} == states
