@@ -42,11 +42,12 @@ class Cuts:
         of a piece without a row, where no question of so many days ever brought one.
         """
         window = piece.window
+        if piece.received:
+            self.bounds.longest = max(self.bounds.longest, window.days)
         if not piece.proof or window.days <= LEAST_DAYS:
             return False
         if piece.is_empty:
             return any(map(self.passes.comes, self._newest(window)))
-        self.bounds.longest = max(self.bounds.longest, window.days)
         if self.bounds.days <= LEAST_DAYS:
             return False
         first, last, rows = self.spill_files.span(piece.scans[-1].spill_file, self.day)

@@ -26,9 +26,12 @@ def nothing_is_loaded(reason: str, what: str) -> str:
 
 @contextmanager
 def nothing_of(what: str) -> Iterator[None]:
-    """Within, an InvalidResponseError also says that nothing of `what` is loaded, and what follows from that."""
+    """Within, an InvalidResponseError also says that nothing of `what` is loaded, and what follows from that.
+
+    Of several, one within the other, the outermost knows what all of it is.
+    """
     try:
         yield
     except InvalidResponseError as error:
-        error.args = (nothing_is_loaded(str(error), what),)
+        error.args = (nothing_is_loaded(bare(error), what),)
         raise

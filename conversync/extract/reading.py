@@ -49,6 +49,11 @@ class Reading:
     is_again: bool = False
     """Old days, read beside what is due: they move no cursor."""
 
+    @property
+    def what(self) -> str:
+        """All of it, as sentences call it."""
+        return self.pieces.listing(self.window, self.pieces.bounds.page_size).what
+
 
 @dataclass(frozen=True)
 class Read:
@@ -117,8 +122,11 @@ def statement_hints(key: str, *nested: str) -> dict[str, Any]:
 
 def read(readings: Sequence[Reading]) -> list[Read]:
     """Reads them one after the other. InvalidResponseError where every row of one was set aside."""
-    at = now()
-    return [_read(reading, at) for reading in readings]
+    at, done = now(), list[Read]()
+    for reading in readings:
+        with nothing_of(reading.what):
+            done.append(_read(reading, at))
+    return done
 
 
 def _read(reading: Reading, at: datetime) -> Read:
@@ -153,20 +161,17 @@ def _refuse_what_holds_nothing(done: Read) -> None:
     is_short = any(piece.missing for piece in done.pieces)
     announced = max(scan.announced or 0 for scan in scans) if is_short else 0
     refused = next((scan.refused for scan in scans if scan.refused is not None), None)
-    if isinstance(refused, (InvalidResponseError, CredentialsError)) and not any(
-        scan.pages for scan in scans
-    ):
+    # Days without a row are answered in any language: they do not show that the vendor still speaks the one we know.
+    is_understood = any(scan.pages for scan in scans) and done.reading.pieces.bounds.longest > 0
+    if isinstance(refused, (InvalidResponseError, CredentialsError)) and not is_understood:
         raise refused
-    with nothing_of(what):
-        if bad:
-            raise InvalidResponseError(
-                f"{what}: every one of {len(scans[0].bad):,} rows would have to be set aside, the first because "
-                f"{bad[0].reason}."
-            )
-        if announced:
-            raise InvalidResponseError(
-                f"{what}: the first page is empty, yet it announces {announced:,} rows."
-            )
+    if bad:
+        raise InvalidResponseError(
+            f"{what}: every one of {len(scans[0].bad):,} rows would have to be set aside, the first because "
+            f"{bad[0].reason}."
+        )
+    if announced:
+        raise InvalidResponseError(f"{what}: the first page is empty, yet it announces {announced:,} rows.")
 
 
 def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:

@@ -14,10 +14,11 @@ from conversync.send.history import History
 from conversync.send.holders import Holders
 from conversync.send.identities import Identities, Standing
 from conversync.send.options import QUERIES, Options
-from conversync.send.outbox import KEY, Entry, content_of, fingerprint, undated
+from conversync.send.outbox import KEY, Entry, content_of, undated
 from conversync.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
 from conversync.send.records import Known, Record
 from conversync.send.settled import says_the_same, settled
+from conversync.send.taking_back import all_taken_back, taken_back
 from conversync.send.target import Row, RowRefusedError, Target
 
 BEFORE_SINCE = "left out: it is older than --since"
@@ -262,7 +263,7 @@ class Planner:
             return one
         undo = []
         for standing in self._to_take_back(one.entry.send_key, one.entry.identity):
-            if (back := self._taken_back(one, standing)) is None:
+            if (back := taken_back(one, standing, self._target, self._settings)) is None:
                 return None
             undo.append(back)
         return replace(one, undo=tuple(undo))
@@ -328,29 +329,6 @@ class Planner:
         self.plan.already -= 1
         self._keep(one)
 
-    def _taken_back(self, one: Pending, standing: Standing) -> Pending | None:
-        """What takes back one identity of the row; None where that cannot be."""
-        key = one.entry.send_key
-        row = self._target.withdrawal({**standing.content, KEY: key})
-        if row is None:
-            return None
-        try:
-            request = self._target.request(row, self._settings, {})
-        except RowRefusedError:
-            return None
-        content = content_of(row)
-        entry = Entry(key, row, content, fingerprint(content), standing.identity, one.entry.day)
-        return replace(
-            one,
-            entry=entry,
-            kind="withdrawn",
-            request=request,
-            refusal=None,
-            attempts=0,
-            content=content,
-            withdraws=True,
-        )
-
     def _look_for_those_that_left(self) -> None:
         """Rows that were sent, and are not in the outbox any more: ignored, told or taken back."""
         for key, known in self._books.known.items():
@@ -388,20 +366,8 @@ class Planner:
         """
         if self._missing != "take_back" or known.outbox != self._label:
             return []
-        key, day = record.send_key, record.occurred_on
-        bare = Pending(
-            Entry(key, {KEY: key}, record.content, record.content_hash, None, day),
-            "withdrawn",
-            json.loads(record.answer),
-            None,
-            None,
-            0,
-            record.first_sent_at,
-            Identities.of(record, self._target),
-            record.content,
-        )
-        back = [one for standing_one in standing if (one := self._taken_back(bare, standing_one)) is not None]
-        if len(back) < len(standing):
+        back = all_taken_back(record, standing, self._target, self._settings)
+        if not back:
             return []
         was_refused = record.status == "rejected" and back[-1].entry.hash == known.content_hash
         return [] if was_refused and not self._options.retry_rejected else back

@@ -37,8 +37,8 @@ def refused(house: Workspace, sentence: str) -> None:
     report = house.run(FROM, TO)
     assert report.exit_code == 6
     assert sentence in str(report.error)
-    assert "Nothing of Besitos conversions of 2024-12-01 .. " in str(report.error)
-    assert "is loaded, and the next run" in str(report.error)
+    nothing = "Nothing of Besitos conversions of 2024-12-01 .. 2024-12-20 is loaded, and the next run"
+    assert nothing in str(report.error)
     assert (
         house.query("select table_name from information_schema.tables where table_schema = 'besitos'") == []
     )
@@ -163,7 +163,7 @@ def test_p04_a_total_that_is_never_met_is_short(ten: Workspace, total: int) -> N
     report = ten.run(FROM, TO)
     assert fault.delivered
     assert (report.exit_code, report.error, loaded(ten)) == (3, None, ALL)
-    assert report.total("missing") in (total - 10, 2 * (total - 10)), "of one or both questions with that day"
+    assert any(f" {total - 10} row" in note for note in report.notes)
     ten.sandbox.faults.clear()
     ten.load(FROM, TO)
     assert loaded(ten) == ALL

@@ -385,7 +385,7 @@ def test_a_page_that_is_no_json_is_refused_whole(house: Workspace, case: str) ->
     report = house.run(FROM, TO)
     assert report.exit_code == 6, case
     assert "cannot be used" in str(report.error)
-    assert 4 < fault.delivered <= 16, "asked once and three times more; then for some other days"
+    assert 4 < fault.delivered <= 24, "asked once and three times more; then for some other days"
     assert (
         house.query("select table_name from information_schema.tables where table_schema = 'besitos'") == []
     )
