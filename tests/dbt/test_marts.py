@@ -21,6 +21,8 @@ from tests.dbt.nights import SCHEMAS, Story, ask, marts, small_world, stand_at
 from tests.houses import environment, made_once
 
 ROOT = Path(__file__).parents[2]
+# Three nights and two builds of four vendors take a minute; the tests of the report build one, too.
+pytestmark = pytest.mark.more
 REJECTED = ("rejected", "trash")
 
 
@@ -209,7 +211,6 @@ def test_a_build_leaves_nothing_but_its_schemas(built: Built) -> None:
     assert schemas - vendors == set(SCHEMAS)
 
 
-@pytest.mark.more
 def test_what_moved_or_vanished_leaves_nothing_behind(built: Built, tmp_path: Path) -> None:
     """A conversion that changes its day, and a day that vanishes, leave nothing behind in the days they were in."""
     path = tmp_path / "warehouse.duckdb"

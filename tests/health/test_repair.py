@@ -172,6 +172,7 @@ def test_m06_a_load_looks_at_what_it_committed(loaded: Workspace) -> None:
     assert said(loaded) == SAID
 
 
+@pytest.mark.more
 def test_m06_a_load_in_doubt_moves_no_cursor_and_is_no_evidence(loaded: Workspace) -> None:
     """What is mended by hand is forgotten by the next night, which reads the same days again."""
     loaded.sandbox.besitos.rows = [row(1), row(2, payout=0.2), row(3), reversal(3)]

@@ -139,6 +139,7 @@ def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: 
     assert told(house)["stale"].figures["hours"] == 72.0
 
 
+@pytest.mark.more
 def test_a_source_without_its_view_of_days_is_told(house: Workspace) -> None:
     """As a version before it left it: nobody says that its days are whole, and the next load makes the view."""
     house.load("2024-12-01", "2024-12-04")
@@ -339,6 +340,7 @@ def test_the_command_says_it_in_one_document_and_strict_tells_by_its_code(house:
     assert (bad.code, "alert_stale_hours" in bad.err) == (2, True)
 
 
+@pytest.mark.more
 def test_status_fits_a_narrow_terminal(house: Workspace) -> None:
     """Eighty columns, on a real terminal: no table's line is wider."""
     house.sandbox.besitos.rows = [row(1), row(2, reward="much")]

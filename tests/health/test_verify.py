@@ -114,6 +114,7 @@ def test_a_vendor_that_refuses_or_fails_is_told_with_its_own_code(loaded: Worksp
     assert len(loaded.sandbox.requests) == asked
 
 
+@pytest.mark.more
 def test_verify_goes_on_while_a_run_holds_the_warehouse(loaded: Workspace) -> None:
     """It compares with the published copy then, and says so."""
     assert run(loaded, "publish").code == 0

@@ -46,6 +46,7 @@ def night(house: VendorWorkspace, number: int) -> Any:
     return house.run(), since
 
 
+@pytest.mark.more
 def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: VendorWorkspace) -> None:
     """A conversion and a group of the report, weeks before the lookback: their days alone, until they are mended."""
     tracker = forty.sandbox.keitaro

@@ -84,6 +84,7 @@ def test_c08_c09_c10_a_second_run_is_turned_away_at_once(place: Place, gate: Gat
     assert place.leftovers() == []
 
 
+@pytest.mark.more
 def test_c08_a_second_run_waits_if_told_to(place: Place, gate: Gate) -> None:
     """With --wait it loads when the first has ended, and both see the same."""
     first = place.begin()
