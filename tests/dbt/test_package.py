@@ -122,6 +122,7 @@ def test_models_of_the_same_names_stay_theirs(theirs: Theirs) -> None:
     assert ask(theirs.path, "select revenue from dbt_ci_123.earned") == [(net,)]
 
 
+@pytest.mark.more
 def test_our_models_go_where_their_target_says(theirs: Theirs, offerwall: Path) -> None:
     """Beside what `conversync build` made, which is as it was; and with the same rows."""
     assert theirs.rows(OURS) == theirs.rows("marts") == marts(offerwall)

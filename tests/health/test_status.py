@@ -184,6 +184,7 @@ def test_a_stream_that_is_left_behind_is_stale_though_its_source_is_loaded(house
     assert (problem.figures["stream"], problem.figures["hours"]) == ("reversals", 72.0)
 
 
+@pytest.mark.more
 def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: Workspace) -> None:
     """What a backfill brings is as late as the vendor dates it, what a night brings as late as it was read; n is told.
 
@@ -300,6 +301,7 @@ def test_sends_in_doubt_are_counted_from_the_ledgers(house: Workspace) -> None:
     assert told(house)["in_doubt"].source == "keitaro.conversions"
 
 
+@pytest.mark.more
 def test_status_reads_the_copy_while_a_run_holds_the_file_and_says_so(house: Workspace) -> None:
     """Exit 0, with the copy's figures; without a copy, exit 4 and the way out. The run is not disturbed."""
     house.load("2024-12-01", "2024-12-04")

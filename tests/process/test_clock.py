@@ -187,6 +187,7 @@ def test_s14_a_clock_behind_the_vendors_wants_a_look(machine: Machine) -> None:
     assert machine.days == list(range(6))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("minutes", [5, -5], ids=["ahead", "behind"])
 def test_s14_minutes_are_no_matter(machine: Machine, minutes: int) -> None:
     """Clocks that are apart by less than ten minutes agree: exit 0, and no word."""

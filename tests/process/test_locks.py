@@ -134,6 +134,7 @@ def reader(place: Place, *, read_only: bool) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "read-write"])
 def test_c10_a_reader_holds_the_file(loaded: Place, *, read_only: bool) -> None:
     """The run asks the vendor for nothing, exits 4 with one sentence, and what is held stays."""

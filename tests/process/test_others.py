@@ -154,6 +154,7 @@ def test_l07_a_folder_that_somebody_planted_is_a_sentence(shared: Place, what: s
     assert shared.sandbox.requests == []
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "name", ["warehouse.duckdb.lock", "runs-warehouse.duckdb", "journal-warehouse.duckdb.sqlite"]
 )
@@ -211,7 +212,7 @@ PLACES = {
 NEW = [case for case in PLACES if case != "l08-hard-link"]
 
 
-@pytest.mark.quick(6)
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("case", "there"),
     [*((case, True) for case in PLACES), *((case, False) for case in NEW)],
