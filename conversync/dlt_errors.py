@@ -32,10 +32,20 @@ def translate_errors() -> Iterator[None]:
     except ConversyncError:
         raise
     except Exception as error:
+        if _is_interrupted(error):
+            raise SystemExit(1) from error
         known = sentence(error)
         if known is None:
             raise
         raise known from error
+
+
+def _is_interrupted(error: BaseException) -> bool:
+    """Whether DuckDB gave up a query for a signal: it raises this in place of what the signal's handler raised."""
+    seen: BaseException | None = error
+    while seen is not None and not (isinstance(seen, RuntimeError) and str(seen) == "Query interrupted"):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
 
 
 def sentence(error: BaseException) -> ConversyncError | None:

@@ -126,6 +126,8 @@ class PagedListing:
     on_page: Callable[[int, int], None] = lambda _received, _announced: None
     on_failure: Callable[[], None] = lambda: None
     """Is told of a page that was left out, before others are asked for."""
+    counts: bool = True
+    """Whether a total may be a count of the rows: then so many pages are asked for side by side."""
 
     def fetch(self, number: int, retry: bool) -> Page:
         """Page `number` (see `ask`). What cannot be trusted of it says what that means for the tables."""
@@ -168,7 +170,7 @@ class PagedListing:
         """
         first = self.fetch(1, True)
         scan.since = clock.theirs()
-        way = _Way(first, self.size, scan)
+        way = _Way(first, self.size, scan, counts=self.counts)
         if not way.size and (first.total or first.more):
             way.take(first)
             yield 1, first
@@ -243,9 +245,10 @@ class PagedListing:
 class _Way:
     """How far a pass came, by the rows of its first page; it notes in the scan where the listing ended."""
 
-    def __init__(self, first: Page, asked: int, scan: Scan) -> None:
+    def __init__(self, first: Page, asked: int, scan: Scan, *, counts: bool) -> None:
         self.size = first.decoded.received
-        self.planned = -(-(first.total or 0) // self.size) if self.size else 1
+        self.planned = -(-(first.total or 0) // self.size) if self.size and counts else 1
+        self._counts = counts
         self.received = 0
         self._scan, self._previous = scan, first
         self._full, self._is_full = first.size or asked, False
@@ -277,8 +280,8 @@ class _Way:
         """Whether nothing follows a page that was taken: all are met, none is named, and it is not full."""
         rows = page.decoded.received
         self._is_full = rows >= (self._full if number == 1 else self.size)
-        is_met = number >= self.planned and self.received >= (self._scan.announced or 0)
-        if not is_met or page.more or (rows and self._is_full):
+        is_met = not self._counts or self.received >= (self._scan.announced or 0)
+        if number < self.planned or not is_met or page.more or (rows and self._is_full):
             return False
         self._scan.is_ended, self._scan.is_past_end = True, not rows
         return True

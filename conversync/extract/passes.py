@@ -53,7 +53,7 @@ class Passes:
         in_parts: bool,
     ) -> None:
         self.effort, self.suspects = Effort(listing), Suspects(bounds)
-        self.counts = True
+        self.counts = not bounds.miscounts
         """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
         self._spill_files, self._pace, self._bounds = spill_files, pace, bounds
         self._day, self._dated, self._in_parts = day, dated, in_parts
@@ -104,7 +104,7 @@ class Passes:
         """Days for which alone our rate is limited were waited for once, and are asked for once from then on."""
         once = any(days.start <= window.end and window.start <= days.end for days in self._limited)
         listing = self.effort.listing(window, size, once=once)
-        return replace(listing, on_failure=partial(setattr, self._pace, "hurried", True))
+        return replace(listing, on_failure=partial(setattr, self._pace, "hurried", True), counts=self.counts)
 
     def _pass(self, window: Window, size: int, can_halve: bool) -> Scan:
         patient, listing = self._pace.hurried, self._listing(window, size)

@@ -150,7 +150,7 @@ class Pieces:
             return self._parts.halves(window)
         if isinstance(scan.refused, TooLongError):
             self.bounds.found.append(f"{window.days} days are more than fit into one answer")
-        else:
+        elif scan.refused is None or not ends_pages(scan.refused):
             self._suspects.refused(window)
         few = self._parts.days(window) <= FEW_DAYS
         return (
@@ -308,7 +308,10 @@ class Pieces:
         is_covered = is_blind and self._covers_its_last(days[0])
         if is_last or not (is_blind and (days[0].missing or is_covered)):
             days.append(self._day(window.end))
-        if told(days) < max(scan.announced or self.spill_files.events(scan.spill_file) for scan in scans):
+        counts = self._passes.counts
+        if told(days) < max(
+            (counts and scan.announced) or self.spill_files.events(scan.spill_file) for scan in scans
+        ):
             return None
         counted = days if is_last else days[:1]
         missing = max(sum(one.missing for one in counted), int(is_blind and not is_covered))
@@ -341,16 +344,15 @@ class Pieces:
     def _short(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan]) -> Piece:
         """As far as it came. A day that is not over may move for ever: nothing of it is missing for that alone."""
         together = self._belief.together(scans)
-        announced = max((scan.announced or 0 for scan in scans), default=0)
+        announced = max((scan.announced or 0 for scan in scans if self._passes.counts), default=0)
         missing = max(announced - together, 0)
         if window.start < self.today or any(is_gap(scan) for scan in scans):
             missing = max(missing, 1)
         last = scans[-1]
         self._effort.was_of_use(last)
         statements = self.spill_files.events(*(scan.spill_file for scan in scans))
-        return Piece(
-            window, [*earlier, *scans], None, missing, statements, last.announced and announced, last.received
-        )
+        counted = announced if last.announced is not None and self._passes.counts else None
+        return Piece(window, [*earlier, *scans], None, missing, statements, counted, last.received)
 
 
 def _is_of_us(scan: Scan) -> bool:

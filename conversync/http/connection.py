@@ -7,7 +7,7 @@ import os
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -19,6 +19,7 @@ from conversync.http.origin import Origin, printable_host
 from conversync.http.patience import Patience
 from conversync.http.proxy import Proxy, TunnelError
 from conversync.http.quota import reset_after
+from conversync.http.redact import quoted
 from conversync.http.rejection import MOST_BYTES, is_page, said
 from conversync.http.response import Response
 from conversync.http.retry_budget import retry_after
@@ -32,6 +33,9 @@ _FAILURES = (
     OSError,
     ValueError,
 )
+
+# So much of a path is shown.
+MOST_OF_PATH = 100
 
 Outcome = tuple[Response, None] | tuple[None, Failure]
 
@@ -124,8 +128,7 @@ class Connection:
         target = _target(call, location)
         if target is not None and leads_to_login(target):
             return self._messages.sent_to_login(call.what, status, printable_host(target))
-        host = None if target is None else printable_host(target)
-        return self._messages.redirected(call.what, status, host)
+        return self._messages.redirected(call.what, status, _place(call, target))
 
     def _words(self, response: requests.Response) -> bytes:
         """The beginning of a refusal's body, as far as it can be had: the status says enough."""
@@ -170,6 +173,19 @@ def _target(call: Call, location: str | None) -> str | None:
         return urljoin(call.prepared.url or "", location)
     except ValueError:
         return ""
+
+
+def _place(call: Call, target: str | None) -> str | None:
+    """What may be shown of where a redirect leads: the path on our own host, and of another one the host alone.
+
+    An address may carry a secret, in its query as a rule.
+    """
+    if target is None:
+        return None
+    own = urlsplit(call.prepared.url or "")
+    if target.startswith(f"{own.scheme}://{own.netloc}/"):
+        return quoted(urlsplit(target).path, MOST_OF_PATH)
+    return printable_host(target)
 
 
 def _no_connection(messages: ErrorMessages, refusal: BaseException, seconds: float) -> Failure:

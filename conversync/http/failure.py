@@ -110,9 +110,9 @@ class ErrorMessages:
         message = f"{self.vendor}'s answer to {what} cannot be read ({reason}): try again later."
         return Failure(FailureKind.INVALID_RESPONSE, InvalidResponseError(message, status=status))
 
-    def redirected(self, what: str, status: int, host: str | None) -> Failure:
-        """3xx: never followed. Only the host is named: a redirect may carry a secret."""
-        where = f"to {host} " if host else ""
+    def redirected(self, what: str, status: int, place: str | None) -> Failure:
+        """3xx: never followed. `place` is what may be shown of where it leads."""
+        where = f"to {place} " if place else ""
         message = (
             f"{self.vendor} redirects {what} {where}({status}), and redirects are not followed: "
             f"check {self.setting}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -307,3 +308,67 @@ def test_b05_a_second_page_that_is_never_given_is_not_needed(make_house: MakeHou
     house.load("2024-12-01", "2024-12-12")
     assert fault.delivered
     assert held(house) == set(range(1, 6001))
+
+
+def sell(house: Workspace, days: int, a_day: int) -> set[int]:
+    """So many rows a day until yesterday; the transactions."""
+    today = datetime.now(UTC)
+    sold = [
+        row(number, date_time=f"{today - timedelta(days=1 + number % days):%Y-%m-%d} 06:{number % 60:02}:36")
+        for number in range(1, days * a_day + 1)
+    ]
+    house.sandbox.besitos.rows = sold
+    house.settings |= {
+        "BESITOS_START_DATE": str((today - timedelta(days=days + 1)).date()),
+        "BESITOS_PAGE_SIZE": "100",
+        "HTTP_BUDGET": "1",
+    }
+    return set(range(1, days * a_day + 1))
+
+
+def nights_cost(house: Workspace) -> list[int]:
+    """The requests of three good nights."""
+    costs = []
+    for _ in range(3):
+        before = len(house.sandbox.requests)
+        house.load()
+        costs.append(len(house.sandbox.requests) - before)
+    return costs
+
+
+def test_b04_a_total_of_the_whole_table_costs_no_day(make_house: MakeHouse) -> None:
+    """It contradicts itself, which is found once: days are read twice instead, this night and the next, exit 0."""
+    house = make_house()
+    sold = sell(house, 170, 20)
+    house.settings["BESITOS_PAGE_SIZE"] = "1000"
+    house.sandbox.faults.add(
+        Fault(
+            where=everything,
+            mutate=lambda page, _query: {**page, "meta": {**page["meta"], "total": len(sold)}},
+        )
+    )
+    for most in (40, 12):
+        before = len(house.sandbox.requests)
+        report = house.run()
+        assert (report.error, report.exit_code) == (None, 0), report.notes
+        assert held(house) == sold
+        assert short(house) == []
+        assert len(house.sandbox.requests) - before <= most
+
+
+def test_h15_days_on_which_we_are_not_let_in_teach_nothing_of_ranges(make_house: MakeHouse) -> None:
+    """Every third question is a 401, whatever days it is of: the next good nights ask as many as ever."""
+    house = make_house()
+    sold = sell(house, 12, 50)
+    asked: list[Request] = []
+
+    def third(one: Request) -> bool:
+        asked.append(one)
+        return len(asked) % 3 == 0
+
+    house.sandbox.faults.add(Fault(status=401, where=third))
+    report = house.run()
+    assert not any("ranges" in note for note in report.notes)
+    house.sandbox.faults.clear()
+    assert max(nights_cost(house)[1:]) < 20
+    assert held(house) == sold

@@ -122,6 +122,16 @@ def test_h21_a_redirect_to_another_host_is_refused(make_client: MakeClient, stat
         assert other.connections == 0
 
 
+def test_h21_where_a_redirect_on_the_same_host_leads_is_told(make_client: MakeClient) -> None:
+    """Its path, which is what is to be set right; not its query, nor what a terminal would obey."""
+    with Server(reply(b"", 301, Location="/v1/%1b[2J/?token=x")) as server:
+        with pytest.raises(InvalidResponseError) as caught:
+            make_client(server.origin).get("/v1", {}, rows)
+        assert str(caught.value) == (
+            "Besitos redirects GET /v1 to /v1/%1b[2J/ (301), and redirects are not followed: check besitos_url."
+        )
+
+
 @pytest.mark.parametrize(
     "location",
     ["/again", "//127.0.0.1:1/x", "http://[", "http://\x01\x02", "", "javascript:alert(1)", "x" * 9000],

@@ -169,3 +169,27 @@ def test_a07_a_run_that_had_nothing_yet_says_so(place: Place) -> None:
     done = run.wait()
     stopped(done, signal.SIGINT)
     assert "this run had committed nothing yet" in done.err.splitlines()[-1]
+
+
+QUERY = """
+import os, signal, sys, threading, duckdb
+from conversync.cli import process
+from conversync.dlt_errors import translate_errors
+
+signals = process.Signals()
+threading.Timer(0.5, os.kill, (os.getpid(), getattr(signal, sys.argv[1]))).start()
+try:
+    with translate_errors():
+        duckdb.sql("select count(*) from range(1000000000000) as t(i) where hash(i) = 1").fetchall()
+except SystemExit:
+    print("ended by", signals.received.name)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_c04_within_a_query_it_is_no_unexpected_error(name: str) -> None:
+    """DuckDB raises an error of its own in place of what the signal's handler raised: it is the same end."""
+    done = subprocess.run(
+        [sys.executable, "-c", QUERY, name], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"ended by {name}\n"), done.stderr
