@@ -60,6 +60,7 @@ def check_published(warehouse: Warehouse) -> None:
     target = published_path(warehouse)
     if target is None:
         return
+    refuse_folder(target)
     folder = next(one for one in target.parents if os.path.lexists(one))
     if target.is_dir():
         raise SettingsError(_unwritable(target, os.strerror(errno.EISDIR)))
@@ -70,6 +71,12 @@ def check_published(warehouse: Warehouse) -> None:
         raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
+def refuse_folder(target: Path) -> None:
+    """SettingsError where the folder of what is published is another user's, who only put it there."""
+    is_named = lookup.preference("published", "CONVERSYNC_PUBLISHED") is not None
+    files.refuse_planted_folder(target.parent, "published", is_named=is_named)
 
 
 def refuse_another(target: Path) -> None:
@@ -133,8 +140,9 @@ def readers() -> Readers:
 def opened_for(who: Readers, folder: Path) -> None:
     """Makes the folder of what is published, and lets its readers in where nothing else is in it.
 
-    A folder of somebody else's, or one that holds other files, stays as it is.
+    A folder of somebody else's, or one that holds other files, stays as it is. SettingsError for another user's link.
     """
+    files.refuse_planted_folder(folder, "published", is_named=True)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     found = folder.stat()

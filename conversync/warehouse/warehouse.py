@@ -37,8 +37,9 @@ DLT_SETTINGS = {
     "RUNTIME__SENTRY_DSN": "",
     "RUNTIME__SLACK_INCOMING_HOOK": "",
 }
-# As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that.
-DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false"}
+# As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that; and of rows that
+# are as long as they may be, five thousand at a time are several times that in memory.
+DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false", "DATA_WRITER__BUFFER_MAX_ITEMS": "1000"}
 # Destinations of dlt's that keep nothing by themselves.
 NO_PLACES = frozenset({"destination", "dummy"})
 # What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',

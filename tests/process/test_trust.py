@@ -179,3 +179,18 @@ def test_l03_check_tells_of_a_folder_above_that_all_can_write(place: Place) -> N
     place.env["KEITARO_URL"] = "http://127.0.0.1:9"
     done = place.run("check", "keitaro")
     assert f"open {above}: 0777 the user root: everyone on this machine can change {above}" in done.out
+    above.chmod(0o755)
+    theirs(above)
+    done = place.run("check", "keitaro")
+    assert f"open {above}: 0755 the user nobody: the user nobody can change {above}; end it with:" in done.out
+
+
+def test_l03_a_link_that_somebody_else_can_turn_elsewhere(place: Place) -> None:
+    """Settings behind another user's link are as good as theirs, whoever the file belongs to."""
+    file = written(place, "config.toml", "alert_command = 'tell-me'")
+    kept = file.rename(place.folder / "tmp" / "kept.toml")
+    file.symlink_to(kept)
+    theirs(file)
+    place.load("--dry-run").refused(2, "names alert_command", "the user nobody can change", "chown -h 0 ")
+    os.chown(file, 0, 0, follow_symlinks=False)
+    assert place.load("--dry-run").err == ""
