@@ -376,9 +376,10 @@ def settle_temporary_files(folder: Path) -> None:
     if any(map(_takes_files, [*named, "/tmp", "/var/tmp", "/usr/tmp", str(Path().absolute())])):  # noqa: S108 - only looked at
         return
     if not _takes_files(folder):
+        whose = f", which belongs to {files.owner(folder.stat().st_uid)}," if folder.is_dir() else ""
         raise SettingsError(
-            f"There is no place for temporary files: neither /tmp nor {folder} can be written. "
-            "Set TMPDIR to a folder that can."
+            f"There is no place for temporary files: neither /tmp nor {folder}{whose} can be written. "
+            "Have that folder handed over to this user, or set TMPDIR to one that can be written."
         )
     tempfile.tempdir = str(folder)
 

@@ -40,6 +40,16 @@ def test_l06_what_is_written_is_ours_alone(place: Place, umask: int) -> None:
     assert open_to_others(place.folder) == []
 
 
+@pytest.mark.more
+def test_l06_a_whole_night_is_ours_alone(loaded: Place) -> None:
+    """With umask 000: what models, report and alert leave, and a report in a place of its own."""
+    assert loaded.run("nightly", "besitos", umask=0).code in (0, 3)
+    done = loaded.run("report", "--output", str(loaded.folder / "elsewhere" / "page.html"), umask=0)
+    assert done.code == 0, done.told
+    assert (loaded.folder / "published" / "report.html").exists()
+    assert open_to_others(loaded.folder) == []
+
+
 def test_l06_the_books_of_a_send_are_ours_alone(loaded: Place) -> None:
     """Journal, its log, its lock and its epoch, which hold who was sent what."""
     loaded.env |= loaded.sandbox.settings()

@@ -17,17 +17,24 @@ SEVEN = "[sources.besitos]\nbesitos_page_size = 7\n"
 @pytest.mark.more
 @pytest.mark.parametrize("home", ["/nonexistent", None], ids=["nowhere", "none"])
 def test_l01_a_planted_settings_folder_is_not_read(shared: Place, home: str | None) -> None:
-    """Where HOME cannot be written, and another user has put settings where dlt would look: nothing of it."""
+    """Where HOME cannot be written, and another user has put settings where dlt would look: nothing of it.
+
+    No program runs, no address is asked or told a token; a source whose address stands only there lacks it.
+    """
     trap = shared.folder / "tmp" / "dlt"
-    theirs(trap / "config.toml", f"alert_command = 'touch {shared.folder}/ran'\n{SEVEN}")
+    address = f"[sources.keitaro]\nkeitaro_url = '{shared.sandbox.url}'\n"
+    theirs(trap / "config.toml", f"alert_command = 'touch {shared.folder}/ran'\n{SEVEN}{address}")
+    theirs(trap / "secrets.toml", f"alert_webhook = '{shared.sandbox.url}/told'\n")
     theirs(trap)
     shared.env = {name: value for name, value in shared.env.items() if name != "HOME"}
     shared.env |= {} if home is None else {"HOME": home}
+    shared.env["KEITARO_API_KEY"] = shared.sandbox.keitaro.api_key
     os.chown(shared.folder / "tmp", UNKNOWN, UNKNOWN)
     shared.env["CONVERSYNC_WAREHOUSE"] = str(shared.folder / "tmp" / "warehouse.duckdb")
     assert shared.load(user=UNKNOWN).code == 0
     assert shared.run("alert", "--test", user=UNKNOWN).code == 0
-    assert {request.query["per_page"] for request in shared.sandbox.requests} == {"1000"}
+    shared.run("load", "keitaro", user=UNKNOWN).refused(2, "keitaro_url")
+    assert {request.query.get("per_page") for request in shared.sandbox.requests} == {"1000"}
     assert not (shared.folder / "ran").exists()
 
 
