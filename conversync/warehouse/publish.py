@@ -11,6 +11,7 @@ import fcntl
 import grp
 import logging
 import os
+import shlex
 import shutil
 import stat
 from contextlib import suppress
@@ -154,6 +155,26 @@ def opened_for(who: Readers, folder: Path) -> None:
     folder.chmod(stat.S_IMODE(found.st_mode) | (who.mode & 0o044) | (who.mode & 0o044) >> 2)
 
 
+def _closed_above(who: Readers, folder: Path) -> Path | None:
+    """The folder on the way to what is published that by its mode lets its readers no further; None where none does."""
+    for above in (folder, *folder.absolute().parents):
+        found = above.stat()
+        is_theirs = who.group is not None and found.st_gid == who.group
+        if not found.st_mode & (stat.S_IXGRP if is_theirs else stat.S_IXOTH):
+            return above
+    return None
+
+
+def warn_of_closed(who: Readers, folder: Path) -> None:
+    """Says so where somebody is to read what is published, and cannot get there."""
+    if who.mode is not None and who.mode & 0o044 and (closed := _closed_above(who, folder)):
+        log.warning(
+            "published_readers lets others read what is in %s, but %s lets them no further: chmod o+x %s, or name a "
+            "place outside of it as `published`.",
+            *(folder, closed, shlex.quote(str(closed))),
+        )
+
+
 def report_path(warehouse: Warehouse) -> Path:
     """Where the report goes unless somebody says otherwise: beside the copy, which has the same readers."""
     return (published_path(warehouse) or warehouse.path).with_name(REPORT)
@@ -180,6 +201,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
             files.clear_unfinished(target)
             with files.replacing(target, mode=who.mode, group=who.group) as new:
                 _copy(warehouse.path, new, folder, compact=compact)
+            warn_of_closed(who, target.parent)
         except OSError as error:
             raise _refusal(target, error) from error
     return target

@@ -188,6 +188,8 @@ def test_l11_one_person_goes_as_privacy_says(story: Story, tmp_path: Path) -> No
         if {"user", "user key", "e-mail"} & person_in(value)
     }
     assert {place for place in left if place.startswith("besitos.")} == set()
+    served = [(place, value) for place, _, value in cells(tmp_path / "warehouse.duckdb") if person_in(value)]
+    assert [value for place, value in served if place.endswith(".rejected_rows")] == []
     assert [one for one in rest if one[0] == "sent" and PHONE in one[1]] == []
     sent = rows_of(
         tmp_path / "warehouse.duckdb", "select cast(m as varchar), status from sent.infobip_messages as m"

@@ -90,6 +90,13 @@ def test_l06_one_setting_lets_readers_in(shared: Place, who: str) -> None:
     assert read.stdout[8:] == b"DUCK", read.stderr
     assert as_other("head", "-c", "12", shared.warehouse).returncode != 0
     assert (mode(copy), mode(copy.parent)) == ((0o644, 0o755) if who == "everyone" else (0o640, 0o750))
+    shared.folder.chmod(0o700)
+    closed = shared.run("publish").err
+    assert f"{shared.folder} lets them no further: chmod o+x {shared.folder}, or name a place" in closed
+    assert as_other("head", "-c", "12", copy).returncode != 0
+    shared.folder.chmod(0o711)
+    assert shared.run("publish").err == ""
+    assert as_other("head", "-c", "12", copy).returncode == 0
     shared.env["CONVERSYNC_PUBLISHED_READERS"] = "me"
     assert shared.run("publish").code == 0
     assert as_other("head", "-c", "12", copy).returncode != 0
