@@ -86,9 +86,16 @@ def test_l11_the_secret_is_nowhere(story: Story) -> None:
 
 
 def test_l11_no_terminal_is_taken_over(story: Story) -> None:
-    """What a vendor wrote clears no screen and turns no line around: not printed, logged, told, or on the page."""
+    """What a vendor wrote clears no screen, turns no line around: not printed, logged, told, or in a file of text."""
     sources = {**story.outputs, **{f"posted {n}": text for n, text in enumerate(story.posted)}}
     sources |= {f"argument {n}": text for n, text in enumerate(story.arguments)}
+    sources |= {f"environment of {line}": text for line, text in story.children.items()}
+    sources |= {
+        str(path.relative_to(story.folder)): path.read_bytes().decode(errors="replace")
+        for path in files(story)
+        if not any(mark in path.name for mark in (".duckdb", ".sqlite"))
+    }
+    assert "told.json" in sources
     assert {name: sign for name, text in sources.items() for sign in RAW_SIGNS if sign in text} == {}
 
 
