@@ -98,6 +98,7 @@ class PageDecoder:
             TypeError,
             ArithmeticError,
             KeyError,
+            RecursionError,
             msgspec.DecodeError,
             pa.ArrowException,
         ):

@@ -21,9 +21,11 @@ from typing import Any
 import pytest
 
 from conversync.errors import InvalidResponseError, TooLongError, UnavailableError
+from conversync.extract.page_decoder import PageDecoder
 from conversync.http.redact import redact
 from conversync.http.strictjson import load_rows, loads
 from conversync.sandbox import Sandbox, World
+from sources.keitaro import log
 from tests.http.conftest import MakeClient
 from tests.http.hostile import BODIES, READERS, ROW, page
 from tests.http.inflating import inflating
@@ -138,6 +140,17 @@ def test_l04_names_are_capped() -> None:
         "a field's name is longer than 4096 characters",
         None,
     ]
+
+
+def test_l04_a_deep_value_costs_its_row() -> None:
+    """Where anything may stand, too, however deep it is: no error is unexpected."""
+    decoder = PageDecoder(
+        log.FIELDS, rows="rows", beside=[], check=lambda _values: None, check_table=lambda _table: True
+    )
+    deep = b"[" * 100_000 + b"]" * 100_000
+    for name in (b"status_history", b"revenue"):
+        decoded = decoder.decode(b'{"rows":[{"event_id":"a"},{"event_id":"b","%b":%b}]}' % (name, deep))
+        assert [bad.reason for bad in decoded.rejected] == ["it is nested more than 64 deep"]
 
 
 @pytest.mark.parametrize(("reader", "most"), [("conductrics", 8), ("conductrics_detail", 1)])
