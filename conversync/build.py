@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from conversync.warehouse.warehouse import Warehouse
 
 # Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
 PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
+# Where dbt's locks lie, which are the system's.
+LOCKS = "/dev/shm"  # noqa: S108 - only looked at
 # What the models are written into; a file of such a name could not be told from the schema.
 SCHEMAS = ("staging", "intermediate", "marts")
 # What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
@@ -309,4 +312,6 @@ def _refuse(output: str, warehouse_path: Path) -> None:
         )
     lines = [line.split("  ", 1)[-1].strip() for line in output.splitlines()]
     told = [line for line in lines if line and "Running with dbt" not in line and "Registered" not in line]
-    raise ConversyncError(f"dbt could not begin, and nothing was built: {' '.join(told)[:600]}")
+    way_out = "" if os.access(LOCKS, os.W_OK) else f" Its locks need {LOCKS}, which this user cannot write."
+    said = " ".join(told).partition(" Traceback ")[0][:600]
+    raise ConversyncError(f"dbt could not begin, and nothing was built.{way_out} It said: {said}")

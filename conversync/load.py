@@ -36,6 +36,7 @@ from conversync.warehouse import (
     retention,
     schema_drift,
     sequence,
+    sizes,
     views,
 )
 from conversync.warehouse.warehouse import Warehouse
@@ -269,6 +270,7 @@ def _commit(
     """
     pipeline.extract(source)
     normalized = pipeline.normalize()
+    sizes.let_go()
     counts = {table: rows for table, rows in normalized.row_counts.items() if not table.startswith("_dlt")}
     if wanted:
         pipeline.sync_schema()
@@ -281,6 +283,8 @@ def _commit(
         indexes.keep(pipeline, vendor.days)
     finally:
         committed.clear_staging(pipeline, loads)
+    with pipeline.sql_client() as client:
+        sizes.let_go_of_pages(client)
     return loads, counts
 
 

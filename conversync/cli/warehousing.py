@@ -92,10 +92,12 @@ def report(
     from pathlib import Path
 
     from conversync.report import write_report
-    from conversync.warehouse.publish import refuse_ours, report_path
+    from conversync.warehouse.publish import refuse_folder, refuse_ours, report_path
 
     place = at(warehouse, "duckdb")
     where = Path(output).absolute() if output else report_path(place)
     refuse_ours(place, where, "report")
+    if not output:
+        refuse_folder(where)
     done = write_report(place.path, where)
     typer.echo(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

@@ -31,8 +31,9 @@ from conversync.http.strictjson import Row, each_row, is_number_key, loads
 
 # How what `values.text` replaces may look in JSON that msgspec takes: a page with it is parsed the strict way.
 _CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
-# Rows of a page that are parsed the strict way and become Arrow together: as Python's values they take ten times more.
-STRICT_ROWS = 5_000
+# Rows of a page that are parsed the strict way and become Arrow together, and the characters that they came in: as
+# Python's values they take ten times more.
+STRICT_ROWS, STRICT_CHARACTERS = 5_000, 1024 * 1024
 # Bytes of all texts of one row: a database takes two thousand rows at a time, several times over. In a longer row,
 # what no document knows is left out, and texts are cut (see `kinds.SHORT`).
 MOST_OF_ROW = 8_192
@@ -97,6 +98,7 @@ class PageDecoder:
             TypeError,
             ArithmeticError,
             KeyError,
+            RecursionError,
             msgspec.DecodeError,
             pa.ArrowException,
         ):
@@ -136,8 +138,10 @@ class PageDecoder:
         good: list[dict[str, Any]] = []
         rejected: list[Rejected] = []
         unknown: Counter[str] = Counter()
+        held = 0
 
         def take(row: Row) -> None:
+            nonlocal held
             try:
                 values = self._row(row)
             except ValueError as reason:
@@ -145,9 +149,11 @@ class PageDecoder:
                 return
             note_names(unknown, values.pop("unknown"))
             good.append(values)
-            if len(good) == STRICT_ROWS:
+            held += len(row.raw)
+            if len(good) == STRICT_ROWS or held > STRICT_CHARACTERS:
                 tables.append(self._table(good))
                 good.clear()
+                held = 0
 
         envelope = self._envelope(body, take)
         table = pa.concat_tables([*tables, self._table(good)]).combine_chunks()

@@ -21,8 +21,8 @@ from conversync.extract.columns import hashes
 from conversync.http import clock
 
 MEMORY = "150MB"
-# Rows that are ranked together, in bytes.
-PART = 16 * 1024 * 1024
+# Rows that are ranked together, in bytes, and those that are handed on at a time.
+PART, PIECE = 16 * 1024 * 1024, 4 * 1024 * 1024
 
 
 class SpillFile:
@@ -67,7 +67,9 @@ class SpillFile:
         options = pa.ipc.IpcReadOptions(included_fields=fields)
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file, options=options) as reader:
             for number in range(reader.num_record_batches):
-                yield pa.Table.from_batches([reader.get_batch(number)])
+                table = pa.Table.from_batches([reader.get_batch(number)])
+                size = max(1, PIECE * table.num_rows // max(table.nbytes, PIECE))
+                yield from (table.slice(at, size) for at in range(0, max(table.num_rows, 1), size))
 
 
 class SpillFiles:
@@ -140,20 +142,20 @@ class SpillFiles:
         if not one.rows or not other.rows:
             return one.rows == other.rows
         differences = """
-            (select statement_hash from one except select statement_hash from other)
-            union all
-            (select statement_hash from other except select statement_hash from one)
-            limit 1
+            select count(*) from (
+                (select statement_hash from one except select statement_hash from other)
+                union all
+                (select statement_hash from other except select statement_hash from one)
+            )
         """
-        return not self._ask(differences, {"one": one, "other": other}).fetchall()
+        return not self._count_of(differences, {"one": one, "other": other})
 
     def instants(self, spill_file: SpillFile, condition: str) -> int:
         """At how many different instants the events happened that are so; `condition` is SQL of our own."""
         if not spill_file.rows:
             return 0
         query = f"select count(distinct {self._latest}) from scan where {condition}"  # noqa: S608
-        [[found]] = self._ask(query, {"scan": spill_file}).fetchall()
-        return int(found)
+        return self._count_of(query, {"scan": spill_file})
 
     def came_since(self, since: datetime, spill_file: SpillFile, before: SpillFile | None = None) -> bool:
         """Whether an event happened from the second of that instant until now; not one that stands in `before`."""
@@ -161,11 +163,11 @@ class SpillFiles:
         if schema is None or not pa.types.is_timestamp(schema.field(self._latest).type):
             return False
         rows = {"scan": spill_file}
-        query = f"select 1 from scan where {self._latest} between ? and ?"  # noqa: S608
+        query = f"select count(*) from scan where {self._latest} between ? and ?"  # noqa: S608
         if before is not None and before.rows:
             rows["before"] = before
             query += f" and {self._key} not in (select {self._key} from before)"  # noqa: S608
-        return bool(self._ask(query, rows, [since.replace(microsecond=0), clock.theirs()]).fetchone())
+        return self._count_of(query, rows, [since.replace(microsecond=0), clock.theirs()]) > 0
 
     def deduplicate(
         self, spill_files: Sequence[SpillFile], without: Sequence[Any] = ()
@@ -308,6 +310,14 @@ class SpillFiles:
         order = f"walk desc, {self._latest} desc, statement_hash desc"
         place = f"row_number() over (partition by {self._key} order by {order}) as place"
         return f"select *, {place} from walks where {part}"  # noqa: S608
+
+    def _count_of(self, query: str, rows_of: Mapping[str, Any], values: Sequence[Any] = ()) -> int:
+        """How many there are, never whether there is one: Arrow reads on where a question ends before its file does.
+
+        Then it reads what is not there any more, and the process ends.
+        """
+        [[found]] = self._ask(query, rows_of, values).fetchall()
+        return int(found)
 
     def _ask(self, query: str, rows_of: Mapping[str, Any], values: Sequence[Any] = ()) -> Any:
         if self._connection is None:

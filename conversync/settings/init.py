@@ -72,6 +72,7 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
     chosen = list(dict.fromkeys(chosen))
     places = [wanted.folder / ".dlt" / name for name in ("secrets.toml", "config.toml")]
     found = given(os.environ, chosen)
+    taken = list(_taken(wanted, places, found))
     missing = {
         name: _completed(known[name], found, questions, _held(wanted, places, *sections_of(name)))
         for name in chosen
@@ -85,7 +86,22 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
         _settings_file(wanted, places[1], found.plain, places, config),
     ]
     files += _files_beside(wanted, warehouse)
-    return Plan(tuple(files), wanted.force, tuple(_says(wanted, missing, found.left)))
+    return Plan(tuple(files), wanted.force, (*taken, *_says(wanted, missing, found.left)))
+
+
+def _taken(wanted: Wanted, places: Sequence[Path], found: Given) -> Iterator[str]:
+    """That what the environment holds, secrets too, stands on the disk from now on: a sentence, where any does."""
+    named = [
+        name
+        for sections in (found.secrets, found.plain)
+        for section, values in sections.items()
+        for name in values.keys() - _held(wanted, places, *_read_at(section)).keys()
+    ]
+    if named:
+        yield (
+            f"Out of the environment into these files: {', '.join(dict.fromkeys(sorted(named)))}. Delete there what is "
+            "not to stand on this disk: the environment wins, with a file or without."
+        )
 
 
 def _refuse(wanted: Wanted) -> None:
@@ -120,6 +136,11 @@ def sections_of(source: str) -> tuple[Section, ...]:
     return (), ("sources",), ("sources", source)
 
 
+def _read_at(section: Section) -> tuple[Section, ...]:
+    """Where a setting may stand that belongs to a section."""
+    return sections_of(section[1]) if section[:1] == ("sources",) else (section,)
+
+
 def _held(wanted: Wanted, places: Sequence[Path], *sections: Section) -> dict[str, Any]:
     """What the files that are there say in these sections, and are to keep."""
     return {} if wanted.force else {k: v for path in places for k, v in held(path, *sections).items()}
@@ -132,8 +153,7 @@ def _settings_file(wanted: Wanted, path: Path, values: Sections, places: Sequenc
         return File(path, filled(fresh, values), private)
     new: Sections = {}
     for section, added in values.items():
-        read = sections_of(section[1]) if section[:1] == ("sources",) else (section,)
-        kept = _held(wanted, places, *read)
+        kept = _held(wanted, places, *_read_at(section))
         new[section] = {name: value for name, value in added.items() if name not in kept}
     return File(path, merged(path, new), private, is_merged=True)
 

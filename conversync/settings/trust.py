@@ -84,11 +84,12 @@ def weakness(path: Path) -> Weak | None:
 
 
 def open_above(path: Path) -> Iterator[Path]:
-    """The folders above a place, there or not, in which everybody could put something else in its way."""
+    """The folders above a place, there or not, in which everybody, or another user, could put something in its way."""
     for folder in path.absolute().parents:
         with suppress(OSError):
-            mode = folder.stat().st_mode
-            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            found = folder.stat()
+            is_open = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+            if is_open or found.st_uid not in _ours():
                 yield folder
 
 
@@ -115,20 +116,40 @@ def _is_power(name: str) -> bool:
 def _weak(paths: list[Path]) -> Iterator[Weak]:
     for path in paths:
         try:
-            found = path.stat()
+            link, found = path.lstat(), path.stat()
             if os.statvfs(path).f_flag & os.ST_RDONLY:
                 continue
         except OSError:
             continue
         name = shlex.quote(str(path))
-        if found.st_uid not in {os.geteuid(), 0, _trusted_owner()}:
+        if stat.S_ISLNK(link.st_mode) and link.st_uid not in _ours():
+            yield Weak(path, files.owner(link.st_uid), f"chown -h {os.geteuid()} {name}")
+        elif found.st_uid not in _ours():
             yield Weak(path, files.owner(found.st_uid), f"chown {os.geteuid()} {name}")
-        elif stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX:
-            continue
-        elif found.st_mode & stat.S_IWOTH:
-            yield Weak(path, "everyone on this machine", f"chmod go-w {name}")
-        elif found.st_mode & stat.S_IWGRP and (group := _others_in(found.st_gid)):
-            yield Weak(path, f"the group {group}", f"chmod g-w {name}")
+        elif (mode := _open(found)) and (who := _who(found, mode)):
+            yield Weak(path, who, f"chmod {mode} {name}")
+
+
+def _open(found: os.stat_result) -> str:
+    """What closes it for others who may write; nothing for a folder in which only the owner replaces a file."""
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX:
+        return ""
+    if found.st_mode & stat.S_IWOTH:
+        return "go-w"
+    return "g-w" if found.st_mode & stat.S_IWGRP else ""
+
+
+def _who(found: os.stat_result, mode: str) -> str | None:
+    """Who may write then; None for a group in which nobody else is."""
+    if mode == "go-w":
+        return "everyone on this machine"
+    group = _others_in(found.st_gid)
+    return f"the group {group}" if group else None
+
+
+def _ours() -> set[int | None]:
+    """Whose files are as good as our own."""
+    return {os.geteuid(), 0, _trusted_owner()}
 
 
 def _trusted_owner() -> int | None:

@@ -159,6 +159,21 @@ def read(path: Path) -> bytes:
         return file.read()
 
 
+def refuse_planted_folder(path: Path, setting: str, *, is_named: bool) -> None:
+    """SettingsError for somebody else's link in a folder's place, through which we would write elsewhere.
+
+    So for a folder of theirs, too, that stands, unnamed by anybody, where everyone can make one. Who may write beside
+    it anyway is nobody else.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        found, above = path.lstat(), path.parent.stat()
+        is_link = stat.S_ISLNK(found.st_mode)
+        if _is_trusted(found, above) or not (is_link or (above.st_mode & stat.S_IWOTH and not is_named)):
+            return
+        what = f"is a link of {owner(found.st_uid)}" if is_link else f"belongs to {owner(found.st_uid)}"
+        raise planted(path, what, f"as `{setting}` in .dlt/config.toml")
+
+
 @contextmanager
 def replacing(target: Path, *, mode: int | None = None, group: int | None = None) -> Iterator[Path]:
     """A place for a new file that takes the target's, whole and on the disk, if all goes well; else nothing changed.
@@ -232,10 +247,10 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def planted(path: Path, what: str) -> SettingsError:
+def planted(path: Path, what: str, how: str = "with --warehouse") -> SettingsError:
     """The error for something in a place of ours that is not ours."""
     return SettingsError(
-        f"{path} {what}, so nothing was written there: remove it, or name another place with --warehouse."
+        f"{path} {what}, so nothing was written there: remove it, or name another place {how}."
     )
 
 

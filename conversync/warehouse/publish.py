@@ -11,6 +11,7 @@ import fcntl
 import grp
 import logging
 import os
+import shlex
 import shutil
 import stat
 from contextlib import suppress
@@ -60,6 +61,7 @@ def check_published(warehouse: Warehouse) -> None:
     target = published_path(warehouse)
     if target is None:
         return
+    refuse_folder(target)
     folder = next(one for one in target.parents if os.path.lexists(one))
     if target.is_dir():
         raise SettingsError(_unwritable(target, os.strerror(errno.EISDIR)))
@@ -70,6 +72,12 @@ def check_published(warehouse: Warehouse) -> None:
         raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
+def refuse_folder(target: Path) -> None:
+    """SettingsError where the folder of what is published is another user's, who only put it there."""
+    is_named = lookup.preference("published", "CONVERSYNC_PUBLISHED") is not None
+    files.refuse_planted_folder(target.parent, "published", is_named=is_named)
 
 
 def refuse_another(target: Path) -> None:
@@ -133,8 +141,9 @@ def readers() -> Readers:
 def opened_for(who: Readers, folder: Path) -> None:
     """Makes the folder of what is published, and lets its readers in where nothing else is in it.
 
-    A folder of somebody else's, or one that holds other files, stays as it is.
+    A folder of somebody else's, or one that holds other files, stays as it is. SettingsError for another user's link.
     """
+    files.refuse_planted_folder(folder, "published", is_named=True)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     found = folder.stat()
@@ -144,6 +153,26 @@ def opened_for(who: Readers, folder: Path) -> None:
     if who.group is not None and who.group != found.st_gid:
         os.chown(folder, -1, who.group)
     folder.chmod(stat.S_IMODE(found.st_mode) | (who.mode & 0o044) | (who.mode & 0o044) >> 2)
+
+
+def _closed_above(who: Readers, folder: Path) -> Path | None:
+    """The folder on the way to what is published that by its mode lets its readers no further; None where none does."""
+    for above in (folder, *folder.absolute().parents):
+        found = above.stat()
+        is_theirs = who.group is not None and found.st_gid == who.group
+        if not found.st_mode & (stat.S_IXGRP if is_theirs else stat.S_IXOTH):
+            return above
+    return None
+
+
+def warn_of_closed(who: Readers, folder: Path) -> None:
+    """Says so where somebody is to read what is published, and cannot get there."""
+    if who.mode is not None and who.mode & 0o044 and (closed := _closed_above(who, folder)):
+        log.warning(
+            "published_readers lets others read what is in %s, but %s lets them no further: chmod o+x %s, or name a "
+            "place outside of it as `published`.",
+            *(folder, closed, shlex.quote(str(closed))),
+        )
 
 
 def report_path(warehouse: Warehouse) -> Path:
@@ -172,6 +201,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
             files.clear_unfinished(target)
             with files.replacing(target, mode=who.mode, group=who.group) as new:
                 _copy(warehouse.path, new, folder, compact=compact)
+            warn_of_closed(who, target.parent)
         except OSError as error:
             raise _refusal(target, error) from error
     return target

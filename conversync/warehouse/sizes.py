@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ SMALLEST, LARGEST = 150 * MB, 1_000 * MB
 # Of its memory a machine gives DuckDB this part, and of its processors the other: we are a guest on it.
 PART_OF_MEMORY, PART_OF_PROCESSORS = 200, 4
 MOST_THREADS, MOST_SET = 4, 256
-# Less is too little for DuckDB to sort in.
-LEAST_SET = 100 * MB
+# Less is too little for DuckDB to sort in; and what it keeps when others need the room.
+LEAST_SET, LET_GO = 100 * MB, 16 * MB
 UNITS = {"MB": MB, "GB": 1_000 * MB, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([KMG]i?B)", re.IGNORECASE)
 
@@ -31,6 +32,27 @@ def limits() -> dict[str, Any]:
     memory = _memory_set() or min(max(memory_here() // PART_OF_MEMORY, SMALLEST), LARGEST)
     by_machine = min(processors_here() // PART_OF_PROCESSORS, memory // SMALLEST, MOST_THREADS)
     return {"memory_limit": f"{memory // MB}MB", "threads": _threads_set() or max(by_machine, 1)}
+
+
+def let_go() -> None:
+    """Has Arrow give back what it keeps for tables to come: what comes next is DuckDB's."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
+def let_go_of_pages(client: Any) -> None:
+    """Has DuckDB give back what it keeps of pages that it may read again: what comes next are the vendor's."""
+    if client.capabilities.sqlglot_dialect != "duckdb":
+        return
+    from dlt.destinations.exceptions import DatabaseException
+
+    [[kept]] = client.execute_sql("select current_setting('memory_limit')")
+    try:
+        with suppress(DatabaseException):  # some of it is in use
+            client.execute_sql(f"set global memory_limit = '{LET_GO // MB}MB'")
+    finally:
+        client.execute_sql(f"set global memory_limit = '{kept}'")
 
 
 def _memory_set() -> int | None:

@@ -37,8 +37,9 @@ DLT_SETTINGS = {
     "RUNTIME__SENTRY_DSN": "",
     "RUNTIME__SLACK_INCOMING_HOOK": "",
 }
-# As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that.
-DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false"}
+# As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that; and of rows that
+# are as long as they may be, five thousand at a time are several times that in memory.
+DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false", "DATA_WRITER__BUFFER_MAX_ITEMS": "1000"}
 # Destinations of dlt's that keep nothing by themselves.
 NO_PLACES = frozenset({"destination", "dummy"})
 # What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
@@ -375,9 +376,10 @@ def settle_temporary_files(folder: Path) -> None:
     if any(map(_takes_files, [*named, "/tmp", "/var/tmp", "/usr/tmp", str(Path().absolute())])):  # noqa: S108 - only looked at
         return
     if not _takes_files(folder):
+        whose = f", which belongs to {files.owner(folder.stat().st_uid)}," if folder.is_dir() else ""
         raise SettingsError(
-            f"There is no place for temporary files: neither /tmp nor {folder} can be written. "
-            "Set TMPDIR to a folder that can."
+            f"There is no place for temporary files: neither /tmp nor {folder}{whose} can be written. "
+            "Have that folder handed over to this user, or set TMPDIR to one that can be written."
         )
     tempfile.tempdir = str(folder)
 

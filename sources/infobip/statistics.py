@@ -15,7 +15,7 @@ import pendulum
 import pyarrow as pa
 from pendulum import DateTime
 
-from conversync.errors import InvalidResponseError
+from conversync.errors import InvalidResponseError, TooLongError
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.decoded import Rejected, note_names
 from conversync.extract.fields import Fields
@@ -36,6 +36,8 @@ AVERAGE = "average-conversion-rate"
 CONVERTS_WITHIN = pendulum.duration(days=30)
 # How many days the trailing average covers, the last one included.
 TRAILING_DAYS = 30
+# Of an answer: all of it is in memory together, and a month of days is 10 KB.
+MOST_BYTES = 8 * 1024 * 1024
 MILLISECOND = pendulum.duration(milliseconds=1)
 # An end that is written as the last millisecond of a day is that day's end.
 SLACK = pendulum.duration(seconds=1)
@@ -258,7 +260,12 @@ def _buckets(answer: Response) -> tuple[dict[str, Any], list[Row]]:
 
 
 def _rated(answer: Response) -> Response:
-    """The answer with null for every rate that is no number."""
+    """The answer with null for every rate that is no number. TooLongError where it is none about days."""
+    if len(answer.body) > MOST_BYTES:
+        raise TooLongError(
+            f"Infobip answered with more than the {MOST_BYTES // 2**20} MB that statistics of days may take: ask it "
+            "what changed."
+        )
     return replace(answer, body=_NOT_A_RATE.sub(rb"\1null", answer.body))
 
 

@@ -86,9 +86,16 @@ def test_l11_the_secret_is_nowhere(story: Story) -> None:
 
 
 def test_l11_no_terminal_is_taken_over(story: Story) -> None:
-    """What a vendor wrote clears no screen and turns no line around: not printed, logged, told, or on the page."""
+    """What a vendor wrote clears no screen, turns no line around: not printed, logged, told, or in a file of text."""
     sources = {**story.outputs, **{f"posted {n}": text for n, text in enumerate(story.posted)}}
     sources |= {f"argument {n}": text for n, text in enumerate(story.arguments)}
+    sources |= {f"environment of {line}": text for line, text in story.children.items()}
+    sources |= {
+        str(path.relative_to(story.folder)): path.read_bytes().decode(errors="replace")
+        for path in files(story)
+        if not any(mark in path.name for mark in (".duckdb", ".sqlite"))
+    }
+    assert "told.json" in sources
     assert {name: sign for name, text in sources.items() for sign in RAW_SIGNS if sign in text} == {}
 
 
@@ -188,6 +195,8 @@ def test_l11_one_person_goes_as_privacy_says(story: Story, tmp_path: Path) -> No
         if {"user", "user key", "e-mail"} & person_in(value)
     }
     assert {place for place in left if place.startswith("besitos.")} == set()
+    served = [(place, value) for place, _, value in cells(tmp_path / "warehouse.duckdb") if person_in(value)]
+    assert [value for place, value in served if place.endswith(".rejected_rows")] == []
     assert [one for one in rest if one[0] == "sent" and PHONE in one[1]] == []
     sent = rows_of(
         tmp_path / "warehouse.duckdb", "select cast(m as varchar), status from sent.infobip_messages as m"

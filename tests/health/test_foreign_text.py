@@ -102,6 +102,22 @@ def test_l05_a_vendors_words(house: Workspace, body: str) -> None:
 
 
 @pytest.mark.more
+def test_l05_what_is_long_is_cut(house: Workspace) -> None:
+    """A name of pages, a thousand names, a refusal of pages: what is shown of them is read in one look."""
+    many = {f"{'n' * 3_000}{number}": 1 for number in range(900)}
+    house.sandbox.besitos.rows = [row(1), row(2, **many), row(3, reward="m" * 50_000)]
+    ended = run(house, "load", "besitos", *DAYS)
+    assert ended.code == 3, ended.told
+    assert "nnnn" in ended.told
+    told = [ended.told, run(house, "status").told, run(house, "alert", "--dry-run").told]
+    words = json.dumps({"message": "canary " * 50_000, "errors": {"e" * 50_000: ["w" * 50_000] * 50}})
+    house.sandbox.faults.add(Fault(status=422, body=words.encode(), times=10**6))
+    told.append(run(house, "load", "besitos", *DAYS).told)
+    assert "canary" in told[-1]
+    assert [len(text) for text in told if len(text) > 20_000] == []
+
+
+@pytest.mark.more
 def test_l05_on_a_terminal(told: Workspace) -> None:
     """There, colours of ours are shown, and no sequence of theirs: the screen stays, and the clipboard."""
     ours, theirs = pty.openpty()

@@ -70,6 +70,11 @@ READERS = {
     "status": (("status",), "reaches for what is no table"),
     "verify": (("verify", "besitos", *DAYS), "a view is missing"),
     "build": (("build",), "operations are disabled"),
+    "alert": (("alert", "--dry-run"), "reaches for what is no table"),
+    "send": (
+        ("send", "keitaro.conversions", "--from", "besitos", "--since", "2024-12-01", "--dry-run"),
+        "no file and no",
+    ),
 }
 
 
@@ -79,7 +84,7 @@ READERS = {
 def test_l02_a_planted_view_opens_no_file(planted: Workspace, wire: Tripwire, name: str) -> None:
     """Who reads it says so and ends with another code than 0, and the file is never opened."""
     command, words = READERS[name]
-    ended = run(planted, *command)
+    ended = run(planted, *command, **planted.sandbox.settings(), SEND_PLAYER_IDS="user_id")
     assert not wire.tripped.is_set()
     assert ended.code not in (0, None)
     assert words in ended.out + ended.err

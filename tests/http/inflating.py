@@ -7,9 +7,10 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,8 +24,14 @@ class Inflating:
 
 
 @contextmanager
-def inflating(behind: str, size: int, *, packed: bool) -> Iterator[Inflating]:
-    """Stands before the vendor at `behind`: bodies with a list are `size` bytes long, or a little more."""
+def inflating(
+    behind: str, size: int, *, packed: bool, grown: Callable[[bytes, int], bytes] | None = None
+) -> Iterator[Inflating]:
+    """Stands before the vendor at `behind`: bodies with a list are `size` bytes long, or a little more.
+
+    `grown` makes them so out of its own; without it their list is in them many times.
+    """
+    grow = cache(grown or inflated)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -41,7 +48,7 @@ def inflating(behind: str, size: int, *, packed: bool) -> Iterator[Inflating]:
                     status, body = answer.status, answer.read()
             except urllib.error.HTTPError as error:
                 status, body = error.code, error.read()
-            body = inflated(body, size) if 200 <= status < 300 else body
+            body = grow(body, size) if 200 <= status < 300 else body
             found.sizes.append(len(body))
             if packed:
                 body = gzip.compress(body, 1)

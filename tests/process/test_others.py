@@ -41,6 +41,16 @@ def test_l06_what_is_written_is_ours_alone(place: Place, umask: int) -> None:
 
 
 @pytest.mark.more
+def test_l06_a_whole_night_is_ours_alone(loaded: Place) -> None:
+    """With umask 000: what models, report and alert leave, and a report in a place of its own."""
+    assert loaded.run("nightly", "besitos", umask=0).code in (0, 3)
+    done = loaded.run("report", "--output", str(loaded.folder / "elsewhere" / "page.html"), umask=0)
+    assert done.code == 0, done.told
+    assert (loaded.folder / "published" / "report.html").exists()
+    assert open_to_others(loaded.folder) == []
+
+
+@pytest.mark.more
 def test_l06_the_books_of_a_send_are_ours_alone(loaded: Place) -> None:
     """Journal, its log, its lock and its epoch, which hold who was sent what."""
     loaded.env |= loaded.sandbox.settings()
@@ -82,6 +92,13 @@ def test_l06_one_setting_lets_readers_in(shared: Place, who: str) -> None:
     assert read.stdout[8:] == b"DUCK", read.stderr
     assert as_other("head", "-c", "12", shared.warehouse).returncode != 0
     assert (mode(copy), mode(copy.parent)) == ((0o644, 0o755) if who == "everyone" else (0o640, 0o750))
+    shared.folder.chmod(0o700)
+    closed = shared.run("publish").err
+    assert f"{shared.folder} lets them no further: chmod o+x {shared.folder}, or name a place" in closed
+    assert as_other("head", "-c", "12", copy).returncode != 0
+    shared.folder.chmod(0o711)
+    assert shared.run("publish").err == ""
+    assert as_other("head", "-c", "12", copy).returncode == 0
     shared.env["CONVERSYNC_PUBLISHED_READERS"] = "me"
     assert shared.run("publish").code == 0
     assert as_other("head", "-c", "12", copy).returncode != 0

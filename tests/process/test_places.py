@@ -165,7 +165,7 @@ def test_k25_a_read_only_root_without_tmp(place: Place, command: list[str]) -> N
     assert done.code == 0, done.told
     place.env["CONVERSYNC_WAREHOUSE"] = str(place.folder / "elsewhere.duckdb")
     done = run(place, [*inside, str(data), str(CONVERSYNC), *command])
-    done.refused(2, "There is no place for temporary files", "Set TMPDIR")
+    done.refused(2, "There is no place for temporary files", "which belongs to the user", "set TMPDIR")
 
 
 def test_k25_a_system_without_posix_locks(tmp_path: Path) -> None:

@@ -84,6 +84,31 @@ def test_l07_a_planted_file_does_not_say_who_reads_the_copy(loaded: Place) -> No
 
 
 @ONLY_ROOT
+@pytest.mark.parametrize("bits", [0o777, 0o1777], ids=["l07-of-all", "l07-sticky"])
+@pytest.mark.parametrize("what", ["folder", "link"])
+def test_l07_a_folder_for_the_copy_that_somebody_planted_is_not_used(
+    loaded: Place, what: str, bits: int
+) -> None:
+    """Where all can make one: `check` tells whose it is; exit 2 before any request, and nothing goes through it."""
+    published, victim = loaded.folder / "published", loaded.folder / "tmp" / "victim"
+    victim.mkdir()
+    if what == "folder":
+        published.mkdir()
+    else:
+        published.symlink_to(victim)
+    theirs(published)
+    loaded.folder.chmod(bits)
+    asked = len(loaded.sandbox.requests)
+    for command in (loaded.days, ["publish"], ["report"], ["nightly"]):
+        loaded.run(*command).refused(2, f"{published} ", "the user nobody", "remove it", "`published`")
+    assert (list(victim.iterdir()), len(loaded.sandbox.requests)) == ([], asked)
+    assert f"the user nobody can change {published}; end it with: chown" in loaded.run("check").out
+    if what == "folder":
+        loaded.env["CONVERSYNC_PUBLISHED"] = str(published / "warehouse.duckdb")
+        assert loaded.run("publish").code == 0, "who names it wants it"
+
+
+@ONLY_ROOT
 def test_l06_a_group_that_is_lost_is_told(loaded: Place) -> None:
     """Where this user is no member of the group that read the copy: a warning with the way back."""
     copy = loaded.folder / "published" / "warehouse.duckdb"

@@ -17,17 +17,24 @@ SEVEN = "[sources.besitos]\nbesitos_page_size = 7\n"
 @pytest.mark.more
 @pytest.mark.parametrize("home", ["/nonexistent", None], ids=["nowhere", "none"])
 def test_l01_a_planted_settings_folder_is_not_read(shared: Place, home: str | None) -> None:
-    """Where HOME cannot be written, and another user has put settings where dlt would look: nothing of it."""
+    """Where HOME cannot be written, and another user has put settings where dlt would look: nothing of it.
+
+    No program runs, no address is asked or told a token; a source whose address stands only there lacks it.
+    """
     trap = shared.folder / "tmp" / "dlt"
-    theirs(trap / "config.toml", f"alert_command = 'touch {shared.folder}/ran'\n{SEVEN}")
+    address = f"[sources.keitaro]\nkeitaro_url = '{shared.sandbox.url}'\n"
+    theirs(trap / "config.toml", f"alert_command = 'touch {shared.folder}/ran'\n{SEVEN}{address}")
+    theirs(trap / "secrets.toml", f"alert_webhook = '{shared.sandbox.url}/told'\n")
     theirs(trap)
     shared.env = {name: value for name, value in shared.env.items() if name != "HOME"}
     shared.env |= {} if home is None else {"HOME": home}
+    shared.env["KEITARO_API_KEY"] = shared.sandbox.keitaro.api_key
     os.chown(shared.folder / "tmp", UNKNOWN, UNKNOWN)
     shared.env["CONVERSYNC_WAREHOUSE"] = str(shared.folder / "tmp" / "warehouse.duckdb")
     assert shared.load(user=UNKNOWN).code == 0
     assert shared.run("alert", "--test", user=UNKNOWN).code == 0
-    assert {request.query["per_page"] for request in shared.sandbox.requests} == {"1000"}
+    shared.run("load", "keitaro", user=UNKNOWN).refused(2, "keitaro_url")
+    assert {request.query.get("per_page") for request in shared.sandbox.requests} == {"1000"}
     assert not (shared.folder / "ran").exists()
 
 
@@ -179,3 +186,18 @@ def test_l03_check_tells_of_a_folder_above_that_all_can_write(place: Place) -> N
     place.env["KEITARO_URL"] = "http://127.0.0.1:9"
     done = place.run("check", "keitaro")
     assert f"open {above}: 0777 the user root: everyone on this machine can change {above}" in done.out
+    above.chmod(0o755)
+    theirs(above)
+    done = place.run("check", "keitaro")
+    assert f"open {above}: 0755 the user nobody: the user nobody can change {above}; end it with:" in done.out
+
+
+def test_l03_a_link_that_somebody_else_can_turn_elsewhere(place: Place) -> None:
+    """Settings behind another user's link are as good as theirs, whoever the file belongs to."""
+    file = written(place, "config.toml", "alert_command = 'tell-me'")
+    kept = file.rename(place.folder / "tmp" / "kept.toml")
+    file.symlink_to(kept)
+    theirs(file)
+    place.load("--dry-run").refused(2, "names alert_command", "the user nobody can change", "chown -h 0 ")
+    os.chown(file, 0, 0, follow_symlinks=False)
+    assert place.load("--dry-run").err == ""
