@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 import requests
 
 from conversync.errors import InvalidResponseError, UnavailableError
-from conversync.http import clock, jsontext, strictjson
+from conversync.http import clock, jsontext, strictjson, turns
 from conversync.http.body_status import BodyStatusError
 from conversync.http.connection import Call, Connection, Outcome
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
@@ -76,6 +76,8 @@ class Client:
         self._idle: list[Connection] = []
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
+        self._clock = clock.mine()
+        turns.close_at_end(self)
 
     def __repr__(self) -> str:
         return f"Client({self._messages.vendor})"
@@ -131,7 +133,7 @@ class Client:
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         what, budget = f"{method} {label or path}", self.retry_budget
-        with budget.retry_state() as retry_state:
+        with turns.away(), budget.retry_state() as retry_state:
             while True:
                 budget.admit()
                 began = time.monotonic()
@@ -227,7 +229,7 @@ class Client:
             self.retry_budget.waited.reached()
         if answer is not None:
             self.retry_budget.waited.took(seconds)
-            clock.heard(answer.headers.get("Date"))
+            self._clock.heard(answer.headers.get("Date"))
         return answer, failure  # type: ignore[return-value]  # one of them is None, as it came
 
     def _decoded(
