@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 
 import requests
 
@@ -40,6 +41,8 @@ _DEFAULT_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
 }
+# Of so many paths the address is remembered.
+MOST_ADDRESSES = 100
 # Of the headers that a client is given, those that hold no credentials.
 _OPEN_HEADERS = ("Accept", "Content-Type")
 
@@ -73,6 +76,7 @@ class Client:
         self.retry_budget = RetryBudget(self._limits, self._messages)
         """How this vendor is waited for; for senders that make each request once, and wait on their own."""
         self._large = Gate(self.retry_budget.stopped)
+        self._addresses: dict[str, str] = {}
         self._idle: list[Connection] = []
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
@@ -195,10 +199,25 @@ class Client:
             own["Content-Type"] = "application/json"
         if headers:
             own.update(check_headers(headers, self._messages.hint))
-        pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
+        # As `prepare` does it, but for what no request of ours has: cookies, a user in the address, hooks.
         prepared = requests.PreparedRequest()
-        prepared.prepare(method=method, url=self._origin.root + path, headers=own, params=pairs, data=body)
+        prepared.prepare_method(method)
+        prepared.url = self._address(path)
+        if query := urlencode(list(params.items()) if isinstance(params, Mapping) else list(params)):
+            prepared.url += f"?{query}"
+        prepared.prepare_headers(own)
+        prepared.prepare_body(body, None)
         return prepared
+
+    def _address(self, path: str) -> str:
+        """The URL of a path, as requests writes it; what is asked for again and again is written once."""
+        if (known := self._addresses.get(path)) is not None:
+            return known
+        prepared = requests.PreparedRequest()
+        prepared.prepare_url(self._origin.root + path, None)
+        if len(self._addresses) < MOST_ADDRESSES:
+            self._addresses[path] = str(prepared.url)
+        return str(prepared.url)
 
     def _attempt(
         self, call: Call, decode: Callable[[Response], T], start: float
