@@ -149,25 +149,26 @@ def resolved(
     its day cannot be read, if its id came. One whose id came nowhere may come back, on another day too: it is looked
     for on all days of its piece until its month is over. Without `loaded`, or an id, days that are whole without it do.
     """
-    gone, open_ = list[str](), list[tuple[_Aside, bool]]()
-    for row in _remembered(known, stream):
-        if row.raw_hash in seen:
-            continue
+    absent = [row for row in _remembered(known, stream) if row.raw_hash not in seen]
+    ids = [row.id for row in absent if row.id]
+    came = loaded(ids) if loaded and ids else ()
+    gone = list[str]()
+    for row in absent:
         is_whole = _holds(pieces, row.days.start) if row.is_dated else _hold(pieces, row.days)
-        if loaded is not None and row.id:
-            open_.append((row, is_whole))
-        elif is_whole:
+        if _is_gone(row, is_whole, came, today) if loaded and row.id else is_whole:
             gone.append(row.raw_hash)
-    came = loaded([row.id or "" for row, _ in open_]) if loaded and open_ else ()
-    for row, is_whole in open_:
-        is_over = (today - row.first_on).days > WATCHED_DAYS
-        if (row.id in came and (is_whole or not row.is_dated)) or (is_over and (is_whole or row.is_gone)):
-            gone.append(row.raw_hash)
+            del known[row.raw_hash]
         elif is_whole:
             known[row.raw_hash][_GONE:] = [True]
-    for raw_hash in gone:
-        del known[raw_hash]
     return gone
+
+
+def _is_gone(row: _Aside, is_whole: bool, came: Collection[str], today: date) -> bool:
+    """Whether nobody need look for a row with an id any more; `is_whole`: its days were read without it."""
+    if row.id in came and (is_whole or not row.is_dated):
+        return True
+    is_over = (today - row.first_on).days > WATCHED_DAYS
+    return is_over and (is_whole or row.is_gone)
 
 
 def _holds(pieces: Sequence[Window], day: date) -> bool:

@@ -170,11 +170,7 @@ class PageDecoder:
         if row.value is None:
             raise ValueError(row.fault)
         served = row.value
-        folded = Counter(name.casefold() for name in served)
-        for name in served:
-            if folded[name.casefold()] > 1:
-                key = quoted(name.casefold(), MOST_OF_NAME)
-                raise ValueError(f"the key {key} stands twice, in different letters")
+        _refuse_double_keys(served)
         altered: list[str] = []
         values = {f.name: self._value(f, served.get(f.name), altered) for f in self.fields}
         self.check(values)
@@ -183,7 +179,7 @@ class PageDecoder:
         emptied = [name for name in values if values[name] is None and is_nothing(served.get(name))]
         extra = {name: served[name] for name in (*unknown, *emptied, *altered)}
         told = [*unknown, *map(not_as_it_came, altered)]
-        texts = sum(_bytes(value) for value in values.values())
+        texts = sum(map(_bytes, values.values()))
         is_long = texts > MOST_OF_ROW or (extra and _bytes(row.raw) > MOST_OF_ROW)
         kept = dumps(extra) if extra and not is_long else None
         if not is_long and texts + _bytes(kept) <= 2 * MOST_OF_ROW:
@@ -219,6 +215,14 @@ class PageDecoder:
         if taken is None and declared.required:
             raise ValueError(f"{declared.name} is missing")
         return taken
+
+
+def _refuse_double_keys(served: Mapping[str, Any]) -> None:
+    """ValueError where two keys differ in the case of their letters alone."""
+    folded = Counter(name.casefold() for name in served)
+    if len(folded) < len(served):
+        [(name, _)] = folded.most_common(1)
+        raise ValueError(f"the key {quoted(name, MOST_OF_NAME)} stands twice, in different letters")
 
 
 def _longest_row(table: pa.Table) -> int:

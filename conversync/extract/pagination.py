@@ -166,39 +166,21 @@ class PagedListing:
 
         A page as full as the first one may have a successor, whatever the total says.
         """
-        first = previous = self.fetch(1, True)
+        first = self.fetch(1, True)
         scan.since = clock.theirs()
-        size = first.decoded.received
-        if not size and (first.total or first.more):
-            scan.pages = 1
-            scan.totals.add(first.total)
+        way = _Way(first, self.size, scan)
+        if not way.size and (first.total or first.more):
+            way.take(first)
             yield 1, first
             return
-        full = first.size or self.size
-        planned = -(-(first.total or 0) // size) if size else 1
-        received = empty = 0
-        is_full = False
-        for number, page in self._chain(first, planned, scan):
-            rows = page.decoded.received
-            empty = 0 if rows else empty + 1
-            if number > max(planned, 1) and (not rows or _same_rows(page, previous)):
-                # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
-                scan.is_past_end = not rows
-                scan.is_ended = not rows or not is_full
+        for number, page in self._chain(first, way.planned, scan):
+            if way.is_behind(number, page) or way.is_empty(page):
                 return
-            if empty > MOST_EMPTY_PAGES:
-                return
-            scan.pages, received, previous = scan.pages + 1, received + rows, page
-            scan.totals.add(page.total)
+            way.take(page)
             yield number, page
-            is_full = rows >= (full if number == 1 else size)
-            met = received >= (scan.announced or 0)
-            if number >= planned and met and not page.more and not (rows and is_full):
-                scan.is_ended, scan.is_past_end = True, not rows
+            if way.is_at_end(number, page) or is_too_long(scan.announced or 0, way.received):
                 return
-            if is_too_long(scan.announced or 0, received):
-                return
-        if scan.pages >= planned + MOST_EXTRA_PAGES:
+        if scan.pages >= way.planned + MOST_EXTRA_PAGES:
             with nothing_of(self.what):
                 raise BeyondBoundsError(f"{self.what}: after {scan.pages} pages there is no end of it.")
 
@@ -256,6 +238,50 @@ class PagedListing:
                 "vendor what changed."
             )
         return page
+
+
+class _Way:
+    """How far a pass came, by the rows of its first page; it notes in the scan where the listing ended."""
+
+    def __init__(self, first: Page, asked: int, scan: Scan) -> None:
+        self.size = first.decoded.received
+        self.planned = -(-(first.total or 0) // self.size) if self.size else 1
+        self.received = 0
+        self._scan, self._previous = scan, first
+        self._full, self._is_full = first.size or asked, False
+        self._empty = 0
+
+    def take(self, page: Page) -> None:
+        """The page is one of the listing's."""
+        self._scan.pages += 1
+        self._scan.totals.add(page.total)
+        self.received += page.decoded.received
+        self._previous = page
+
+    def is_behind(self, number: int, page: Page) -> bool:
+        """Whether a page beyond the planned ones shows that the one before it was the last."""
+        rows = page.decoded.received
+        if number <= max(self.planned, 1) or (rows and not _same_rows(page, self._previous)):
+            return False
+        # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
+        self._scan.is_past_end = not rows
+        self._scan.is_ended = not rows or not self._is_full
+        return True
+
+    def is_empty(self, page: Page) -> bool:
+        """Whether it is one empty page too many in a row."""
+        self._empty = 0 if page.decoded.received else self._empty + 1
+        return self._empty > MOST_EMPTY_PAGES
+
+    def is_at_end(self, number: int, page: Page) -> bool:
+        """Whether nothing follows a page that was taken: all are met, none is named, and it is not full."""
+        rows = page.decoded.received
+        self._is_full = rows >= (self._full if number == 1 else self.size)
+        is_met = number >= self.planned and self.received >= (self._scan.announced or 0)
+        if not is_met or page.more or (rows and self._is_full):
+            return False
+        self._scan.is_ended, self._scan.is_past_end = True, not rows
+        return True
 
 
 def _same_rows(page: Page, previous: Page) -> bool:

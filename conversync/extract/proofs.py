@@ -17,16 +17,7 @@ _WHY = {
 
 def proved(done: Read, what: str) -> Iterator[CheckResult]:
     """Of a stream that was read as a night would read it: how many rows, why that is all, and what was found."""
-    rows = sum(piece.statements for piece in done.pieces)
-    missing = sum(piece.known_missing for piece in done.pieces)
-    if missing:
-        yield CheckResult(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
-    elif any(piece.missing for piece in done.pieces):
-        yield CheckResult(False, f"{what}: {rows:,} rows, which cannot be shown to be all")
-    else:
-        why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in {p.proof for p in done.pieces}]
-        moving = ["still moving today"] if None in {piece.proof for piece in done.pieces} else []
-        yield CheckResult(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")
+    yield _complete(done, what)
     for doubt in {scan.doubt: None for scan in done.scans if scan.doubt}:
         yield CheckResult(False, f"{what}: its next links cannot be right: {doubt}; none is followed")
     for found in dict.fromkeys(done.reading.pieces.bounds.found):
@@ -34,3 +25,17 @@ def proved(done: Read, what: str) -> Iterator[CheckResult]:
     bad = [rejected for scan in done.scans for rejected, _ in scan.bad]
     if bad:
         yield CheckResult(False, f"{what}: {len(bad):,} rows would be set aside: {bad[0].reason}")
+
+
+def _complete(done: Read, what: str) -> CheckResult:
+    """Whether all of it came, and why that is believed."""
+    rows = sum(piece.statements for piece in done.pieces)
+    missing = sum(piece.known_missing for piece in done.pieces)
+    if missing:
+        return CheckResult(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
+    if any(piece.missing for piece in done.pieces):
+        return CheckResult(False, f"{what}: {rows:,} rows, which cannot be shown to be all")
+    proofs = {piece.proof for piece in done.pieces}
+    why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in proofs]
+    moving = ["still moving today"] if None in proofs else []
+    return CheckResult(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")

@@ -152,26 +152,32 @@ def _refuse_what_holds_nothing(done: Read) -> None:
     But for rows that are known to be bad. And where rows are announced and not one comes, nothing was answered.
     """
     scans = done.scans
-    if any(scan.spill_file.rows for scan in scans):
-        return
-    what = scans[0].what
     bad = [rejected for scan in scans for rejected, _ in scan.bad]
-    if bad and all(rejected.raw_hash in done.reading.known for rejected in bad):
+    is_known = bool(bad) and all(rejected.raw_hash in done.reading.known for rejected in bad)
+    if is_known or any(scan.spill_file.rows for scan in scans):
         return
-    is_short = any(piece.missing for piece in done.pieces)
-    announced = max(scan.announced or 0 for scan in scans) if is_short else 0
-    refused = next((scan.refused for scan in scans if scan.refused is not None), None)
-    # Days without a row are answered in any language: they do not show that the vendor still speaks the one we know.
-    is_understood = any(scan.pages for scan in scans) and done.reading.pieces.bounds.longest > 0
-    if isinstance(refused, (InvalidResponseError, CredentialsError)) and not is_understood:
+    if (refused := _not_understood(done)) is not None:
         raise refused
+    what = scans[0].what
     if bad:
         raise InvalidResponseError(
             f"{what}: every one of {len(scans[0].bad):,} rows would have to be set aside, the first because "
             f"{bad[0].reason}."
         )
-    if announced:
+    announced = max(scan.announced or 0 for scan in scans)
+    if announced and any(piece.missing for piece in done.pieces):
         raise InvalidResponseError(f"{what}: the first page is empty, yet it announces {announced:,} rows.")
+
+
+def _not_understood(done: Read) -> VendorError | None:
+    """The first refusal, where nothing shows that the vendor still speaks the language that we know.
+
+    Days without a row do not: they are answered in any.
+    """
+    if done.reading.pieces.bounds.longest and any(scan.pages for scan in done.scans):
+        return None
+    refused = next((scan.refused for scan in done.scans if scan.refused is not None), None)
+    return refused if isinstance(refused, (InvalidResponseError, CredentialsError)) else None
 
 
 def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:

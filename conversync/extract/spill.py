@@ -60,9 +60,12 @@ class SpillFile:
         ordered = np.sort(self._hashes[0]) if self._hashes else np.empty(0, np.uint64)
         return not bool(np.any(ordered[1:] == ordered[:-1]))
 
-    def tables(self) -> Iterator[pa.Table]:
-        """What was written, batch by batch."""
-        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """What was written, batch by batch; of these columns, or of all."""
+        assert self.schema is not None  # noqa: S101 - there are rows
+        fields = None if columns is None else [self.schema.get_field_index(name) for name in columns]
+        options = pa.ipc.IpcReadOptions(included_fields=fields)
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file, options=options) as reader:
             for number in range(reader.num_record_batches):
                 yield pa.Table.from_batches([reader.get_batch(number)])
 
@@ -110,8 +113,8 @@ class SpillFiles:
     def _distinct(self, column: str, spill_files: Sequence[SpillFile]) -> int:
         if not spill_files:
             return 0
-        query = f"select count(distinct {column}) from ({self._united(column, spill_files)})"  # noqa: S608
-        [[found]] = self._ask(query, self._named(spill_files)).fetchall()
+        query = f"select count(distinct {column}) from walks"  # noqa: S608
+        [[found]] = self._ask(query, {"walks": _walks(spill_files, [column])}).fetchall()
         return int(found)
 
     def span(self, spill_file: SpillFile, day: str) -> tuple[date | None, date | None, int]:
@@ -128,10 +131,9 @@ class SpillFiles:
         if not filled or not values:
             return set()
         query = f"""
-            select distinct value from (select {column} as value from ({self._united("*", filled)}))
-            where value in (select unnest(?))
+            select distinct value from (select {column} as value from walks) where value in (select unnest(?))
         """  # noqa: S608
-        return {value for [value] in self._ask(query, self._named(filled), [list(values)]).fetchall()}
+        return {value for [value] in self._ask(query, {"walks": _walks(filled)}, [list(values)]).fetchall()}
 
     def same(self, one: SpillFile, other: SpillFile) -> bool:
         """Whether two walks gave the same statements, in whatever order and however often."""
@@ -238,16 +240,16 @@ class SpillFiles:
     def holds(self, spill_files: Sequence[SpillFile], condition: str) -> bool:
         """Whether any row is so; `condition` is SQL of our own."""
         filled = [spill_file for spill_file in spill_files if spill_file.rows]
-        query = f"select 1 from ({self._united('*', filled)}) where {condition} limit 1"  # noqa: S608
-        return bool(filled) and bool(self._ask(query, self._named(filled)).fetchall())
+        query = f"select 1 from walks where {condition} limit 1"  # noqa: S608
+        return bool(filled) and bool(self._ask(query, {"walks": _walks(filled)}).fetchall())
 
     def latest(self, spill_files: Sequence[SpillFile], column: str, condition: str) -> Any:
         """The greatest value of a column, of the rows that are so; None where there is none."""
         filled = [spill_file for spill_file in spill_files if spill_file.rows]
         if not filled:
             return None
-        query = f"select max({column}) from ({self._united('*', filled)}) where {condition}"  # noqa: S608
-        [[found]] = self._ask(query, self._named(filled)).fetchall()
+        query = f"select max({column}) from walks where {condition}"  # noqa: S608
+        [[found]] = self._ask(query, {"walks": _walks(filled)}).fetchall()
         return found
 
     def absent(self, spill_files: Sequence[SpillFile], keys: pa.Table) -> list[Any]:
@@ -255,10 +257,8 @@ class SpillFiles:
         filled = [spill_file for spill_file in spill_files if spill_file.rows]
         if not filled:
             return list(keys.column(0).to_pylist())
-        query = f"""
-            select {self._key} from wanted anti join ({self._united(self._key, filled)}) as come using ({self._key})
-        """  # noqa: S608
-        found = self._ask(query, {"wanted": keys, **self._named(filled)}).fetchall()
+        query = f"select {self._key} from wanted anti join walks using ({self._key})"  # noqa: S608
+        found = self._ask(query, {"wanted": keys, "walks": _walks(filled, [self._key])}).fetchall()
         return [key for [key] in found]
 
     def left_out(
@@ -278,27 +278,21 @@ class SpillFiles:
         )
         if not others or not among:
             return []
-        kept = (
-            f"anti join ({self._united(self._key, spill_files)}) as kept using ({self._key})"
-            if spill_files
-            else ""
-        )
         days = " or ".join(f"{day} between '{first}' and '{last}'" for first, last in among)
-        query = f"""
-            select distinct on ({self._key}) {", ".join([self._key, *columns])}, {day} as day
-            from ({self._united("*", others, "other")}) as others {kept}
-            where {days}
-            order by {self._key}, statement_hash
-        """  # noqa: S608
-        named = {**self._named(others, "other"), **self._named(spill_files)}
-        return list(self._ask(query, named).to_arrow_table().to_pylist())
-
-    def _united(self, column: str, spill_files: Sequence[SpillFile], word: str = "walk") -> str:
-        return " union all ".join(f"select {column} from {name}" for name in self._named(spill_files, word))  # noqa: S608
-
-    @staticmethod
-    def _named(spill_files: Sequence[SpillFile], word: str = "walk") -> Mapping[str, SpillFile | pa.Table]:
-        return {f"{word}_{number}": spill_file for number, spill_file in enumerate(spill_files)}
+        kept = f"{self._key} not in (select {self._key} from walks where {{part}})"  # noqa: S608
+        found: list[dict[str, Any]] = []
+        for part in self._parts([*others, *spill_files]):
+            query = f"""
+                select distinct on ({self._key}) {", ".join([self._key, *columns])}, {day} as day
+                from others
+                where {part} and ({days}) {"and " + kept.format(part=part) if spill_files else ""}
+                order by {self._key}, statement_hash
+            """  # noqa: S608
+            named = {"others": _walks(others)}
+            if spill_files:
+                named["walks"] = _walks(spill_files, [self._key])
+            found += self._ask(query, named).to_arrow_table().to_pylist()
+        return found
 
     def _parts(self, spill_files: Sequence[SpillFile]) -> Iterator[str]:
         """Conditions that each take some of the events with all their rows, about `PART` bytes; together all of them.
@@ -335,18 +329,20 @@ class SpillFiles:
         return self._connection.execute(query, list(values))
 
 
-def _walks(spill_files: Sequence[SpillFile]) -> pa.RecordBatchReader:
-    """All rows, one batch after the other, each with the number of its spool as `scan`; to be read once.
+def _walks(spill_files: Sequence[SpillFile], columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+    """The rows of them all, with these columns or all, each with the number of its spool as `walk`; to be read once.
 
-    A dataset of so many files would be read ahead in each of them.
+    One stream, however many files: DuckDB would need memory for each of several, and a dataset reads ahead in each.
     """
     [schema, *_] = [spill_file.schema for spill_file in spill_files if spill_file.schema is not None]
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
     number = pa.field("walk", pa.int64())
 
     def batches() -> Iterator[pa.RecordBatch]:
         for scan, spill_file in enumerate(spill_files):
-            for table in spill_file.tables() if spill_file.rows else ():
-                rows = table.cast(schema)
+            for table in spill_file.tables(columns) if spill_file.rows else ():
+                rows = table.select(schema.names).cast(schema)
                 yield from rows.append_column(number, pa.repeat(scan, rows.num_rows)).to_batches()
 
     return pa.RecordBatchReader.from_batches(schema.append(number), batches())

@@ -295,3 +295,15 @@ def test_b05_days_that_no_question_heeds_are_no_answer(month: Workspace) -> None
     assert (report.exit_code, report.steps) == (6, [])
     assert "the days asked for are not heeded" in str(report.error)
     assert fault.delivered < 10
+
+
+def test_b05_a_second_page_that_is_never_given_is_not_needed(make_house: MakeHouse) -> None:
+    """It is a 500 for ever, of whatever days: they come in pages that hold all of them, however many are tried."""
+    house = make_house(besitos_page_size="1000", http_budget="1")
+    house.vendor = at_once()
+    sold = [row(number, date_time=f"2024-12-{1 + number % 12:02} 06:25:36") for number in range(1, 6001)]
+    house.sandbox.besitos.rows = sold
+    fault = house.sandbox.faults.add(Fault(status=500, where=lambda asked: asked.query.get("page") == "2"))
+    house.load("2024-12-01", "2024-12-12")
+    assert fault.delivered
+    assert held(house) == set(range(1, 6001))

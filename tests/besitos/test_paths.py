@@ -228,6 +228,7 @@ def page(texts: Sequence[str]) -> bytes:
 ENDINGS = ["", ',"reverse":1', ',"type":"survey","survey_id":"1b45c7"']
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_every_odd_value_in_every_field_is_the_same_on_both_paths(ending: str) -> None:
     """Also no value at all, every value twice, and every odd name: one at a time, in an original and a reversal."""

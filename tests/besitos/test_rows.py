@@ -377,6 +377,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("case", sometimes(*DAMAGE, quick=3, ids=str))
 def test_a_page_that_is_no_json_is_refused_whole(house: Workspace, case: str) -> None:
     """Loudly: exit 6, the place in the page, nothing loaded; the next night is whole again."""

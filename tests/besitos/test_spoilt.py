@@ -95,6 +95,7 @@ def test_h11_what_is_no_data_in_one_size_is_asked_for_in_another(
     healed(nine_days)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("kind", sometimes(*KINDS, quick=2))
 def test_h13_where_everything_is_no_data_nothing_is_loaded(nine_days: Workspace, kind: str) -> None:
     """A changed interface, or a wrong address: exit 6 as ever, after a dozen requests."""

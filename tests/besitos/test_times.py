@@ -25,6 +25,7 @@ TIMES = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("zone", "column"), [("EST", 1), ("America/New_York", 2)])
 def test_s12_times_are_read_in_the_zone_that_is_set(house: Workspace, zone: str, column: int) -> None:
     """EST is -05:00 in summer too. An hour that comes twice is its first; one that is skipped is counted on."""

@@ -79,6 +79,7 @@ def promised(house: Workspace) -> None:
     assert histories >= {1, 2}, "nothing was restated: the world is too small for its promise"
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "reading", sometimes("", *COMBINED, *MEANINGS[1:], quick=3, ids=lambda reading: reading or "likeliest")
 )

@@ -113,6 +113,7 @@ def theirs(offerwall: Path, tmp_path_factory: pytest.TempPathFactory) -> Theirs:
     return Theirs(made_once(tmp_path_factory, "theirs", make))
 
 
+@pytest.mark.more
 def test_models_of_the_same_names_stay_theirs(theirs: Theirs) -> None:
     """Their `ref` and their `source` mean theirs, ours mean ours, and both of one name are in the warehouse."""
     for name in ("conversions", "days", "int_conversions", "stg_besitos__conversions"):
@@ -121,6 +122,7 @@ def test_models_of_the_same_names_stay_theirs(theirs: Theirs) -> None:
     assert ask(theirs.path, "select revenue from dbt_ci_123.earned") == [(net,)]
 
 
+@pytest.mark.more
 def test_our_models_go_where_their_target_says(theirs: Theirs, offerwall: Path) -> None:
     """Beside what `conversync build` made, which is as it was; and with the same rows."""
     assert theirs.rows(OURS) == theirs.rows("marts") == marts(offerwall)

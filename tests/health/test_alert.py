@@ -43,6 +43,7 @@ def test_a_program_is_given_the_json_and_none_of_our_secrets(troubled: Workspace
     assert not (troubled.folder / "x").exists()
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     "name",
     [

@@ -139,6 +139,7 @@ def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: 
     assert told(house)["stale"].figures["hours"] == 72.0
 
 
+@pytest.mark.more
 def test_a_source_without_its_view_of_days_is_told(house: Workspace) -> None:
     """As a version before it left it: nobody says that its days are whole, and the next load makes the view."""
     house.load("2024-12-01", "2024-12-04")
@@ -183,6 +184,7 @@ def test_a_stream_that_is_left_behind_is_stale_though_its_source_is_loaded(house
     assert (problem.figures["stream"], problem.figures["hours"]) == ("reversals", 72.0)
 
 
+@pytest.mark.more
 def test_a05_lateness_is_of_days_that_were_watched_equally_long(house: Workspace) -> None:
     """What a backfill brings is as late as the vendor dates it, what a night brings as late as it was read; n is told.
 
@@ -299,6 +301,7 @@ def test_sends_in_doubt_are_counted_from_the_ledgers(house: Workspace) -> None:
     assert told(house)["in_doubt"].source == "keitaro.conversions"
 
 
+@pytest.mark.more
 def test_status_reads_the_copy_while_a_run_holds_the_file_and_says_so(house: Workspace) -> None:
     """Exit 0, with the copy's figures; without a copy, exit 4 and the way out. The run is not disturbed."""
     house.load("2024-12-01", "2024-12-04")
@@ -339,6 +342,7 @@ def test_the_command_says_it_in_one_document_and_strict_tells_by_its_code(house:
     assert (bad.code, "alert_stale_hours" in bad.err) == (2, True)
 
 
+@pytest.mark.more
 def test_status_fits_a_narrow_terminal(house: Workspace) -> None:
     """Eighty columns, on a real terminal: no table's line is wider."""
     house.sandbox.besitos.rows = [row(1), row(2, reward="much")]

@@ -92,6 +92,7 @@ def test_s22_sums_are_of_one_currency_each(loaded: Workspace) -> None:
     assert run(loaded, "verify", "besitos", *DAYS).code == 3
 
 
+@pytest.mark.more
 def test_the_last_day_is_compared_whole_whatever_the_vendor_takes_it_for(loaded: Workspace) -> None:
     """Where to_date ends with its day's first second, rows of that day's noon are neither missing here nor there."""
     loaded.sandbox.besitos.variants = Variants(to_date_inclusive=False)
@@ -114,6 +115,7 @@ def test_a_vendor_that_refuses_or_fails_is_told_with_its_own_code(loaded: Worksp
     assert len(loaded.sandbox.requests) == asked
 
 
+@pytest.mark.more
 def test_verify_goes_on_while_a_run_holds_the_warehouse(loaded: Workspace) -> None:
     """It compares with the published copy then, and says so."""
     assert run(loaded, "publish").code == 0

@@ -45,6 +45,7 @@ def by_path(**steps: Step) -> Step:
     return step
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("step", SILENT.values(), ids=SILENT)
 @pytest.mark.parametrize("hurried", [False, True])
 def test_l12_what_never_comes_is_waited_for_within_the_budget(

@@ -56,6 +56,7 @@ def days(house: VendorWorkspace, number: int) -> str:
     return "".join(str(day.day) for [day] in house.query(asked))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "how", [pytest.param(name, marks=() if name in ("500", "403") else pytest.mark.more) for name in SPOILT]
 )

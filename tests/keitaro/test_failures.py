@@ -109,6 +109,7 @@ def test_b05_every_third_day_and_both_ends_that_fail_cost_themselves(sixty: Vend
     assert loaded(sixty) == ALL
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("day", ["2026-01-07", pytest.param("2026-01-04", marks=pytest.mark.more)])
 @pytest.mark.parametrize(
     "answer", [{"status": 401}, {"redirect": "/admin/login"}], ids=["h15-401", "h15-login"]

@@ -46,6 +46,7 @@ def night(house: VendorWorkspace, number: int) -> Any:
     return house.run(), since
 
 
+@pytest.mark.more
 def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: VendorWorkspace) -> None:
     """A conversion and a group of the report, weeks before the lookback: their days alone, until they are mended."""
     tracker = forty.sandbox.keitaro
@@ -68,6 +69,7 @@ def test_f03_a_row_of_an_old_day_is_loaded_the_night_after_it_was_mended(forty: 
     assert (fourth.exit_code, asked(forty, LOG, since)) == (0, [(day(35), day(43))])
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("departures", [1, 3], ids=["m02-one", "m02-three"])
 def test_m02_a_conversion_that_leaves_between_two_pages_is_not_loaded(
     house: VendorWorkspace, departures: int

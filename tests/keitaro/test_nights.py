@@ -87,6 +87,7 @@ def promised(house: VendorWorkspace) -> None:
     assert first["report_daily"] - tables(house.path, "keitaro")["report_daily"], "no day was restated"
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("reading", sometimes(*READINGS, quick=1))
 def test_tables_are_right_whatever_the_tracker_is(make_house: MakeHouse, reading: str) -> None:
     """Every state of every conversion, and every day of clicks, to the cent, three nights long."""

@@ -93,6 +93,7 @@ def test_b02_a_window_short_of_its_total_is_loaded_told_and_read_again(house: Ve
     assert len(loaded(house)) == 60
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "variants",
     sometimes(

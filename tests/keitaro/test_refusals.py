@@ -92,7 +92,7 @@ def test_an_unknown_path_is_a_wrong_address(house: VendorWorkspace) -> None:
     )
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("body", [b'{"error":"busy"}', b'{"rows":null,"total":0}', b"", b"[]"])
 def test_a_success_without_rows_is_none(house: VendorWorkspace, body: bytes) -> None:
     """An answer of another form is asked for again a few times, then refused; it is never an empty window."""

@@ -57,6 +57,7 @@ def test_a_night_loads_sends_publishes_and_has_nothing_to_tell(project: Project)
     assert project.query(sent) == [("sent", 3)]
 
 
+@pytest.mark.more
 def test_one_vendor_down_costs_its_own_rows_and_the_exit_code(project: Project) -> None:
     """The others load, what does not read it is sent, the copy is published, and somebody is told. Exit 6."""
     project.init("--source", "besitos", "--source", "infobip", "--source", "keitaro")
@@ -81,6 +82,7 @@ def test_one_vendor_down_costs_its_own_rows_and_the_exit_code(project: Project) 
     ]
 
 
+@pytest.mark.more
 def test_a_send_waits_for_the_next_night_if_its_source_failed(project: Project) -> None:
     """Better late than wrong: nothing is posted, the step says why; the next night sends it."""
     project.init("--source", "besitos", "--source", "keitaro")
@@ -123,6 +125,7 @@ def test_x25_a_night_sends_old_history_only_by_a_setting_and_tells_of_rows_that_
     assert len(project.posted()) == 4
 
 
+@pytest.mark.more
 def test_rows_newly_set_aside_end_with_3_and_are_told(project: Project) -> None:
     """The night is done all the same."""
     project.init("--source", "besitos")
@@ -136,6 +139,7 @@ def test_rows_newly_set_aside_end_with_3_and_are_told(project: Project) -> None:
     assert "hush" not in ended.out + ended.err
 
 
+@pytest.mark.more
 def test_an_alert_that_fails_hides_nothing(project: Project) -> None:
     """The run's own exit code stays, the data is there and published, and standard error says that nobody was told."""
     project.init("--source", "besitos")

@@ -49,7 +49,7 @@ class Done:
         assert self.code == code, self.told
         assert "Traceback" not in self.told
         for word in words:
-            assert word in self.told
+            assert word in self.told, self.told
 
 
 @dataclass(frozen=True)

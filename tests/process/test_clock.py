@@ -113,6 +113,7 @@ def test_m03_c19_a_night_in_the_future_leaves_no_hole(machine: Machine) -> None:
     assert machine.days == list(range(15))
 
 
+@pytest.mark.more
 def test_m03_no_statement_ends_before_it_began(machine: Machine) -> None:
     """Stated under the wrong clock, restated under the right one, again after it has caught up: one after the other."""
     for day, wrong, payout in ((1, AHEAD, 1), (2, 0, 2), (30, 0, 3)):
@@ -128,6 +129,7 @@ def test_m03_no_statement_ends_before_it_began(machine: Machine) -> None:
     machine.held()
 
 
+@pytest.mark.more
 def test_m04_what_was_set_aside_after_a_wrong_night_is_news_once(machine: Machine) -> None:
     """Exit 3 on the night that sets it aside, 0 on the nights after it."""
     machine.good(1, AHEAD)
@@ -185,6 +187,7 @@ def test_s14_a_clock_behind_the_vendors_wants_a_look(machine: Machine) -> None:
     assert machine.days == list(range(6))
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("minutes", [5, -5], ids=["ahead", "behind"])
 def test_s14_minutes_are_no_matter(machine: Machine, minutes: int) -> None:
     """Clocks that are apart by less than ten minutes agree: exit 0, and no word."""
@@ -193,6 +196,7 @@ def test_s14_minutes_are_no_matter(machine: Machine, minutes: int) -> None:
     assert machine.days == [0, 1, 2]
 
 
+@pytest.mark.more
 def test_s14_evidence_of_a_night_in_the_future_makes_no_day_read(machine: Machine) -> None:
     """What was read under a clock that the vendor's Date belies is dated by the vendor."""
     machine.good(1, AHEAD, told=True)

@@ -31,6 +31,7 @@ def container(shared: Place) -> Place:
 QUICK = ["nightly", "besitos", "--no-build", "--no-report"]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("night", sometimes(QUICK, ["nightly", "besitos"], quick=1, ids=" ".join))
 def test_a_container_with_any_user(container: Place, night: list[str]) -> None:
     """A user that the system does not know, no HOME, and one folder that is theirs: every command works in there."""

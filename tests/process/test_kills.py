@@ -89,11 +89,13 @@ def test_c01_after_a_kill_within_the_very_first_run_the_next_run_is_right(nights
         recovered(place, nights.alone, f"first run killed at point {point}")
 
 
+@pytest.mark.more
 def test_c01_after_a_kill_by_the_clock_the_next_run_is_right(nights: Nights) -> None:
     """The same from outside, at moments that no kill point names."""
     kill_in_time(nights, 2, SEED + 2, 0.5)
 
 
+@pytest.mark.more
 def test_c03_after_a_kill_during_the_recovery_the_next_run_is_right(nights: Nights) -> None:
     """A second kill while the first one is being healed."""
     kill_and_recover(nights, 2, SEED + 3, again=True)

@@ -84,6 +84,7 @@ def test_c08_c09_c10_a_second_run_is_turned_away_at_once(place: Place, gate: Gat
     assert place.leftovers() == []
 
 
+@pytest.mark.more
 def test_c08_a_second_run_waits_if_told_to(place: Place, gate: Gate) -> None:
     """With --wait it loads when the first has ended, and both see the same."""
     first = place.begin()
@@ -133,6 +134,7 @@ def reader(place: Place, *, read_only: bool) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "read-write"])
 def test_c10_a_reader_holds_the_file(loaded: Place, *, read_only: bool) -> None:
     """The run asks the vendor for nothing, exits 4 with one sentence, and what is held stays."""

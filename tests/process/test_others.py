@@ -40,6 +40,7 @@ def test_l06_what_is_written_is_ours_alone(place: Place, umask: int) -> None:
     assert open_to_others(place.folder) == []
 
 
+@pytest.mark.more
 def test_l06_the_books_of_a_send_are_ours_alone(loaded: Place) -> None:
     """Journal, its log, its lock and its epoch, which hold who was sent what."""
     loaded.env |= loaded.sandbox.settings()
@@ -53,6 +54,7 @@ def test_l06_the_books_of_a_send_are_ours_alone(loaded: Place) -> None:
     assert open_to_others(loaded.folder / ".conversync") == []
 
 
+@pytest.mark.more
 def test_l06_a_mode_that_somebody_chose_stays(place: Place) -> None:
     """Of the warehouse, the copy and its folder: defaults change, not habits."""
     place.loaded()
@@ -152,6 +154,7 @@ def test_l07_a_folder_that_somebody_planted_is_a_sentence(shared: Place, what: s
     assert shared.sandbox.requests == []
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     "name", ["warehouse.duckdb.lock", "runs-warehouse.duckdb", "journal-warehouse.duckdb.sqlite"]
 )
@@ -209,7 +212,7 @@ PLACES = {
 NEW = [case for case in PLACES if case != "l08-hard-link"]
 
 
-@pytest.mark.quick(6)
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("case", "there"),
     [*((case, True) for case in PLACES), *((case, False) for case in NEW)],

@@ -131,6 +131,7 @@ def test_a_merge_that_fails_halfway_leaves_the_table_as_it_was(nights: Nights, t
     assert place.held() == nights.after
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("count", [3, pytest.param(30, marks=pytest.mark.long)])
 def test_an_error_that_passes_within_a_load_is_healed_or_leaves_no_trace(
     nights: Nights, tmp_path: Path, count: int

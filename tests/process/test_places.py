@@ -188,6 +188,7 @@ def test_k25_a_system_without_posix_locks(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -108,6 +108,7 @@ OTHERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("what", OTHERS)
 def test_l08_the_copy_takes_the_place_of_no_other_file(loaded: Place, what: str) -> None:
     """A slip in `published` costs nobody their notes: exit 2 before any request; an empty file, and a copy, may go."""

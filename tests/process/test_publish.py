@@ -109,6 +109,7 @@ def test_k25_a_place_for_the_copy_that_cannot_work_is_told_first(
     assert (place.folder / "file").read_text() == "mine"
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["off", "the warehouse"])
 def test_settings_of_the_copy(loaded: Place, how: str) -> None:
     """ "off" publishes nothing; the warehouse itself is refused before any request."""

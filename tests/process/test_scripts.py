@@ -23,6 +23,7 @@ TABLES = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.quick(1)
 @pytest.mark.parametrize("vendor", TABLES)
 def test_a_pipeline_of_a_vendor_runs_by_itself(vendor: str, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_k03_check_prints_settings_as_a_person_writes_them(place: Place) -> None
     assert not {"None", "True", "False"} & set(done.out.split())
 
 
+@pytest.mark.more
 def test_s14_a_vendor_whose_clock_was_moved_on_is_behind_no_more(place: Place) -> None:
     """The sandbox tells its clock: a machine two days behind it says so, and ends with 3."""
     world = place.sandbox.world

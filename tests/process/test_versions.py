@@ -175,6 +175,7 @@ def added_and_killed(nights: Nights, folder: Path, moments: Sequence[float]) -> 
     assert halves > 0, "no kill came before the columns were there"
 
 
+@pytest.mark.more
 def test_c20_a_kill_while_columns_are_added_costs_nothing(nights: Nights, tmp_path: Path) -> None:
     """The next run has every column, and every statement once."""
     added_and_killed(nights, tmp_path, [0.2])

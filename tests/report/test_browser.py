@@ -21,6 +21,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield session
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_it_renders_and_asks_for_nothing(chromium: Browser, built: Built, width: int, scheme: str) -> None:
     """The page itself is all that is requested; the console stays empty; every picture has a size."""

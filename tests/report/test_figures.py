@@ -145,6 +145,7 @@ def test_days_read_short_and_never_read_are_told(changed: Callable[..., Page]) -
     assert "1 day read, not over yet, 3 days read short, 2 days never read and" in drawn
 
 
+@pytest.mark.more
 def test_a_narrowed_reading_tells_nothing_of_a_day(changed: Callable[..., Page]) -> None:
     """Days that were read for one user only count as never read."""
     page = changed(
@@ -226,6 +227,7 @@ def test_rows_set_aside_and_sends_in_doubt_are_told(changed: Callable[..., Page]
     assert "1 send in doubt" in page.section("sends").text
 
 
+@pytest.mark.more
 def test_a_load_after_the_build_is_told(changed: Callable[..., Page], built: Built) -> None:
     """Where the marts are older than the last load, the head says so."""
     told = "Something was loaded after the marts were built"

@@ -69,6 +69,7 @@ def style(element: Element) -> str:
     return element.attributes.get("style", "")
 
 
+@pytest.mark.more
 def test_a04_what_we_sent_is_told_apart(changed: Callable[..., Page], tmp_path: Path) -> None:
     """Conversions that the tracker has from us are a fainter part of their day, in words too; and dbt flags them."""
     page = changed(
@@ -176,6 +177,7 @@ def test_a02_lateness_is_of_cohorts_that_were_watched_equally_long(built: Built)
     assert found == (watched, len(days), half, most, None, None, len(rows))
 
 
+@pytest.mark.more
 def test_a02_no_share_is_claimed_that_the_number_does_not_carry(changed: Callable[..., Page]) -> None:
     """133 reversals: half and 95 % and 99 % with their n, no 99.9 %, and no day is called final; of nine, nothing."""
     change = "update marts.reversal_lookback set reversals = {}, days_for_half = {}, days_for_95_percent = {}"

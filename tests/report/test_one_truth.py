@@ -126,6 +126,7 @@ def test_m08_five_outputs_say_the_same(troubled: tuple[Path, dict[str, str], str
     assert page.root.text.count("no longer in the settings") == 2
 
 
+@pytest.mark.more
 def test_m07_a_day_that_the_tracker_was_not_read_is_missing_nothing(
     troubled: tuple[Path, dict[str, str], str],
 ) -> None:

@@ -57,6 +57,7 @@ def test_what_the_warehouse_tells_is_never_markup(changed: Callable[..., Page]) 
     assert "\x01" not in page.source
 
 
+@pytest.mark.more
 def test_a_currency_is_no_expression_of_a_picture(changed: Callable[..., Page]) -> None:
     """Whatever stands for a currency is a text on the axis, an id that holds, and nothing that is worked out."""
     evil = """U'+(7*7)+"<b>"""
@@ -166,6 +167,7 @@ def test_without_the_extra_it_names_it(built: Built, tmp_path: Path, monkeypatch
                 write_report(built.warehouse, tmp_path / "report.html", zones=ZONES)
 
 
+@pytest.mark.more
 def test_the_warehouse_is_only_read(built: Built, tmp_path: Path) -> None:
     """A file without the right to write serves, beside another reader, and is the same file after."""
     copy = tmp_path / "readonly"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from tests.report.conftest import EVIL, Built
 from tests.report.pages import Page
@@ -54,6 +55,7 @@ def installed(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}"}
 
 
+@pytest.mark.more
 def test_a_vendor_of_another_package_is_shown(built: Built, tmp_path: Path) -> None:
     """Under its title, in its colour, with a section of its own that is escaped as ours; and as no side of ours."""
     copy = tmp_path / "warehouse.duckdb"

@@ -170,6 +170,7 @@ def test_x13_the_cap_is_exact(house: Workspace, most: int, sent: int) -> None:
     assert len(house.asked()) == (sent or 9)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("pct", "goes"), [(20.0, True), (19.9, False)])
 def test_x13_the_share_that_may_change_is_exact(house: Workspace, pct: float, goes: bool) -> None:
     house.outbox(KEITARO, sales(10))

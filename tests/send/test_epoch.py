@@ -107,6 +107,7 @@ def test_x26_the_books_of_one_target_are_not_those_of_another(house: Workspace) 
     assert house.send(KEITARO).exit_code == 0
 
 
+@pytest.mark.more
 def test_x26_an_epoch_that_cannot_be_read_sends_nothing(house: Workspace) -> None:
     house.outbox(OPTIBASE, users(2))
     house.send(OPTIBASE, limit=1)

@@ -93,6 +93,7 @@ def test_x06_a_vendor_that_stays_away_ends_the_send(house: Workspace) -> None:
     assert house.send(KEITARO).sent.sent == 10
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["reset", "silence"])
 def test_x02_taken_and_unheard_keitaro_is_sent_again(
     house: Workspace, how: str, monkeypatch: pytest.MonkeyPatch
@@ -109,6 +110,7 @@ def test_x02_taken_and_unheard_keitaro_is_sent_again(
     assert house.ledger(KEITARO)["k3"] == ("sent", 200, 2)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["reset", "silence"])
 def test_x02_taken_and_unheard_optibase_is_in_doubt(
     house: Workspace, how: str, monkeypatch: pytest.MonkeyPatch

@@ -81,6 +81,7 @@ def trade(house: Workspace, **asked: Any) -> Any:
     return house.send(KEITARO, **asked)
 
 
+@pytest.mark.more
 def test_a_trade_whose_second_half_the_vendor_refuses_is_told_until_it_goes(house: Workspace) -> None:
     """Exit 3 at every send, and no silent double: 422 for the row that took the old identity over."""
     house.receiver.poisoned = lambda query: (query["tid"], query["payout"]) == ("t1", "2")
@@ -102,6 +103,7 @@ def test_a_trade_whose_second_half_the_vendor_refuses_is_told_until_it_goes(hous
     assert (report.exit_code, report.plan.doubled, report.sent.requests) == (0, [], 0)
 
 
+@pytest.mark.more
 def test_a_trade_cut_by_a_limit_is_told_until_the_rest_goes(house: Workspace) -> None:
     """The first half is out, the second waits: exit 3, then all is well."""
     report = trade(house, limit=1)

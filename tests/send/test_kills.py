@@ -110,6 +110,7 @@ def kill_and_heal(shop: Shop, target: str, points: list[int]) -> None:
         assert check(shop, target, f"{target}, killed at {point}") <= ROWS
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("target", [KEITARO, OPTIBASE])
 def test_x01_after_a_kill_anywhere_nothing_is_lost_or_doubled(shop: Shop, target: str) -> None:
     """One point in each part of a send: reading, intents, requests, outcomes, the load."""
@@ -165,6 +166,7 @@ def test_x20_long_every_kill_point_of_a_move(shop: Shop) -> None:
     kill_and_heal_moves(shop, None)
 
 
+@pytest.mark.more
 def test_x27_a_kill_while_the_vendor_has_it_wants_a_look_until_somebody_looked(shop: Shop) -> None:
     """X01: it took the conversion, and we never heard: in doubt, not sent again, and exit 3 at every send."""
     house = shop.house

@@ -207,6 +207,7 @@ GOOD = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", GOOD)
 def test_what_a_query_could_always_do_it_can_do(house: Workspace, name: str) -> None:
     """One row goes, whichever way it is asked for."""

@@ -222,6 +222,7 @@ def differences(found: Comparison) -> list[tuple[str, str, str, str]]:
     return [(one.send_key, one.what, one.sent, one.there) for one in found.differences]
 
 
+@pytest.mark.more
 def test_x30_a_posting_that_may_still_be_in_the_queue_is_too_early_to_tell(real: VendorWorkspace) -> None:
     """The tracker knows of it half a minute later; a reading before that proves nothing, one long after does."""
     real.sandbox.keitaro.variants = replace(real.sandbox.keitaro.variants, queue_seconds=30)

@@ -114,6 +114,7 @@ def test_l11_numbers_and_texts_go_after_their_days(sandbox: Sandbox, house: Work
     assert len(sandbox.requests) == requests + 1
 
 
+@pytest.mark.more
 def test_l11_what_was_forgotten_is_still_sent_once(sandbox: Sandbox, house: Workspace) -> None:
     """Nobody who has the message gets it again: not on a retry, not from a ledger alone, not where a column changes."""
     house.send(TARGET)

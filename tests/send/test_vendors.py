@@ -134,6 +134,7 @@ def test_x28_what_became_of_a_message_in_doubt_can_be_asked(sandbox: Sandbox, ho
     assert house.statuses("infobip.messages") == {"m-1": "sent", "m-2": "sent"}
 
 
+@pytest.mark.more
 def test_x28_an_address_that_cannot_be_reached_is_a_rejection(sandbox: Sandbox, house: Workspace) -> None:
     """And where the vendor does not hear our correlator, the doubt stays."""
     kept = sandbox.infobip.variants

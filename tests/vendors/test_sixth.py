@@ -31,6 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.more
 class TestTemplate(TestAcme):
     """What every vendor keeps, of the template as a person copies it."""
 
@@ -61,6 +62,7 @@ def test_a_vendor_is_at_most_three_files_and_250_lines() -> None:
     assert len(ACME.read_text(encoding="utf-8").splitlines()) <= 250
 
 
+@pytest.mark.more
 def test_every_command_works_with_a_vendor_that_is_none_of_ours(tmp_path: Path, site: Path) -> None:
     """Load, load again, reversal, status, check, send, reconcile, build, report, nightly."""
     with running(250) as served:

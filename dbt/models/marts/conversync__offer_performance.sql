@@ -10,11 +10,10 @@ names as (
         vendor,
         offer_id,
         offer_name,
-        row_number() over (
-            partition by vendor, offer_id
-            order by case when offer_name is null then 1 else 0 end, occurred_at desc, conversion_key desc
-        ) as place
+        row_number() over (partition by vendor, offer_id order by max(occurred_at) desc, offer_name desc) as place
     from conversions
+    where offer_name is not null
+    group by vendor, offer_id, offer_name
 ),
 
 offers as (

@@ -1,0 +1,66 @@
+"""Questions about many walks at once: the answers, within the memory that they may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from conversync.extract.spill import SpillFile, SpillFiles
+
+WALKS, ROWS = 200, 50
+FIRST = date(2024, 12, 1)
+TEXTS = [f"text_{number}" for number in range(16)]
+
+
+@pytest.fixture
+def spill_files() -> Iterator[SpillFiles]:
+    """An empty folder."""
+    with SpillFiles() as folder:
+        yield folder
+
+
+def walk(folder: SpillFiles, number: int) -> SpillFile:
+    """Some events of its own, and one that every walk has."""
+    keys = ["all", *(f"{number}:{one}" for one in range(1, ROWS))]
+    at = datetime(2024, 12, 1, tzinfo=UTC) + timedelta(days=number % 30)
+    table = pa.table(
+        {
+            "event_key": keys,
+            "occurred_at": pa.array([at] * ROWS, pa.timestamp("us", "UTC")),
+            "occurred_on": [at.date()] * ROWS,
+            "statement_hash": [f"{number} {key}" for key in keys],
+            **{name: [f"{name} of {key}, which is no short text" for key in keys] for name in TEXTS},
+        }
+    )
+    written = folder.new()
+    written.write(table)
+    written.close()
+    return written
+
+
+def test_two_hundred_walks_are_asked_together(spill_files: SpillFiles) -> None:
+    """Their rows are few, and so is what DuckDB may take; what each of them needs of it must not add up."""
+    walks = [walk(spill_files, number) for number in range(WALKS)]
+    assert spill_files.events(*walks) == WALKS * (ROWS - 1) + 1
+    assert spill_files.among(walks, "event_key", ["all", "7:7", "7:0", "none"]) == {"all", "7:7"}
+    assert spill_files.absent(walks, pa.table({"event_key": ["199:49", "200:1"]})) == ["200:1"]
+    assert spill_files.holds(walks, "text_3 like 'text_3 of 199:49,%'")
+    assert not spill_files.holds(walks, "occurred_on > '2024-12-30'")
+    assert spill_files.latest(walks, "occurred_on", "true") == date(2024, 12, 30)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 199])
+def test_what_only_other_walks_brought(spill_files: SpillFiles, kept: int) -> None:
+    """Of the days that are asked for, each event once, with its columns; not what a walk that is believed has, too."""
+    walks = [walk(spill_files, number) for number in range(WALKS)]
+    days = [(FIRST, FIRST + timedelta(days=1)), (FIRST + timedelta(days=29), FIRST + timedelta(days=29))]
+    left = spill_files.left_out(walks[kept:], walks[:kept], ["text_1"], "occurred_on", days)
+    of_those_days = [number for number in range(kept, WALKS) if number % 30 in (0, 1, 29)]
+    wanted = {f"{number}:{one}" for number in of_those_days for one in range(1, ROWS)}
+    assert {row["event_key"] for row in left} == wanted | (set() if kept else {"all"})
+    assert len(left) == len(wanted) + (not kept)
+    assert all(row["text_1"] == f"text_1 of {row['event_key']}, which is no short text" for row in left)
+    assert {row["day"] for row in left} <= {FIRST, FIRST + timedelta(days=1), FIRST + timedelta(days=29)}
