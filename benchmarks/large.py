@@ -32,7 +32,7 @@ class Silent:
     def step(self, dataset: str, label: str) -> None:
         """A window."""
 
-    def page(self, received: int, announced: int) -> None:
+    def page(self, dataset: str, received: int, announced: int) -> None:
         """A page."""
 
     def done(self, dataset: str, label: str, step: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 
 def once(destination: Any) -> Any:
@@ -48,7 +49,8 @@ def kept_open(pipeline: Any) -> Iterator[None]:
 def keep() -> None:
     """From now on dlt reads a schema from its working directory only where the file is another than it read last.
 
-    Nor does it take the same type apart for each setting that it looks for, and each schema that it reads.
+    Nor does it take the same type apart for each setting that it looks for, and each schema that it reads, nor a class
+    of settings.
     """
     from dlt.common import validation
     from dlt.common.configuration.providers import environ
@@ -72,6 +74,31 @@ def keep() -> None:
     LiveSchemaStorage.__getitem__ = as_it_is  # type: ignore[method-assign]
     for module, name in ((environ, "is_secret_hint"), (validation, "get_type_hints")):
         vars(module)[name] = _remembered(getattr(module, name))
+    _know_fields()
+
+
+def _know_fields() -> None:
+    """Which settings a class has, and how many, is worked out once for each class."""
+    from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+
+    work_out = vars(BaseConfiguration)["get_resolvable_fields"].__func__
+    count = BaseConfiguration.__len__
+    known: WeakKeyDictionary[type[Any], dict[str, Any]] = WeakKeyDictionary()
+    counted: WeakKeyDictionary[type[Any], int] = WeakKeyDictionary()
+
+    def get_resolvable_fields(cls: type[Any]) -> dict[str, Any]:
+        if cls not in known:
+            known[cls] = work_out(cls)
+        return dict(known[cls])
+
+    def counted_once(self: Any) -> int:
+        # Asked wherever dlt wants to know whether there is a configuration at all.
+        if type(self) not in counted:
+            counted[type(self)] = count(self)
+        return counted[type(self)]
+
+    BaseConfiguration.__len__ = counted_once  # type: ignore[method-assign]
+    BaseConfiguration.get_resolvable_fields = classmethod(get_resolvable_fields)  # type: ignore[method-assign,assignment]
 
 
 def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:

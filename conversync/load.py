@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from conversync.errors import (
 from conversync.extract.failing import BeyondBoundsError
 from conversync.http import clock
 from conversync.http.patience import one_run
+from conversync.http.turns import side_by_side
 from conversync.settings import lookup, pinned
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
@@ -46,13 +48,13 @@ GRAVITY = (0, 3, 1, 6, 4, 2, 5)
 
 
 class Progress(Protocol):
-    """Is told how a run goes on."""
+    """Is told how a run goes on, by the threads of its sources, one at a time."""
 
     def step(self, dataset: str, label: str) -> None:
         """A window is about to be read."""
 
-    def page(self, received: int, announced: int) -> None:
-        """So many rows of the window have come."""
+    def page(self, dataset: str, received: int, announced: int) -> None:
+        """So many rows of its window have come."""
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
         """The window is committed."""
@@ -115,7 +117,9 @@ class SourceReport:
 def load(
     warehouse: Warehouse, chosen: Sequence[Vendor], asked: LoadRequest, progress: Progress, wait: float = 0
 ) -> list[SourceReport]:
-    """Loads each source after the other; one source's failure does not stop the others.
+    """Loads the sources side by side: who waits for a vendor lets the others go on, and commits follow one another.
+
+    One source's failure does not stop the others; the reports are in the order of `chosen`.
 
     Raises LockedError if another run or a reader holds the warehouse for longer than `wait` seconds, and
     SettingsError, before any request, if every source lacks a setting, or has one that cannot be meant; where only
@@ -125,16 +129,12 @@ def load(
     with translate_errors(), warehouse.locked(wait) as folder:
         destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
         with warehouse.held(wait, folder) as connection:
-            reports = [
-                load_source(
-                    pipeline_for(vendor.name, destination, folder),
-                    vendor,
-                    resolved[vendor.name],
-                    asked,
-                    progress,
-                )
-                for vendor in chosen
-            ]
+
+            def one(vendor: Vendor) -> SourceReport:
+                pipeline = pipeline_for(vendor.name, destination, folder)
+                return load_source(pipeline, vendor, resolved[vendor.name], asked, progress)
+
+            reports = side_by_side([partial(one, vendor) for vendor in chosen])
             if connection is not None:
                 comments.refresh(connection)
             return reports
@@ -191,14 +191,14 @@ def load_source(
     if isinstance(chosen, SettingsError):
         report.error = chosen
         return report
-    clock.forget()
-    try:
-        with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
-            _load_steps(pipeline, vendor, chosen, asked, progress, report)
-    except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
-        report.error = error
-    told = report.said if clock.apart() >= timedelta(0) else report.skipped
-    told += filter(None, [sequence.apart(clock.apart())])
+    with clock.of_its_own():
+        try:
+            with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
+                _load_steps(pipeline, vendor, chosen, asked, progress, report)
+        except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
+            report.error = error
+        told = report.said if clock.apart() >= timedelta(0) else report.skipped
+        told += filter(None, [sequence.apart(clock.apart())])
     if report.steps:
         try:
             with translate_errors():
@@ -241,7 +241,9 @@ def _load_steps(
         sequence.come_after(newest)
         try:
             with translate_errors():
-                loads, counts = _commit(pipeline, vendor, step.source(progress.page), wanted)
+                loads, counts = _commit(
+                    pipeline, vendor, step.source(partial(progress.page, report.dataset)), wanted
+                )
         except (RequestRejectedError, InvalidResponseError) as error:
             again = "not read again"
             if not step.is_extra:

@@ -43,7 +43,7 @@ class Quiet:
     def step(self, dataset: str, label: str) -> None:
         """Nothing is said."""
 
-    def page(self, received: int, announced: int) -> None:
+    def page(self, dataset: str, received: int, announced: int) -> None:
         """Nothing is said."""
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
@@ -247,8 +247,11 @@ def view_totals(warehouse: Path, dataset: str = "besitos") -> dict[str | None, T
         return {row[0]: Totals(*row[1:4], *map(Decimal, row[4:])) for row in rows.fetchall()}
 
 
-def tables(warehouse: Path, dataset: str = "besitos") -> dict[str, Counter[tuple[Any, ...]]]:
-    """Every table and view as its rows, apart from windows and what is told of them, dlt's own, and what is a run's."""
+def tables(warehouse: Path, dataset: str = "besitos", *besides: str) -> dict[str, Counter[tuple[Any, ...]]]:
+    """Every table and view as its rows, apart from windows and what is told of them, dlt's own, and what is a run's.
+
+    The columns `besides` are left out, too.
+    """
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         names = connection.execute(
@@ -260,15 +263,15 @@ def tables(warehouse: Path, dataset: str = "besitos") -> dict[str, Counter[tuple
         found = {}
         for [name] in names:
             rows = connection.execute(
-                f"select * exclude ({_present(connection, dataset, name)}) from {dataset}.{name}"
+                f"select * exclude ({_present(connection, dataset, name, *besides)}) from {dataset}.{name}"
             )
             found[name] = Counter(rows.fetchall())
     return found
 
 
-def _present(connection: duckdb.DuckDBPyConnection, dataset: str, table: str) -> str:
+def _present(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, *besides: str) -> str:
     columns = connection.execute(
         "select column_name from information_schema.columns where table_schema = ? and table_name = ?",
         [dataset, table],
     ).fetchall()
-    return ", ".join(name for [name] in columns if name in OF_THE_RUN) or "null"
+    return ", ".join(name for [name] in columns if name in {*OF_THE_RUN, *besides}) or "null"

@@ -23,9 +23,8 @@ NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def nothing_heard() -> Iterator[None]:
     """No vendor's clock, before or after."""
-    clock.forget()
-    yield
-    clock.forget()
+    with clock.of_its_own():
+        yield
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def test_when_it_was_is_said_at_a_glance(span: timedelta, said: str) -> None:
 def test_a_clock_that_is_ahead_over_ends_of_months_is_set_right(days: int) -> None:
     """Months and days of a calendar are no span: taken back from another day, they end elsewhere."""
     theirs = pendulum.now("UTC").start_of("second") - timedelta(days=days)
-    clock.heard(format_datetime(theirs))
+    clock.mine().heard(format_datetime(theirs))
     assert abs(clock.now() - theirs) < timedelta(minutes=1)
 
 

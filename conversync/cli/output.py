@@ -30,7 +30,7 @@ class Lines:
     def step(self, dataset: str, label: str) -> None:
         """Said when it is done."""
 
-    def page(self, received: int, announced: int) -> None:
+    def page(self, dataset: str, received: int, announced: int) -> None:
         """Too often for a line."""
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
@@ -53,19 +53,21 @@ class Lines:
 
 
 class Bar:
-    """A bar on a terminal: the rows of the window that is being read."""
+    """A bar a source on a terminal: the rows of the window that is being read."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
-        self._task = bar.add_task("", total=None)
+        self._tasks: dict[str, Any] = {}
 
     def step(self, dataset: str, label: str) -> None:
-        """Starts the bar anew for a window."""
-        self._bar.reset(self._task, description=f"{dataset} {label}", total=None)
+        """Starts the source's bar anew for a window."""
+        if dataset not in self._tasks:
+            self._tasks[dataset] = self._bar.add_task("", total=None)
+        self._bar.reset(self._tasks[dataset], description=f"{dataset} {label}", total=None)
 
-    def page(self, received: int, announced: int) -> None:
+    def page(self, dataset: str, received: int, announced: int) -> None:
         """Moves it."""
-        self._bar.update(self._task, completed=received, total=announced or None)
+        self._bar.update(self._tasks[dataset], completed=received, total=announced or None)
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
         """A line above the bar for a committed window."""

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from conversync.http.turns import away
+
 Question = TypeVar("Question")
 Reply = TypeVar("Reply")
 
@@ -53,7 +55,8 @@ def ordered_parallel_map(
     try:
         waiting = deque(pool.submit(ask, question) for question in islice(upcoming, concurrency))
         while waiting:
-            reply = waiting.popleft().result()
+            with away():
+                reply = waiting.popleft().result()
             wanted = max(0, width.adjust() - len(waiting))
             waiting.extend(pool.submit(ask, question) for question in islice(upcoming, wanted))
             yield reply

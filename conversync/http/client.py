@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 
 import requests
 
 from conversync.errors import InvalidResponseError, UnavailableError
-from conversync.http import clock, jsontext, strictjson
+from conversync.http import clock, jsontext, strictjson, turns
 from conversync.http.body_status import BodyStatusError
 from conversync.http.connection import Call, Connection, Outcome
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
@@ -40,6 +41,8 @@ _DEFAULT_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
 }
+# Of so many paths the address is remembered.
+MOST_ADDRESSES = 100
 # Of the headers that a client is given, those that hold no credentials.
 _OPEN_HEADERS = ("Accept", "Content-Type")
 
@@ -73,9 +76,12 @@ class Client:
         self.retry_budget = RetryBudget(self._limits, self._messages)
         """How this vendor is waited for; for senders that make each request once, and wait on their own."""
         self._large = Gate(self.retry_budget.stopped)
+        self._addresses: dict[str, str] = {}
         self._idle: list[Connection] = []
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
+        self._clock = clock.mine()
+        turns.close_at_end(self)
 
     def __repr__(self) -> str:
         return f"Client({self._messages.vendor})"
@@ -131,7 +137,7 @@ class Client:
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         what, budget = f"{method} {label or path}", self.retry_budget
-        with budget.retry_state() as retry_state:
+        with turns.away(), budget.retry_state() as retry_state:
             while True:
                 budget.admit()
                 began = time.monotonic()
@@ -193,10 +199,25 @@ class Client:
             own["Content-Type"] = "application/json"
         if headers:
             own.update(check_headers(headers, self._messages.hint))
-        pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
+        # As `prepare` does it, but for what no request of ours has: cookies, a user in the address, hooks.
         prepared = requests.PreparedRequest()
-        prepared.prepare(method=method, url=self._origin.root + path, headers=own, params=pairs, data=body)
+        prepared.prepare_method(method)
+        prepared.url = self._address(path)
+        if query := urlencode(list(params.items()) if isinstance(params, Mapping) else list(params)):
+            prepared.url += f"?{query}"
+        prepared.prepare_headers(own)
+        prepared.prepare_body(body, None)
         return prepared
+
+    def _address(self, path: str) -> str:
+        """The URL of a path, as requests writes it; what is asked for again and again is written once."""
+        if (known := self._addresses.get(path)) is not None:
+            return known
+        prepared = requests.PreparedRequest()
+        prepared.prepare_url(self._origin.root + path, None)
+        if len(self._addresses) < MOST_ADDRESSES:
+            self._addresses[path] = str(prepared.url)
+        return str(prepared.url)
 
     def _attempt(
         self, call: Call, decode: Callable[[Response], T], start: float
@@ -227,7 +248,7 @@ class Client:
             self.retry_budget.waited.reached()
         if answer is not None:
             self.retry_budget.waited.took(seconds)
-            clock.heard(answer.headers.get("Date"))
+            self._clock.heard(answer.headers.get("Date"))
         return answer, failure  # type: ignore[return-value]  # one of them is None, as it came
 
     def _decoded(

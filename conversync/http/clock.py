@@ -6,6 +6,9 @@ vendor's today have not been yet: taken for read, they would be left out later. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
@@ -19,7 +22,38 @@ TOLERANCE = pendulum.duration(minutes=10)
 EARLIEST = pendulum.datetime(2025, 1, 1)
 
 AGREED = timedelta(0)
-_apart = AGREED
+
+
+class Clock:
+    """What the answers of one source said of this machine's clock; any number of threads share it."""
+
+    def __init__(self) -> None:
+        self.apart = AGREED
+
+    def heard(self, date: str | None) -> None:
+        """Takes note of an answer's Date. One that is missing, no date, or impossible says nothing."""
+        if (theirs := http_date(date or "")) is not None and theirs >= EARLIEST:
+            # A plain span: what is taken from a DateTime of an Interval is its months and days, and months differ.
+            difference = (pendulum.now("UTC") - theirs).as_timedelta()
+            self.apart = difference if abs(difference) > TOLERANCE else AGREED
+
+
+_clock: ContextVar[Clock] = ContextVar("what was heard of the time", default=Clock())  # noqa: B039 - one for all who have none
+
+
+@contextmanager
+def of_its_own() -> Iterator[None]:
+    """Within, nothing was heard yet, and what is heard counts in here alone."""
+    token = _clock.set(Clock())
+    try:
+        yield
+    finally:
+        _clock.reset(token)
+
+
+def mine() -> Clock:
+    """What counts here, for threads that are of the same source."""
+    return _clock.get()
 
 
 def http_date(value: str) -> DateTime | None:
@@ -33,31 +67,16 @@ def http_date(value: str) -> DateTime | None:
         return None
 
 
-def heard(date: str | None) -> None:
-    """Takes note of an answer's Date. One that is missing, no date, or impossible says nothing."""
-    global _apart
-    if (theirs := http_date(date or "")) is not None and theirs >= EARLIEST:
-        # A plain span: what is taken from a DateTime of an Interval is its months and days, and months differ.
-        difference = (pendulum.now("UTC") - theirs).as_timedelta()
-        _apart = difference if abs(difference) > TOLERANCE else AGREED
-
-
 def apart() -> timedelta:
     """How far this machine is ahead of the vendor that answered last, behind where negative; 0 where they agree."""
-    return _apart
-
-
-def forget() -> None:
-    """Nothing was heard yet."""
-    global _apart
-    _apart = AGREED
+    return mine().apart
 
 
 def now() -> DateTime:
     """The instant, in UTC, to the microsecond: by this machine, but never later than the vendor says that it is."""
-    return pendulum.now("UTC") - max(_apart, AGREED)
+    return pendulum.now("UTC") - max(apart(), AGREED)
 
 
 def theirs() -> DateTime:
     """The instant, in UTC, by the clock of the vendor that answered last."""
-    return pendulum.now("UTC") - _apart
+    return pendulum.now("UTC") - apart()

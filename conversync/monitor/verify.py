@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def _read(
     with scratch.held(0, folder):
         for step in vendor.steps({}, chosen, LoadRequest(str(start - DAY), str(last))):
             progress.step(vendor.name, step.label)
-            pipeline.run(step.source(progress.page))
+            pipeline.run(step.source(partial(progress.page, vendor.name)))
 
 
 def _tables(

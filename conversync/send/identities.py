@@ -38,6 +38,7 @@ class Identities:
 
     def __init__(self, entries: Mapping[str, Standing] | None = None) -> None:
         self._entries = dict(entries or {})
+        self._texts: dict[str, str] = {}  # of the contents that were given as JSON
 
     @classmethod
     def of(cls, record: Record | None, target: Target) -> Self:
@@ -71,8 +72,12 @@ class Identities:
 
     def text(self) -> str:
         """As JSON."""
-        names = Standing.__slots__
-        return dumps([{name: getattr(one, name) for name in names} for one in self]).decode()
+        return f"[{','.join(map(self._text, self))}]"
+
+    def _text(self, one: Standing) -> str:
+        content = self._texts.get(one.identity) or dumps(one.content).decode()
+        identity = dumps(one.identity).decode()
+        return f'{{"identity":{identity},"state":"{one.state}","content":{content},"at":"{one.at}"}}'
 
     @property
     def last(self) -> str | None:
@@ -97,7 +102,10 @@ class Identities:
         self._entries.pop(identity, None)
         state: State = "withdrawn" if withdraws else "stands"
         self._entries[identity] = Standing(identity, state, json.loads(content, parse_float=Decimal), at)
+        self._texts[identity] = content
 
     def copy(self) -> Identities:
         """One that may change by itself."""
-        return Identities(self._entries)
+        found = Identities(self._entries)
+        found._texts = dict(self._texts)
+        return found

@@ -3,16 +3,18 @@
 Three tables. `intents`: a request that may be on its way. `outcomes`: what came of the last one, and whether the
 ledger has it (`loaded`). `epochs`: the number of the last send (see epoch.py). Each change is on the disk (WAL,
 synchronous FULL) before the call returns: where that fails nothing is sent. One file a warehouse, for all targets; any
-number of threads may share a `Journal`.
+number of threads may share a `Journal`, and what they write at the same time is one commit.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, fields, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +25,7 @@ from conversync.warehouse import files
 from conversync.warehouse.warehouse import DISK_FULL, Warehouse
 
 _COLUMNS = [field.name for field in fields(Record)]
+_whole = attrgetter(*_COLUMNS)
 # What a request that is on its way is known by; the rest of its record follows from its being in doubt.
 _INTENDED = ("content_hash", "content", "attempts", "first_sent_at", "sent_at")
 # Columns that journals of older versions lack.
@@ -50,6 +53,8 @@ _INTEND = (
 )
 _FORGET = "delete from intents where target = ? and send_key = ?"
 _BEGIN = "insert or replace into epochs values (?, ?)"
+_intended = attrgetter(*_INTENDED, *_ADDED)
+Statement = tuple[str, tuple[Any, ...]]
 # Lines read at once.
 _PART = 5_000
 # Seconds in which another process may finish its commit.
@@ -59,6 +64,15 @@ BUSY = 30.0
 def journal_path(warehouse: Warehouse) -> Path:
     """Where the journal of this warehouse stands: beside it, and not among what a run cleans."""
     return warehouse.home / f"journal-{warehouse.lock_path.stem}.sqlite"
+
+
+@dataclass(slots=True)
+class _Writing:
+    """What one thread wants written; once it does not wait any more, it was, or there is the `error`."""
+
+    statements: Sequence[Statement]
+    waits: bool = True
+    error: BaseException | None = None
 
 
 class Journal:
@@ -73,6 +87,7 @@ class Journal:
         self.read_only = read_only
         self.is_new = not path.exists()
         self._lock = threading.Lock()
+        self._queue: deque[_Writing] = deque()
         with self._understood():
             if read_only:
                 # Without a log beside it nobody has it open: then it is read without making one.
@@ -127,9 +142,7 @@ class Journal:
 
     def intend(self, record: Record) -> None:
         """The request is about to go out; `attempts` counts it."""
-        record = replace(record, epoch=self.epoch)
-        values = [getattr(record, name) for name in (*_INTENDED, *_ADDED)]
-        self._write([(_INTEND, (self.target, record.send_key, *values))])
+        self._write([(_INTEND, (self.target, record.send_key, *_intended(record)[:-1], self.epoch))])
 
     def withdraw(self, send_key: str) -> None:
         """The request surely had no effect: what stood before it stands again."""
@@ -139,8 +152,9 @@ class Journal:
         """What came of the requests, in place of their intents; the ledger does not have it yet."""
         statements = []
         for record in records:
-            own = replace(record, epoch=self.epoch)
-            statements += [self._put(own, loaded=False), (_FORGET, (self.target, record.send_key))]
+            *values, _, tables = _whole(record)
+            put = (_PUT, (self.target, *values, self.epoch, tables, 0))
+            statements += [put, (_FORGET, (self.target, record.send_key))]
         self._write(statements)
 
     def intents(self) -> list[Record]:
@@ -199,7 +213,7 @@ class Journal:
 
     def fill(self, records: Iterable[Record]) -> None:
         """Takes over what the ledger has."""
-        self._write([self._put(record, loaded=True) for record in records])
+        self._write([(_PUT, (self.target, *_whole(record), 1)) for record in records])
 
     def unload(self, keys: Iterable[str]) -> None:
         """The ledger lost these: they are to be loaded again."""
@@ -227,17 +241,33 @@ class Journal:
         """The columns for a select; null for those that an older journal, open to be read, does not have."""
         return ", ".join(prefix + name if name in self._present[table] else "null" for name in names)
 
-    def _put(self, record: Record, *, loaded: bool) -> tuple[str, tuple[Any, ...]]:
-        return _PUT, (self.target, *astuple(record), int(loaded))
-
     def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with self._lock, self._understood():
             return self._db.execute(query, (self.target, *values)).fetchall()
 
-    def _write(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
-        with self._lock, self._understood(), self._transaction():
-            for statement, values in statements:
-                self._db.execute(statement, values)
+    def _write(self, statements: Sequence[Statement]) -> None:
+        """All of them or none. What threads want written meanwhile goes with them: a commit waits for the disk."""
+        mine = _Writing(statements)
+        self._queue.append(mine)
+        with self._lock:
+            if mine.waits:
+                self._write_queue()
+        if mine.error is not None:
+            raise mine.error
+
+    def _write_queue(self) -> None:
+        together, error = [self._queue.popleft() for _ in range(len(self._queue))], None
+        try:
+            with self._understood(), self._transaction():
+                for one in together:
+                    for statement, values in one.statements:
+                        self._db.execute(statement, values)
+        except BaseException as failure:
+            error = failure
+            raise
+        finally:
+            for one in together:
+                one.waits, one.error = False, error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -45,14 +45,27 @@ class Pace:
 
     def start(self, begin: Callable[[], None]) -> None:
         """Waits for the row's turn, calls `begin`, and lets the request go; StoppingError if the send ends first."""
+        if not self._interval:
+            self.pause()
+            begin()
+            return
         with self._lock:
-            while (wait := self._next - time.monotonic()) > 0:
-                if self._stopping.wait(wait):
-                    break
-            if self._stopping.is_set():
-                raise StoppingError("the send is ending")
+            self.pause()
             begin()
             self._next = max(self._next, time.monotonic() + self._interval)
+
+    def pause(self) -> None:
+        """Waits while the gate is shut; StoppingError if the send ends first."""
+        while (wait := self._next - time.monotonic()) > 0:
+            if self._stopping.wait(wait):
+                break
+        if self._stopping.is_set():
+            raise StoppingError("the send is ending")
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no rate is to be kept."""
+        return not self._interval
 
     def shut(self, seconds: float) -> None:
         """Nothing starts for so long: the vendor asked for it."""

@@ -80,6 +80,8 @@ def plain(value: object) -> object:
 
 def as_json(value: Any) -> str:
     """As JSON, money digit for digit, times as text."""
+    if isinstance(value, Mapping) and not value:
+        return "{}"
     return dumps(_plain(value)).decode()
 
 

@@ -13,7 +13,8 @@ import heapq
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,10 +29,16 @@ from conversync.send.plan import Pending
 from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Outcome, Target
 
+Place = Callable[[], AbstractContextManager[None]]
 # Every refusal that is about the row and not about us or the moment.
 ACCEPTED = frozenset(range(400, 500)) - {401, 403, 408, 425, 429}
 # So many rows in doubt with no clear answer in between: the vendor is not well, and more of them help nobody.
 DOUBTS_IN_A_ROW = 10
+# Of rows that may be sent twice without harm, so many more are made ready for each that is on its way: their intents
+# stand in the journal by then, which waits for the disk.
+AHEAD = 0.5
+# How often a row that is ready looks whether the send is ending, in seconds.
+PERIOD = 0.1
 # How long what is on its way may take when the process is told to end; then it is in doubt.
 DRAIN = 8.0
 
@@ -106,6 +113,7 @@ class Sender:
         self._client = client
         self._journal = journal
         self._concurrency = options.concurrency
+        self._places = threading.Semaphore(options.concurrency)
         self._label = options.label
         self._stopping = threading.Event()
         self._pace = Pace(options.interval, self._stopping)
@@ -126,7 +134,7 @@ class Sender:
         queue = Queue(rows, lambda one: self._target.group(one.entry.row) if one.request else None)
         threads = [
             threading.Thread(target=self._work, args=(queue,), name=f"send-{number}", daemon=True)
-            for number in range(min(self._concurrency, len(rows)))
+            for number in range(min(self._threads, len(rows)))
         ]
         self._rows.left = len(rows)
         for thread in threads:
@@ -146,6 +154,11 @@ class Sender:
             raise self._untrusted[
                 -1
             ]  # not one word of it can be believed: that is the vendor, or the address
+
+    @property
+    def _threads(self) -> int:
+        ahead = int(self._concurrency * AHEAD) if self._pace.is_free else 0
+        return self._concurrency + ahead
 
     def _drain(self, threads: Sequence[threading.Thread]) -> None:
         deadline = time.monotonic() + DRAIN
@@ -193,12 +206,28 @@ class Sender:
 
     def _step(self, step: Pending, row: Pending) -> bool:
         """One request of the row to its outcome; whether the row may go on."""
+        is_harmless = self._target.is_idempotent(step.entry.row, self._settings)
+        with nullcontext() if is_harmless else self._place():
+            return self._tried(step, row, self._place if is_harmless else nullcontext)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of those that are on their way at a time; StoppingError if the send ends before there is one."""
+        while not self._places.acquire(timeout=PERIOD):
+            if self._stopping.is_set():
+                raise StoppingError("the send is ending")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _tried(self, step: Pending, row: Pending, place: Place) -> bool:
         attempts = step.attempts
         with self._rows.row() as state:
             while True:
                 attempts += 1
                 try:
-                    status, outcome = self._ask(step, attempts)
+                    status, outcome = self._ask(step, attempts, place)
                 except VendorError as error:
                     self._after(step, attempts, state, error)
                 else:
@@ -215,8 +244,8 @@ class Sender:
     def _given_up(self, row: Pending) -> bool:
         return row.entry.send_key in self.result.in_doubt
 
-    def _ask(self, row: Pending, attempts: int) -> tuple[int, Outcome]:
-        """One request, its intent before it."""
+    def _ask(self, row: Pending, attempts: int, place: Place) -> tuple[int, Outcome]:
+        """One request, its intent before it, in its `place`."""
         request = row.request
         assert request is not None  # noqa: S101 - refused rows do not come here
 
@@ -227,19 +256,26 @@ class Sender:
 
         intent = self._record(row, attempts, "in_doubt", None, None)
         self._pace.start(lambda: self._journal.intend(intent))
-        with self._lock:
-            self.result.requests += 1
-        return self._client.request(
-            request.method,
-            request.path,
-            params=request.params,
-            json=request.json,
-            headers=request.headers,
-            label=request.label,
-            retry=False,
-            accept=ACCEPTED,
-            decode=decode,
-        )
+        try:
+            with place():
+                if self._pace.is_free:
+                    self._pace.pause()
+                with self._lock:
+                    self.result.requests += 1
+                return self._client.request(
+                    request.method,
+                    request.path,
+                    params=request.params,
+                    json=request.json,
+                    headers=request.headers,
+                    label=request.label,
+                    retry=False,
+                    accept=ACCEPTED,
+                    decode=decode,
+                )
+        except StoppingError:
+            self._journal.withdraw(row.entry.send_key)
+            raise
 
     def _after(self, row: Pending, attempts: int, state: RowState, error: VendorError) -> None:
         """Returns where the row is to go again, or is in doubt; raises where the send is over."""
