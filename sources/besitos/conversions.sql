@@ -28,24 +28,25 @@ originals as (
         and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
 ),
 
+-- By transaction: of those that an earlier version held, a closed one's key may have a reward that stands no more.
 earlier_reversals as (
     select
-        event_key,
+        transaction_id,
         min(valid_from) as first_seen_at,
         count(*) as statements
     from conversion_events
     where valid_to is not null and is_reversal
-    group by event_key
+    group by transaction_id
 ),
 
 reversal_events as (
     select
         current_event.*,
         least(current_event.valid_from, earlier.first_seen_at) as first_seen_at,
-        1 + coalesce(earlier.statements, 0) as statements,
+        coalesce(earlier.statements, 0) as earlier_statements,
         withdrawn_events.withdrawn_at
     from conversion_events as current_event
-    left join earlier_reversals as earlier on current_event.event_key = earlier.event_key
+    left join earlier_reversals as earlier on current_event.transaction_id = earlier.transaction_id
     left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
     where current_event.valid_to is null
         and current_event.is_reversal
@@ -110,7 +111,7 @@ reversals as (
         max(case when is_counted then 0 else 1 end) as is_replaced,
         max(case when is_counted then withdrawn_at end) as withdrawn_at,
         min(first_seen_at) as first_seen_at,
-        sum(statements) as statements
+        count(*) + max(earlier_statements) as statements
     from taken
     group by transaction_id
     having count(*) > 0

@@ -104,8 +104,9 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
     """Decoded rows as `STATEMENTS`: a conversion and each of its reversals are events of one transaction."""
     occurred_at, local = moments(rows["date_time"], zone)
     columns = {name: rows[name] for name in rows.column_names}
+    of_instants = _keys_of_instants(rows["transaction_id"].cast(pa.string()), rows["reverse"], local)
     columns |= {
-        "event_key": _event_keys(rows["transaction_id"].cast(pa.string()), rows["reverse"], local),
+        "event_key": _event_keys(of_instants, rows["reverse"], rows["reward"]),
         "currency": _currency(rows["currency"], rows["extra"]),
         "is_reversal": rows["reverse"],
         "user_key": casefold(rows["user_id"]),
@@ -113,18 +114,31 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
         "occurred_on": local.cast(pa.date32()),
     }
     columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
-    stated = pa.table({**{name: columns[name] for name in STATED}, "currency": _foreign(columns["currency"])})
+    # The reward counts as a field of its own: so the hash is that of versions whose keys had no reward.
+    said = {name: columns[name] for name in STATED} | {"event_key": of_instants}
+    stated = pa.table({**said, "currency": _foreign(columns["currency"])})
     columns["statement_hash"] = digest(stated, STATED, optional=["currency"])
     return pa.table([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
 
 
-def _event_keys(
-    transactions: pa.ChunkedArray, reverse: pa.ChunkedArray, local: pa.ChunkedArray
-) -> pa.ChunkedArray:
-    """`2601266:original`; `2601266:reversal:2024-12-08 10:00:00`, by the vendor's clock.
+def _event_keys(of_instants: pa.Array, reverse: pa.ChunkedArray, reward: pa.ChunkedArray) -> pa.Array:
+    """`2601266:original`; `2601266:reversal:2024-12-08 10:00:00:4.000000`, with the reward that was taken back.
 
-    A sale may be taken back in instalments, which differ in their time. One whose amount is restated keeps its own.
+    A sale may be taken back in instalments, which differ in their time or, where all have the original's, in their
+    reward. Its sign says nothing: one that is told with the other sign is the same event.
     """
+    reverse = reverse.combine_chunks()
+    if not pc.any(reverse).as_py():
+        return of_instants
+    rewards = pc.abs(reward.filter(reverse)).cast(pa.string())
+    of_reversals = pc.binary_join_element_wise(of_instants.filter(reverse), rewards, ":")
+    return pc.replace_with_mask(of_instants, reverse, of_reversals.combine_chunks())
+
+
+def _keys_of_instants(
+    transactions: pa.ChunkedArray, reverse: pa.ChunkedArray, local: pa.ChunkedArray
+) -> pa.Array:
+    """`2601266:original`; `2601266:reversal:2024-12-08 10:00:00`, by the vendor's clock."""
     reverse = reverse.combine_chunks()
     keys = pc.binary_join_element_wise(transactions, "original", ":").combine_chunks()
     if not pc.any(reverse).as_py():

@@ -243,8 +243,10 @@ def _gone(
             news = [row for row in news if row["occurred_on"] not in unsure]
             gone = [row for row in gone if row["event_key"] in known or row["occurred_on"] not in unsure]
             back = _come_unfiltered(source, news, spill_files) if reversals else set()
+            lost = [row for row in news if row["event_key"] not in back]
             if not accept_empty:
-                withdrawn.refuse_most(done, len(news) - len(back), held)
+                lost_for_good = len(lost) - withdrawn.restated(lost, spill_files, _come(all_done))
+                withdrawn.refuse_most(done, lost_for_good, held)
             return [row for row in gone if row["event_key"] not in back]
         bounds.days = LEAST_DAYS
         bounds.found.append("ranges of several days are cut short without a word")

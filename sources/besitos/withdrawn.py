@@ -36,6 +36,8 @@ WITHDRAWN_HINTS: dict[str, Any] = {
 # Fewer events than these may leave the feed together.
 MANY = 10
 _GONE = "withdrawn_at is not null"
+# A reversal's key without its reward; of an original, what is no key of a reversal's.
+_INSTANT = "regexp_replace(event_key, ':[^:]*$', '')"
 _EVENTS = pa.schema([field for field in WITHDRAWN if field.name != "withdrawn_at"])
 
 
@@ -61,6 +63,13 @@ def absent(
                     "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
                 )
     return (found if reversals else without_reversal(found, spill_files, come)), known
+
+
+def restated(rows: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
+    """How many of these events are reversals of which another came, of the same instant: another reward was stated."""
+    instants = [row["event_key"].rpartition(":")[0] for row in rows if row["is_reversal"]]
+    came = spill_files.among(come, _INSTANT, instants)
+    return sum(instant in came for instant in instants)
 
 
 def refuse_most(read: Read, gone: int, known: int) -> None:

@@ -50,8 +50,8 @@ def test_m01_a_sale_taken_back_in_two_is_what_is_left(house: Workspace, served: 
     keys = house.query("select event_key from besitos.conversion_events where valid_to is null order by 1")
     assert [key for [key] in keys] == [
         "1:original",
-        "1:reversal:2024-12-08 10:00:00",
-        "1:reversal:2024-12-11 10:00:00",
+        "1:reversal:2024-12-08 10:00:00:100.000000",
+        "1:reversal:2024-12-11 10:00:00:50.000000",
     ]
 
 

@@ -112,7 +112,7 @@ KEPT: dict[str, tuple[int, Scripted, dict[str, Any]]] = {
     "J14-text": (
         1026,
         text(1026, reverse='"1"'),
-        {"is_reversal": True, "event_key": f"1026:reversal:{DAY} 06:25:36"},
+        {"is_reversal": True, "event_key": f"1026:reversal:{DAY} 06:25:36:40.000000"},
     ),
     "J14-true": (1027, text(1027, reverse="true"), {"is_reversal": True}),
     "J14-text-true": (1028, text(1028, reverse='"true"'), {"is_reversal": True}),

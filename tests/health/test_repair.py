@@ -29,7 +29,7 @@ def loaded(house: Workspace) -> Workspace:
 
 
 # What takes an original back is named by its time, too.
-REVERSAL = "3:reversal:2024-12-06 09:00:00"
+REVERSAL = "3:reversal:2024-12-06 09:00:00:40.000000"
 SAID = {"1:original": [11.05], "2:original": [0.1], "3:original": [11.05], REVERSAL: [11.05]}
 
 

@@ -60,7 +60,7 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: Workspace)
     assert ended.code == 3
     assert differences(ended.out) == [
         ("2:original", "different", ["payout"]),
-        ("3:reversal:2024-12-06 09:00:00", "not at the vendor", []),
+        ("3:reversal:2024-12-06 09:00:00:40.000000", "not at the vendor", []),
         ("6:original", "not here", []),
     ]
     shown = run(loaded, "verify", "besitos", *DAYS)
@@ -69,7 +69,7 @@ def test_a_restated_a_missing_and_an_additional_row_are_named(loaded: Workspace)
     assert "NOT EQUAL" in shown.out
     loaded.load("2024-12-01", "2024-12-08")
     assert differences(run(loaded, "verify", "besitos", *DAYS, "--json").out) == [
-        ("3:reversal:2024-12-06 09:00:00", "not at the vendor", [])
+        ("3:reversal:2024-12-06 09:00:00:40.000000", "not at the vendor", [])
     ]
 
 

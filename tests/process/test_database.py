@@ -50,7 +50,7 @@ def remote(database: Cluster, tmp_path: Path, nursery: ProcessPool) -> Iterator[
 
 AFTER = {f"{number}:original": float(number) for number in range(2, 41)} | {
     "1:original": 99,
-    "1:reversal:2024-12-06 09:00:00": 11.05,
+    "1:reversal:2024-12-06 09:00:00:40.000000": 11.05,
 }
 
 
@@ -67,7 +67,7 @@ def healed(remote: Remote, database: Cluster) -> None:
     assert done.code == 0, done.told
     expected = {f"{number}:original": number for number in range(2, 41)} | {
         "1:original": 99,
-        "1:reversal:2024-12-06 09:00:00": 11.05,
+        "1:reversal:2024-12-06 09:00:00:40.000000": 11.05,
     }
     assert {key: float(payout) for key, payout in database.ask(STANDING)} == expected
 

@@ -225,7 +225,7 @@ def test_a_rows_statement_by_hand() -> None:
         for told in ("2024-12-04 20:24:55", "2024-12-05T01:24:55.000000Z", "2024-12-05T01:24:55+00:00")
     ]
     assert {(one.event_key, str(one.occurred_on)) for one in taken} == {
-        ("2601266:reversal:2024-12-04 20:24:55", "2024-12-04")
+        ("2601266:reversal:2024-12-04 20:24:55:0.000000", "2024-12-04")
     }
 
 

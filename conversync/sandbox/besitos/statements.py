@@ -66,7 +66,11 @@ class Statement:
         transaction_id, is_reversal = int(given["transaction_id"]), is_reversed(given.get("reverse"))
         user_id = given.get("user_id")
         return Statement(
-            event_key=event_key(transaction_id, local_text(told_at, zone) if is_reversal else None),
+            event_key=event_key(
+                transaction_id,
+                local_text(told_at, zone) if is_reversal else None,
+                Decimal(str(given["reward"])),
+            ),
             transaction_id=transaction_id,
             is_reversal=is_reversal,
             user_id=user_id,
@@ -91,12 +95,15 @@ def is_reversed(flag: object) -> bool:
     return flag in (1, "1", "true")
 
 
-def event_key(transaction_id: int, reversed_at: str | None) -> str:
-    """`2601266:original`; or `2601266:reversal:2024-12-08 09:00:00`, its time in the vendor's zone.
+def event_key(transaction_id: int, reversed_at: str | None, reward: Decimal) -> str:
+    """`2601266:original`; or `2601266:reversal:2024-12-08 09:00:00:4.000000`, its time in the vendor's zone.
 
-    A transaction may be taken back in several reversals: they are told apart by their time.
+    A transaction may be taken back in several reversals: they are told apart by their time and their reward,
+    which is told in six decimals and without its sign.
     """
-    return f"{transaction_id}:original" if reversed_at is None else f"{transaction_id}:reversal:{reversed_at}"
+    if reversed_at is None:
+        return f"{transaction_id}:original"
+    return f"{transaction_id}:reversal:{reversed_at}:{abs(reward):.6f}"
 
 
 def currency_of(transaction_id: int, variants: Variants) -> str | None:
@@ -169,7 +176,9 @@ def _made(
     payout = amounts.payout if reversal is None else _payout(amounts.payout, variants)
     offer, user_id = conversion.offer, conversion.user_id
     return Statement(
-        event_key=event_key(conversion.transaction_id, f"{local:%Y-%m-%d %H:%M:%S}" if reversal else None),
+        event_key=event_key(
+            conversion.transaction_id, f"{local:%Y-%m-%d %H:%M:%S}" if reversal else None, amounts.reward
+        ),
         transaction_id=conversion.transaction_id,
         is_reversal=reversal is not None,
         user_id=user_id,

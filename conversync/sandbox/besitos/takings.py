@@ -36,14 +36,13 @@ def takings(conversion: Conversion, variants: Variants) -> tuple[Taking, ...]:
     reversal = conversion.reversal
     if reversal is None:
         return ()
-    if variants.reversal_dated == "own":
-        later = timedelta(days=variants.change_days)
-        if _met(conversion, variants.instalments, 1):
-            return _in_two(reversal, later)
-        if _met(conversion, variants.replaced, 2):
-            return _replaced(reversal, later)
-        if _met(conversion, variants.restated, 3):
-            return (_restated(reversal, later),)
+    later = timedelta(days=variants.change_days)
+    if _met(conversion, variants.instalments, 1) and _can_be_told_apart(reversal):
+        return _in_two(reversal, later)
+    if variants.reversal_dated == "own" and _met(conversion, variants.replaced, 2):
+        return _replaced(reversal, later)
+    if _met(conversion, variants.restated, 3):
+        return (_restated(reversal, later),)
     return (Taking(reversal),)
 
 
@@ -53,7 +52,7 @@ def _met(conversion: Conversion, every: int, place: int) -> bool:
 
 
 def _in_two(reversal: Reversal, later: timedelta) -> tuple[Taking, ...]:
-    first = tuple(Telling(one.at, _half(one.amounts)) for one in reversal.tellings)
+    first = tuple(Telling(one.at, _third(one.amounts)) for one in reversal.tellings)
     rest = tuple(Telling(one.at + later, _rest(one.amounts)) for one in reversal.tellings)
     return (
         Taking(Reversal(reversal.occurred_at, full=False, tellings=first)),
@@ -77,14 +76,29 @@ def _replaced(reversal: Reversal, later: timedelta) -> tuple[Taking, ...]:
     return Taking(reversal, at), Taking(Reversal(dated, reversal.full, after))
 
 
+def _can_be_told_apart(reversal: Reversal) -> bool:
+    """Whether the rewards of two parts differ: where both have their original's date, nothing else tells them apart."""
+    return all(_third(one.amounts).reward != _rest(one.amounts).reward for one in reversal.tellings)
+
+
 def _half(amounts: Amounts) -> Amounts:
-    return Amounts(*(_cents(one / 2) for one in (amounts.payout, amounts.reward, amounts.reward_local)))
+    return _part(amounts, 2)
+
+
+def _third(amounts: Amounts) -> Amounts:
+    return _part(amounts, 3)
+
+
+def _part(amounts: Amounts, of: int) -> Amounts:
+    return Amounts(*(_cents(one / of) for one in (amounts.payout, amounts.reward, amounts.reward_local)))
 
 
 def _rest(amounts: Amounts) -> Amounts:
-    half = _half(amounts)
+    third = _third(amounts)
     return Amounts(
-        amounts.payout - half.payout, amounts.reward - half.reward, amounts.reward_local - half.reward_local
+        amounts.payout - third.payout,
+        amounts.reward - third.reward,
+        amounts.reward_local - third.reward_local,
     )
 
 

@@ -78,13 +78,13 @@ class Variants:
     """Does the original leave the feed once it is reversed?"""
 
     # What the feed takes back. Each meets every so many transactions (0: none) and happens `change_days` after the
-    # event was first told. The last three need reversals with a date of their own.
+    # event was first told. The last one needs reversals with a date of their own.
     withdrawn: int = 0
     """A conversion is served no more, nor are its reversals."""
     restated: int = 0
     """A reversal takes back a half at first; then, under the same date, all that it takes in the end."""
     instalments: int = 0
-    """A reversal comes in two, of different dates: a half, and then the rest beside it."""
+    """A reversal comes in two: a third, and then the rest beside it, of other dates where reversals have their own."""
     replaced: int = 0
     """A reversal is served no more, and one of the day after comes in its place."""
     change_days: float = 5.0
