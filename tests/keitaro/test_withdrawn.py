@@ -210,3 +210,17 @@ def test_m02_so_many_are_remembered_and_what_is_known_goes_before(
     assert told(house.load()) == [
         "Keitaro serves 3 conversions no more that it served before, or more: they are kept"
     ]
+
+
+def test_m02_the_command_refuses_at_its_first_window_and_takes_the_word(
+    house: VendorWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step, the word reaches each of them."""
+    loaded(house, rows())
+    by_steps(house, monkeypatch)
+    before = tables(house.path, "keitaro")
+    house.sandbox.keitaro.rows = renamed(rows(), OTHER_IDS["prefix"])
+    assert house.run(window_days=8).exit_code == 6
+    assert tables(house.path, "keitaro") == before
+    assert house.run(window_days=8, accept_empty=True).exit_code == 0
+    assert current(house) == [(80, 120)]
