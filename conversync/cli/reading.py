@@ -31,7 +31,10 @@ def load(
     wait: options.Wait = "0s",
     accept_empty: Annotated[
         bool,
-        typer.Option("--accept-empty", help="Believe a list that is empty where there were rows before."),
+        typer.Option(
+            "--accept-empty",
+            help="Believe a vendor that serves nothing, or hardly anything, of what it served before.",
+        ),
     ] = False,
     same_account: Annotated[
         bool,

@@ -7,18 +7,18 @@ one over everything, reversals of the one over reversals. An original whose reve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from conversync.errors import InvalidResponseError
-from conversync.extract.catalogue import held, held_values
+from conversync.extract.absence import absent as keys_absent
+from conversync.extract.absence import is_unlikely, refusal, whole_days
+from conversync.extract.catalogue import held
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
-from conversync.extract.windows import Window
 
 WITHDRAWN = pa.schema(
     [
@@ -33,8 +33,6 @@ WITHDRAWN_HINTS: dict[str, Any] = {
     "write_disposition": {"disposition": "merge", "strategy": "upsert"},
     "primary_key": "event_key",
 }
-# Fewer events than these may leave the feed together.
-MANY = 10
 _GONE = "withdrawn_at is not null"
 # A reversal's key without its reward; of an original, what is no key of a reversal's.
 _INSTANT = "regexp_replace(event_key, ':[^:]*$', '')"
@@ -51,13 +49,12 @@ def absent(
     found: list[dict[str, Any]] = []
     known = 0
     kind = "is_reversal" if reversals else "not is_reversal"
-    for days in _days(read.whole):
+    for days in whole_days(read):
         condition = (
             f"valid_to is null and {kind} and occurred_on >= '{days.start}' and occurred_on < '{days.end}'"
         )
-        for keys in held_values("conversion_events", "event_key", condition):
-            known += len(keys)
-            gone = spill_files.absent(come, pa.table({"event_key": pa.array(keys, pa.string())}))
+        for gone, count in keys_absent(spill_files, come, "conversion_events", "event_key", condition):
+            known += count
             if gone:
                 found += held(
                     "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
@@ -73,35 +70,14 @@ def restated(rows: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequ
 
 
 def refuse_most(read: Read, gone: int, known: int) -> None:
-    """A vendor that suddenly serves less than a fifth of what it served is not believed; InvalidResponseError.
-
-    Nor one that serves nothing at all of old days: it may keep its rows for so long only.
-    """
-    is_purged = read.reading.is_again and gone and not any(scan.received for scan in read.believed)
-    if is_purged or (gone >= MANY and 5 * gone > 4 * known):
-        raise InvalidResponseError(
-            f"Besitos serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, though each day was "
-            "asked for alone; nothing was changed. If they are really gone, say so with --accept-empty."
-        )
+    """InvalidResponseError where so much is gone that it is not believed."""
+    if is_unlikely(read, gone, known):
+        raise refusal("Besitos", read, gone, known, "though each day was asked for alone.")
 
 
 def _listed(keys: Iterable[str]) -> str:
     """Keys as SQL literals. They are numbers, words and times of our own making."""
     return ", ".join("'" + key.replace("'", "''") + "'" for key in keys)
-
-
-def _days(pieces: Iterable[Window]) -> Iterator[Window]:
-    """The whole days of pieces, `[start, end)`, neighbours together."""
-    days: Window | None = None
-    for piece in sorted(piece for piece in pieces if piece.end > piece.start):
-        if days is not None and piece.start <= days.end:
-            days = Window(days.start, max(days.end, piece.end))
-            continue
-        if days is not None:
-            yield days
-        days = piece
-    if days is not None:
-        yield days
 
 
 def without_reversal(

@@ -26,6 +26,7 @@ from conversync.extract.windows import Window, unread
 
 from . import log, report, statuses
 from .tracker import Tracker
+from .withdrawn import Absence
 
 if TYPE_CHECKING:
     from . import KeitaroSettings
@@ -54,6 +55,7 @@ class Asking:
     days: Sequence[Days]
     on_page: OnPage
     on_rest: OnRest | None
+    accept_empty: bool = False
 
     @property
     def window(self) -> Window:
@@ -211,12 +213,13 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
             asking.conversions(agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
+        left = Absence(done, spill_files, asking.state, settings.today(CONVERSIONS)).told(asking.accept_empty)
         passing = vanished(done, spill_files, "conversion_id", [], "conversion_id", _ASKED_ON)
         yield from statements(
             done, spill_files, "conversion_events", [row["conversion_id"] for row in passing]
         )
         found = _told(
-            done, statuses.told_once(asking.state, agreed.strange), vanished_told("Keitaro", passing)
+            done, statuses.told_once(asking.state, agreed.strange), vanished_told("Keitaro", passing), left
         )
         yield from evidence(done, spill_files, asking.state, log.SHOWN, found, "conversion_id")
     return done

@@ -45,21 +45,22 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadReques
         is_open = asked.end and stream == CONVERSIONS
         window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
         for part, on_rest in windows(split_window(window, asked.window_days)):
-            read = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
+            days = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
+            read = partial(days, accept_empty=asked.accept_empty)
             yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)
-    yield from _old(again)
+    yield from _old(again, asked.accept_empty)
 
 
-def _old(again: Sequence[Days]) -> Iterator[Step]:
+def _old(again: Sequence[Days], accept_empty: bool) -> Iterator[Step]:
     """Old days, those of a stream together."""
     for stream in dict.fromkeys(days.stream for days in again):
         old = [days for days in again if days.stream == stream]
         yield Step(
             old_days(days[:2] for days in old),
-            partial(_days, partial(keitaro, again=old), TABLES[stream]),
+            partial(_days, partial(keitaro, again=old, accept_empty=accept_empty), TABLES[stream]),
             is_extra=True,
         )
 

@@ -53,7 +53,13 @@ def vendor_at(sandbox: Sandbox, *, at_once: bool = True) -> Vendor:
 
     def steps(_state: Mapping[str, Any], settings: Any, asked: LoadRequest) -> Iterator[Step]:
         def source(on_page: Any) -> Any:
-            read = keitaro(asked.start, asked.end, settings=settings, on_page=on_page)
+            read = keitaro(
+                asked.start,
+                asked.end,
+                settings=settings,
+                on_page=on_page,
+                accept_empty=asked.accept_empty,
+            )
             return read.with_resources("conversion_events", "report_daily", "rejected_rows", "windows")
 
         yield Step("log and report", source)

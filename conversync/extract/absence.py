@@ -1,0 +1,61 @@
+"""What is held of days that were read whole, and comes no more; and how much of it a vendor is believed.
+
+Nothing of it is deleted. Only a piece that was read whole proves an absence; its last day may not have been covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from conversync.errors import InvalidResponseError
+from conversync.extract.catalogue import held_values
+from conversync.extract.reading import Read
+from conversync.extract.spill import SpillFile, SpillFiles
+from conversync.extract.windows import Window
+
+# Fewer events than these may leave together.
+MANY = 10
+
+
+def whole_days(read: Read) -> Iterator[Window]:
+    """The days of its whole pieces, `[start, end)`, neighbours together."""
+    days: Window | None = None
+    for piece in sorted(piece for piece in read.whole if piece.end > piece.start):
+        if days is not None and piece.start <= days.end:
+            days = Window(days.start, max(days.end, piece.end))
+            continue
+        if days is not None:
+            yield days
+        days = piece
+    if days is not None:
+        yield days
+
+
+def absent(
+    spill_files: SpillFiles, come: Sequence[SpillFile], table: str, key: str, condition: str
+) -> Iterator[tuple[list[str], int]]:
+    """The keys of held rows that did not come, and how many rows were looked at, some at a time.
+
+    `condition` is SQL on the table's columns, ours and never a vendor's.
+    """
+    for keys in held_values(table, key, condition):
+        yield spill_files.absent(come, pa.table({key: pa.array(keys, pa.string())})), len(keys)
+
+
+def is_unlikely(read: Read, gone: int, known: int) -> bool:
+    """Whether a vendor suddenly serves less than a fifth of what it served, and is not believed.
+
+    Nor is one that serves nothing at all of old days: it may keep its rows for so long only.
+    """
+    is_purged = read.reading.is_again and gone > 0 and not any(scan.received for scan in read.believed)
+    return is_purged or (gone >= MANY and 5 * gone > 4 * known)
+
+
+def refusal(vendor: str, read: Read, gone: int, known: int, remark: str) -> InvalidResponseError:
+    """The error that says so. `remark` goes on after "no more, "."""
+    return InvalidResponseError(
+        f"{vendor} serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, {remark} Nothing was "
+        "changed. If that is right, say so with --accept-empty."
+    )
