@@ -40,6 +40,11 @@ DLT_SETTINGS = {
 # As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that; and of rows that
 # are as long as they may be, five thousand at a time are several times that in memory.
 DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false", "DATA_WRITER__BUFFER_MAX_ITEMS": "1000"}
+# How our tables are written, by dlt's names for it: both are needed.
+MERGES = {
+    "scd2": "close a statement and open another (scd2)",
+    "upsert": "put a row in another's place (upsert)",
+}
 # Destinations of dlt's that keep nothing by themselves.
 NO_PLACES = frozenset({"destination", "dummy"})
 # What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
@@ -142,10 +147,11 @@ class Warehouse:
                 f'There is no destination "{self.destination}": {meant} A name of your own needs a destination_type in '
                 f"[destination.{self.destination}]."
             ) from None
-        if found is None or "scd2" not in (found.capabilities().supported_merge_strategies or ()):
+        can = () if found is None else found.capabilities().supported_merge_strategies or ()
+        if lacking := [what for strategy, what in MERGES.items() if strategy not in can]:
             raise SettingsError(
-                f'The destination "{self.destination}" cannot close a statement and open another (scd2), so what is '
-                "read twice would stand there twice: name one that can, such as duckdb or postgres."
+                f'The destination "{self.destination}" cannot {lacking[0]}, so what is read twice would stand there '
+                "twice: name one that can, such as duckdb or postgres."
             )
 
     def check_name(self) -> None:

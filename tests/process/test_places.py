@@ -235,3 +235,12 @@ def test_d03_a_destination_that_keeps_no_statements_is_refused(place: Place) -> 
     done = place.run("load", "--destination", "filesystem")
     done.refused(2, 'The destination "filesystem" cannot close a statement')
     assert place.sandbox.requests == []
+
+
+@pytest.mark.parametrize("name", ["redshift", "clickhouse", "sqlalchemy", "dremio"])
+def test_d04_a_destination_that_replaces_no_row_is_refused(place: Place, name: str) -> None:
+    """One that keeps statements, but no lists: exit 2 and one sentence, before any request and any file."""
+    done = place.run("load", "--destination", name)
+    done.refused(2, f'The destination "{name}" cannot put a row in another\'s place (upsert)')
+    assert done.told.count("\n") == 1
+    assert place.sandbox.requests == []
