@@ -134,6 +134,7 @@ def test_our_models_go_where_their_target_says(theirs: Theirs, offerwall: Path) 
     }
 
 
+@pytest.mark.more
 def test_what_is_switched_off_has_no_models(theirs: Theirs) -> None:
     """Of vendors that they have not, nothing is staged; every mart is there for the one that they have."""
     staged = ask(

@@ -139,6 +139,7 @@ def test_m02_a_few_that_left_are_kept_and_told_once(house: VendorWorkspace) -> N
         assert told(house.load()) == expected
 
 
+@pytest.mark.more
 def test_m02_all_that_are_posted_again_have_not_left(
     house: VendorWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +187,7 @@ def test_m02_days_that_are_not_read_whole_prove_nothing(house: VendorWorkspace) 
     assert (report.exit_code, told(report)) == (3, []), report.error
 
 
+@pytest.mark.more
 def test_m02_so_many_are_remembered_and_what_is_known_goes_before(
     house: VendorWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
