@@ -17,6 +17,7 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.configuration.specs.base_configuration import is_secret_hint
 from dlt.extract import DltResource
 
+from conversync.extract.absence import refuse_most
 from conversync.extract.bounds import Bounds
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
@@ -239,10 +240,11 @@ def feed_vendor(
         for stream, planned_, _ in due:
             window = with_its_last_day(planned_, chosen.today()) if asked.end else planned_
             for part, on_rest in with_their_rest(split_window(window, asked.window_days)):
-                run = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
+                days = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
+                run = partial(days, accept_empty=asked.accept_empty)
                 yield Step(f"{stream} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
         if again:
-            run = partial(source, again=again)
+            run = partial(source, again=again, accept_empty=asked.accept_empty)
             yield Step(
                 old_days(days[:2] for days in again), lambda on_page: run(on_page=on_page), is_extra=True
             )
@@ -297,13 +299,16 @@ def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> A
         on_page: OnPage = lambda _received, _announced: None,
         on_rest: OnRest | None = None,
         again: Sequence[Days] = (),
+        accept_empty: bool = False,
     ) -> list[DltResource]:
         @dlt.resource(name="scan", selected=False)
         def scan() -> Iterator[Routed]:
             state = dlt.current.source_state()
             chosen = [by_name[stream] for stream in streams]
             for days in list(again) or _plan(chosen, state, settings, start, end):
-                yield from _read_all(by_name[days.stream], state, settings, days, on_page, on_rest)
+                yield from _read_all(
+                    by_name[days.stream], state, settings, days, on_page, on_rest, accept_empty
+                )
 
         tables = dict.fromkeys(by_name[stream].table.name for stream in streams)
         events = [routed(scan, table, **statement_hints("event_key", "extra")) for table in tables]
@@ -321,11 +326,17 @@ def _read_all(
     days: Days,
     on_page: OnPage,
     on_rest: OnRest | None,
+    accept_empty: bool,
 ) -> Iterator[Routed]:
-    """Reads the window, then routes: the statements, what was set aside, the evidence. The cursor moves last."""
+    """Reads the window, then routes: the statements, what was set aside, the evidence. The cursor moves last.
+
+    InvalidResponseError where most of what is held of its days came no more, unless `accept_empty`.
+    """
     names = [one.name for one in stream.table.columns]
     with settings.client() as client, SpillFiles(workplace()) as spill_files:
         done = stream.read(client, settings, spill_files, days, state, on_page, on_rest)
+        if not accept_empty:
+            refuse_most(settings.title, done, spill_files, stream.table.name)
         own_key = stream.table.key
         passing = vanished([done], spill_files, "event_key", [own_key], own_key, "occurred_on")
         yield from statements([done], spill_files, stream.table.name, [row["event_key"] for row in passing])

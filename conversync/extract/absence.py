@@ -59,3 +59,20 @@ def refusal(vendor: str, read: Read, gone: int, known: int, remark: str) -> Inva
         f"{vendor} serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, {remark} Nothing was "
         "changed. If that is right, say so with --accept-empty."
     )
+
+
+def refuse_most(vendor: str, read: Read, spill_files: SpillFiles, table: str) -> None:
+    """InvalidResponseError where so much of a log of statements is gone that it is not believed.
+
+    For events that keep their day. What was set aside may be any of them.
+    """
+    come = [scan.spill_file for scan in read.scans]
+    gone, known = -sum(len(scan.bad) for scan in read.scans), 0
+    for days in whole_days(read):
+        condition = f"valid_to is null and occurred_on >= '{days.start}' and occurred_on < '{days.end}'"
+        for keys, looked_at in absent(spill_files, come, table, "event_key", condition):
+            gone, known = gone + len(keys), known + looked_at
+    if is_unlikely(read, gone, known):
+        raise refusal(
+            vendor, read, gone, known, "and they are looked for by their ids: are these other ones?"
+        )

@@ -113,3 +113,21 @@ OUTBOX = """
     select 'k' || click_id as send_key, click_id, amount as payout from acme.conversions where click_id = 'c9'
     union all select 'new', 'n1', cast(5.25 as decimal(18, 6))
 """
+
+
+@pytest.mark.more
+def test_m02_other_ids_for_what_is_held_are_refused(tmp_path: Path, site: Path) -> None:
+    """All conversions under other ids would each stand twice: exit 6 and nothing changed, until a person says so."""
+    with running(12) as served:
+        project = Project(tmp_path, served.settings, (str(site),))
+        count = "select count(*) from acme.conversion_events where valid_to is null"
+        assert project.run("load").returncode == 0
+        served.acme.rows = {
+            f"x{name}": {**row, "click": f"x{name}"} for name, row in served.acme.rows.items()
+        }
+        refused = project.run("load")
+        assert refused.returncode == 6, refused.stderr
+        assert "serves 12 of 12 conversions" in refused.stderr
+        assert project.ask(count) == [(12,)]
+        assert project.run("load", "--accept-empty").returncode == 0
+        assert project.ask(count) == [(24,)]
