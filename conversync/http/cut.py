@@ -16,23 +16,27 @@ def closed(text: str) -> str:
 
     What is no beginning of JSON comes back as something that is none either.
     """
-    open_, end, closing, is_name = list[str](), 0, "", False
+    open_, is_name = list[str](), False
+    # Where the last whole value ends, and how many brackets are open there: they stay as they are until it moves.
+    end = depth = 0
     for token in _TOKEN.finditer(text):
         sign = token[0]
         if sign[0] == '"':
+            if token[1] is None and not is_name:
+                return _HALF.sub(r"\1", text) + '"' + _closing(open_)
             if token[1] is None:
-                return _HALF.sub(r"\1", text) + '"' + _closing(open_) if not is_name else text[:end] + closing
+                break
             if not is_name:
-                end, closing = token.end(), _closing(open_)
+                end, depth = token.end(), len(open_)
         elif sign in _CLOSING:
             open_.append(sign)
         elif sign in "]}":
-            open_ = open_[:-1]
-            end, closing = token.end(), _closing(open_)
+            del open_[-1:]
+            end, depth = token.end(), len(open_)
         elif sign == ",":
-            end, closing = token.start(), _closing(open_)
+            end, depth = token.start(), len(open_)
         is_name = sign in "{," and open_[-1:] == ["{"]
-    return text[:end] + closing
+    return text[:end] + _closing(open_[:depth])
 
 
 def _closing(open_: list[str]) -> str:

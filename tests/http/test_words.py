@@ -215,3 +215,10 @@ def test_a_refusal_of_megabytes_keeps_its_words(
 def test_a_refusal_that_was_cut_off_is_read_to_its_end(cut: str, words: str) -> None:
     """Wherever the cut is, within a text or between two."""
     assert said(Response(422, {}, cut.encode())).text == words.strip()
+
+
+@pytest.mark.parametrize("deep", ["[1,", '{"a":[', '["x",{"b":'])
+def test_l04_a_refusal_that_opens_brackets_for_ever_is_read_once(deep: str) -> None:
+    """However deep it is where it was cut off: what comes first in it is told. It took minutes of CPU."""
+    body = '{"message": "no such range", "errors": ' + deep * 40_000
+    assert "no such range" in said(Response(422, {}, body.encode())).text
