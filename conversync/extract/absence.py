@@ -57,7 +57,8 @@ def refusal(vendor: str, read: Read, gone: int, known: int, remark: str) -> Inva
     """The error that says so. `remark` goes on after "no more, "."""
     return InvalidResponseError(
         f"{vendor} serves {gone:,} of {known:,} {read.reading.stream} of {read.window} no more, {remark} Nothing was "
-        "changed. If that is right, say so with --accept-empty."
+        "changed. Ask the vendor. If they are really gone, say so with --accept-empty: what is held stays, and counts, "
+        "so the same ones under other ids would count twice."
     )
 
 

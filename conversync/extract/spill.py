@@ -242,8 +242,8 @@ class SpillFiles:
     def holds(self, spill_files: Sequence[SpillFile], condition: str) -> bool:
         """Whether any row is so; `condition` is SQL of our own."""
         filled = [spill_file for spill_file in spill_files if spill_file.rows]
-        query = f"select 1 from walks where {condition} limit 1"  # noqa: S608
-        return bool(filled) and bool(self._ask(query, {"walks": _walks(filled)}).fetchall())
+        query = f"select count(*) from walks where {condition}"  # noqa: S608
+        return bool(filled) and self._count_of(query, {"walks": _walks(filled)}) > 0
 
     def latest(self, spill_files: Sequence[SpillFile], column: str, condition: str) -> Any:
         """The greatest value of a column, of the rows that are so; None where there is none."""

@@ -81,7 +81,9 @@ def test_m02_other_ids_for_the_same_conversions_are_refused(house: VendorWorkspa
         assert isinstance(report.error, InvalidResponseError)
         assert (
             "Keitaro serves 40 of 40 conversions of 2026-01-01 .. 2026-01-09 no more, and 40 that it never served "
-            "before: did the tracker change its ids? Nothing was changed. If that is right, say so with --accept-empty."
+            "before: did the tracker change its ids? Nothing was changed. Ask the vendor. "
+            "If they are really gone, say so with --accept-empty: what is held stays, and counts, so the same ones "
+            "under other ids would count twice."
         ) in str(report.error)
         assert tables(house.path, "keitaro") == before
     house.sandbox.keitaro.rows = served
