@@ -274,7 +274,9 @@ class Sender:
                     decode=decode,
                 )
         except StoppingError:
-            self._journal.withdraw(row.entry.send_key)
+            # What an attempt before this one may have done is as much in doubt as ever: then the intent stands.
+            if attempts == row.attempts + 1:
+                self._journal.withdraw(row.entry.send_key)
             raise
 
     def _after(self, row: Pending, attempts: int, state: RowState, error: VendorError) -> None:
