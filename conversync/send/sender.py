@@ -222,14 +222,15 @@ class Sender:
             self._places.release()
 
     def _tried(self, step: Pending, row: Pending, place: Place) -> bool:
-        attempts = step.attempts
+        attempts, is_doubted = step.attempts, False
         with self._rows.row() as state:
             while True:
                 attempts += 1
                 try:
-                    status, outcome = self._ask(step, attempts, place)
+                    status, outcome = self._ask(step, attempts, place, is_doubted=is_doubted)
                 except VendorError as error:
                     self._after(step, attempts, state, error)
+                    is_doubted = is_doubted or in_doubt(error)
                 else:
                     self._rows.concluded()
                     if step is not row and outcome.status != "sent":
@@ -244,8 +245,11 @@ class Sender:
     def _given_up(self, row: Pending) -> bool:
         return row.entry.send_key in self.result.in_doubt
 
-    def _ask(self, row: Pending, attempts: int, place: Place) -> tuple[int, Outcome]:
-        """One request, its intent before it, in its `place`."""
+    def _ask(self, row: Pending, attempts: int, place: Place, *, is_doubted: bool) -> tuple[int, Outcome]:
+        """One request, its intent before it, in its `place`.
+
+        Where the send ends before it goes, the intent stands if an attempt before it may have arrived (`is_doubted`).
+        """
         request = row.request
         assert request is not None  # noqa: S101 - refused rows do not come here
 
@@ -274,8 +278,7 @@ class Sender:
                     decode=decode,
                 )
         except StoppingError:
-            # What an attempt before this one may have done is as much in doubt as ever: then the intent stands.
-            if attempts == row.attempts + 1:
+            if not is_doubted:
                 self._journal.withdraw(row.entry.send_key)
             raise
 
