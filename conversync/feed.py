@@ -151,11 +151,11 @@ class Stream:
         """The listing of these days."""
         decoder = self.table.decoder(self.rows, self.beside)
 
-        def ask(number: int, retry: bool) -> Page:
+        def ask(number: int, retry: bool, step: int) -> Page:
             return client.request(
                 "GET",
                 self.path,
-                params=self.params(window, number, size),
+                params=self.params(window, number, step),
                 decode=lambda answer: self.page(answer, decoder, number),
                 retry=retry,
             )
@@ -167,6 +167,7 @@ class Stream:
             size=size,
             concurrency=settings.of("concurrency"),
             on_page=on_page,
+            overlaps=True,
         )
 
     def read(

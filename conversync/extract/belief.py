@@ -49,6 +49,7 @@ class Belief:
             return PAGE
         if (
             last.total is not None
+            and not last.has_slid
             and self._spools.events(last.spill_file) + len(last.bad_hashes) == last.total
             and not self.moved(scans)
         ):

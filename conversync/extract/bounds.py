@@ -26,6 +26,8 @@ class Bounds:
     depth: int | None = None
     miscounts: bool = False
     """Whether totals contradicted each other: where not one row comes, none need be there."""
+    even: bool = False
+    """Whether all pages of a listing have to be of one size."""
     longest: int = 0
     """The most days of a question that brought a row, ever."""
     found: list[str] = field(default_factory=list)
@@ -41,7 +43,8 @@ class Bounds:
             known = {}
         least = known.get("days", days), known.get("page_size", page_size)
         depth, longest = known.get("depth"), state.get("longest", 0)
-        return Bounds(min(days, least[0]), min(page_size, least[1]), depth, "miscounts" in known, longest)
+        is_so = "miscounts" in known, "even" in known
+        return Bounds(min(days, least[0]), min(page_size, least[1]), depth, *is_so, longest)
 
     def told(self, vendor: str) -> str | None:
         """What was found in this run, as a sentence; None where it was nothing."""
@@ -55,7 +58,7 @@ class Bounds:
         until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
         known: dict[str, Any] = {"days": self.days if self.days < days else None, "depth": self.depth}
         known["page_size"] = self.page_size if self.page_size < page_size else None
-        known["miscounts"] = self.miscounts or None
+        known |= {"miscounts": self.miscounts or None, "even": self.even or None}
         state.pop("bounds", None)
         if found := {name: value for name, value in known.items() if value is not None}:
             state["bounds"] = {**found, "until": until}

@@ -42,10 +42,10 @@ class Effort:
         """The listing; what is asked of it is counted. `once`: no page of it is waited for."""
         listing = self._listing(window, page_size)
 
-        def ask(number: int, retry: bool) -> Page:
+        def ask(number: int, retry: bool, step: int) -> Page:
             with self._lock:
                 self._asked += 1
-            return listing.ask(number, retry and not once)
+            return listing.ask(number, retry and not once, step)
 
         return replace(listing, ask=ask)
 

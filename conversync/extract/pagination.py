@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from conversync.extract.decoded import Decoded, Rejected, note_names
 from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
 from conversync.extract.meaning import nothing_of
 from conversync.extract.parallel import ordered_parallel_map
+from conversync.extract.seams import Cut, joined
 from conversync.extract.spill import SpillFile
 from conversync.http import clock
 
@@ -74,6 +75,13 @@ class Scan:
     is_cut: bool = False
     """Whether that goes for all pages after it, as far as is known."""
 
+    is_uneven: bool = False
+    """Whether the vendor gives pages of one size only: then nothing is known but that."""
+    has_slid: bool = False
+    """Whether two pages that overlap have no row in common: one may have slid from the one onto the other."""
+    is_sewn: bool = False
+    """Whether the pages overlap."""
+
     since: datetime | None = None
     """When the first page was there, by the vendor's clock."""
     bad_bytes: int = 0
@@ -113,13 +121,14 @@ class Scan:
 class PagedListing:
     """How one listing is read.
 
-    `ask(n, retry)` asks for page n, counted from 1, of `size` rows; without `retry` only once, for one that may not
-    be there. `derive` turns decoded rows into statements, with a key and a `statement_hash`. `what` names the listing
-    in an error. `on_page` is told rows received and announced.
+    `ask(n, retry, step)` asks for page n, counted from 1, which begins after `n - 1` times `step` rows; without `retry`
+    only once, for one that may not be there. `by_offset`: every page has `size` rows, or as many as the vendor gives;
+    else it has `step`. `derive` turns decoded rows into statements, with a key and a `statement_hash`. `what` names the
+    listing in an error. `on_page` is told rows received and announced.
     """
 
     what: str
-    ask: Callable[[int, bool], Page]
+    ask: Callable[[int, bool, int], Page]
     derive: Callable[[pa.Table], pa.Table]
     size: int
     concurrency: int
@@ -129,10 +138,25 @@ class PagedListing:
     counts: bool = True
     """Whether a total may be a count of the rows: then so many pages are asked for side by side."""
 
-    def fetch(self, number: int, retry: bool) -> Page:
+    by_offset: bool = False
+    overlaps: bool = False
+    """Whether pages may overlap, so that rows which slide are seen (see `seams`)."""
+
+    def fetch(self, number: int, retry: bool, step: int | None = None) -> Page:
         """Page `number` (see `ask`). What cannot be trusted of it says what that means for the tables."""
         with nothing_of(self.what):
-            return self.ask(number, retry)
+            return self.ask(number, retry, step or self.size)
+
+    def _cut(self, first: Page) -> Cut:
+        """How the rows lie on the pages, by the first one: where it can be, they overlap."""
+        size = first.decoded.received
+        takes_any = self.by_offset or (first.size == size == self.size)
+        cut = (
+            Cut.overlapping(size, first.total or 0, by_offset=self.by_offset)
+            if self.overlaps and self.counts and takes_any
+            else None
+        )
+        return cut or Cut(size if self.by_offset else self.size, by_offset=self.by_offset)
 
     def scan(
         self, spill_file: SpillFile, is_too_long: Callable[[int, int], bool] = lambda _a, _r: False
@@ -170,40 +194,38 @@ class PagedListing:
         """
         first = self.fetch(1, True)
         scan.since = clock.theirs()
-        way = _Way(first, self.size, scan, counts=self.counts)
+        way = _Way(first, self._cut(first), self.size, scan, counts=self.counts)
         if not way.size and (first.total or first.more):
-            way.take(first)
-            yield 1, first
+            yield 1, way.take(first, 1)
             return
-        for number, page in self._chain(first, way.planned, scan):
-            if way.is_behind(number, page) or way.is_empty(page):
+        for number, page in self._chain(first, way, scan):
+            if way.is_uneven(number, page) or way.is_behind(number, page) or way.is_empty(page):
                 return
-            way.take(page)
-            yield number, page
+            yield number, way.take(page, number)
             if way.is_at_end(number, page) or is_too_long(scan.announced or 0, way.received):
                 return
         if scan.pages >= way.planned + MOST_EXTRA_PAGES:
             with nothing_of(self.what):
                 raise BeyondBoundsError(f"{self.what}: after {scan.pages} pages there is no end of it.")
 
-    def _chain(self, first: Page, planned: int, scan: Scan) -> Iterator[tuple[int, Page]]:
+    def _chain(self, first: Page, way: _Way, scan: Scan) -> Iterator[tuple[int, Page]]:
         """The pages in their order, until one is refused, or two in a row are failed at, or are no such page.
 
         What lies beyond the pages that the total tells of is asked for once, and may be answered in any way.
         """
         yield 1, first
         concurrency = max(1, min(self.concurrency, AHEAD_BYTES // max(first.decoded.size, 1)))
-        fetch = partial(self._fetch, max(MOST_TIMES * first.decoded.size, LEAST_BYTES))
-        begin = max(planned, 1) + 1
+        fetch = partial(self._fetch, max(MOST_TIMES * first.decoded.size, LEAST_BYTES), way.cut)
+        begin = max(way.planned, 1) + 1
         beyond = range(begin, begin + MOST_EXTRA_PAGES)
-        yield from self._unfailing(ordered_parallel_map(fetch, range(2, planned + 1), concurrency), scan)
+        yield from self._unfailing(ordered_parallel_map(fetch, range(2, way.planned + 1), concurrency), scan)
         if scan.refused is not None:
             return
         if scan.announced is None:
             yield from self._unfailing(map(fetch, beyond), scan)
             return
         with suppress(VendorError):
-            yield from ((number, self.fetch(number, False)) for number in beyond)
+            yield from ((number, self.fetch(number, False, way.cut.step(number))) for number in beyond)
 
     def _unfailing(
         self, replies: Iterator[tuple[int, Page | VendorError]], scan: Scan
@@ -215,6 +237,9 @@ class PagedListing:
                 is_after_gap = False
                 yield number, page
                 continue
+            if number == 2 and scan.is_sewn and not self.by_offset and isinstance(page, RequestRejectedError):
+                scan.is_uneven = True
+                return
             scan.refused = page
             scan.is_cut = is_after_gap or isinstance(page, RequestRejectedError)
             if scan.is_cut or scan.announced is None or ends_pages(page):
@@ -222,18 +247,18 @@ class PagedListing:
             is_after_gap = True
             self.on_failure()
 
-    def _fetch(self, most: int, number: int) -> tuple[int, Page | VendorError]:
+    def _fetch(self, most: int, cut: Cut, number: int) -> tuple[int, Page | VendorError]:
         """A page; or why it was not given, where that may be the page's own matter."""
         try:
-            return number, self._alike(most, number)
+            return number, self._alike(most, cut, number)
         except VendorError as error:
             if isinstance(error, TooLongError) or not may_be_of_days(error):
                 raise
             return number, error
 
-    def _alike(self, most: int, number: int) -> Page:
+    def _alike(self, most: int, cut: Cut, number: int) -> Page:
         """A page that is like the others: of `most` bytes; InvalidResponseError for another."""
-        page = self.fetch(number, True)
+        page = self.fetch(number, True, cut.step(number))
         if page.decoded.size > most:
             raise InvalidResponseError(
                 f"{self.what}: page {number} is many times as long as the first one; nothing was loaded: ask the "
@@ -245,21 +270,38 @@ class PagedListing:
 class _Way:
     """How far a pass came, by the rows of its first page; it notes in the scan where the listing ended."""
 
-    def __init__(self, first: Page, asked: int, scan: Scan, *, counts: bool) -> None:
+    def __init__(self, first: Page, cut: Cut, asked: int, scan: Scan, *, counts: bool) -> None:
+        self.cut = cut
         self.size = first.decoded.received
         self.planned = -(-(first.total or 0) // self.size) if self.size and counts else 1
         self._counts = counts
         self.received = 0
         self._scan, self._previous = scan, first
         self._full, self._is_full = first.size or asked, False
-        self._empty = 0
+        self._empty = self._number = 0
+        scan.is_sewn = cut.pages > 0
 
-    def take(self, page: Page) -> None:
-        """The page is one of the listing's."""
+    def take(self, page: Page, number: int) -> Page:
+        """The page is one of the listing's; what of it is new, where it overlaps with the one before."""
+        fresh, overlap = page, self.cut.overlap(number)
+        if overlap and number == self._number + 1:
+            decoded, is_joined = joined(self._previous.decoded, page.decoded, overlap)
+            fresh = replace(page, decoded=decoded)
+            self._scan.has_slid |= not is_joined
         self._scan.pages += 1
         self._scan.totals.add(page.total)
-        self.received += page.decoded.received
-        self._previous = page
+        self.received += fresh.decoded.received
+        self._previous, self._number = page, number
+        return fresh
+
+    def is_uneven(self, number: int, page: Page) -> bool:
+        """Whether a page is not as long as it was asked for, by what it says itself or by its rows."""
+        if number == 1 or not self.cut.pages or self.cut.by_offset:
+            return False
+        rows = self.cut.rows(number)
+        is_other = number < self.planned and page.decoded.received != rows
+        self._scan.is_uneven = is_other or page.size != rows
+        return self._scan.is_uneven
 
     def is_behind(self, number: int, page: Page) -> bool:
         """Whether a page beyond the planned ones shows that the one before it was the last."""
@@ -279,7 +321,8 @@ class _Way:
     def is_at_end(self, number: int, page: Page) -> bool:
         """Whether nothing follows a page that was taken: all are met, none is named, and it is not full."""
         rows = page.decoded.received
-        self._is_full = rows >= (self._full if number == 1 else self.size)
+        full = self.cut.rows(number) if self.cut.pages else self.size
+        self._is_full = rows >= (self._full if number == 1 else full)
         is_met = not self._counts or self.received >= (self._scan.announced or 0)
         if number < self.planned or not is_met or page.more or (rows and self._is_full):
             return False

@@ -104,7 +104,12 @@ class Passes:
         """Days for which alone our rate is limited were waited for once, and are asked for once from then on."""
         once = any(days.start <= window.end and window.start <= days.end for days in self._limited)
         listing = self.effort.listing(window, size, once=once)
-        return replace(listing, on_failure=partial(setattr, self._pace, "hurried", True), counts=self.counts)
+        return replace(
+            listing,
+            on_failure=partial(setattr, self._pace, "hurried", True),
+            counts=self.counts,
+            overlaps=listing.overlaps and not self._bounds.even,
+        )
 
     def _pass(self, window: Window, size: int, can_halve: bool) -> Scan:
         patient, listing = self._pace.hurried, self._listing(window, size)
@@ -115,6 +120,8 @@ class Passes:
                 raise
             nothing = Scan(listing.what, self._spill_files.new(), refused=error)
         else:
+            if came.is_uneven:
+                return self._in_even_pages(window, size, can_halve)
             if (wrong := self._is_no_answer(window, came)) is None:
                 self._came(window, size, came, patient)
                 return came
@@ -123,6 +130,14 @@ class Passes:
             return nothing
         taken = self._make_sure(nothing.refused, window, size, patient=patient)
         return nothing if taken == size else self._pass(window, taken, can_halve)
+
+    def _in_even_pages(self, window: Window, size: int, can_halve: bool) -> Scan:
+        """One pass over pages of one size, by a vendor that gives no others."""
+        self._bounds.even = True
+        scan = self._pass(window, size, can_halve)
+        if scan.refused is None:
+            self._bounds.found.append("all pages have to be of one size, so they cannot overlap")
+        return scan
 
     def _came(self, window: Window, size: int, scan: Scan, patient: bool) -> None:
         """Notes what a pass shows; and looks whether the vendor is still there, where a page of it was failed at."""

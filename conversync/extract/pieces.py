@@ -3,7 +3,8 @@
 A listing may change while it is read, sort ties one way on one page and another way on the next, take its total from
 a cache, or refuse long ranges and deep pages. So what came is believed only if it proves itself:
 
-- `count`: every page announced the same total, and distinct events plus rows set aside equal it;
+- `count`: every page announced the same total, and distinct events plus rows set aside equal it; where pages can
+  overlap (`seams.py`), each has rows of the one before;
 - `page`: everything came on one page, where a repeat is the vendor's own;
 - `passes`: several passes of one and the same total add up to it together, and one pass more brought nothing that
   they lacked (a row that left and one that came would hide a third); where nothing is announced, two that are alike.
@@ -230,7 +231,7 @@ class Pieces:
     def _may_stand_still(self, scan: Scan) -> bool:
         """Whether another pass may prove what this one did not: its total moved, or there is none that counts rows."""
         is_moving = len(scan.totals) > 1 or scan.announced is None or not self._passes.counts
-        return scan.is_ended and (is_moving or self._belief.moved([scan]))
+        return scan.is_ended and (is_moving or scan.has_slid or self._belief.moved([scan]))
 
     def _contradicts_itself(self, window: Window, scan: Scan) -> bool:
         """Whether two parts of days that are over announce more than the days together, which no count of rows does.

@@ -9,7 +9,7 @@ from conversync.extract.piece import COUNT, PAGE, PASSES
 from conversync.extract.reading import Read
 
 _WHY = {
-    COUNT: "complete by count (every page announces the same total, and as many distinct rows came)",
+    COUNT: "complete by count (every page announces the same total, as many distinct rows came{})",
     PAGE: "complete by one page (all rows came on it)",
     PASSES: "complete by several readings that add up to the total",
 }
@@ -36,6 +36,8 @@ def _complete(done: Read, what: str) -> CheckResult:
     if any(piece.missing for piece in done.pieces):
         return CheckResult(False, f"{what}: {rows:,} rows, which cannot be shown to be all")
     proofs = {piece.proof for piece in done.pieces}
-    why = [_WHY[proof] for proof in (COUNT, PAGE, PASSES) if proof in proofs]
+    counted = [scan for piece in done.pieces for scan in piece.believed if piece.proof == COUNT]
+    seams = ", and pages overlap" if all(scan.is_sewn for scan in counted) else ""
+    why = [_WHY[proof].format(seams) for proof in (COUNT, PAGE, PASSES) if proof in proofs]
     moving = ["still moving today"] if None in proofs else []
     return CheckResult(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")

@@ -72,11 +72,10 @@ class Feed:
     def listing(self, stream: str, yes: str | None, window: Window, page_size: int) -> PagedListing:
         """The listing of these days; both are asked for, always."""
         asked = {"from_date": str(window.start), "to_date": str(window.end), **self._asked(yes)}
-        asked["per_page"] = str(page_size)
         decoder, origins = feed.decoder(), (self._settings.besitos_url, feed.DOCUMENTED)
 
-        def ask(number: int, retry: bool) -> Any:
-            params = {**asked, "page": str(number)}
+        def ask(number: int, retry: bool, step: int) -> Any:
+            params = {**asked, "per_page": str(step), "page": str(number)}
 
             def understand(answer: Response) -> Page:
                 return self._totals.judge(feed.page(answer, number, decoder, origins))
@@ -90,6 +89,7 @@ class Feed:
             size=page_size,
             concurrency=self._settings.besitos_concurrency,
             on_page=self._on_page,
+            overlaps=True,
         )
 
     def pieces(self, stream: str, yes: str | None) -> Pieces:

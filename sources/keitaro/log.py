@@ -30,7 +30,7 @@ from conversync.http.client import Response
 
 from . import statuses
 from .kinds import FIGURE, IDENTITY, MOMENT, NESTED, REFERENCE, WORD
-from .tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
+from .tracker import Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 
 PATH = "/conversions/log"
 # Whichever comes back is the key; where both do, the first.
@@ -241,17 +241,19 @@ def listing(
 ) -> PagedListing:
     """The window's conversions, `limit` a page. `zone` gives `occurred_on`."""
 
-    def ask(offset: int, retry: bool) -> Page:
-        asked = question(window, agreed.columns, agreed.sort, limit, offset)
+    def ask(number: int, retry: bool, step: int) -> Page:
+        asked = question(window, agreed.columns, agreed.sort, limit, (number - 1) * step)
         return tracker.post(PATH, asked, partial(_page, agreed=agreed), retry=retry)
 
     return PagedListing(
         what=f"Keitaro conversions of {window}",
-        ask=Pages(ask).fetch,
+        ask=ask,
         derive=partial(statements, zone=zone),
         size=limit,
         concurrency=concurrency,
         on_page=on_page,
+        by_offset=True,
+        overlaps=True,
     )
 
 

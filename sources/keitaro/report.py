@@ -25,7 +25,7 @@ from conversync.extract.windows import Window
 from conversync.http.client import Response
 
 from .kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
-from .tracker import Pages, Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
+from .tracker import Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 
 PATH = "/report/build"
 # What a tracker calls the groupings and the metrics that are asked for; some hear only the second pair of words.
@@ -204,17 +204,18 @@ def listing(
         report.fields, rows="rows", beside=agreed.envelope, check=_anything, check_table=lambda _table: True
     )
 
-    def ask(offset: int, retry: bool) -> Page:
-        asked = question(window, report, zone, limit, offset, agreed.words)
+    def ask(number: int, retry: bool, step: int) -> Page:
+        asked = question(window, report, zone, limit, (number - 1) * step, agreed.words)
         return tracker.post(PATH, asked, partial(_page, decoder=decoder, whole=agreed.whole), retry=retry)
 
     return PagedListing(
         what=f"Keitaro report of {window}",
-        ask=Pages(ask).fetch,
+        ask=ask,
         derive=partial(_groups, report=report),
         size=limit,
         concurrency=concurrency,
         on_page=on_page,
+        by_offset=True,
     )
 
 

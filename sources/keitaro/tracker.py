@@ -101,26 +101,6 @@ def _turned_down(what: str, refusal: RequestRejectedError) -> TurnedDownError:
     return TurnedDownError(message, status=refusal.status, fields=refusal.fields, said=refusal.said)
 
 
-class Pages:
-    """The numbered pages of what is read by offset.
-
-    A tracker may give fewer rows than the limit that was asked for, and says so nowhere: so the first page tells
-    how many rows a page has, and the others begin where that leaves off.
-    """
-
-    def __init__(self, ask: Callable[[int, bool], Page]) -> None:
-        self._ask = ask
-        self._size = 0
-
-    def fetch(self, number: int, retry: bool) -> Page:
-        """Page `number`, counted from 1; a walk asks for page 1 before any other."""
-        if number == 1:
-            first = self._ask(0, retry)
-            self._size = first.decoded.received
-            return first
-        return self._ask((number - 1) * self._size, retry)
-
-
 def page(decoded: Decoded, *, whole: bool) -> Page:
     """A page of rows with its `total`.
 

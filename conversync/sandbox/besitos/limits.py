@@ -37,6 +37,9 @@ def _beyond(query: Mapping[str, str], read: Read, per_page: int, variants: Varia
     limit = variants.per_page_limit
     if limit and asked.isdigit() and int(asked) > limit:
         return invalid("per_page", f"The per page field must not be greater than {limit}.")
+    step = variants.per_page_step
+    if step and variants.per_page_other == "refused" and asked.isdigit() and int(asked) % step:
+        return invalid("per_page", "The selected per page is invalid.")
     if variants.offset_limit and (current_page(query) - 1) * per_page >= variants.offset_limit:
         return invalid("page", f"Only the first {variants.offset_limit} rows can be paged through.")
     if _over(read, variants) and variants.range_over == "refused":

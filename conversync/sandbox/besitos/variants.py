@@ -40,6 +40,10 @@ class Variants:
     """Pages that begin after so many rows."""
     per_page_limit: int = 0
     """A larger `per_page`. (Capped without a word: `page_cap`.)"""
+    per_page_step: int = 0
+    """A `per_page` that is no multiple of it. (`per_page_other`: what becomes of one.)"""
+    per_page_other: Literal["refused", "rounded"] = "refused"
+    """It is refused; or the next smaller multiple is given in its place, without a word but `meta.per_page`."""
     range_limit: int = 0
     """More days from `from_date` to `to_date`, both counted."""
     range_over: Literal["refused", "first", "last"] = "refused"

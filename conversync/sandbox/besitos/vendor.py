@@ -215,6 +215,9 @@ class Besitos:
         asked = (
             int(text) if text.isascii() and text.isdigit() and int(text) else self._variants.default_per_page
         )
+        step = self._variants.per_page_step
+        if step and self._variants.per_page_other == "rounded":
+            asked = max(asked // step, 1) * step
         return min(asked, self._variants.page_cap)
 
     def _page(self, rows: list[Row], page: int, per_page: int, request: Request) -> Answer:
