@@ -20,7 +20,7 @@ from conversync.extract.decoded import Decoded, Rejected, note_names
 from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
 from conversync.extract.meaning import nothing_of
 from conversync.extract.parallel import ordered_parallel_map
-from conversync.extract.seams import Cut, joined
+from conversync.extract.seams import MOST_MORE, Cut, joined
 from conversync.extract.spill import SpillFile
 from conversync.http import clock
 
@@ -147,6 +147,11 @@ class PagedListing:
         with nothing_of(self.what):
             return self.ask(number, retry, step or self.size)
 
+    def _fetch_at(self, place: int, cut: Cut, *, retry: bool) -> Page:
+        """The page at a place of the listing, as it was cut."""
+        asked = cut.slice(place)
+        return self.fetch(asked.number, retry, asked.step)
+
     def _cut(self, first: Page) -> Cut:
         """How the rows lie on the pages, by the first one: where it can be, they overlap."""
         size = first.decoded.received
@@ -225,7 +230,7 @@ class PagedListing:
             yield from self._unfailing(map(fetch, beyond), scan)
             return
         with suppress(VendorError):
-            yield from ((number, self.fetch(number, False, way.cut.step(number))) for number in beyond)
+            yield from ((number, self._fetch_at(number, way.cut, retry=False)) for number in beyond)
 
     def _unfailing(
         self, replies: Iterator[tuple[int, Page | VendorError]], scan: Scan
@@ -258,7 +263,7 @@ class PagedListing:
 
     def _alike(self, most: int, cut: Cut, number: int) -> Page:
         """A page that is like the others: of `most` bytes; InvalidResponseError for another."""
-        page = self.fetch(number, True, cut.step(number))
+        page = self._fetch_at(number, cut, retry=True)
         if page.decoded.size > most:
             raise InvalidResponseError(
                 f"{self.what}: page {number} is many times as long as the first one; nothing was loaded: ask the "
@@ -274,16 +279,18 @@ class _Way:
         self.cut = cut
         self.size = first.decoded.received
         self.planned = -(-(first.total or 0) // self.size) if self.size and counts else 1
+        if cut.is_sewn:
+            self.planned = cut.pages(first.total or 0, self.planned * 2 + MOST_MORE)
         self._counts = counts
         self.received = 0
         self._scan, self._previous = scan, first
         self._full, self._is_full = first.size or asked, False
         self._empty = self._number = 0
-        scan.is_sewn = cut.pages > 0
+        scan.is_sewn = cut.is_sewn
 
     def take(self, page: Page, number: int) -> Page:
         """The page is one of the listing's; what of it is new, where it overlaps with the one before."""
-        fresh, overlap = page, self.cut.overlap(number)
+        fresh, overlap = page, self.cut.slice(number).overlap
         if overlap and number == self._number + 1:
             decoded, is_joined = joined(self._previous.decoded, page.decoded, overlap)
             fresh = replace(page, decoded=decoded)
@@ -296,9 +303,9 @@ class _Way:
 
     def is_uneven(self, number: int, page: Page) -> bool:
         """Whether a page is not as long as it was asked for, by what it says itself or by its rows."""
-        if number == 1 or not self.cut.pages or self.cut.by_offset:
+        if number == 1 or not self.cut.is_sewn or self.cut.by_offset:
             return False
-        rows = self.cut.rows(number)
+        rows = self.cut.slice(number).rows
         is_other = number < self.planned and page.decoded.received != rows
         self._scan.is_uneven = is_other or page.size != rows
         return self._scan.is_uneven
@@ -321,7 +328,7 @@ class _Way:
     def is_at_end(self, number: int, page: Page) -> bool:
         """Whether nothing follows a page that was taken: all are met, none is named, and it is not full."""
         rows = page.decoded.received
-        full = self.cut.rows(number) if self.cut.pages else self.size
+        full = self.cut.slice(number).rows if self.cut.is_sewn else self.size
         self._is_full = rows >= (self._full if number == 1 else full)
         is_met = not self._counts or self.received >= (self._scan.announced or 0)
         if number < self.planned or not is_met or page.more or (rows and self._is_full):

@@ -1,62 +1,94 @@
 """Pages that overlap by a row or more, so that a row which slides from one onto another is seen.
 
 A row that leaves a listing while it is read moves all that stand behind it: the first row of the next page slides onto
-one that was read. Where another one comes meanwhile, no total shows it. So the pages after the first are asked for in
-such a way that each begins with rows that the one before ended with: if they have none in common, something slid.
+one that was read. Where another one comes meanwhile, no total shows it. So each page after the first is asked for in
+such a way that it begins with rows that the one before ended with: if they have none in common, something slid.
 
-What is read by number has no offset: there page 2 is asked for with one row less than page 1, page 3 with one less
-than that, and so on, so page `n` begins `n - 1` rows before the end of the one before. That is done as far as it takes
-no page more than pages of one size do; what a vendor that behaves is asked costs nothing.
+By offset that is one row. What is read by number has no offset, but a page may have any length: page `n` of so many
+rows begins after `n - 1` times as many, so page 2 is asked for with one row less than page 1, page 3 with one less than
+that, and so on; where pages have become short, a longer one is found that begins at nearly the same row. Up to some
+twenty pages of a thousand rows that takes none more than pages of one length do, mostly; then one in twenty-five.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from conversync.extract.decoded import Decoded
 
+# Pages that overlap may be so many more than without: some in any case, and one for so many.
+MOST_MORE, ONE_FOR = 2, 8
+# More pages than these are not laid out. Lengths are tried for each of them, so many.
+MOST_PAGES, TRIES = 5_000, 64
+
 
 @dataclass(frozen=True)
-class Cut:
-    """How the rows of a listing lie on its pages. `size` is the first page's; `pages` overlap, none if it is 0.
+class Slice:
+    """One page as it is asked for: `number` of pages of `step` rows; full, it has `rows`.
 
-    `by_offset`: a page begins at any row that is asked for; else it is told by its number, and how long pages are.
+    The first `overlap` of them are the last ones of the page before, if none slid.
+    """
+
+    number: int
+    step: int
+    rows: int
+    overlap: int = 0
+
+    @property
+    def end(self) -> int:
+        """The row of the listing with which it ends."""
+        return (self.number - 1) * self.step + self.rows
+
+
+@dataclass
+class Cut:
+    """How the rows of a listing lie on its pages, of which the first has `size` rows.
+
+    `by_offset`: a page may begin with any row; else by its number, and how long pages are.
     """
 
     size: int
-    pages: int = 0
     by_offset: bool = False
+    is_sewn: bool = False
+    """Whether the pages overlap."""
+    _slices: list[Slice] = field(default_factory=list)
 
     @staticmethod
     def overlapping(size: int, total: int, *, by_offset: bool) -> Cut | None:
-        """For so many rows, on as many pages as without an overlap; None where they would take another one."""
-        cut = Cut(size, -(-total // size) if size else 0, by_offset)
-        if cut.pages < 2 or cut._reach <= total:
+        """For so many rows; None where it takes one page, or many more than without."""
+        plain = -(-total // max(size, 1))
+        if size < 2 or not 1 < plain <= MOST_PAGES:
             return None
-        return cut
+        cut = Cut(size, by_offset, is_sewn=True)
+        return cut if cut.pages(total, plain + MOST_MORE + plain // ONE_FOR) else None
 
-    @property
-    def _reach(self) -> int:
-        """How many rows the pages cover."""
-        return (self.pages - 1) * self.step(self.pages) + self.rows(self.pages)
+    def pages(self, total: int, most: int) -> int:
+        """How many pages have all of so many rows, the last one not full; 0 where it would be more than `most`."""
+        for count in range(1, most + 1):
+            if self.slice(count).end > total:
+                return count
+        return 0
 
-    def step(self, number: int) -> int:
-        """Page `number` begins after so many rows for each page before it."""
-        if not self.pages or number == 1:
-            return self.size
-        return self.size - (1 if self.by_offset else min(number, self.pages) - 1)
+    def slice(self, place: int) -> Slice:
+        """The page that is asked for at this place, counted from 1."""
+        if not self.is_sewn:
+            return Slice(place, self.size, self.size)
+        if not self._slices:
+            self._slices.append(Slice(1, self.size, self.size))
+        while len(self._slices) < place:
+            self._slices.append(self._after(self._slices[-1]))
+        return self._slices[place - 1]
 
-    def rows(self, number: int) -> int:
-        """How many rows a page has that is full."""
-        return self.size if self.by_offset else self.step(number)
-
-    def overlap(self, number: int) -> int:
-        """How many rows at the beginning of a page are the last ones of the page before, if none slid."""
-        if not self.pages or number == 1:
-            return 0
-        return 1 if self.by_offset else (number - 1 if number <= self.pages else 0)
+    def _after(self, before: Slice) -> Slice:
+        if self.by_offset:
+            return Slice(before.number + 1, self.size - 1, self.size, 1)
+        last = before.end - 1
+        fewest = -(-last // self.size)
+        found = [(last // many, many) for many in range(fewest, fewest + TRIES) if many <= last]
+        rows, many = max(found, key=lambda one: (one[1] + 1) * one[0])
+        return Slice(many + 1, rows, rows, before.end - many * rows)
 
 
 def joined(before: Decoded, page: Decoded, overlap: int) -> tuple[Decoded, bool]:

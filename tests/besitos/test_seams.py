@@ -48,12 +48,19 @@ def test_pages_overlap_and_are_no_more_than_without(house: Workspace) -> None:
     ) == [(3, 23, 23)]
 
 
-@pytest.mark.parametrize("rows", [24, 29])
-def test_where_an_overlap_would_take_another_page_there_is_none(house: Workspace, rows: int) -> None:
-    house.sandbox.besitos.rows = [at_noon(number) for number in range(1, rows + 1)]
+def test_where_pages_have_become_short_a_longer_one_begins_where_they_end(house: Workspace) -> None:
+    """Twenty-nine rows: page 4 of nine rows begins a row before the end of page 4 of seven."""
+    house.sandbox.besitos.rows = [at_noon(number) for number in range(1, 30)]
     house.load(FROM, TO)
-    assert asked(house) == [(1, 10), (2, 10), (3, 10)]
-    assert held(house) == list(range(1, rows + 1))
+    assert asked(house) == [(1, 10), (2, 9), (3, 8), (4, 7), (4, 9)]
+    assert held(house) == list(range(1, 30))
+
+
+def test_where_an_overlap_would_take_many_more_pages_there_is_none(house: Workspace) -> None:
+    house.settings["BESITOS_PAGE_SIZE"] = "3"
+    house.load(FROM, TO)
+    assert asked(house) == [(page, 3) for page in range(1, 9)]
+    assert held(house) == list(range(1, 24))
 
 
 @pytest.mark.quick(2)

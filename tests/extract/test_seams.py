@@ -1,0 +1,41 @@
+"""How a listing is cut into pages that overlap: every seam, whatever its length and that of its pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from conversync.extract.seams import Cut
+
+
+@pytest.mark.parametrize("by_offset", [False, True])
+@pytest.mark.parametrize("size", [2, 3, 7, 10, 50, 1000])
+def test_each_page_begins_with_rows_of_the_one_before_and_all_rows_are_on_one(
+    size: int, by_offset: bool
+) -> None:
+    for total in (*range(1, 60), *range(size * 5, size * 120, size * 3 + 1)):
+        cut = Cut.overlapping(size, total, by_offset=by_offset)
+        if cut is None:
+            continue
+        plain = -(-total // size)
+        slices = [cut.slice(place) for place in range(1, cut.pages(total, 2 * plain + 2) + 1)]
+        assert plain <= len(slices) <= plain + 2 + plain // 8
+        assert slices[0].end == size
+        for before, after in zip(slices, slices[1:], strict=False):
+            begin = after.end - after.rows
+            assert 1 <= after.overlap == before.end - begin <= before.rows
+            assert after.rows <= size and (by_offset or after.rows == after.step)
+        assert slices[-2].end <= total < slices[-1].end
+
+
+@pytest.mark.parametrize(("pages", "more"), [(2, 0), (10, 0), (20, 0), (100, 5), (1000, 45)])
+def test_a_thousand_rows_a_page_cost_hardly_any_page_more(pages: int, more: int) -> None:
+    """Of a listing whose last page is half full."""
+    total = 1000 * pages - 500
+    cut = Cut.overlapping(1000, total, by_offset=False)
+    assert cut is not None and cut.pages(total, 2 * pages) <= pages + more
+
+
+@pytest.mark.parametrize("total", [0, 1, 10])
+def test_one_page_has_no_seam(total: int) -> None:
+    assert Cut.overlapping(10, total, by_offset=False) is None
+    assert Cut.overlapping(0, 10, by_offset=True) is None
