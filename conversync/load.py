@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from conversync import dlt_shortcuts
+from conversync import dlt_shortcuts, tally
 from conversync.dlt_errors import sentence, translate_errors
 from conversync.errors import (
     PARTIAL,
@@ -28,6 +28,7 @@ from conversync.http import clock
 from conversync.http.patience import one_run
 from conversync.http.turns import side_by_side
 from conversync.settings import lookup, pinned
+from conversync.tally import StepReport
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
     account,
@@ -58,21 +59,6 @@ class Progress(Protocol):
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
         """The window is committed."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one committed window came to; all in rows."""
-
-    received: int = 0
-    added: int = 0
-    reversals: int = 0
-    restated: int = 0
-    rejected: int = 0
-    rejected_new: int = 0
-    missing: int = 0
-    unknown_fields: Counter[str] = field(default_factory=Counter)
-    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -110,7 +96,7 @@ class SourceReport:
         """What the command would end with for this source alone."""
         if self.error is not None:
             return getattr(self.error, "exit_code", 1)
-        looks = self.total("rejected_new") or self.total("missing") or self.skipped
+        looks = any(map(self.total, ("rejected_new", "missing", "replaced"))) or self.skipped
         return PARTIAL if looks else 0
 
 
@@ -202,7 +188,7 @@ def load_source(
     if report.steps:
         try:
             with translate_errors():
-                report.known_rejected = _set_aside(pipeline, report.loads) - report.total("rejected_new")
+                report.known_rejected = tally.set_aside(pipeline, report.loads) - report.total("rejected_new")
                 report.said += filter(None, [retention.forget_rejected(pipeline)])
         except Exception as error:  # noqa: BLE001 - as above
             report.error = report.error or error
@@ -237,7 +223,7 @@ def _load_steps(
     lost: BeyondBoundsError | None = None
     for step in vendor.steps(state, chosen, asked):
         progress.step(report.dataset, step.label)
-        before = _rows(pipeline, vendor)
+        before = tally.rows(pipeline, vendor)
         sequence.come_after(newest)
         try:
             with translate_errors():
@@ -255,7 +241,7 @@ def _load_steps(
             continue
         newest = max(newest, *map(float, loads))
         report.loads += loads
-        report.steps.append(_evidence(pipeline, vendor, loads, before, counts))
+        report.steps.append(tally.of_loads(pipeline, vendor, loads, before, counts))
         report.skipped += step.skipped
         progress.done(report.dataset, step.label, report.steps[-1])
     if lost is not None and not report.steps:
@@ -288,80 +274,3 @@ def _commit(
     with pipeline.sql_client() as client:
         sizes.let_go_of_pages(client)
     return loads, counts
-
-
-def _rows(pipeline: Any, vendor: Vendor) -> int:
-    """How many rows the tables hold that are read, and not logs of statements or of evidence."""
-    if not pipeline.default_schema_name:
-        return 0
-    tables = set(pipeline.default_schema.data_table_names(seen_data_only=True))
-    lists = sorted(
-        tables - {"rejected_rows", "windows", "withdrawn_events"} - vendor.statements.keys() - vendor.own
-    )
-    with pipeline.sql_client() as client:
-        counts = [f"(select count(*) from {client.make_qualified_table_name(table)})" for table in lists]  # noqa: S608
-        [[rows]] = client.execute_sql(f"select {' + '.join(counts) or 0}")
-    return int(rows)
-
-
-def _evidence(
-    pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int, written: Mapping[str, int]
-) -> StepReport:
-    """What the rows of these loads say: the evidence of their windows, and the statements that are new in them."""
-    ids = ", ".join(f"'{load}'" for load in loads)
-    added, reversals, restated = max(0, _rows(pipeline, vendor) - before), 0, 0
-    with pipeline.sql_client() as client:
-        merging.find_by_index(client)
-
-        def ask(query: str, table: str, **values: str) -> list[Any]:
-            place = client.make_qualified_table_name(table)
-            return list(client.execute_sql(query.format(table=place, ids=ids, **values)) or [])
-
-        windows = ask(_WINDOWS, "windows") if written.get("windows") else []
-        for table in vendor.statements.keys() & written.keys():
-            [[new, reversed_]] = ask(_ADDED, table, reversal=vendor.statements[table] or "false")
-            [[closed]] = ask(_RESTATED, table)
-            added, reversals, restated = added + new, reversals + (reversed_ or 0), restated + closed
-    unknown: Counter[str] = Counter()
-    for row in windows:
-        unknown.update(_object(row[3]))
-    return StepReport(
-        received=sum(row[0] for row in windows) if windows else sum(written.values()),
-        added=added,
-        reversals=reversals,
-        restated=restated,
-        rejected=sum(row[1] for row in windows),
-        rejected_new=sum(row[2] for row in windows),
-        missing=sum(row[5] or 0 for row in windows),
-        unknown_fields=unknown,
-        notes=tuple(row[4] for row in windows if row[4]),
-    )
-
-
-# Of the loads whose ids are put in; each is asked once its load stands in `_dlt_loads`.
-_WINDOWS = """
-    select received, rejected, rejected_new, unknown_fields, note, missing from {table} where _dlt_load_id in ({ids})
-"""
-_ADDED = (
-    "select count(*), sum(case when {reversal} then 1 else 0 end) from {table} where _dlt_load_id in ({ids})"
-)
-_RESTATED = (
-    "select count(*) from {table} "
-    "where valid_to in (select valid_from from {table} where _dlt_load_id in ({ids}))"
-)
-
-
-def _set_aside(pipeline: Any, loads: Sequence[str]) -> int:
-    """How many distinct rows these loads set aside, however many windows brought them."""
-    ids = ", ".join(f"'{load}'" for load in loads)
-    with pipeline.sql_client() as client:
-        table = client.make_qualified_table_name("rejected_rows")
-        query = f"select count(*) from {table} where _dlt_load_id in ({ids}) and resolved_at is null"  # noqa: S608
-        [[count]] = client.execute_sql(query)
-    return int(count)
-
-
-def _object(value: Any) -> dict[str, int]:
-    import json
-
-    return dict(json.loads(value) if isinstance(value, str) else value or {})

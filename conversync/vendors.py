@@ -116,6 +116,8 @@ class Vendor:
     """By the settings: a view's name and its SQL (DuckDB's dialect, tables unqualified)."""
     statements: Mapping[str, str | None] = field(default_factory=dict)
     """The scd2 tables, each with the SQL condition that tells a reversal (None: it has none)."""
+    lasting: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Of scd2 tables, the columns of which no restatement changes all: else two events have one key, and it is told."""
     days: Mapping[str, str] = field(default_factory=dict)
     """The column that dates a row, for the tables that are read by day."""
     compared: Callable[[Any], Sequence[Compared]] = _none

@@ -15,7 +15,8 @@ from conversync.cli import logs, process, terminal
 from conversync.errors import ConversyncError
 from conversync.extract.decoded import not_as_it_came, not_whole, told_apart
 from conversync.http.redact import plain, redact
-from conversync.load import Progress, SourceReport, StepReport
+from conversync.load import Progress, SourceReport
+from conversync.tally import StepReport
 
 log = logging.getLogger("conversync")
 

@@ -64,6 +64,5 @@ def newest_row(
             f"{words(gap)} between two: {doubt}",
         )
     else:
-        yield CheckResult(
-            True, f"the newest row is from {known[-1]:%Y-%m-%d %H:%M} UTC, plausible for {zone}"
-        )
+        row = "the newest row" if newest else f"the newest of {len(known):,} rows"
+        yield CheckResult(True, f"{row} is from {known[-1]:%Y-%m-%d %H:%M} UTC, plausible for {zone}")

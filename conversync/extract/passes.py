@@ -28,6 +28,7 @@ from conversync.extract.failing import (
 )
 from conversync.extract.meaning import nothing_is_loaded
 from conversync.extract.pagination import Page, PagedListing, Scan
+from conversync.extract.smaller import smaller
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.suspects import Suspects
 from conversync.extract.windows import DAY, Window
@@ -77,7 +78,7 @@ class Passes:
         size = page_size or self._bounds.page_size
         scan = self._pass(window, size, can_halve)
         while page_size is None and _is_of_page_size(scan) and size > 1:
-            size //= 2
+            size = smaller(size)
             scan = self._pass(window, size, can_halve)
         if page_size is None and scan.refused is not None and _is_of_page_size(scan):
             self._make_sure(scan.refused, window, size, patient=False)
@@ -222,7 +223,7 @@ class Passes:
 
     def _largest(self, days: Window, size: int, error: VendorError) -> int:
         """How many rows a page of these days may have, which come with one row a page."""
-        while (size := size // 2) > 1 and not self._answers(days, size, error):
+        while (size := smaller(size)) > 1 and not self._answers(days, size, error):
             pass
         return size
 

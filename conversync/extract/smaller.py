@@ -12,6 +12,8 @@ from conversync.extract.windows import Window, apart, split_window
 LARGER_PAGES = 4
 # As many rows may be asked for on one page to have a whole day on it.
 LARGEST_PAGE = 50_000
+# Rows a page that a vendor may allow, where it allows some only.
+USUAL = (10_000, 5_000, 2_500, 2_000, 1_000, 500, 250, 200, 100, 50, 25, 20, 15, 10, 5, 2, 1)
 # Passes over a single day that does not add up.
 MOST_WALKS = 8
 
@@ -39,6 +41,11 @@ class Parts:
     def after(self, part: Window, window: Window) -> Window:
         """What of a window is left after one of its parts."""
         return Window(part.end.add(days=0 if self.shared else 1), window.end)
+
+
+def smaller(page_size: int) -> int:
+    """The next size of a page to try where one is refused; 0 after 1."""
+    return page_size // 2 if page_size > 2 * USUAL[0] else next((one for one in USUAL if one < page_size), 0)
 
 
 def sizes(page_size: int, scans: Sequence[Scan]) -> Iterator[int]:

@@ -175,5 +175,13 @@ def day(value: date | str, name: str) -> Date:
 
 
 def first_day(start_date: str | None, today: date, name: str) -> Date:
-    """Where a first run begins: the start date that is set, else `FIRST_RUN_DAYS` before today."""
-    return day(start_date, name) if start_date else pendulum.instance(today).subtract(days=FIRST_RUN_DAYS)
+    """Where a first run begins: the start date that is set, else `FIRST_RUN_DAYS` before today.
+
+    SettingsError for a day that has not come yet; tomorrow may have, elsewhere.
+    """
+    if not start_date:
+        return pendulum.instance(today).subtract(days=FIRST_RUN_DAYS)
+    first = day(start_date, name)
+    if first > today + DAY:
+        raise SettingsError(f"{name} is {first}, which lies ahead: by this machine's clock it is {today}.")
+    return first

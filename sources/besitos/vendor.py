@@ -94,6 +94,7 @@ VENDOR = Vendor(
     check=check,
     views=views,
     statements={"conversion_events": "is_reversal"},
+    lasting={"conversion_events": ("user_key", "offer_id")},
     days={"conversion_events": "occurred_on"},
     compared=lambda _settings: (
         Compared(

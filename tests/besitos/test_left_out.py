@@ -70,3 +70,21 @@ def test_b05_a_few_days_that_fail_teach_nothing_of_ranges(month: Workspace, bad:
     assert short(month) == list(bad)
     assert not any("ranges" in note for note in report.notes)
     assert healed(month) <= 4
+
+
+def test_a_row_that_was_missed_once_teaches_no_shorter_ranges(month: Workspace) -> None:
+    """It comes where its day is asked for alone, and where all days are asked for once more: it had only moved."""
+    month.load(FROM, TO)
+
+    def without_one(document: dict[str, Any], _query: object) -> dict[str, Any]:
+        rows = [one for one in document["data"] if one["transaction_id"] != 40]
+        return {**document, "data": rows, "meta": {**document["meta"], "total": len(ALL) - 1}}
+
+    fault = Fault(where=lambda asked: everything(asked) and days(asked) > 9, attempts={1}, mutate=without_one)
+    month.sandbox.faults.add(fault)
+    report = month.load(FROM, TO)
+    assert fault.delivered == 1
+    assert (held(month), report.notes) == (ALL, [])
+    before = len(month.sandbox.requests)
+    month.load(FROM, TO)
+    assert len([one for one in month.sandbox.requests[before:] if everything(one)]) == 1

@@ -14,7 +14,7 @@ from conversync.sandbox.besitos import totals
 from conversync.vendors import vendors
 from sources.besitos import besitos
 from tests.besitos.conftest import MakeHouse
-from tests.besitos.rows import row
+from tests.besitos.rows import FROM, TO, row
 from tests.support import Workspace, at_once, held_is_the_oracles, sometimes, tables, vendor_at, windows
 
 START = date(2026, 1, 1)
@@ -294,3 +294,18 @@ def test_s18_a_backfill_over_loaded_days_changes_no_row(nights: Nights) -> None:
     assert len(windows(house.sandbox.requests[asked:])) > 1
     assert tables(house.path) == before
     held_is_the_oracles(house)
+
+
+def test_an_id_that_comes_for_another_conversion_is_told(house: Workspace) -> None:
+    """Another user, another offer, another day under one id, in another window: exit 3, once; no mere restatement."""
+    house.sandbox.besitos.rows = [row(1), row(2)]
+    house.load(FROM, TO)
+    other = {"user_id": "somebody-else", "offer_id": "survey", "date_time": "2024-12-30 10:00:00"}
+    house.sandbox.besitos.rows = [row(1), row(2), row(2, **other)]
+    report = house.run("2024-12-29", "2024-12-31")
+    assert (report.error, report.exit_code, report.total("replaced")) == (None, 3, 1)
+    [note] = report.notes
+    assert note.startswith("1 event came under the id of another one (user_key and offer_id are other ones)")
+    house.sandbox.besitos.rows = [row(1), row(2), row(2, **{**other, "payout": 9})]
+    again = house.run("2024-12-29", "2024-12-31")
+    assert (again.exit_code, again.total("restated"), again.notes) == (0, 1, [])

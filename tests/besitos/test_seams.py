@@ -108,6 +108,19 @@ def test_a_vendor_that_gives_pages_of_some_sizes_only_is_asked_for_those(
     assert again.notes == []
 
 
+def test_a_vendor_that_allows_some_page_sizes_only_is_asked_for_a_usual_one(house: Workspace) -> None:
+    """Forty are refused, and so would be half of that; twenty-five are allowed, and no fewer."""
+    house.settings["BESITOS_PAGE_SIZE"] = "40"
+    house.sandbox.besitos.variants = Variants(per_page_step=25)
+    house.sandbox.besitos.rows = [at_noon(number) for number in range(1, 55)]
+    report = house.run(FROM, TO)
+    assert (report.error, report.exit_code) == (None, 0)
+    assert held(house) == list(range(1, 55))
+    before = len(asked(house))
+    house.load(FROM, TO)
+    assert asked(house)[before:] == [(1, 25), (2, 25), (3, 25)]
+
+
 def test_rows_that_are_set_aside_join_pages_as_well(house: Workspace) -> None:
     """The tenth row, with which page 1 ends and page 2 begins, cannot be read: it is set aside once."""
     rows = [at_noon(number) for number in range(1, 24)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from conversync.extract.seams import Cut
@@ -20,10 +22,11 @@ def test_each_page_begins_with_rows_of_the_one_before_and_all_rows_are_on_one(
         slices = [cut.slice(place) for place in range(1, cut.pages(total, 2 * plain + 2) + 1)]
         assert plain <= len(slices) <= plain + 2 + plain // 8
         assert slices[0].end == size
-        for before, after in zip(slices, slices[1:], strict=False):
+        for before, after in pairwise(slices):
             begin = after.end - after.rows
             assert 1 <= after.overlap == before.end - begin <= before.rows
-            assert after.rows <= size and (by_offset or after.rows == after.step)
+            assert after.rows <= size
+            assert by_offset or after.rows == after.step
         assert slices[-2].end <= total < slices[-1].end
 
 
@@ -32,7 +35,8 @@ def test_a_thousand_rows_a_page_cost_hardly_any_page_more(pages: int, more: int)
     """Of a listing whose last page is half full."""
     total = 1000 * pages - 500
     cut = Cut.overlapping(1000, total, by_offset=False)
-    assert cut is not None and cut.pages(total, 2 * pages) <= pages + more
+    assert cut is not None
+    assert cut.pages(total, 2 * pages) <= pages + more
 
 
 @pytest.mark.parametrize("total", [0, 1, 10])
