@@ -205,6 +205,11 @@ def _own() -> tuple[str, list[str]]:
     return package, sorted(file.parent.name for file in folder.glob("*/vendor.py"))
 
 
+def ours() -> list[str]:
+    """The names of those in `sources/`."""
+    return _own()[1]
+
+
 def vendors() -> dict[str, Vendor]:
     """Those that can be read, by name."""
     return {name: vendor for name, vendor in known().items() if vendor.source is not None}

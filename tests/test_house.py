@@ -57,6 +57,7 @@ ROOMS = {
         "warehouse",
     },
     "build": {"children", "errors", "vendors", "warehouse"},
+    "staging": {"build", "extract", "vendors", "warehouse"},
     "report": {"spans", "build", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
         "spans",
