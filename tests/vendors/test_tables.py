@@ -22,7 +22,12 @@ from conversync.extract.declared import (
 )
 from conversync.extract.evidence import EVIDENCE
 from conversync.sandbox import Sandbox, World
-from conversync.vendors import vendors
+from conversync.send import ledger
+from conversync.send.records import Record, moment
+from conversync.vendors import known, targets, vendors
+from conversync.warehouse import comments
+from conversync.warehouse.warehouse import Warehouse
+from sources.infobip.tables import MESSAGE_RESULTS
 from tests.houses import VendorWorkspace, forget_settings
 
 TYPES = {
@@ -44,6 +49,7 @@ COLUMNS = """
     where schema_name = '{dataset}' order by table_name, column_index
 """
 Stored = tuple[str, str, str, bool]
+SENT, AT = ("keitaro.conversions", "conductrics.goals"), moment()
 
 
 def stored(table: Table) -> list[Stored]:
@@ -60,6 +66,18 @@ def stored(table: Table) -> list[Stored]:
     ]
 
 
+def relations(house: VendorWorkspace, dataset: str) -> tuple[dict[str, str], dict[str, list[Stored]]]:
+    """Of each table and view of a dataset that is not dlt's its sentence, and its columns as they stand."""
+    told = {
+        name: says for name, says in house.query(RELATIONS.format(dataset=dataset)) if name[:5] != "_dlt_"
+    }
+    held: dict[str, list[Stored]] = {name: [] for name in told}
+    for name, *column in house.query(COLUMNS.format(dataset=dataset)):
+        if name in held:
+            held[name].append(tuple(column))
+    return told, held
+
+
 @pytest.mark.parametrize("name", sorted(vendors()))
 def test_a_load_makes_what_is_declared(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every table and view that the vendor declares, no other, each with its columns, types and sentences."""
@@ -70,17 +88,32 @@ def test_a_load_makes_what_is_declared(name: str, tmp_path: Path, monkeypatch: p
         house = VendorWorkspace(name, sandbox, tmp_path, {f"{name.upper()}_START_DATE": str(world.start)})
         house.load()
     declared = {one.name: one for one in (*vendors()[name].tables, *EVIDENCE)}
-    said = dict(house.query(RELATIONS.format(dataset=name)))
-    held: dict[str, list[Stored]] = {}
-    for table, *column in house.query(COLUMNS.format(dataset=name)):
-        held.setdefault(table, []).append(tuple(column))
-    ours = {table for table in held if not table.startswith("_dlt_")}
-    assert ours == declared.keys()
-    assert {table: said[table] for table in ours} == {table: declared[table].says for table in ours}
-    assert {table: held[table] for table in ours} == {table: stored(declared[table]) for table in ours}
+    said, held = relations(house, name)
+    assert said == {table: one.says for table, one in declared.items()}
+    assert held == {table: stored(one) for table, one in declared.items()}
 
 
 def test_what_dbt_is_told_is_current() -> None:
     """Its sources and staging models are those that `make generate` writes, no more and no fewer."""
     folder = project() / "models" / SCHEMAS[0]
     assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == staging.files()
+
+
+def test_a_ledger_is_what_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each target's is declared; two of them are looked at, with their columns, types and sentences."""
+    forget_settings(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    house = VendorWorkspace("sent", Sandbox(World()), tmp_path)
+    warehouse, row = Warehouse(house.path), Record("k", "sent", None, 200, 1, "h", "{}", "{}", AT, AT)
+    with warehouse.locked(0) as folder:
+        destination = warehouse.dlt_destination([ledger.DATASET])
+        with warehouse.held(0, folder) as connection:
+            for name in SENT:
+                ledger.load(destination, folder, targets()[name], [row])
+            comments.refresh(connection)
+    declared = {table.name: table for vendor in known().values() for table in vendor.ledgers}
+    assert declared.keys() == {*map(ledger.table_of, targets()), MESSAGE_RESULTS.name}
+    said, held = relations(house, ledger.DATASET)
+    made = [ledger.table_of(name) for name in SENT]
+    assert said == {name: declared[name].says for name in made}
+    assert held == {name: stored(declared[name]) for name in made}
