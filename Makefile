@@ -4,7 +4,8 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-more test-long lint types measures bench bench-nights bench-several bench-sending lock clean
+.PHONY: help install demo test test-more test-long lint types generate measures bench bench-nights bench-several \
+	bench-sending lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +37,9 @@ lint: install ## ruff: rules and format
 
 types: install ## mypy --strict
 	$(BIN)/mypy
+
+generate: install ## dbt's sources and staging models, from the tables that the vendors declare
+	$(BIN)/python -m conversync.staging
 
 measures: install ## What the code measures: lines, functions, imports
 	$(BIN)/python -m benchmarks.measures

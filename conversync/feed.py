@@ -22,7 +22,7 @@ from conversync.extract.bounds import Bounds
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
 from conversync.extract.columns import zone as zone_of
-from conversync.extract.evidence import Routed, rejected_rows, routed, windows, workplace
+from conversync.extract.evidence import EVIDENCE, Routed, routed, workplace
 from conversync.extract.mended import Days, Traces, with_old_days
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, PagedListing
@@ -36,7 +36,6 @@ from conversync.extract.reading import (
     evidence,
     move_cursor,
     read,
-    statement_hints,
     statements,
 )
 from conversync.extract.spill import SpillFiles
@@ -54,6 +53,7 @@ from conversync.extract.windows import (
 from conversync.http.client import Client, Limits, Response
 from conversync.http.secret import check_secret
 from conversync.monitor import views as health
+from conversync.monitor.declared import dated_views
 from conversync.table import Events
 from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days
 from conversync.vendors import windows as with_their_rest
@@ -263,10 +263,10 @@ def feed_vendor(
         steps=steps,
         check=partial(_check, streams),
         views=all_views,
-        statements={stream.table.name: stream.table.reversal for stream in streams},
-        days={stream.table.name: "occurred_on" for stream in streams},
-        compared=lambda _chosen: [stream.table.compared for stream in streams],
-        described={stream.table.name: stream.table for stream in streams},
+        tables=(
+            *(stream.table.table for stream in streams),
+            *dated_views(f"a day in {name}_zone", lateness=bool(reversed_rows)),
+        ),
         **more,
     )
 
@@ -311,9 +311,8 @@ def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> A
                     by_name[days.stream], state, settings, days, on_page, on_rest, accept_empty
                 )
 
-        tables = dict.fromkeys(by_name[stream].table.name for stream in streams)
-        events = [routed(scan, table, **statement_hints("event_key", "extra")) for table in tables]
-        return [*events, rejected_rows(scan), windows(scan)]
+        tables = {one.table.name: one.table.table for one in map(by_name.__getitem__, streams)}
+        return routed(scan, (*tables.values(), *EVIDENCE))
 
     # dlt fills in the argument that is annotated with the settings.
     feed.__annotations__["settings"] = spec

@@ -1,4 +1,4 @@
-"""A table declared once: what the vendor's rows are decoded as, what stands in it, and what makes a new statement."""
+"""A log of statements about events, declared once; and what every other table is declared with."""
 
 from __future__ import annotations
 
@@ -11,59 +11,25 @@ from typing import Any
 import pyarrow as pa
 
 from conversync.extract.columns import UTC_MICROSECONDS, digest
-from conversync.extract.kinds import FieldType
-from conversync.extract.page_decoder import Field, PageDecoder
+from conversync.extract.declared import DATE, INSTANT, JSON, STATEMENTS, STRING
+from conversync.extract.declared import Column as Column
+from conversync.extract.declared import Table as Table
+from conversync.extract.page_decoder import PageDecoder, fields_of
 from conversync.extract.times import moments
 
 # What every table of statements has beside its own columns. dlt fills the last two in; they are declared, and empty,
 # so that it need not write every file a second time.
-_BEFORE = (pa.field("event_key", pa.string(), nullable=False),)
+_BEFORE = (Column("event_key", STRING, "Names the event.", required=True),)
 _AFTER = (
-    pa.field("occurred_at", UTC_MICROSECONDS, nullable=False),
-    pa.field("occurred_on", pa.date32(), nullable=False),
-    pa.field("extra", pa.string()),
-    pa.field("statement_hash", pa.string(), nullable=False),
-    pa.field("valid_from", UTC_MICROSECONDS),
-    pa.field("valid_to", UTC_MICROSECONDS),
+    Column("occurred_at", INSTANT, "When it happened, UTC.", required=True),
+    Column("occurred_on", DATE, "The day on which it happened, in the vendor's zone.", required=True),
+    Column(
+        "extra", JSON, "Fields that the vendor's document does not know, as JSON; null where there are none."
+    ),
+    Column("statement_hash", STRING, "The fingerprint of what is stated.", required=True),
+    Column("valid_from", INSTANT, "Since when this is what the vendor states, UTC: when we first read it."),
+    Column("valid_to", INSTANT, "Until when it was; null while it stands."),
 )
-_SAID = {
-    "event_key": "Names the event.",
-    "occurred_at": "When it happened, UTC.",
-    "occurred_on": "The day on which it happened, in the vendor's zone.",
-    "extra": "Fields that the vendor's document does not know, as JSON; null where there are none.",
-    "statement_hash": "The fingerprint of what is stated.",
-    "valid_from": "Since when this is what the vendor states, UTC: when we first read it.",
-    "valid_to": "Until when it was; null while it stands.",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One field: its name in the table, how its value is taken, its sentence, and its name in the vendor's JSON."""
-
-    name: str
-    kind: FieldType
-    says: str = ""
-    required: bool = False
-    json: str | None = None
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A table that `verify` compares: by its key, on the days of a column. `where` leaves rows out, on both sides.
-
-    A table with a statement_hash is compared on what stands now, without the columns that may be written otherwise and
-    state the same; any other by all its columns. Sums are of groups `by` these columns, as far as the table has them;
-    one that is empty counts as `untold`.
-    """
-
-    table: str
-    key: tuple[str, ...]
-    day: str | None = None
-    where: str = "true"
-    sums: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
-    untold: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,31 +66,30 @@ class Events:
                 )
 
     @cached_property
-    def schema(self) -> pa.Schema:
-        """The columns as Arrow's, in the order in which they stand in the table."""
-        own = [pa.field(one.name, one.kind.arrow, nullable=not one.required) for one in self.columns]
-        return pa.schema([*_BEFORE, *own, *_AFTER])
+    def table(self) -> Table:
+        """All that is declared of it."""
+        return Table(
+            self.name,
+            self.says,
+            (*_BEFORE, *self.columns, *_AFTER),
+            STATEMENTS,
+            ("event_key",),
+            day="occurred_on",
+            reversal=self.reversal,
+            currency=self.currency,
+            is_compared=True,
+            sums=self.sums,
+        )
 
     @property
     def stated(self) -> list[str]:
         """What a statement says: its own columns, with the instant for the text that tells it."""
         return [*(one.name for one in self.columns if one.name != self.at), "occurred_at"]
 
-    @property
-    def said(self) -> dict[str, str]:
-        """Each column's sentence."""
-        return {**_SAID, **{one.name: one.says for one in self.columns if one.says}}
-
-    @property
-    def compared(self) -> Compared:
-        """What `verify` compares of it."""
-        by = (self.currency,) if self.currency else ()
-        return Compared(self.name, ("event_key",), "occurred_on", sums=self.sums, by=by)
-
     def decoder(self, rows: str, beside: Sequence[str]) -> PageDecoder:
         """Decodes pages whose rows stand under `rows`, beside the other keys of the envelope."""
         return PageDecoder(
-            [Field(one.json or one.name, one.kind, one.required) for one in self.columns],
+            fields_of(self.columns),
             rows=rows,
             beside=beside,
             check=self._refuse,
@@ -144,7 +109,7 @@ class Events:
         return True
 
     def statements(self, rows: pa.Table, zone: tzinfo) -> pa.Table:
-        """Decoded rows as `schema`; times without an offset are of `zone`."""
+        """Decoded rows as the table has them; times without an offset are of `zone`."""
         rows = rows.rename_columns([*(one.name for one in self.columns), "extra"])
         occurred_at, local = moments(rows[self.at], zone)
         columns = {name: rows[name] for name in rows.column_names}
@@ -157,4 +122,5 @@ class Events:
         columns["statement_hash"] = digest(
             pa.table({name: columns[name] for name in self.stated}), self.stated
         )
-        return pa.table([columns[name] for name in self.schema.names], schema=self.schema)
+        schema = self.table.schema
+        return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conversync.send.comparison import Reconciliation
     from conversync.send.target import Target
     from conversync.settings.questions import Questions
-    from conversync.table import Compared, Events
+    from conversync.table import Table
 
 # The entry points by which somebody else's package adds a vendor: each names a `Vendor`.
 GROUP = "conversync.vendors"
@@ -75,10 +75,6 @@ def _nothing(*_: Any) -> Iterator[Any]:
     return iter(())
 
 
-def _none(_settings: Any) -> Sequence[Any]:
-    return ()
-
-
 @dataclass(frozen=True)
 class InReport:
     """How the report's page shows a vendor.
@@ -114,19 +110,12 @@ class Vendor:
     """Looks at the vendor, given the settings, and loads nothing."""
     views: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
     """By the settings: a view's name and its SQL (DuckDB's dialect, tables unqualified)."""
-    statements: Mapping[str, str | None] = field(default_factory=dict)
-    """The scd2 tables, each with the SQL condition that tells a reversal (None: it has none)."""
-    lasting: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Of scd2 tables, the columns of which no restatement changes all: else two events have one key, and it is told."""
-    days: Mapping[str, str] = field(default_factory=dict)
-    """The column that dates a row, for the tables that are read by day."""
-    compared: Callable[[Any], Sequence[Compared]] = _none
-    """By the settings, the tables that `verify` compares."""
-    described: Mapping[str, Events] = field(default_factory=dict)
-    """The tables that are declared with their columns' sentences, by name."""
-    own: frozenset[str] = frozenset()
-    """The tables of which no row counts as new: those that come of the settings were not read, and those that come of
-    a row that another table has, too, would count it twice."""
+    tables: Sequence[Table] = ()
+    """Its tables, and those of its views that are to be told of, without what every source has (`windows` ...)."""
+    tables_by: Callable[[Any], Sequence[Table]] | None = None
+    """The same by the settings, where they say which columns a table has."""
+    ledgers: Sequence[Table] = ()
+    """The tables in the dataset `sent` that its targets fill."""
     account: Sequence[str] = ()
     """The settings that tell one account from another, besides `<vendor>_url`; no secrets."""
     questions: Mapping[str, Callable[[Questions], Any]] = field(default_factory=dict)
@@ -141,6 +130,33 @@ class Vendor:
     """How what was sent is compared with what the vendor has."""
     in_report: InReport = InReport()
     """How the report's page shows it."""
+    says: str = ""
+    """What its tables hold, for those who read the models' documentation."""
+
+    @property
+    def statements(self) -> dict[str, str | None]:
+        """The scd2 tables, each with the SQL condition that tells a reversal (None: it has none)."""
+        return {table.name: table.reversal for table in self.tables if table.keeps_statements}
+
+    @property
+    def lasting(self) -> dict[str, tuple[str, ...]]:
+        """Of tables of statements, the columns of which no restatement changes all."""
+        return {table.name: table.lasting for table in self.tables if table.lasting}
+
+    @property
+    def days(self) -> dict[str, str]:
+        """The column that dates a row, for the tables that are read by day."""
+        return {table.name: table.day for table in self.tables if table.day}
+
+    @property
+    def own(self) -> set[str]:
+        """The tables of which no row counts as new."""
+        return {table.name for table in self.tables if not table.is_news}
+
+    def compared(self, settings: Any) -> list[Table]:
+        """By the settings, the tables that `verify` compares."""
+        tables = self.tables_by(settings) if self.tables_by else self.tables
+        return [table for table in tables if table.is_compared]
 
 
 def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window], None]]]:
@@ -192,6 +208,11 @@ def _own() -> tuple[str, list[str]]:
         if folder.is_dir()
     )
     return package, sorted(file.parent.name for file in folder.glob("*/vendor.py"))
+
+
+def ours() -> list[str]:
+    """The names of those in `sources/`."""
+    return _own()[1]
 
 
 def vendors() -> dict[str, Vendor]:

@@ -27,8 +27,10 @@ ROOMS = {
         *("build", "dlt_errors", "dlt_shortcuts", "errors", "extract"),
         *("http", "send", "settings", "vendors"),
     },
+    "tally": {"vendors", "warehouse"},
     "load": {
         "spans",
+        "tally",
         "dlt_errors",
         "dlt_shortcuts",
         "errors",
@@ -57,6 +59,7 @@ ROOMS = {
         "warehouse",
     },
     "build": {"children", "errors", "vendors", "warehouse"},
+    "staging": {"build", "extract", "vendors", "warehouse"},
     "report": {"spans", "build", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
         "spans",

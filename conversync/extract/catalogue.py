@@ -10,17 +10,10 @@ import pyarrow as pa
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 
-from conversync.extract.columns import UTC_MICROSECONDS, now
+from conversync.extract.columns import now
+from conversync.extract.declared import Table
 from conversync.extract.page_decoder import dumps
 from conversync.http.strictjson import is_number_key
-
-# What every list table ends with.
-CURRENCY_FIELDS = (
-    ("extra", pa.string()),
-    pa.field("is_current", pa.bool_(), nullable=False),
-    pa.field("last_seen_at", UTC_MICROSECONDS, nullable=False),
-)
-
 
 Item = TypeVar("Item")
 
@@ -40,35 +33,33 @@ def objects_of(value: Any) -> list[dict[str, Any]] | None:
     return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else None
 
 
-def current_list(rows: Sequence[Mapping[str, Any]], table: str, schema: pa.Schema) -> pa.Table:
+def current_list(rows: Sequence[Mapping[str, Any]], table: Table) -> pa.Table:
     """The table of a list just read, and of what was current at the destination but stands in it no more.
 
-    `rows` have the schema's columns but for `is_current` and `last_seen_at`; the first column is the key. To be
-    merged on the key: ended rows keep their names and when they were last seen.
+    `rows` have the table's columns but for `is_current` and `last_seen_at`. To be merged on the key: ended rows keep
+    their names and when they were last seen.
     """
-    key = schema.names[0]
-    seen_at = now()
+    [key], seen_at = table.key, now()
     current = {row[key]: {**row, "is_current": True, "last_seen_at": seen_at} for row in rows}
-    ended = [
-        {**row, "is_current": False} for row in held(table, schema, "is_current") if row[key] not in current
-    ]
-    return pa.Table.from_pylist([*current.values(), *ended], schema=schema)
+    ended = [{**row, "is_current": False} for row in held(table, "is_current") if row[key] not in current]
+    return pa.Table.from_pylist([*current.values(), *ended], schema=table.schema)
 
 
 # Values that are fetched from the destination together, so that memory does not grow with the table.
 HELD_TOGETHER = 250_000
 
 
-def held(table: str, schema: pa.Schema, condition: str) -> list[dict[str, Any]]:
+def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The rows of a table that the active pipeline's destination holds; none where it has no such table yet.
 
-    `condition` is SQL on the table's columns, ours and never a vendor's. JSON comes back as text; a column that the
-    table has not got yet is null.
+    `condition` is SQL on the table's columns, ours and never a vendor's; `names` are those that are fetched, if not
+    all. JSON comes back as text; a column that the table has not got yet is null.
     """
-    known = _known(table)
-    present = [name for name in schema.names if name in known]
-    empty = dict.fromkeys(schema.names)
-    rows = [row for rows in _held(table, present, condition) for row in rows] if present else []
+    names = names or table.schema.names
+    known = _known(table.name)
+    present = [name for name in names if name in known]
+    empty = dict.fromkeys(names)
+    rows = [row for rows in _held(table.name, present, condition) for row in rows] if present else []
     return [{**empty, **dict(zip(present, map(_plain, row), strict=True))} for row in rows]
 
 

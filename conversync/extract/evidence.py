@@ -13,7 +13,19 @@ from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource
 
 from conversync.extract.catalogue import held
-from conversync.extract.columns import UTC_MICROSECONDS, now
+from conversync.extract.columns import now
+from conversync.extract.declared import (
+    APPENDED,
+    BIGINT,
+    DATE,
+    INSTANT,
+    JSON,
+    STRING,
+    UPSERTED,
+    Column,
+    Staged,
+    Table,
+)
 from conversync.extract.decoded import Rejected
 from conversync.extract.mended import NO_TRACES, Traces
 from conversync.extract.page_decoder import dumps
@@ -22,42 +34,83 @@ from conversync.extract.piece import Piece
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
-REJECTED_ROWS = pa.schema(
-    [
-        pa.field("raw_hash", pa.string(), nullable=False),
-        ("raw", pa.string()),
-        ("reason", pa.string()),
-        ("stream", pa.string()),
-        ("page", pa.int64()),
-        ("window_start", pa.date32()),
-        ("window_end", pa.date32()),
-        ("first_seen", UTC_MICROSECONDS),
-        ("last_seen", UTC_MICROSECONDS),
-        ("times_seen", pa.int64()),
-        ("resolved_at", UTC_MICROSECONDS),
-    ]
+REJECTED_ROWS = Table(
+    "rejected_rows",
+    "What was set aside, with its reason.",
+    (
+        Column("raw_hash", STRING, "The fingerprint of the row as it came: the key.", required=True),
+        Column(
+            "raw",
+            STRING,
+            "The row as it came, as JSON text; null once it is long resolved (retain_rejected_days). Not published: "
+            "null.",
+        ),
+        Column("reason", STRING, "Why it was set aside."),
+        Column("stream", STRING, "Which listing it came in."),
+        Column("page", BIGINT, "The page it came on."),
+        Column("window_start", DATE, "The first day of the window it came in."),
+        Column("window_end", DATE, "The last day of that window."),
+        Column("first_seen", INSTANT, "When it was first set aside."),
+        Column("last_seen", INSTANT, "When it was last set aside."),
+        Column("times_seen", BIGINT, "How many readings brought it."),
+        Column(
+            "resolved_at",
+            INSTANT,
+            "When the vendor no longer served it so: mended and loaded, or gone; null while it is open.",
+        ),
+    ),
+    UPSERTED,
+    ("raw_hash",),
+    staged=None,
 )
-WINDOWS = pa.schema(
-    [
-        pa.field("stream", pa.string(), nullable=False),
-        pa.field("window_start", pa.date32(), nullable=False),
-        pa.field("window_end", pa.date32(), nullable=False),
-        pa.field("read_at", UTC_MICROSECONDS, nullable=False),
-        ("filters", pa.string()),
-        ("walks", pa.int64()),
-        ("pages", pa.int64()),
-        ("announced", pa.int64()),
-        ("received", pa.int64()),
-        ("statements", pa.int64()),
-        ("superseded", pa.int64()),
-        ("rejected", pa.int64()),
-        ("rejected_new", pa.int64()),
-        ("unknown_fields", pa.string()),
-        ("note", pa.string()),
-        ("missing", pa.int64()),
-        ("proof", pa.string()),
-    ]
+WINDOWS = Table(
+    "windows",
+    "The evidence of every reading: pages, rows announced, rows received.",
+    (
+        Column("stream", STRING, "Which listing was read.", required=True),
+        Column(
+            "window_start",
+            DATE,
+            "The first day that was asked for, in the vendor's zone.",
+            required=True,
+        ),
+        Column("window_end", DATE, "The last day that was asked for, in the vendor's zone.", required=True),
+        Column("read_at", INSTANT, "When the reading began.", required=True),
+        Column("filters", JSON, "What the listing was narrowed by, as JSON text; {} for nothing."),
+        Column("walks", BIGINT, "How often the pages were walked until two walks agreed."),
+        Column("pages", BIGINT, "How many answers came."),
+        Column("announced", BIGINT, "How many rows the vendor announced; null where it does not."),
+        Column("received", BIGINT, "How many rows came."),
+        Column("statements", BIGINT, "How many distinct rows could be read."),
+        Column("superseded", BIGINT, "How many rows lost against another one of the same key."),
+        Column("rejected", BIGINT, "How many rows were set aside."),
+        Column("rejected_new", BIGINT, "How many of these were set aside for the first time."),
+        Column(
+            "unknown_fields",
+            JSON,
+            "Fields that the vendor's document does not know, and those that could not be stored as they came, with "
+            "how often each came, as JSON text.",
+        ),
+        Column("note", STRING, "What the reading has to say, as a sentence."),
+        Column(
+            "missing",
+            BIGINT,
+            "How many of the rows announced did not come: 0 if the window was read whole; 1 where it cannot be shown "
+            "that none is missing; null where the vendor announces nothing, or a version before this column wrote the "
+            "row.",
+        ),
+        Column(
+            "proof",
+            STRING,
+            "Why a window that was read whole is believed: count (the rows are as many as announced on every page), "
+            "page (all came on one page), passes (several readings of one total add up to it).",
+        ),
+    ),
+    APPENDED,
+    staged=Staged("The evidence of every reading whose load was committed whole.", whole_loads=True),
 )
+# What every source has beside its own tables.
+EVIDENCE = (REJECTED_ROWS, WINDOWS)
 # The state remembers this many rows that were set aside; beyond them, a known row counts as new again.
 MOST_REMEMBERED = 10_000
 
@@ -131,14 +184,12 @@ def resolved_rows(raw_hashes: Sequence[str], at: datetime) -> list[dict[str, Any
     if not raw_hashes:
         return []
     listed = ", ".join(f"'{raw_hash}'" for raw_hash in raw_hashes)  # hexadecimal digits of our own
-    return [
-        {**row, "resolved_at": at} for row in held("rejected_rows", REJECTED_ROWS, f"raw_hash in ({listed})")
-    ]
+    return [{**row, "resolved_at": at} for row in held(REJECTED_ROWS, f"raw_hash in ({listed})")]
 
 
 def rejected_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     """Rows that were set aside as `REJECTED_ROWS`; empty, yet typed, where there are none."""
-    return pa.Table.from_pylist(list(rows), schema=REJECTED_ROWS)
+    return pa.Table.from_pylist(list(rows), schema=REJECTED_ROWS.schema)
 
 
 def window_row(piece: Piece, aside: Quarantine, superseded: int, filters: Mapping[str, str]) -> pa.Table:
@@ -197,7 +248,7 @@ def reading_row(
         "missing": missing,
         "proof": proof,
     }
-    return pa.Table.from_pylist([row], schema=WINDOWS)
+    return pa.Table.from_pylist([row], schema=WINDOWS.schema)
 
 
 @dataclass(frozen=True)
@@ -214,35 +265,18 @@ def workplace() -> str | None:
     return pipeline.working_dir if pipeline is not None else None
 
 
-def routed(scan: DltResource, table: str, **hints: Any) -> DltResource:
-    """The resource of `table`: what `scan` routes to it.
+def routed(scan: DltResource, tables: Iterable[Table]) -> list[DltResource]:
+    """The resources of these tables: what `scan` routes to each.
 
     A source has one unselected resource that walks and one of these for each table: sibling resources would be
     extracted in turns, the evidence before the rows.
     """
+    return [_routed(scan, table) for table in tables]
 
+
+def _routed(scan: DltResource, table: Table) -> DltResource:
     def pick(item: Routed) -> Iterator[pa.Table]:
-        if item.table == table:
+        if item.table == table.name:
             yield item.rows
 
-    return dlt.transformer(pick, data_from=scan, name=table, **hints)
-
-
-def rejected_rows(scan: DltResource) -> DltResource:
-    """The table of what was set aside, one row for each distinct JSON text."""
-    return routed(
-        scan,
-        "rejected_rows",
-        write_disposition={"disposition": "merge", "strategy": "upsert"},
-        primary_key="raw_hash",
-    )
-
-
-def windows(scan: DltResource) -> DltResource:
-    """The table of evidence, one row for each reading of a window."""
-    return routed(
-        scan,
-        "windows",
-        write_disposition="append",
-        columns={"filters": {"data_type": "json"}, "unknown_fields": {"data_type": "json"}},
-    )
+    return dlt.transformer(pick, data_from=scan, name=table.name, **table.hints)

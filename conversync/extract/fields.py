@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
 
 from conversync.extract.decoded import not_as_it_came
 from conversync.extract.page_decoder import dumps
 from conversync.extract.values import AlteredError, Reads, is_nothing, taken_of
 
+if TYPE_CHECKING:
+    from conversync.extract.declared import Column
+
 
 class Json:
     """Anything, as JSON text."""
+
+    arrow = pa.string()
+    is_json = True
 
     def strict(self, value: Any) -> str:
         return dumps(value)
@@ -61,6 +69,15 @@ class Fields:
         if value is None:
             raise ValueError(f"{self._path}{names[0]} is missing")
         return value
+
+    def taken(self, columns: Iterable[Column]) -> dict[str, Any]:
+        """The values of these columns of a table, which are the vendor's fields, by their names."""
+        return {
+            one.name: (self.need if one.required else self.take)(
+                cast("Reads", one.kind), one.json or one.name
+            )
+            for one in columns
+        }
 
     def inside(self, *names: str) -> Fields:
         """The object under a field; an empty one where there is none."""

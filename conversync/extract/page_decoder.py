@@ -8,10 +8,10 @@ row and never its page. Both paths end in the same columns, and accept the same 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import numpy as np
@@ -28,6 +28,9 @@ from conversync.extract.values import AlteredError, is_nothing, taken_of
 from conversync.http.body_status import refuse_error, refuse_error_in
 from conversync.http.redact import quoted
 from conversync.http.strictjson import Row, each_row, is_number_key, loads
+
+if TYPE_CHECKING:
+    from conversync.extract.declared import Column
 
 # How what `values.text` replaces may look in JSON that msgspec takes: a page with it is parsed the strict way.
 _CONTROL_ESCAPES = (b"\\u0000", b"\\u001")
@@ -48,6 +51,11 @@ class Field:
     name: str
     kind: FieldType
     required: bool = False
+
+
+def fields_of(columns: Iterable[Column]) -> list[Field]:
+    """How these columns of a table, which are the vendor's fields, are decoded."""
+    return [Field(one.json or one.name, cast("FieldType", one.kind), one.required) for one in columns]
 
 
 class PageDecoder:

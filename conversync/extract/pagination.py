@@ -141,6 +141,8 @@ class PagedListing:
     by_offset: bool = False
     overlaps: bool = False
     """Whether pages may overlap, so that rows which slide are seen (see `seams`)."""
+    may_take_more: bool = False
+    """Whether they may be more for that than without."""
 
     def fetch(self, number: int, retry: bool, step: int | None = None) -> Page:
         """Page `number` (see `ask`). What cannot be trusted of it says what that means for the tables."""
@@ -157,7 +159,7 @@ class PagedListing:
         size = first.decoded.received
         takes_any = self.by_offset or (first.size == size == self.size)
         cut = (
-            Cut.overlapping(size, first.total or 0, by_offset=self.by_offset)
+            Cut.overlapping(size, first.total or 0, by_offset=self.by_offset, may_be_more=self.may_take_more)
             if self.overlaps and self.counts and takes_any
             else None
         )

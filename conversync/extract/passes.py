@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from functools import partial
 
 from conversync.errors import InvalidResponseError, TooLongError, VendorError
@@ -40,7 +41,10 @@ MOST_PAGES_THROTTLED = 50
 
 
 class Passes:
-    """Makes them. `dated` is SQL of the rows whose `day` is one that they were asked for; None where none need be."""
+    """Makes them. No night reads the days until `settled` again.
+
+    `dated` is SQL of the rows whose `day` is one that they were asked for; None where none need be.
+    """
 
     def __init__(
         self,
@@ -52,12 +56,13 @@ class Passes:
         day: str,
         dated: str | None,
         in_parts: bool,
+        settled: date,
     ) -> None:
         self.effort, self.suspects = Effort(listing), Suspects(bounds)
         self.counts = not bounds.miscounts
         """Whether a total may be a count of rows: until two parts of a range announce more than the range."""
         self._spill_files, self._pace, self._bounds = spill_files, pace, bounds
-        self._day, self._dated, self._in_parts = day, dated, in_parts
+        self._day, self._dated, self._in_parts, self._settled = day, dated, in_parts, settled
         self._good: tuple[Window, int] | None = None  # the question that was answered last
         self._before: tuple[Window, Scan] | None = None  # what came last, and for which days
         self._silence = 0
@@ -110,6 +115,7 @@ class Passes:
             on_failure=partial(setattr, self._pace, "hurried", True),
             counts=self.counts,
             overlaps=listing.overlaps and not self._bounds.even,
+            may_take_more=window.end <= self._settled,
         )
 
     def _pass(self, window: Window, size: int, can_halve: bool) -> Scan:

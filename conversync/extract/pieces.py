@@ -76,6 +76,7 @@ class Pieces:
     _alone_read: dict[date, Piece] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._settled = self.today - DAY * (self.lookback + 1)
         self._passes = Passes(
             self.listing,
             self.spill_files,
@@ -84,6 +85,7 @@ class Pieces:
             day=self.day,
             dated=self.dated,
             in_parts=self.in_parts,
+            settled=self._settled,
         )
         self._effort, self._suspects = self._passes.effort, self._passes.suspects
         self._parts = Parts(self.shared)
@@ -171,10 +173,10 @@ class Pieces:
         On several pages a row that leaves and one that comes meanwhile hide a third, and their total stays the same.
         What comes is dated today; so it is in days that the next night reads again that a row may be missed.
         """
-        settled = self.today - DAY * (self.lookback + 1)
         parts = [window]
-        if self.lookback and window.start < settled and window.end >= self.today:
-            parts = [Window(window.start, settled), self._parts.after(Window(window.start, settled), window)]
+        if self.lookback and window.start < self._settled and window.end >= self.today:
+            old = Window(window.start, self._settled)
+            parts = [old, self._parts.after(old, window)]
         return [piece for part in parts for piece in self._parts.cut(part, self.bounds.days)]
 
     def told(self, piece: Piece, window: Window) -> Window:

@@ -105,21 +105,6 @@ class Read:
         return min((piece.window.start for piece in self.pieces if piece.missing), default=None)
 
 
-def statement_hints(key: str, *nested: str) -> dict[str, Any]:
-    """The hints of a log of statements about the events of `key`; `nested` columns are JSON text."""
-    return {
-        "write_disposition": {
-            "disposition": "merge",
-            "strategy": "scd2",
-            "row_version_column_name": "statement_hash",
-            "validity_column_names": ["valid_from", "valid_to"],
-        },
-        "merge_key": key,
-        "columns": {name: {"data_type": "json"} for name in nested},
-        "schema_contract": {"data_type": "freeze"},
-    }
-
-
 def read(readings: Sequence[Reading]) -> list[Read]:
     """Reads them one after the other. InvalidResponseError where every row of one was set aside."""
     at, done = now(), list[Read]()

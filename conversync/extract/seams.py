@@ -7,7 +7,8 @@ such a way that it begins with rows that the one before ended with: if they have
 By offset that is one row. What is read by number has no offset, but a page may have any length: page `n` of so many
 rows begins after `n - 1` times as many, so page 2 is asked for with one row less than page 1, page 3 with one less than
 that, and so on; where pages have become short, a longer one is found that begins at nearly the same row. Up to some
-twenty pages of a thousand rows that takes none more than pages of one length do, mostly; then one in twenty-five.
+twenty pages of a thousand rows that takes none more than pages of one length do, mostly; then one in twenty-five. Only
+of days that no later night reads again it may take more.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ class Cut:
     _slices: list[Slice] = field(default_factory=list)
 
     @staticmethod
-    def overlapping(size: int, total: int, *, by_offset: bool) -> Cut | None:
-        """For so many rows; None where it takes one page, or many more than without."""
+    def overlapping(size: int, total: int, *, by_offset: bool, may_be_more: bool) -> Cut | None:
+        """For so many rows; None where it takes one page, or more than without, or many more if it `may_be_more`."""
         plain = -(-total // max(size, 1))
         if size < 2 or not 1 < plain <= MOST_PAGES:
             return None
         cut = Cut(size, by_offset, is_sewn=True)
-        return cut if cut.pages(total, plain + MOST_MORE + plain // ONE_FOR) else None
+        more = MOST_MORE + plain // ONE_FOR if may_be_more else 0
+        return cut if cut.pages(total, plain + more) else None
 
     def pages(self, total: int, most: int) -> int:
         """How many pages have all of so many rows, the last one not full; 0 where it would be more than `most`."""

@@ -28,7 +28,7 @@ from conversync.extract.windows import day as a_day
 from conversync.load import Progress, pipeline_for
 from conversync.monitor.look import dataset_of, opened
 from conversync.settings import lookup
-from conversync.table import Compared
+from conversync.table import Table
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import confined, views
 from conversync.warehouse.histories import with_plain_history
@@ -205,8 +205,8 @@ def compare(
             found.tables = [
                 _compare(
                     compared,
-                    there.get(compared.table),
-                    here.get(compared.table),
+                    there.get(compared.name),
+                    here.get(compared.name),
                     holds_empty=warehouse.destination == "duckdb",
                 )
                 for compared in vendor.compared(chosen)
@@ -241,18 +241,18 @@ def _tables(
     found = {}
     with confined.reading(pipeline) as client:
         for compared in vendor.compared(chosen):
-            if compared.table not in known:
+            if compared.name not in known:
                 continue
-            conditions = ["valid_to is null"] if compared.table in vendor.statements else []
+            conditions = ["valid_to is null"] if compared.name in vendor.statements else []
             days: tuple[date, ...] = ()
-            if compared.day:
-                column = client.escape_column_name(compared.day)
+            if compared.dated:
+                column = client.escape_column_name(compared.dated)
                 conditions.append(f"{column} >= %s and {column} < %s")
                 days = (start, end + DAY)
             where = f" where {' and '.join(conditions)}" if conditions else ""
-            place = client.make_qualified_table_name(compared.table)
+            place = client.make_qualified_table_name(compared.name)
             with client.execute_query(f"select * from {place}{where}", *days) as cursor:  # noqa: S608 - our own names
-                found[compared.table] = cursor.arrow()
+                found[compared.name] = cursor.arrow()
     return found
 
 
@@ -265,7 +265,7 @@ def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Pa
         return list(views.missing(client, vendor.views(chosen)))
 
 
-def _compare(compared: Compared, there: Any, here: Any, *, holds_empty: bool) -> TableVerified:
+def _compare(compared: Table, there: Any, here: Any, *, holds_empty: bool) -> TableVerified:
     """Both sides in a DuckDB of their own; a table that one side lacks is empty there.
 
     A warehouse that does not hold empty texts holds none in their place: dlt's CSV files for servers do not tell them
@@ -275,7 +275,7 @@ def _compare(compared: Compared, there: Any, here: Any, *, holds_empty: bool) ->
 
     some = there if there is not None else here
     if some is None:
-        return TableVerified(compared.table, Side(0, {}), Side(0, {}))
+        return TableVerified(compared.name, Side(0, {}), Side(0, {}))
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set timezone = 'UTC'")
         for name, rows in (("there", there), ("here", here)):
@@ -296,16 +296,16 @@ def _without_empty(connection: Any, rows: str) -> str:
     return f"* replace ({', '.join(texts)})" if texts else "*"
 
 
-def _compared(connection: Any, compared: Compared) -> TableVerified:
+def _compared(connection: Any, compared: Table) -> TableVerified:
     there, here = (_columns(connection, side) for side in ("there", "here"))
     found = TableVerified(
-        compared.table, _side(connection, compared, "there", there), _side(connection, compared, "here", here)
+        compared.name, _side(connection, compared, "there", there), _side(connection, compared, "here", here)
     )
     both = _Both(tuple(name for name in there if name in here), compared)
     connection.execute(_differing(both))
     for key, what, names, is_altered in iter(connection.fetchone, None):
         changed = tuple(names.split(",")) if what == DIFFERENT and names else ()
-        found.add(Difference(compared.table, key, what, changed), is_altered=is_altered)
+        found.add(Difference(compared.name, key, what, changed), is_altered=is_altered)
     return found
 
 
@@ -314,7 +314,7 @@ class _Both:
     """The columns that both sides have."""
 
     names: tuple[str, ...]
-    compared: Compared
+    compared: Table
 
     @property
     def is_log(self) -> bool:
@@ -362,7 +362,7 @@ def _differing(both: _Both) -> str:
     """  # noqa: S608 - our own names
 
 
-def _differ(name: str, compared: Compared) -> str:
+def _differ(name: str, compared: Table) -> str:
     """Whether the sides state something else in a column; a currency that goes without saying is as good as said."""
     if name == "currency" and compared.untold:
         return " is distinct from ".join(f"coalesce({side}.\"{name}\", '{compared.untold}')" for side in "th")
@@ -373,11 +373,12 @@ def _columns(connection: Any, side: str) -> list[str]:
     return [str(row[0]) for row in connection.execute(f"describe {side}").fetchall()]
 
 
-def _side(connection: Any, compared: Compared, side: str, columns: Sequence[str]) -> Side:
+def _side(connection: Any, compared: Table, side: str, columns: Sequence[str]) -> Side:
     sums = [name for name in compared.sums if name in columns]
     untold = f"'{compared.untold}'"
     by = [
-        f"coalesce(cast({name} as varchar), {untold})" if name in columns else untold for name in compared.by
+        f"coalesce(cast({name} as varchar), {untold})" if name in columns else untold
+        for name in compared.groups
     ]
     group = f"trim(concat_ws(' ', {', '.join(by)}))" if by else "''"
     figures = "".join(f', cast(coalesce(sum("{name}"), 0) as varchar)' for name in sums)

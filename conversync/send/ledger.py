@@ -21,24 +21,6 @@ from conversync.send.records import Known, Record, moment
 from conversync.send.target import Target
 
 DATASET = "sent"
-# Of each column what it holds in Arrow, and whether it must.
-_COLUMNS = {
-    "send_key": ("string", True),
-    "status": ("string", True),
-    "reason": ("string", False),
-    "response_code": ("int64", False),
-    "attempts": ("int64", True),
-    "content_hash": ("string", True),
-    "content": ("string", False),
-    "answer": ("string", False),
-    "first_sent_at": ("timestamp", True),
-    "sent_at": ("timestamp", True),
-    "identities": ("string", False),
-    "occurred_on": ("date32", False),
-    "outbox": ("string", False),
-    "epoch": ("int64", False),
-}
-_JSON = ("content", "answer", "identities")
 _TIMES = ("first_sent_at", "sent_at")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 # Keys asked for at once.
@@ -68,14 +50,18 @@ def epoch(client: Any, target: Target) -> int | None:
 
 def records(client: Any, target: Target, keys: Sequence[str]) -> Iterator[Record]:
     """The whole rows of these keys, or of all if there are as many."""
-    columns = _pick(client, target, _COLUMNS) if keys else ""
+    from conversync.send.tables import COLUMNS
+
+    names = [column.name for column in COLUMNS]
+    nested = [column.name for column in COLUMNS if column.is_json]
+    columns = _pick(client, target, names) if keys else ""
     for start in range(0, len(keys), BATCH):
         part = keys[start : start + BATCH]
         marks = ", ".join(["%s"] * len(part))
         query = f"select {columns} from {place_of(client, target)} where send_key in ({marks})"  # noqa: S608
         for row in ask(client, query, *part):
-            values = dict(zip(_COLUMNS, row, strict=True))
-            values |= {name: _text(values[name]) for name in _JSON}
+            values = dict(zip(names, row, strict=True))
+            values |= {name: _text(values[name]) for name in nested}
             values |= {name: moment(values[name]) for name in _TIMES}
             yield Record(**{**values, "occurred_on": _day(values["occurred_on"])})
 
@@ -147,26 +133,15 @@ def _ledger(target: Target, outcomes: Sequence[Record]) -> Any:
     import dlt
     import pyarrow as pa
 
-    kinds = {
-        "string": pa.string(),
-        "int64": pa.int64(),
-        "date32": pa.date32(),
-        "timestamp": pa.timestamp("us", "UTC"),
-    }
-    values: dict[str, list[Any]] = {name: [getattr(one, name) for one in outcomes] for name in _COLUMNS}
+    from conversync.send.tables import ledger
+
+    table = ledger(table_of(target.name))
+    names = table.schema.names
+    values: dict[str, list[Any]] = {name: [getattr(one, name) for one in outcomes] for name in names}
     for name in _TIMES:
         values[name] = [datetime.fromisoformat(value) for value in values[name]]
     values["occurred_on"] = [value and date.fromisoformat(value) for value in values["occurred_on"]]
-    schema = pa.schema(
-        [pa.field(name, kinds[kind], nullable=not required) for name, (kind, required) in _COLUMNS.items()]
-    )
-    return dlt.resource(
-        [pa.table(values, schema=schema)],
-        name=table_of(target.name),
-        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
-        primary_key="send_key",
-        columns={name: {"data_type": "json"} for name in _JSON},
-    )
+    return dlt.resource([pa.table(values, schema=table.schema)], name=table.name, **table.hints)
 
 
 def _table(target: Target, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> Any:

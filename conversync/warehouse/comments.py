@@ -1,95 +1,32 @@
 """The warehouse explains itself: every table, view and column carries its sentence as a DuckDB comment.
 
-The sentences stand once, in the dbt project's source files (`dbt/models/staging/*.yml`); models carry their own, which
-dbt writes. Comments are lost when a view is created anew, so they are looked over after every load.
+The sentences stand once, where the tables are declared (`Vendor.tables`); models carry their own, which dbt writes.
+Comments are lost when a view is created anew, so they are looked over after every load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conversync.build import project
-from conversync.vendors import vendors
+from conversync.vendors import known
 
-STAGING = "_staging"
+if TYPE_CHECKING:
+    from conversync.extract.declared import Table
 
-# The tables in which dlt keeps its own books, the same in every dataset; and its columns in ours.
-DLT_TABLES = {
-    "_dlt_loads": (
-        "The loads that were committed here, a row each.",
-        {
-            "load_id": "The load, as _dlt_load_id names it: seconds since 1970 when it began.",
-            "schema_name": "dlt's name for the source.",
-            "status": "0: the load is whole. Only such loads count.",
-            "inserted_at": "When it was committed.",
-            "schema_version_hash": "The tables' definition that it was made with.",
-        },
-    ),
-    "_dlt_version": (
-        "The definitions of the tables, each version once; dlt reads them at the start of a load.",
-        {
-            "version": "Counts the versions of the definition.",
-            "engine_version": "The format of the definition.",
-            "inserted_at": "When it was written.",
-            "schema_name": "dlt's name for the source.",
-            "version_hash": "The definition's fingerprint.",
-            "schema": "The definition, as JSON text.",
-        },
-    ),
-    "_dlt_pipeline_state": (
-        "Where the next load goes on: the cursors of every stream, packed; dlt reads the newest.",
-        {
-            "version": "Counts the states.",
-            "engine_version": "The format of the state.",
-            "pipeline_name": "The pipeline whose state it is.",
-            "state": "The state: JSON, compressed, in base64.",
-            "created_at": "When it was made.",
-            "version_hash": "The state's fingerprint.",
-            "_dlt_load_id": "The load that wrote it.",
-        },
-    ),
-}
-DLT_COLUMNS = {
-    "_dlt_load_id": "The load that wrote the row; _dlt_loads says when, and whether it was whole.",
-    "_dlt_id": "dlt's name for the row.",
-    "is_cleared": "Set on the row that clears a day which became empty; no such row stays.",
-}
+STAGING, SENT = "_staging", "sent"
 
 
-@dataclass(frozen=True)
-class Described:
-    """What a table or view is, and what each of its columns is."""
+def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:
+    """By (dataset, table): what is declared of those of a dataset that a load made."""
+    from conversync.extract.evidence import EVIDENCE
+    from conversync.warehouse.dlt_tables import DLT_TABLES
 
-    text: str
-    columns: Mapping[str, str]
-
-
-def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Described]:
-    """By (dataset, table): as a vendor declares them; else from the dbt project, which has a file for each dataset."""
-    files = sorted((project() / "models" / "staging").glob("*.yml"))
-    found = {name: told for file in files if file.stem in datasets for name, told in _read(file).items()}
-    for dataset in datasets & vendors().keys():
-        for name, table in vendors()[dataset].described.items():
-            found[dataset, name] = Described(table.says, table.said)
-    return found
-
-
-@cache
-def _read(file: Path) -> dict[tuple[str, str], Described]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found = {}
-    for source in yaml.load(file.read_bytes(), loader).get("sources", ()):  # noqa: S506 - both are the safe ones
-        for table in source["tables"]:
-            columns = {column["name"]: column["description"] for column in table.get("columns", ())}
-            found[file.stem, table["name"]] = Described(table["description"], columns)
-    return found
+    vendors = known().values()
+    declared = {vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES) for vendor in vendors if vendor.tables}
+    declared[SENT] = (*(table for vendor in vendors for table in vendor.ledgers), *DLT_TABLES)
+    return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
 
 
 def refresh(connection: Any) -> int:
@@ -98,22 +35,20 @@ def refresh(connection: Any) -> int:
     `connection` is DuckDB's, to the warehouse. Tables that nobody describes, such as a person's own, are left alone.
     """
     relations = connection.execute(_RELATIONS).fetchall()
-    known = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations})
+    declared = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations})
     columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for schema, name, column, comment in connection.execute(_COLUMNS).fetchall():
         columns.setdefault((schema, name), []).append((column, comment))
     wanted = []
     for schema, name, kind, comment in relations:
-        described = _described(known, schema, name)
-        if described is None:
-            continue
-        place = f'"{schema}"."{name}"'
-        if comment != described.text:
-            wanted.append(f"comment on {kind} {place} is {_literal(described.text)}")
-        for column, said in columns.get((schema, name), ()):
-            text = described.columns.get(column) or DLT_COLUMNS.get(column)
-            if text and said != text:
-                wanted.append(f'comment on column {place}."{column}" is {_literal(text)}')
+        dataset = schema.removesuffix(STAGING)
+        if table := declared.get((dataset, name)):
+            is_waiting = schema != dataset and not name.startswith("_dlt_")
+            says = f"Where a load waits to be merged into {dataset}.{name}." if is_waiting else table.says
+            place = f'"{schema}"."{name}"'
+            if comment != says:
+                wanted.append(f"comment on {kind} {place} is {_literal(says)}")
+            wanted += _of_columns(table, place, columns.get((schema, name), ()))
     if wanted:
         connection.begin()
         try:
@@ -125,15 +60,14 @@ def refresh(connection: Any) -> int:
     return len(wanted)
 
 
-def _described(known: Mapping[tuple[str, str], Described], schema: str, name: str) -> Described | None:
-    dataset = schema.removesuffix(STAGING)
-    ours = {one for one, _ in known}
-    if name in DLT_TABLES and dataset in ours:
-        return Described(*DLT_TABLES[name])
-    found = known.get((dataset, name))
-    if found is None or schema == dataset:
-        return found
-    return Described(f"Where a load waits to be merged into {dataset}.{name}.", found.columns)
+def _of_columns(table: Table, place: str, columns: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The statements for those whose comment is not as it should be."""
+    from conversync.warehouse.dlt_tables import DLT_COLUMNS
+
+    told = {**DLT_COLUMNS, **table.said}
+    for column, said in columns:
+        if column in told and said != told[column]:
+            yield f'comment on column {place}."{column}" is {_literal(told[column])}'
 
 
 def _literal(text: str) -> str:

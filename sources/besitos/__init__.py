@@ -23,10 +23,10 @@ from dlt.extract import DltResource
 from pendulum import Date
 
 from conversync.extract.columns import now, zone
-from conversync.extract.evidence import Routed, rejected_rows, routed, windows
+from conversync.extract.evidence import EVIDENCE, Routed, routed
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
-from conversync.extract.reading import OnRest, statement_hints
+from conversync.extract.reading import OnRest
 from conversync.extract.windows import Window, day, first_day, planned, split_window
 from conversync.http.client import Client, Limits
 from conversync.http.secret import check_secret
@@ -34,7 +34,7 @@ from conversync.http.secret import check_secret
 from . import feed, reading
 from .catalogue import catalogue
 from .reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
-from .withdrawn import WITHDRAWN_HINTS
+from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
 
 # Between these a setting can be meant.
 LIMITS = {
@@ -159,6 +159,5 @@ def besitos(
         todo = list(again) or plan(state, settings, start, end, streams)
         yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
-    events = routed(scan, "conversion_events", **statement_hints("event_key", "extra"))
-    tables = [events, routed(scan, "withdrawn_events", **WITHDRAWN_HINTS), rejected_rows(scan), windows(scan)]
+    tables = routed(scan, (CONVERSION_EVENTS, WITHDRAWN_EVENTS, *EVIDENCE))
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]

@@ -7,7 +7,7 @@ pages. What is not known to us is kept in `extra`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import dlt
@@ -15,62 +15,32 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from conversync.errors import InvalidResponseError
-from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
-from conversync.extract.kinds import AMOUNT, KEY, MONEY, TEXT, FieldType
+from conversync.extract.catalogue import confirmed, current_list, objects_of
+from conversync.extract.declared import Table
+from conversync.extract.kinds import KEY
 from conversync.extract.meaning import nothing_of
 from conversync.extract.page_decoder import dumps
-from conversync.extract.values import AlteredError, is_nothing, taken_of
+from conversync.extract.values import AlteredError, Reads, is_nothing, taken_of
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Client, Response
+
+from .tables import DEALS, OFFERS
 
 PER_PAGE = 1000
 # Far more pages than any wall has offers for.
 MOST_PAGES = 1000
 
-OFFERS = pa.schema(
-    [
-        pa.field("offer_id", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("budget_status", pa.string()),
-        ("cpi", MONEY),
-        ("goals", pa.string()),
-        *CURRENCY_FIELDS,
-    ]
-)
-DEALS = pa.schema(
-    [
-        pa.field("offer_id", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("cpa", MONEY),
-        *CURRENCY_FIELDS,
-    ]
-)
-
-
-KINDS: dict[str, FieldType] = {"name": TEXT, "budget_status": TEXT, "cpi": AMOUNT, "cpa": AMOUNT}
-
 
 def catalogue(settings: Any) -> list[DltResource]:
     """The resources `offers` and `deals` of `besitos_partner_id`, both merged on `offer_id`."""
 
-    def read(name: str, schema: pa.Schema) -> Iterator[pa.Table]:
-        path = f"/data/partner/{name}/{quote(str(settings.besitos_partner_id), safe='')}"
-        with settings.client() as client, nothing_of(f"Besitos' list of {name}"):
-            rows = [_row(item, schema) for item in confirmed(lambda: _everything(client, path))]
-        yield current_list(rows, name, schema)
+    def read(table: Table) -> Iterator[pa.Table]:
+        path = f"/data/partner/{table.name}/{quote(str(settings.besitos_partner_id), safe='')}"
+        with settings.client() as client, nothing_of(f"Besitos' list of {table.name}"):
+            rows = [_row(item, table) for item in confirmed(lambda: _everything(client, path))]
+        yield current_list(rows, table)
 
-    return [
-        dlt.resource(
-            read,
-            name=name,
-            write_disposition={"disposition": "merge", "strategy": "upsert"},
-            primary_key="offer_id",
-            columns={"goals": {"data_type": "json"}, "extra": {"data_type": "json"}}
-            if "goals" in schema.names
-            else {"extra": {"data_type": "json"}},
-        )(name, schema)
-        for name, schema in (("offers", OFFERS), ("deals", DEALS))
-    ]
+    return [dlt.resource(read, name=table.name, **table.hints)(table) for table in (OFFERS, DEALS)]
 
 
 def _everything(client: Client, path: str) -> list[dict[str, Any]]:
@@ -106,7 +76,7 @@ def _body(answer: Response) -> Any:
     return body
 
 
-def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
+def _row(item: dict[str, Any], table: Table) -> dict[str, Any]:
     """One offer or deal: the columns that we know, everything else in `extra`."""
     rest = dict(item)
     identity = rest.pop("offer_id", None)
@@ -115,18 +85,20 @@ def _row(item: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     if identity is None:
         raise InvalidResponseError("Besitos answered with an offer that has no id.")
     row: dict[str, Any] = {"offer_id": _value("offer_id", KEY, identity)[0]}
-    for name, kind in KINDS.items():
-        if name in schema.names:
-            row[name], is_as_it_came = _value(name, kind, rest.get(name))
-            if is_as_it_came:
-                rest.pop(name, None)
-    if "goals" in schema.names:
-        goals = rest.pop("goals", None)
-        row["goals"] = dumps(goals) if goals is not None else None
+    for column in table.served:
+        if column.is_json:
+            value = rest.pop(column.name, None)
+            row[column.name] = dumps(value) if value is not None else None
+            continue
+        row[column.name], is_as_it_came = _value(
+            column.name, cast("Reads", column.kind), rest.get(column.name)
+        )
+        if is_as_it_came:
+            rest.pop(column.name, None)
     return {**row, "extra": dumps(rest) if rest else None}
 
 
-def _value(name: str, kind: FieldType, value: Any) -> tuple[Any, bool]:
+def _value(name: str, kind: Reads, value: Any) -> tuple[Any, bool]:
     """What a field says, and whether that is all of what came."""
     try:
         taken = taken_of(kind, value)

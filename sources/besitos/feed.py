@@ -12,65 +12,21 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS, casefold, digest
-from conversync.extract.kinds import AMOUNT, FLAG, INTEGER, KEY, MONEY, STAMP, TEXT
-from conversync.extract.page_decoder import Field, PageDecoder
+from conversync.extract.page_decoder import PageDecoder, fields_of
 from conversync.extract.pagination import Page, count
 from conversync.extract.times import moments
 from conversync.http.client import Response
 from conversync.http.redact import quoted
 from conversync.http.strictjson import loads
 
+from .tables import CONVERSION_EVENTS, IN_DOCUMENT
+
 PATH = "/data/partner/conversions"
 # The address in the document, which a server behind another one may write into its page links.
 DOCUMENTED = "https://wall.besitos.ai"
 
-FIELDS = (
-    Field("user_id", KEY),
-    Field("transaction_id", INTEGER, required=True),
-    Field("reward", AMOUNT, required=True),
-    Field("payout", AMOUNT),
-    Field("offer_id", KEY),
-    Field("offer_name", TEXT),
-    Field("note", TEXT),
-    Field("date_time", STAMP, required=True),
-    Field("reward_local_currency", AMOUNT),
-    Field("goal_id", KEY),
-    Field("reverse", FLAG),
-    Field("type", TEXT),
-    Field("survey_id", KEY),
-    # Not in the document, and USD where it is missing; money in another currency must never be summed as USD.
-    Field("currency", KEY),
-)
-
-FIELD_NAMES = tuple(field.name if field.name != "reverse" else "is_reversal" for field in FIELDS)
-
-STATEMENTS = pa.schema(
-    [
-        pa.field("event_key", pa.string(), nullable=False),
-        pa.field("transaction_id", pa.int64(), nullable=False),
-        pa.field("is_reversal", pa.bool_(), nullable=False),
-        ("user_id", pa.string()),
-        ("user_key", pa.string()),
-        ("offer_id", pa.string()),
-        ("offer_name", pa.string()),
-        ("goal_id", pa.string()),
-        ("note", pa.string()),
-        ("type", pa.string()),
-        ("survey_id", pa.string()),
-        ("payout", MONEY),
-        pa.field("reward", MONEY, nullable=False),
-        ("reward_local_currency", MONEY),
-        pa.field("date_time", pa.string(), nullable=False),
-        pa.field("occurred_at", UTC_MICROSECONDS, nullable=False),
-        pa.field("occurred_on", pa.date32(), nullable=False),
-        ("extra", pa.string()),
-        pa.field("statement_hash", pa.string(), nullable=False),
-        # dlt fills these in. Declared here, and empty, so that it need not write every file a second time.
-        ("valid_from", UTC_MICROSECONDS),
-        ("valid_to", UTC_MICROSECONDS),
-        ("currency", pa.string()),
-    ]
-)
+FIELDS = fields_of(CONVERSION_EVENTS.named(*IN_DOCUMENT))
+STATEMENTS = CONVERSION_EVENTS.schema
 # What a statement says: every documented field. The key stands for its two parts, user_key for user_id since ids
 # ignore case, the instant for its text; fields that the document does not know never make a new statement.
 _NOT_STATED = {"transaction_id", "is_reversal", "user_id", "date_time", "occurred_on", "extra"}

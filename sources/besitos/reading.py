@@ -26,6 +26,7 @@ from conversync.http.client import Client, Response
 
 from . import feed, withdrawn
 from .reversals import Question, Reversals
+from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS
 
 if TYPE_CHECKING:
     from . import BesitosSettings
@@ -173,9 +174,11 @@ def read_all(
             if filters
             else [row for one in done for row in _gone(source, one, done, spill_files, accept_empty)]
         )
-        yield from statements(done, spill_files, "conversion_events", [row["event_key"] for row in passing])
+        yield from statements(
+            done, spill_files, CONVERSION_EVENTS.name, [row["event_key"] for row in passing]
+        )
         changed = withdrawn.table(gone, spill_files, _come(done), done[0].at)
-        yield Routed("withdrawn_events", changed)
+        yield Routed(WITHDRAWN_EVENTS.name, changed)
         told = [
             source.bounds.told("Besitos"),
             vanished_told("Besitos", passing),
@@ -183,7 +186,7 @@ def read_all(
             _links_told(state, done),
         ]
         found = ". ".join(sentence for sentence in told if sentence) or None
-        yield from evidence(done, spill_files, state, feed.FIELD_NAMES, found, "transaction_id")
+        yield from evidence(done, spill_files, state, IN_DOCUMENT, found, "transaction_id")
         source.remember()
     if not filters:
         today = settings.today()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from conversync.extract.evidence import EVIDENCE
 from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
-from conversync.table import Compared
 from conversync.vendors import (
     InReport,
     LoadRequest,
@@ -23,9 +23,10 @@ from conversync.vendors import (
 
 from . import BesitosSettings, besitos, parts, plan
 from .check import check
+from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS
 from .upgrade import name_reversals
 
-_TABLES = ("conversion_events", "withdrawn_events", "rejected_rows", "windows")
+_TABLES = [table.name for table in (CONVERSION_EVENTS, WITHDRAWN_EVENTS, *EVIDENCE)]
 
 
 def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
@@ -48,7 +49,7 @@ def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: LoadReques
             )
             yield Step(f"{stream} {part}", partial(_feed, read))
     if settings.besitos_partner_id and not asked.start:
-        yield Step("catalogue", lambda _on_page: besitos().with_resources("offers", "deals"))
+        yield Step("catalogue", lambda _on_page: besitos().with_resources(OFFERS.name, DEALS.name))
     if again:
         read = partial(besitos, again=again, accept_empty=asked.accept_empty)
         yield Step(old_days(days[:2] for days in again), partial(_feed, read), is_extra=True)
@@ -90,22 +91,12 @@ VENDOR = Vendor(
     title="Besitos",
     source=besitos,
     settings=BesitosSettings,
+    says="Conversions and reversals of an offerwall. Amounts are in `currency` (USD where none is told), but for "
+    "points or coins in *_local_currency.",
     steps=steps,
     check=check,
     views=views,
-    statements={"conversion_events": "is_reversal"},
-    lasting={"conversion_events": ("user_key", "offer_id")},
-    days={"conversion_events": "occurred_on"},
-    compared=lambda _settings: (
-        Compared(
-            "conversion_events",
-            ("event_key",),
-            "occurred_on",
-            sums=("payout", "reward"),
-            by=("is_reversal", "currency"),
-            untold="USD",
-        ),
-    ),
+    tables=TABLES,
     upgrade=name_reversals,
     account=("besitos_partner_id",),
     in_report=InReport(

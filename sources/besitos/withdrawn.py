@@ -16,27 +16,15 @@ import pyarrow as pa
 from conversync.extract.absence import absent as keys_absent
 from conversync.extract.absence import is_unlikely, refusal, whole_days
 from conversync.extract.catalogue import held
-from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 
-WITHDRAWN = pa.schema(
-    [
-        pa.field("event_key", pa.string(), nullable=False),
-        ("transaction_id", pa.int64()),
-        ("is_reversal", pa.bool_()),
-        ("occurred_on", pa.date32()),
-        ("withdrawn_at", UTC_MICROSECONDS),
-    ]
-)
-WITHDRAWN_HINTS: dict[str, Any] = {
-    "write_disposition": {"disposition": "merge", "strategy": "upsert"},
-    "primary_key": "event_key",
-}
+from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
+
 _GONE = "withdrawn_at is not null"
+_OF_EVENTS = [name for name in WITHDRAWN_EVENTS.schema.names if name != "withdrawn_at"]
 # A reversal's key without its reward; of an original, what is no key of a reversal's.
 _INSTANT = "regexp_replace(event_key, ':[^:]*$', '')"
-_EVENTS = pa.schema([field for field in WITHDRAWN if field.name != "withdrawn_at"])
 
 
 def absent(
@@ -56,9 +44,7 @@ def absent(
         for gone, count in keys_absent(spill_files, come, "conversion_events", "event_key", condition):
             known += count
             if gone:
-                found += held(
-                    "conversion_events", _EVENTS, f"valid_to is null and event_key in ({_listed(gone)})"
-                )
+                found += _events(f"valid_to is null and event_key in ({_listed(gone)})")
     return (found if reversals else without_reversal(found, spill_files, come)), known
 
 
@@ -75,6 +61,11 @@ def refuse_most(read: Read, gone: int, known: int) -> None:
         raise refusal("Besitos", read, gone, known, "though each day was asked for alone.")
 
 
+def _events(condition: str) -> list[dict[str, Any]]:
+    """Of each event what `withdrawn_events` says of it."""
+    return held(CONVERSION_EVENTS, condition, _OF_EVENTS)
+
+
 def _listed(keys: Iterable[str]) -> str:
     """Keys as SQL literals. They are numbers, words and times of our own making."""
     return ", ".join("'" + key.replace("'", "''") + "'" for key in keys)
@@ -89,8 +80,7 @@ def without_reversal(
     ids = [row["transaction_id"] for row in rows]
     listed = ", ".join(map(str, ids))
     reversed_ = {
-        row["transaction_id"]
-        for row in held("conversion_events", _EVENTS, f"is_reversal and transaction_id in ({listed})")
+        row["transaction_id"] for row in _events(f"is_reversal and transaction_id in ({listed})")
     } | spill_files.among(come, "transaction_id", ids)
     return [row for row in rows if row["transaction_id"] not in reversed_]
 
@@ -102,18 +92,18 @@ def days_of(rows: Iterable[dict[str, Any]]) -> list[date]:
 
 def known() -> set[str]:
     """The events that are known to be served no more."""
-    return {row["event_key"] for row in held("withdrawn_events", WITHDRAWN, _GONE)}
+    return {row["event_key"] for row in held(WITHDRAWN_EVENTS, _GONE)}
 
 
 def table(
     gone: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile], at: datetime
 ) -> pa.Table:
     """The rows of `withdrawn_events` that change: what is gone for the first time, and what is served again."""
-    open_ = {row["event_key"]: row for row in held("withdrawn_events", WITHDRAWN, _GONE)}
+    open_ = {row["event_key"]: row for row in held(WITHDRAWN_EVENTS, _GONE)}
     back = spill_files.among(come, "event_key", list(open_))
     rows = [{**row, "withdrawn_at": at} for row in gone if row["event_key"] not in open_]
     rows += [{**row, "withdrawn_at": None} for key, row in open_.items() if key in back]
-    return pa.Table.from_pylist(rows, schema=WITHDRAWN)
+    return pa.Table.from_pylist(rows, schema=WITHDRAWN_EVENTS.schema)
 
 
 def told(changed: pa.Table) -> str | None:

@@ -25,15 +25,15 @@ from pendulum import Date
 from conversync.errors import InvalidResponseError, SettingsError
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
+from conversync.extract.declared import Table
 from conversync.extract.evidence import (
+    EVIDENCE,
     Quarantine,
     Routed,
     reading_row,
-    rejected_rows,
     rejected_table,
     resolved_rows,
     routed,
-    windows,
 )
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import resolved
@@ -42,7 +42,8 @@ from conversync.extract.windows import Window
 from conversync.http.secret import check_secret
 
 from .asking import Access, Listed
-from .goals import AGENTS, GOAL_AGENTS, GOALS, HISTORY, goal_agents, versions
+from .goals import goal_agents, versions
+from .tables import AGENTS, GOAL_AGENTS, GOAL_HISTORY, GOALS
 
 DOCUMENTED = "https://api-v3.conductrics.com"
 # A list is read whole, whenever a row of it was set aside.
@@ -74,25 +75,6 @@ class ConductricsSettings(BaseConfiguration):
         return Access(self.conductrics_url, self.conductrics_account, str(self.conductrics_api_key))
 
 
-# A current list: what left the vendor's leaves the table, in one transaction with what came.
-_CURRENT: dict[str, Any] = {
-    "write_disposition": {"disposition": "merge", "strategy": "cdc"},
-    "schema_contract": {"data_type": "freeze"},
-}
-# Every version of a goal. One that is absent from a reading is closed: hence no merge_key.
-_VERSIONS: dict[str, Any] = {
-    "write_disposition": {
-        "disposition": "merge",
-        "strategy": "scd2",
-        "row_version_column_name": "statement_hash",
-        "validity_column_names": ["valid_from", "valid_to"],
-    },
-    "columns": {"agents": {"data_type": "json"}},
-    "schema_contract": {"data_type": "freeze"},
-}
-_AGENT_JSON = ("choices", "tags", "workflow_tags", "members", "extra")
-
-
 @dlt.source(name="conductrics", max_table_nesting=0, spec=ConductricsSettings)
 def conductrics(
     *,
@@ -111,15 +93,7 @@ def conductrics(
     def scan() -> Iterator[Routed]:
         yield from _read(dlt.current.source_state(), settings, accept_empty, on_page)
 
-    json_of_agents = {name: {"data_type": "json"} for name in _AGENT_JSON}
-    return [
-        routed(scan, "goals", primary_key="code", columns={"extra": {"data_type": "json"}}, **_CURRENT),
-        routed(scan, "goal_agents", primary_key=["code", "agent"], **_CURRENT),
-        routed(scan, "goal_history", **_VERSIONS),
-        routed(scan, "agents", primary_key="code", columns=json_of_agents, **_CURRENT),
-        rejected_rows(scan),
-        windows(scan),
-    ]
+    return routed(scan, (GOALS, GOAL_AGENTS, GOAL_HISTORY, AGENTS, *EVIDENCE))
 
 
 def _read(
@@ -133,36 +107,34 @@ def _read(
     with access.client(settings.http_budget) as client, nothing_of("Conductrics' goals and agents"):
         goals = access.goals(client, on_page)
         agents = access.agents(client)
-    _believe("goals", GOALS, goals, accept_empty)
-    yield _whole("goals", GOALS, goals.rows, goals)
-    yield _whole("goal_agents", GOAL_AGENTS, goal_agents(goals.rows), goals)
-    yield _whole("goal_history", HISTORY, versions(goals.rows), goals, "valid_to is null")
+    _believe(GOALS, goals, accept_empty)
+    yield _whole(GOALS, goals.rows, goals)
+    yield _whole(GOAL_AGENTS, goal_agents(goals.rows), goals)
+    yield _whole(GOAL_HISTORY, versions(goals.rows), goals, "valid_to is null")
     if not agents.missing:
-        _believe("agents", AGENTS, agents, accept_empty)
-    yield _whole("agents", AGENTS, agents.rows, agents)
+        _believe(AGENTS, agents, accept_empty)
+    yield _whole(AGENTS, agents.rows, agents)
     yield from _evidence(state, {"goals": goals, "agents": agents}, settings.today(), read_at)
 
 
-def _whole(
-    table: str, schema: pa.Schema, rows: list[dict[str, Any]], found: Listed, current: str = "true"
-) -> Routed:
+def _whole(table: Table, rows: list[dict[str, Any]], found: Listed, current: str = "true") -> Routed:
     """The whole of a table: the rows read, and of those held the ones that a bad row, or no list, stands for.
 
     A goal whose row had to be set aside is still there at the vendor, so it stays as it was last known.
     """
     kept: list[dict[str, Any]] = []
     if found.missing or found.spoilt or found.nameless:
-        kept = [row for row in held(table, schema, current) if found.missing or found.stands_for(row["code"])]
-    return Routed(table, pa.Table.from_pylist([*rows, *kept], schema=schema))
+        kept = [row for row in held(table, current) if found.missing or found.stands_for(row["code"])]
+    return Routed(table.name, pa.Table.from_pylist([*rows, *kept], schema=table.schema))
 
 
-def _believe(table: str, schema: pa.Schema, found: Listed, accept_empty: bool) -> None:
+def _believe(table: Table, found: Listed, accept_empty: bool) -> None:
     """Refuses an empty list where the table has rows: they would all be gone, and their history closed."""
     if found.rows or found.rejected or accept_empty:
         return
-    if known := len(held(table, schema, "true")):
+    if known := len(held(table, "true")):
         raise InvalidResponseError(
-            f"Conductrics lists no {table} any more, where {known} were known; nothing was changed. "
+            f"Conductrics lists no {table.name} any more, where {known} were known; nothing was changed. "
             "If they are really gone, say so with --accept-empty."
         )
 

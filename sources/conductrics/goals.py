@@ -9,56 +9,15 @@ from typing import Any
 import pendulum
 import pyarrow as pa
 
-from conversync.extract.columns import UTC_MICROSECONDS, digest
-from conversync.extract.fields import JSON, Fields
-from conversync.extract.kinds import AMOUNT, INTEGER, KEY, MONEY, TEXT
+from conversync.extract.columns import digest
+from conversync.extract.fields import Fields
+from conversync.extract.kinds import AMOUNT, INTEGER, KEY, TEXT
 from conversync.extract.page_decoder import dumps
 
-GOALS = pa.schema(
-    [
-        pa.field("code", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("count_max", pa.int64()),
-        ("value_min", MONEY),
-        ("value_max", MONEY),
-        ("extra", pa.string()),
-    ]
-)
-GOAL_AGENTS = pa.schema(
-    [pa.field("code", pa.string(), nullable=False), pa.field("agent", pa.string(), nullable=False)]
-)
+from .tables import AGENTS, GOAL_HISTORY
+
 # What a version of a goal says. Its agents are a set: they stand in the order of their codes.
 STATED = ("code", "name", "count_max", "value_min", "value_max", "agents")
-HISTORY = pa.schema(
-    [
-        pa.field("code", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("count_max", pa.int64()),
-        ("value_min", MONEY),
-        ("value_max", MONEY),
-        ("agents", pa.string()),
-        pa.field("statement_hash", pa.string(), nullable=False),
-        # dlt fills these in.
-        ("valid_from", UTC_MICROSECONDS),
-        ("valid_to", UTC_MICROSECONDS),
-    ]
-)
-AGENTS = pa.schema(
-    [
-        pa.field("code", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("description", pa.string()),
-        ("status", pa.string()),
-        ("num_days", pa.int64()),
-        ("choices", pa.string()),
-        ("tags", pa.string()),
-        ("workflow_tags", pa.string()),
-        ("members", pa.string()),
-        ("created_at", UTC_MICROSECONDS),
-        ("updated_at", UTC_MICROSECONDS),
-        ("extra", pa.string()),
-    ]
-)
 # The document's default where a goal does not say how often it counts for a visitor.
 COUNT_MAX = 1
 # The document warns of these fields of a goal: they are kept, and no news.
@@ -126,15 +85,7 @@ def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     fields = Fields(served)
     record = fields.inside("rec")
     row = {
-        "code": fields.need(KEY, "code"),
-        "name": fields.take(TEXT, "name"),
-        "description": fields.take(TEXT, "desc"),
-        "status": fields.take(TEXT, "status"),
-        "num_days": fields.take(INTEGER, "num_days"),
-        "choices": fields.take(JSON, "choices"),
-        "tags": fields.take(JSON, "tags"),
-        "workflow_tags": fields.take(JSON, "workflow_tags"),
-        "members": fields.take(JSON, "members"),
+        **fields.taken(AGENTS.served),
         "created_at": record.take(SECONDS, "c_ts"),
         "updated_at": record.take(SECONDS, "u_ts"),
     }
@@ -151,6 +102,6 @@ def goal_agents(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def versions(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What the goals say now, with a hash that is another one as soon as any of it is."""
     rows = [{**goal, "agents": dumps(goal["agents"])} for goal in goals]
-    schema = pa.schema([HISTORY.field(name) for name in STATED])
+    schema = pa.schema([GOAL_HISTORY.schema.field(name) for name in STATED])
     hashes = digest(pa.Table.from_pylist(rows, schema=schema), STATED).to_pylist() if rows else []
     return [{**row, "statement_hash": hash_} for row, hash_ in zip(rows, hashes, strict=True)]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conversync.monitor import views as health
-from conversync.table import Compared
 from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor
 
 from . import ConductricsSettings, conductrics
 from .check import check
+from .tables import LEDGERS, TABLES
 from .target import Goals
 
 if TYPE_CHECKING:
@@ -35,20 +35,15 @@ def _sections() -> Sequence[Section]:
 VENDOR = Vendor(
     name="conductrics",
     title="Conductrics",
+    says="Goals of experiments, and the agents that learn from them.",
     source=conductrics,
     targets=(Goals(),),
     settings=ConductricsSettings,
     steps=steps,
     check=check,
     views=lambda _settings: health.lists(),
-    statements={"goal_history": None},
-    days={},
-    compared=lambda _settings: (
-        Compared("goals", ("code",)),
-        Compared("goal_agents", ("code", "agent")),
-        Compared("agents", ("code",)),
-    ),
+    tables=TABLES,
+    ledgers=LEDGERS,
     account=("conductrics_account",),
-    own=frozenset({"goals", "goal_agents"}),
     in_report=InReport("violet", sections=_sections),
 )

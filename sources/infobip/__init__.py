@@ -27,14 +27,13 @@ from conversync.errors import SettingsError
 from conversync.extract.columns import now
 from conversync.extract.decoded import note_names
 from conversync.extract.evidence import (
+    EVIDENCE,
     Quarantine,
     Routed,
     reading_row,
-    rejected_rows,
     rejected_table,
     resolved_rows,
     routed,
-    windows,
 )
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
@@ -46,11 +45,12 @@ from . import pairs as named
 from .asking import Access
 from .pairs import Pair
 from .reading import Found, Known, Reading, Todo
-from .statistics import RATES, TIMES, Frame
+from .statistics import Frame
+from .tables import CONVERSION_RATES, CONVERSION_TIMES, PROCESSES, TAGS
 
 DOCUMENTED = "https://oneapi.infobip.com"
 # The tables of days, each of which is a stream of every pair.
-STREAMS = ("conversion_rates", "conversion_times")
+STREAMS = {table.name: table for table in (CONVERSION_RATES, CONVERSION_TIMES)}
 # What is set aside tells its day by the window in which it was counted.
 _TRACES = Traces(("from",))
 
@@ -163,32 +163,7 @@ def infobip(
         ]
         yield from _read(state, settings, todo, trailing, on_page, known or Known())
 
-    key = list(Pair._fields)
-    times_key = [*key, *Frame._fields]
-    return [
-        routed(scan, "conversion_rates", primary_key=[*key, "day"], **_REPLACED),
-        routed(scan, "conversion_times", primary_key=times_key, **_REPLACED),
-        routed(scan, "processes", primary_key="key", **_ONCE),
-        routed(scan, "tags", primary_key=["process_key", "key"], **_ONCE),
-        rejected_rows(scan),
-        windows(scan),
-    ]
-
-
-_JSON = {"extra": {"data_type": "json"}}
-_FROZEN = {"data_type": "freeze"}
-# Counts of a past day grow as users convert: the row of a key is replaced whole.
-_REPLACED: dict[str, Any] = {
-    "write_disposition": {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True},
-    "columns": _JSON,
-    "schema_contract": _FROZEN,
-}
-# A setting knows a key only: it never takes the place of what the vendor said when it created a process.
-_ONCE: dict[str, Any] = {
-    "write_disposition": {"disposition": "merge", "strategy": "insert-only"},
-    "columns": _JSON,
-    "schema_contract": _FROZEN,
-}
+    return routed(scan, (CONVERSION_RATES, CONVERSION_TIMES, PROCESSES, TAGS, *EVIDENCE))
 
 
 def _read(
@@ -204,8 +179,8 @@ def _read(
     with access.client(settings.http_budget) as client, nothing_of("Infobip's counts of these days"):
         reading = Reading(access, client, settings.today(), known)
         replies = reading.read(todo, trailing=trailing, on_page=on_page)
-    yield Routed("processes", named.processes(settings.pairs()))
-    yield Routed("tags", named.tags(settings.pairs()))
+    yield Routed(PROCESSES.name, named.processes(settings.pairs()))
+    yield Routed(TAGS.name, named.tags(settings.pairs()))
     set_aside: dict[str, dict[str, Any]] = {}
     remembered = state.setdefault("set_aside", {})
     whole: dict[str, list[Window]] = {}
@@ -234,7 +209,7 @@ def _routed(stream: str, found: Found, aside: Quarantine, pair: Pair) -> Iterato
             aside.add(rejected, None)
         note_names(unknown, rows.unknown)
     good = _distinct(row for rows in found.rows for row in rows.good)
-    yield Routed(stream, pa.Table.from_pylist(good, schema=RATES if stream == "conversion_rates" else TIMES))
+    yield Routed(stream, pa.Table.from_pylist(good, schema=STREAMS[stream].schema))
     row = reading_row(
         aside,
         {"process": pair.process_key, **pair.tags},

@@ -36,9 +36,10 @@ from conversync.http.strictjson import dumps
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError
 from conversync.send.values import identifier, need, plain, text, texts, thing
 
+from .tables import MESSAGE_RESULTS
 from .targets import InfobipSendSettings, InfobipTarget, set_only
 
-RESULTS = "sent.infobip_message_results"
+RESULTS = f"sent.{MESSAGE_RESULTS.name}"
 # "Alphanumeric sender ID length should be between 3 and 11 characters ... Numeric ... between 3 and 14."
 LETTERS, DIGITS = (3, 11), (3, 14)
 MONEY = Decimal("0.000001")
@@ -78,7 +79,7 @@ class Messages(InfobipTarget):
             "url_track_info", "a JSON object, passed on as it is: the document does not say what it holds"
         ),
     )
-    keys: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: ("send_key", "address")})
+    keys: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: MESSAGE_RESULTS.key})
     personal: Sequence[str] = ("address", "message", "url_track_info")
     personal_tables: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: ("address",)})
 

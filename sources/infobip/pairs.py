@@ -13,29 +13,8 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from conversync.errors import SettingsError
-from conversync.extract.columns import UTC_MICROSECONDS
 
-# What is known of a process or a tag beyond its key is what the vendor answered when it was created.
-PROCESSES = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("description", pa.string()),
-        ("process_type", pa.string()),
-        ("time_added", UTC_MICROSECONDS),
-        ("extra", pa.string()),
-    ]
-)
-TAGS = pa.schema(
-    [
-        pa.field("process_key", pa.string(), nullable=False),
-        pa.field("key", pa.string(), nullable=False),
-        ("name", pa.string()),
-        ("description", pa.string()),
-        ("process_tag_type", pa.string()),
-        ("extra", pa.string()),
-    ]
-)
+from .tables import PROCESSES, TAGS
 
 
 class Pair(NamedTuple):
@@ -95,11 +74,11 @@ def _pair(table: Any) -> Pair:
 def processes(pairs: Iterable[Pair]) -> pa.Table:
     """The processes that the pairs name, as `PROCESSES`."""
     keys = dict.fromkeys(pair.process_key for pair in pairs)
-    return pa.Table.from_pylist([{"key": key} for key in keys], schema=PROCESSES)
+    return pa.Table.from_pylist([{"key": key} for key in keys], schema=PROCESSES.schema)
 
 
 def tags(pairs: Iterable[Pair]) -> pa.Table:
     """The tags that the pairs name, as `TAGS`."""
     keys = dict.fromkeys((pair.process_key, tag) for pair in pairs for tag in pair[1:] if tag)
     rows = [{"process_key": process, "key": tag} for process, tag in keys]
-    return pa.Table.from_pylist(rows, schema=TAGS)
+    return pa.Table.from_pylist(rows, schema=TAGS.schema)

@@ -12,11 +12,9 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import pendulum
-import pyarrow as pa
 from pendulum import DateTime
 
 from conversync.errors import InvalidResponseError, TooLongError
-from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.decoded import Rejected, note_names
 from conversync.extract.fields import Fields
 from conversync.extract.kinds import INTEGER, TEXT
@@ -46,41 +44,6 @@ _LIKE = "2014-09-10T15:55:09.647+0200"
 # JSON has no NaN; servers that divide by zero write it all the same, bare or in quotes.
 _NOT_A_RATE = re.compile(rb'("conversionRate"\s*:\s*)(?:-?NaN|[+-]?Infinity|"-?NaN"|"[+-]?Infinity")')
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-
-_KEY = [pa.field(name, pa.string(), nullable=False) for name in Pair._fields]
-_TIME = [("average_seconds", pa.float64()), ("average_time", pa.float64()), ("time_unit", pa.string())]
-_ANSWERED = [("answered_start_tag", pa.string()), ("answered_end_tag", pa.string()), ("extra", pa.string())]
-RATES = pa.schema(
-    [
-        *_KEY,
-        pa.field("day", pa.date32(), nullable=False),
-        pa.field("start_count", pa.int64(), nullable=False),
-        pa.field("end_count", pa.int64(), nullable=False),
-        ("conversion_rate", pa.float64()),
-        ("granulation", pa.string()),
-        ("start_frame_from", UTC_MICROSECONDS),
-        ("start_frame_to", UTC_MICROSECONDS),
-        ("end_frame_from", UTC_MICROSECONDS),
-        ("end_frame_to", UTC_MICROSECONDS),
-        *_TIME,
-        *_ANSWERED,
-    ]
-)
-TIMES = pa.schema(
-    [
-        *_KEY,
-        pa.field("start_from", UTC_MICROSECONDS, nullable=False),
-        pa.field("start_to", UTC_MICROSECONDS, nullable=False),
-        pa.field("end_from", UTC_MICROSECONDS, nullable=False),
-        pa.field("end_to", UTC_MICROSECONDS, nullable=False),
-        ("window_days", pa.int64()),
-        *_TIME,
-        ("start_count", pa.int64()),
-        ("end_count", pa.int64()),
-        ("conversion_rate", pa.float64()),
-        *_ANSWERED,
-    ]
-)
 
 
 class Instant:
@@ -191,7 +154,7 @@ def frames(window: Window, *, trailing: bool) -> list[Frame]:
 
 
 def rates(answer: Response, pair: Pair, window: Window) -> Rows:
-    """The buckets of `conversion-rate` as rows of `RATES`, one for each day of the window at most.
+    """The buckets of `conversion-rate` as rows of `conversion_rates`, one for each day of the window at most.
 
     A bucket is a day in UTC, in whatever offset it is written; where there is null in place of the buckets, or nothing,
     there is no row. The one after the last day, which a server may add that takes `to` in, is left out.
@@ -221,7 +184,7 @@ def rates(answer: Response, pair: Pair, window: Window) -> Rows:
 
 
 def times(answer: Response, pair: Pair, asked: Frame, today: date) -> Rows:
-    """The answer of `average-conversion-rate` as a row of `TIMES`, under the windows for which it was counted."""
+    """The answer of `average-conversion-rate` as a row of `conversion_times`, under the windows that were counted."""
     document = _rated(answer).row()
     refuse_error(document.value)
     if document.value is not None and not document.value.keys() & {

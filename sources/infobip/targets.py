@@ -36,6 +36,7 @@ from conversync.send.target import Column, Outcome, Request, Row, RowRefusedErro
 from conversync.send.values import identifier, need, need_identifier, text
 
 from .statistics import INSTANT
+from .tables import PROCESSES, TAGS
 
 DOCUMENTED = "https://oneapi.infobip.com"
 HINT = (
@@ -147,7 +148,7 @@ class Processes(InfobipTarget):
         Column("name", "of the process", required=True),
         Column("description", "of the process", required=True),
     )
-    keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.processes": ("key",)})
+    keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.processes": PROCESSES.key})
 
     def request(
         self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
@@ -179,7 +180,7 @@ class Tags(InfobipTarget):
         Column("description", "of the tag"),
         Column("process_tag_type", "START_TAG or END_TAG; any other goes as it is written"),
     )
-    keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.tags": ("process_key", "key")})
+    keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.tags": TAGS.key})
 
     def request(
         self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]

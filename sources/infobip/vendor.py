@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
 from conversync.settings.questions import Questions
-from conversync.table import Compared
 from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor, divided, old_days
 
 from . import InfobipSettings, infobip, plan
@@ -18,6 +17,7 @@ from .messages import Messages
 from .pairs import Pair
 from .reading import Known
 from .reconcile import RECONCILE
+from .tables import LEDGERS, TABLES
 from .targets import Logs, Processes, Tags
 
 if TYPE_CHECKING:
@@ -65,12 +65,6 @@ def _ask_pairs(questions: Questions) -> list[dict[str, str]]:
     return found
 
 
-_PAIR = ("process_key", "start_tag", "end_tag")
-_FRAME = ("start_from", "start_to", "end_from", "end_to")
-# An average over the trailing days belongs to the night that asked for it: only averages of one day are compared.
-_ONE_DAY = "start_to = start_from + interval 1 day and end_from = start_from"
-
-
 def _sections() -> Sequence[Section]:
     from .page import SECTIONS
 
@@ -80,6 +74,7 @@ def _sections() -> Sequence[Section]:
 VENDOR = Vendor(
     name="infobip",
     title="Infobip",
+    says="How many users go from one tag of an SMS process to another, and how fast. Days are UTC.",
     reconcile=RECONCILE,
     source=infobip,
     targets=(Processes(), Tags(), Logs(), Messages()),
@@ -87,20 +82,9 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
-    statements={},
-    days={"conversion_rates": "day"},
+    tables=TABLES,
+    ledgers=LEDGERS,
     questions={"infobip_pairs": _ask_pairs},
-    compared=lambda _settings: (
-        Compared("conversion_rates", (*_PAIR, "day"), "day", sums=("start_count", "end_count")),
-        Compared(
-            "conversion_times",
-            (*_PAIR, *_FRAME),
-            "start_from",
-            where=_ONE_DAY,
-            sums=("start_count", "end_count"),
-        ),
-    ),
     account=("infobip_username",),
-    own=frozenset({"processes", "tags"}),
     in_report=InReport("teal", sections=_sections),
 )

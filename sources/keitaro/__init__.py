@@ -26,10 +26,10 @@ from pendulum import Date
 
 from conversync.errors import SettingsError
 from conversync.extract.columns import now, zone
-from conversync.extract.evidence import Routed, rejected_rows, routed, windows
+from conversync.extract.evidence import EVIDENCE, Routed, routed
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
-from conversync.extract.reading import OnRest, Read, move_cursor, statement_hints
+from conversync.extract.reading import OnRest, Read, move_cursor
 from conversync.extract.windows import Window, day, first_day, planned
 from conversync.http.client import Client, Limits
 from conversync.http.secret import check_secret
@@ -37,6 +37,7 @@ from conversync.http.secret import check_secret
 from . import report
 from .lists import OnSkip, lists, warn
 from .reading import CONVERSIONS, READERS, STREAMS, Asking, OnPage
+from .tables import CONVERSION_EVENTS
 from .tracker import Tracker
 
 # Between these a setting can be meant.
@@ -164,6 +165,5 @@ def keitaro(
             first = first_day(settings.keitaro_start_date, today, "keitaro_start_date")
             move_cursor(state.setdefault(stream, {}), first, one, today)
 
-    events = statement_hints("conversion_id", "status_history", "extra")
-    tables = [routed(scan, "conversion_events", **events), routed(scan, "report_daily", **report.hints())]
-    return [*tables, rejected_rows(scan), windows(scan), *lists(settings.tracker, on_skip)]
+    tables = (CONVERSION_EVENTS, settings.report().table, *EVIDENCE)
+    return [*routed(scan, tables), *lists(settings.tracker, on_skip)]

@@ -127,6 +127,7 @@ class Nested:
     json = msgspec.Raw | UnsetType
     null = b"null"
     short = 0
+    is_json = True
 
     def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
         encoded = pa.array([bytes(value) for value in values], pa.binary()).dictionary_encode()

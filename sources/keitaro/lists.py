@@ -15,29 +15,18 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
-from conversync.extract.catalogue import CURRENCY_FIELDS, confirmed, current_list, objects_of
+from conversync.extract.catalogue import confirmed, current_list, objects_of
+from conversync.extract.declared import Table
 from conversync.extract.fields import Fields
-from conversync.extract.kinds import INTEGER
 from conversync.extract.meaning import nothing_of
 from conversync.extract.page_decoder import dumps
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Response
 
-from .kinds import WORD
+from .tables import LISTS
 from .tracker import Tracker
 
 log = logging.getLogger("conversync")
-
-NAMES = ("campaigns", "offers", "affiliate_networks", "traffic_sources", "landing_pages", "domains")
-
-ENTRIES = pa.schema(
-    [
-        pa.field("id", pa.int64(), nullable=False),
-        ("name", pa.string()),
-        ("state", pa.string()),
-        *CURRENCY_FIELDS,
-    ]
-)
 
 
 # Is told, in a sentence without its full stop, of a list that cannot be had.
@@ -56,7 +45,8 @@ def lists(tracker: Callable[[], Tracker], on_skip: OnSkip = warn) -> list[DltRes
     it has, each with when it was last seen.
     """
 
-    def read(name: str) -> Iterator[pa.Table]:
+    def read(table: Table) -> Iterator[pa.Table]:
+        name = table.name
         try:
             with tracker() as asked, nothing_of(f"Keitaro's list of {name}"):
                 found = confirmed(lambda: asked.get(f"/{name}", lambda answer: _entries(answer, name)))
@@ -67,20 +57,11 @@ def lists(tracker: Callable[[], Tracker], on_skip: OnSkip = warn) -> list[DltRes
                 f"the list of {name} was not read ({error.why}); what was known of it stays as it was last seen, "
                 "and the next run asks for it again"
             )
-            yield ENTRIES.empty_table()
+            yield table.schema.empty_table()
             return
-        yield current_list(found, name, ENTRIES)
+        yield current_list(found, table)
 
-    return [
-        dlt.resource(
-            read,
-            name=name,
-            write_disposition={"disposition": "merge", "strategy": "upsert"},
-            primary_key="id",
-            columns={"extra": {"data_type": "json"}},
-        )(name)
-        for name in NAMES
-    ]
+    return [dlt.resource(read, name=table.name, **table.hints)(table) for table in LISTS]
 
 
 def _is_withheld(error: VendorError) -> bool:
@@ -104,10 +85,6 @@ def _entries(answer: Response, name: str) -> list[dict[str, Any]]:
 
 def _entry(item: dict[str, Any]) -> dict[str, Any]:
     fields = Fields(item)
-    known = {
-        "id": fields.need(INTEGER, "id"),
-        "name": fields.take(WORD, "name"),
-        "state": fields.take(WORD, "state"),
-    }
+    known = fields.taken(LISTS[0].served)
     rest = fields.rest()
     return {**known, "extra": dumps(rest) if rest else None}

@@ -20,16 +20,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
-from conversync.extract.columns import UTC_MICROSECONDS, digest, local_day
+from conversync.extract.columns import digest, local_day
 from conversync.extract.decoded import Decoded
-from conversync.extract.page_decoder import Field, PageDecoder
+from conversync.extract.page_decoder import Field, PageDecoder, fields_of
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.times import moments, plainly
 from conversync.extract.windows import Window
 from conversync.http.client import Response
 
 from . import statuses
-from .kinds import FIGURE, IDENTITY, MOMENT, NESTED, REFERENCE, WORD
+from .kinds import IDENTITY, MOMENT
+from .tables import CONVERSION_EVENTS
 from .tracker import Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 
 PATH = "/conversions/log"
@@ -44,45 +45,13 @@ FIELDS = (
     Field("postback_datetime", MOMENT),
     Field("click_datetime", MOMENT),
     Field("sale_datetime", MOMENT),
-    Field("status", WORD),
-    Field("previous_status", WORD),
-    Field("original_status", WORD),
-    Field("status_history", NESTED),
-    Field("conversion_type", WORD),
-    Field("version", REFERENCE),
-    Field("revenue", FIGURE),
-    Field("cost", FIGURE),
-    Field("currency", IDENTITY),
-    Field("tid", IDENTITY),
-    Field("sub_id", IDENTITY),
-    *(Field(f"sub_id_{number}", WORD) for number in range(1, 16)),
-    *(
-        Field(f"{thing}_id", REFERENCE)
-        for thing in ("campaign", "offer", "affiliate_network", "ts", "landing")
-    ),
-    Field("country", WORD),
+    *fields_of(CONVERSION_EVENTS.served),
 )
 COLUMNS = tuple(one.name for one in FIELDS)
 # The conversion's present time, by whichever name it comes.
 TIMES = ("datetime", "postback_datetime")
-_AS_SERVED = [one for one in FIELDS if one.name not in (*IDS, *TIMES) and one.kind is not MOMENT]
 
-STATEMENTS = pa.schema(
-    [
-        pa.field("conversion_id", pa.string(), nullable=False),
-        *((one.name, one.kind.arrow) for one in _AS_SERVED),
-        ("date_time", pa.string()),
-        ("occurred_at", UTC_MICROSECONDS),
-        ("occurred_on", pa.date32()),
-        ("click_datetime", UTC_MICROSECONDS),
-        ("sale_datetime", UTC_MICROSECONDS),
-        ("extra", pa.string()),
-        pa.field("statement_hash", pa.string(), nullable=False),
-        # dlt fills these in. Declared here, and empty, so that it need not write every file a second time.
-        ("valid_from", UTC_MICROSECONDS),
-        ("valid_to", UTC_MICROSECONDS),
-    ]
-)
+STATEMENTS = CONVERSION_EVENTS.schema
 # What a statement says: every column that we know. The instant stands for its text; other columns never make a
 # new statement.
 _NOT_STATED = {"date_time", "occurred_on", "extra", "statement_hash", "valid_from", "valid_to"}

@@ -25,6 +25,7 @@ from conversync.extract.vanished import vanished
 from conversync.extract.windows import Window, unread
 
 from . import log, report, statuses
+from .tables import CONVERSION_EVENTS, REPORT_DAILY
 from .tracker import Tracker
 from .withdrawn import Absence
 
@@ -216,7 +217,7 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
         left = Absence(done, spill_files, asking.state, settings.today(CONVERSIONS)).told(asking.accept_empty)
         passing = vanished(done, spill_files, "conversion_id", [], "conversion_id", _ASKED_ON)
         yield from statements(
-            done, spill_files, "conversion_events", [row["conversion_id"] for row in passing]
+            done, spill_files, CONVERSION_EVENTS.name, [row["conversion_id"] for row in passing]
         )
         found = _told(
             done, statuses.told_once(asking.state, agreed.strange), vanished_told("Keitaro", passing), left
@@ -241,10 +242,10 @@ def daily_report(asking: Asking) -> Generator[Routed, None, list[Read]]:
             asking.report(asked, agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
-        yield Routed("report_daily", asked.schema.empty_table())
+        yield Routed(REPORT_DAILY.name, asked.schema.empty_table())
         for piece in (piece for one in done for piece in one.pieces):
             for table in _whole_days(piece, spill_files, asked):
-                yield Routed("report_daily", table)
+                yield Routed(REPORT_DAILY.name, table)
         yield from evidence(done, spill_files, asking.state, asked.columns, _told(done), "event_key")
     return done
 

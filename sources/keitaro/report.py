@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -18,24 +18,23 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import digest
+from conversync.extract.declared import Column, Table
 from conversync.extract.kinds import FieldType
-from conversync.extract.page_decoder import Field, PageDecoder
+from conversync.extract.page_decoder import Field, PageDecoder, fields_of
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.windows import Window
 from conversync.http.client import Response
 
 from .kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
+from .tables import CLEARED, REPORT_DAILY
 from .tracker import Sample, Tracker, TurnedDownError, beside, page, sample, tells_whole
 
 PATH = "/report/build"
 # What a tracker calls the groupings and the metrics that are asked for; some hear only the second pair of words.
 WORDS = (("grouping", "metrics"), ("dimensions", "measures"))
 DAY_COLUMN = "day"
-# A day that became empty has one row with this set, which clears it and is not stored.
-CLEARED = "is_cleared"
-
-GROUPING = ("day", "campaign_id")
-METRICS = ("clicks", "conversions", "revenue", "cost")
+GROUPING = REPORT_DAILY.key
+METRICS = tuple(one.name for one in REPORT_DAILY.served if one.name not in GROUPING)
 # Groupings that name an entry of a list; any other is text.
 REFERENCES = {
     f"{thing}_id"
@@ -72,15 +71,28 @@ class Report:
         return (*self.grouping, *self.metrics)
 
     @property
+    def table(self) -> Table:
+        """The table `report_daily` of these columns."""
+        own = [
+            Column(
+                name,
+                _kind(name, name in self.grouping),
+                REPORT_DAILY.said.get(name, ""),
+                required=name == DAY_COLUMN,
+            )
+            for name in self.columns
+        ]
+        return replace(REPORT_DAILY, columns=(*own, *REPORT_DAILY.named("extra", CLEARED)), key=self.grouping)
+
+    @property
     def schema(self) -> pa.Schema:
-        """The table `report_daily`."""
-        declared = ((field.name, field.kind.arrow) for field in self.fields)
-        return pa.schema([*declared, ("extra", pa.string()), (CLEARED, pa.bool_())])
+        """Its columns as Arrow's."""
+        return self.table.schema
 
     @property
     def fields(self) -> list[Field]:
         """How a row is decoded."""
-        return [Field(name, _kind(name, name in self.grouping), name == DAY_COLUMN) for name in self.columns]
+        return fields_of(self.table.served)
 
 
 def _kind(name: str, grouping: bool) -> FieldType:
@@ -246,16 +258,6 @@ def whole_days(groups: Iterable[pa.Table], window: Window, report: Report) -> It
         yield kept.append_column(CLEARED, pa.nulls(kept.num_rows, pa.bool_())).cast(report.schema)
     empty = [{DAY_COLUMN: day, CLEARED: True} for day in window.each_day() if day not in seen]
     yield pa.Table.from_pylist(empty, schema=report.schema)
-
-
-def hints() -> dict[str, Any]:
-    """The hints of `report_daily`: the days that come are replaced whole."""
-    return {
-        "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
-        "merge_key": DAY_COLUMN,
-        "columns": {"extra": {"data_type": "json"}, CLEARED: {"hard_delete": True}},
-        "schema_contract": {"data_type": "freeze"},
-    }
 
 
 def asked_for(grouping: Sequence[str], metrics: Sequence[str]) -> Report:

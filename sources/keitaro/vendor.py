@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from conversync.extract.evidence import EVIDENCE
 from conversync.extract.mended import Days
 from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
-from conversync.table import Compared
+from conversync.table import Table
 from conversync.vendors import (
     InReport,
     LoadRequest,
@@ -25,13 +26,13 @@ from conversync.vendors import (
 
 from . import KeitaroSettings, keitaro, plan, statuses
 from .check import check
-from .lists import NAMES as LISTS
 from .reading import CONVERSIONS, REPORT
 from .reconcile import RECONCILE
+from .tables import CONVERSION_EVENTS, LEDGERS, LISTS, REPORT_DAILY, TABLES
 from .target import Conversions
 
 # What each stream fills, besides `rejected_rows` and `windows`.
-TABLES = {CONVERSIONS: "conversion_events", REPORT: "report_daily"}
+STREAMS = {CONVERSIONS: CONVERSION_EVENTS.name, REPORT: REPORT_DAILY.name}
 
 
 def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadRequest) -> Iterator[Step]:
@@ -47,7 +48,7 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadReques
         for part, on_rest in windows(split_window(window, asked.window_days)):
             days = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             read = partial(days, accept_empty=asked.accept_empty)
-            yield Step(f"{stream} {part}", partial(_days, read, TABLES[stream]))
+            yield Step(f"{stream} {part}", partial(_days, read, STREAMS[stream]))
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)
@@ -60,18 +61,18 @@ def _old(again: Sequence[Days], accept_empty: bool) -> Iterator[Step]:
         old = [days for days in again if days.stream == stream]
         yield Step(
             old_days(days[:2] for days in old),
-            partial(_days, partial(keitaro, again=old, accept_empty=accept_empty), TABLES[stream]),
+            partial(_days, partial(keitaro, again=old, accept_empty=accept_empty), STREAMS[stream]),
             is_extra=True,
         )
 
 
 def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
     """The source without its lists: they are a step of their own."""
-    return read(on_page=on_page).with_resources(table, "rejected_rows", "windows")
+    return read(on_page=on_page).with_resources(table, *(one.name for one in EVIDENCE))
 
 
 def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
-    return keitaro(on_skip=on_skip).with_resources(*LISTS)
+    return keitaro(on_skip=on_skip).with_resources(*(one.name for one in LISTS))
 
 
 def views(settings: KeitaroSettings) -> dict[str, str]:
@@ -99,23 +100,15 @@ _REVERSED = """
 """
 
 
-def _compared(settings: KeitaroSettings) -> Sequence[Compared]:
+def _tables(settings: KeitaroSettings) -> list[Table]:
     """The report is keyed by its day and whatever else the settings group it by."""
-    return (
-        Compared("conversion_events", ("conversion_id",), "occurred_on", sums=("revenue",), by=("currency",)),
-        Compared(
-            "report_daily",
-            tuple(settings.report().grouping),
-            "day",
-            sums=("clicks", "conversions", "revenue", "cost"),
-            by=("currency",),
-        ),
-    )
+    return [settings.report().table if table is REPORT_DAILY else table for table in TABLES]
 
 
 VENDOR = Vendor(
     name="keitaro",
     title="Keitaro",
+    says="Conversions as a click tracker counts them. Never sum revenue across currencies.",
     reconcile=RECONCILE,
     source=keitaro,
     targets=(Conversions(),),
@@ -124,8 +117,8 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
-    statements={"conversion_events": f"{statuses.sql()} = '{statuses.REJECTED}'"},
-    compared=_compared,
-    days={"conversion_events": "occurred_on", "report_daily": "day"},
+    tables=TABLES,
+    tables_by=_tables,
+    ledgers=LEDGERS,
     in_report=InReport("orange", role="tracker"),
 )

@@ -132,7 +132,7 @@ def test_what_happens_during_the_walk_is_in_the_table(house: VendorWorkspace) ->
         again = conversion(0, status="sale", datetime="2026-01-06 12:00:00")
         house.sandbox.keitaro.rows = [again, *before[1:], conversion(30)]
 
-    late = Fault(path=LOG, times=1, where=lambda one: body(one)["offset"] == 18, action=meanwhile)
+    late = Fault(path=LOG, times=1, where=lambda one: body(one)["offset"] == 20, action=meanwhile)
     house.sandbox.faults.add(late)
     house.load()
     assert late.delivered == 1

@@ -20,7 +20,8 @@ import tests.support  # noqa: F401 - settles dlt before it is imported
 import dlt
 
 from conversync.extract.columns import UTC_MICROSECONDS
-from conversync.extract.reading import statement_hints
+from conversync.extract.declared import STATEMENTS
+from conversync.extract.declared import Table as Declared
 from conversync.load import pipeline_for
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
@@ -53,12 +54,15 @@ _ALL = """
 """
 
 
+DECLARED = Declared("events", "", (), STATEMENTS, ("event_key",))
+
+
 class Table:
     """A table of statements, with its staging table, as a load of ours made them."""
 
     def __init__(self, pipeline: Any) -> None:
         rows = pa.Table.from_pylist([{"event_key": "a", "statement_hash": "a1"}], schema=SCHEMA)
-        pipeline.run(dlt.resource([rows], name="events", **statement_hints("event_key")))
+        pipeline.run(dlt.resource([rows], name="events", **DECLARED.hints))
         self.pipeline = pipeline
 
     @contextmanager

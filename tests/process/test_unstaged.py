@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 
-from conversync.extract.evidence import Routed, rejected_rows, rejected_table
+from conversync.extract.evidence import REJECTED_ROWS, Routed, rejected_table, routed
 from conversync.load import load
 from conversync.sandbox import Sandbox
 from conversync.vendors import LoadRequest, Step, Vendor
@@ -69,8 +69,9 @@ def _steps(rows: list[dict[str, Any]], hints: Mapping[str, Any], *_: Any) -> Ite
     def source() -> Any:
         merged: dict[str, Any] = {"write_disposition": "merge", "primary_key": "id"}
         yield dlt.resource(rows, name="rows", columns=COLUMNS, **merged, **hints)
-        yield rejected_rows(
-            dlt.resource([Routed("rejected_rows", rejected_table([]))], name="scan", selected=False)
+        yield from routed(
+            dlt.resource([Routed("rejected_rows", rejected_table([]))], name="scan", selected=False),
+            [REJECTED_ROWS],
         )
 
     yield Step("rows", lambda _page: source())

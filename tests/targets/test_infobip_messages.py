@@ -14,6 +14,7 @@ from conversync.sandbox import Fault
 from conversync.sandbox.infobip import Variants
 from conversync.send.target import Outcome, RowRefusedError
 from conversync.vendors import targets
+from sources.infobip.tables import MESSAGE_RESULTS
 from tests.targets.sending import Post, settings_of, told
 
 TARGET = "infobip.messages"
@@ -105,6 +106,7 @@ def test_the_documents_answer() -> None:
     assert outcome.answer == {**of_request, "results": [result]}
     row = {"send_key": "m-1", **result, "price": Decimal(0), **of_request}
     assert outcome.tables == {TABLE: [row]}
+    assert row.keys() == set(MESSAGE_RESULTS.schema.names)
     assert targets()[TARGET].keys == {TABLE: ("send_key", "address")}
 
 

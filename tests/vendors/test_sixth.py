@@ -86,7 +86,10 @@ def test_every_command_works_with_a_vendor_that_is_none_of_ours(tmp_path: Path, 
             ("250", "31150.000000", "31142.900000")
         ]
         assert project.ask("select count(*) from acme.conversion_events where valid_to is not null") == [(1,)]
-        assert project.ask(COMMENT) == [("What we are paid, in currency.",)]
+        assert project.ask(COMMENTS) == [
+            ("What we are paid, in currency.",),
+            ("The day: a day in acme_zone.",),
+        ]
 
         run(0, "send", "acme.conversions", "--from", OUTBOX, "--dry-run")
         assert acme.taken == []
@@ -105,9 +108,10 @@ def test_every_command_works_with_a_vendor_that_is_none_of_ours(tmp_path: Path, 
         assert KEY not in page
 
 
-COMMENT = """
+COMMENTS = """
     select comment from duckdb_columns()
-    where schema_name = 'acme' and table_name = 'conversion_events' and column_name = 'amount'
+    where schema_name = 'acme' and table_name in ('conversion_events', 'days') and column_name in ('amount', 'day')
+    order by table_name
 """
 OUTBOX = """
     select 'k' || click_id as send_key, click_id, amount as payout from acme.conversions where click_id = 'c9'

@@ -52,7 +52,7 @@ known as (
 )
 
 select
-    watch.watched_days,
+    cast(watch.watched_days as bigint) as watched_days,
     watch.last_day - watch.watched_days as watched_until,
     measured.reversals,
     case when measured.reversals >= 10 then measured.half end as days_for_half,
