@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.http.redact import quoted
-from conversync.warehouse import confined
+from conversync.warehouse import confined, right
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -66,6 +66,8 @@ def _of_machine(error: BaseException) -> ConversyncError | None:
         return LockedError(
             "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
         )
+    if right.LOST in text:
+        return LockedError(right.TELLS)
     if any(words in text for words in NO_SPACE):
         return ConversyncError(DISK_FULL)
     if isinstance(error, MemoryError) or "Out of Memory Error" in text:
