@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conversync.send import ledger
+from conversync.send.begun import Begun, last
 from conversync.send.journal import Journal
 from conversync.send.records import Known, Record, newer
 from conversync.send.target import Target
@@ -20,6 +21,7 @@ class Mending:
     to_ledger: list[str]
     doubts: list[Record]
     ledgers_epoch: int | None
+    begun: Begun | None
 
 
 def compare(client: Any, target: Target, journal: Journal) -> Mending:
@@ -49,7 +51,7 @@ def compare(client: Any, target: Target, journal: Journal) -> Mending:
             one.occurred_on,
             one.outbox,
         )
-    return Mending(known, to_journal, to_ledger, doubts, ledger.epoch(client, target))
+    return Mending(known, to_journal, to_ledger, doubts, ledger.epoch(client, target), last(client, target))
 
 
 def mend(client: Any, target: Target, journal: Journal) -> Mending:

@@ -20,7 +20,7 @@ from typing import Any
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, LockedError, SettingsError
 from conversync.load import pipeline_for
-from conversync.send import forgetting, ledger, outbox
+from conversync.send import begun, forgetting, ledger, outbox
 from conversync.send.epoch import (
     epoch_of_others,
     epoch_path,
@@ -112,9 +112,12 @@ def send(
         report.resolved = resolved.rejected
         try:
             _begin(warehouse, target, journal, books, plan, options)
+            if right.is_shared and plan.rows:
+                with _books(warehouse, max(wait, PATIENCE), right) as client:
+                    begun.note(client, target, journal.epoch or 0)
             _send(target, settings, journal, options, report, tell, right)
         finally:
-            _finish(warehouse, target, journal, max(wait, PATIENCE), report, right)
+            _finish(warehouse, target, journal, max(wait, PATIENCE), report, right, books)
     report.seconds = time.monotonic() - started
     return report
 
@@ -135,7 +138,8 @@ def _begin(
     if not plan.writes:
         return
     path = epoch_path(warehouse, target.name)
-    number = max(last_epoch(path) or 0, journal.epoch or 0, books.ledgers_epoch or 0) + 1
+    elsewhere = books.begun.epoch if books.begun else 0
+    number = max(last_epoch(path) or 0, journal.epoch or 0, books.ledgers_epoch or 0, elsewhere) + 1
     # The journal first: a run that ends in between must not look like a restored journal.
     journal.begin(number)
     write_epoch(path, number)
@@ -253,8 +257,10 @@ def _doubted(warehouse: Warehouse, target: Target, journal: Journal, mending: Me
     path = epoch_path(warehouse, target.name)
     last = last_epoch(path)
     if last is None and journal.epoch is None:
-        return known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
-    return restored(target.name, last, journal.epoch, mending.ledgers_epoch)
+        why = known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
+    else:
+        why = restored(target.name, last, journal.epoch, mending.ledgers_epoch)
+    return why or begun.refusal(target.name, mending.begun, journal.epoch)
 
 
 def _not_in_journal(client: Any, target: Target, mending: Mending, journal: Journal) -> dict[str, Record]:
@@ -302,7 +308,13 @@ def _send(
 
 
 def _finish(
-    warehouse: Warehouse, target: Target, journal: Journal, wait: float, report: SendReport, right: Right
+    warehouse: Warehouse,
+    target: Target,
+    journal: Journal,
+    wait: float,
+    report: SendReport,
+    right: Right,
+    books: Mending,
 ) -> None:
     """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
     try:
@@ -311,6 +323,10 @@ def _finish(
                 journal.conclude(doubt)
                 report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
             _load(warehouse, target, journal, wait, right)
+            if right.is_shared and (report.plan.rows or (books.begun and not books.begun.is_over)):
+                last = max(journal.epoch or 0, books.begun.epoch if books.begun else 0)
+                with _books(warehouse, wait, right) as client:
+                    begun.end(client, target, last)
             if report.plan.forgets:
                 report.said += _forget(warehouse, target, journal, wait)
     except LockedError as error:
@@ -347,6 +363,15 @@ def _forget(warehouse: Warehouse, target: Target, journal: Journal, wait: float)
         told = forgetting.forget(warehouse.dlt_destination(names), folder, target, journal)
     if told is not None:
         yield told
+
+
+@contextmanager
+def _books(warehouse: Warehouse, wait: float, right: Right) -> Iterator[Any]:
+    """An open sql_client that may write beside the ledger, where several machines send."""
+    with warehouse.locked(wait, "send", [ledger.DATASET, *right.lost()]) as folder:
+        pipeline = pipeline_for(ledger.DATASET, warehouse.dlt_destination([ledger.DATASET]), folder)
+        with pipeline.sql_client() as client:
+            yield client
 
 
 def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float, right: Right) -> None:

@@ -57,6 +57,11 @@ class Right:
     def __init__(self, sessions: Sequence[_Session] = ()) -> None:
         self._sessions = sessions
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is one among several machines."""
+        return bool(self._sessions)
+
     def check(self) -> None:
         """LockedError where it is lost, as soon as the end of its session has come here; a second later else."""
         for session in self._sessions:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -148,4 +150,86 @@ def test_d02_a_send_that_waits_finds_nothing_left(shop: Shop) -> None:
     assert shop.statuses() == Counter(sent=ROWS - 1, in_doubt=1)
     for machine in shop.machines:
         machine.send().refused(3, "k7", "in doubt", "--resend-in-doubt", "--adopt")
+    assert shop.taken() == ONCE
+
+
+def slowly(shop: Shop) -> Forked:
+    """A send of the first machine that is at work: some rows are taken, most are not."""
+    shop.machines[0].env |= {"SEND_RATE": "10/s", "SEND_CONCURRENCY": "2"}
+    run = shop.machines[0].begin()
+    until = time.monotonic() + 60
+    while len(shop.receiver.taken) < 5:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return run
+
+
+def cut(database: Cluster, run: Forked) -> None:
+    """The server ends the session that holds its right to send."""
+    query = f"from pg_stat_activity where application_name like 'conversync send %pid {run.pid})'"
+    assert database.ask(f"select pg_terminate_backend(pid) {query}") == [(True,)]
+
+
+def test_d02_a_send_that_lost_its_right_sends_nothing_more(shop: Shop) -> None:
+    """Exit 4 and a sentence; what it sent is in the ledger, so the other machine sends the rest."""
+    run = slowly(shop)
+    cut(shop.database, run)
+    taken = len(shop.receiver.taken)
+    run.wait().refused(4, "The right to write was lost")
+    assert len(shop.receiver.taken) <= taken + 2, "those that were on their way"
+    assert shop.statuses() == Counter(sent=len(shop.receiver.taken))
+    assert shop.machines[1].send().code == 0
+    assert shop.taken() == ONCE
+
+
+@pytest.mark.more
+def test_d02_who_waits_for_a_right_that_is_lost_sends_nothing_twice(shop: Shop) -> None:
+    """It comes before the other has told what it sent, and is refused; or after."""
+    run = slowly(shop)
+    waiting = shop.machines[1].begin("--wait", "1m")
+    assert not waiting.ended(2)
+    cut(shop.database, run)
+    run.wait().refused(4, "The right to write was lost")
+    done = waiting.wait()
+    if done.code:
+        done.refused(2, "has not ended", "--after-restore")
+    assert shop.machines[1].send().code == 0
+    assert shop.taken() == ONCE
+
+
+def test_d02_a_killed_send_is_known_to_the_other_machine(shop: Shop) -> None:
+    """What it sent is in no ledger: the other one is told where it began, until that one has told what it sent."""
+    run = slowly(shop)
+    run.signal(signal.SIGKILL)
+    assert run.wait().code == -signal.SIGKILL
+    time.sleep(0.2)  # what was on its way is taken
+    taken = len(shop.receiver.taken)
+    for more in ((), ("--dry-run",)):
+        done = shop.machines[1].send(*more)
+        assert "Send number 1 of optibase.conversions, which began on" in done.told
+        assert "--after-restore" in done.told
+        assert done.code == 2, done.told
+    assert len(shop.receiver.taken) == taken
+    first = shop.machines[0].send()
+    assert first.code in (0, 3), first.told
+    second = shop.machines[1].send()
+    assert second.code == first.code, second.told
+    assert all(count == 1 for count in shop.taken().values())
+    doubts = shop.statuses()["in_doubt"]
+    assert ROWS - doubts <= len(shop.receiver.taken) <= ROWS
+    assert (first.code == 3) == bool(doubts)
+
+
+def test_d02_who_knows_better_goes_on_after_a_send_that_never_ended(shop: Shop) -> None:
+    """--after-restore: that machine is gone. From then on this one is not asked again."""
+    run = slowly(shop)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    known = [user.removeprefix("user-") for user in shop.taken()]
+    shop.database.ask(
+        f"delete from public.users where send_key in ({', '.join(repr(f'k{n}') for n in known)}); select 1"
+    )
+    assert shop.machines[1].send().code == 2
+    assert shop.machines[1].send("--after-restore").code == 0
+    assert shop.machines[1].send().code == 0
     assert shop.taken() == ONCE
