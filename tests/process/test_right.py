@@ -303,3 +303,13 @@ def test_d01_other_datasets_and_databases_are_rights_of_their_own(database: Clus
     database.outside(
         "alter database postgres reset idle_in_transaction_session_timeout", "drop database another"
     )
+
+
+@pytest.mark.parametrize(
+    ("destination", "said"),
+    [("postgres", "several machines may write there"), ("ducklake", "only one machine may write there")],
+)
+def test_d01_check_says_how_many_machines_may_write(place: Place, destination: str, said: str) -> None:
+    """Of a destination whose lock is only a file beside the project, too."""
+    done = place.run("check", "besitos", "--destination", destination)
+    assert f"note {destination}: {said}" in " ".join(done.out.split())
