@@ -40,6 +40,8 @@ TELLS = (
 )
 # Seconds after which a session of which nothing is heard counts as gone: here, and at the server.
 SILENCE = {"idle": 10, "interval": 5, "count": 3}
+# Seconds in which it has to answer: fewer than those, so that who is given up knows it first.
+ANSWERED = 15.0
 # For so many seconds a session is believed to be there, if nothing has come from it.
 BELIEVED = 1.0
 # What PostgreSQL cuts off a longer name of an application, in bytes.
@@ -155,15 +157,19 @@ class _Session:
 
         told = ", ".join(name.rpartition("/")[2] for name in self.names)
         who = f"({socket.gethostname()[:20]}, pid {os.getpid()})"
+        # Asked without blocking, so that none of its answers is waited for without end.
         self._connection = psycopg2.connect(
             self._credentials,
+            async_=True,
             application_name=f"{f'{self._what} {told}'[: LONGEST_NAME - 1 - len(who)]} {who}",
             keepalives=1,
             **{f"keepalives_{name}": value for name, value in SILENCE.items()},
-            tcp_user_timeout=1000 * (SILENCE["idle"] + SILENCE["interval"]),
         )
-        # Whatever is the rule for other sessions, this one keeps no snapshot and writes nothing.
-        self._connection.set_session(isolation_level="READ COMMITTED", readonly=True)
+        try:
+            self._answered()
+        except BaseException:
+            self._connection.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,6 +186,8 @@ class _Session:
 
     def take(self) -> tuple[str, str] | None:
         """None, and all is held; or what is not, and who has it, as words for a sentence."""
+        # Whatever is the rule for other sessions, this one keeps no snapshot and writes nothing.
+        self._ask("begin isolation level read committed read only")
         self._ask(_SETTLED, [list(_SETTINGS), list(_SETTINGS.values())])
         if busy := self._busy(list(self._keys)):
             return _told(self._keys[busy[0]]), self._who(busy[0])
@@ -194,7 +202,7 @@ class _Session:
 
     def let_go(self) -> None:
         """Nothing of it is held any more."""
-        self._connection.rollback()
+        self._ask("rollback")
 
     def check(self) -> None:
         """LockedError if it is not there any more."""
@@ -226,7 +234,19 @@ class _Session:
     def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._connection.cursor() as cursor:
             cursor.execute(query, list(values) or None)
+            self._answered()
             return list(cursor.fetchall()) if cursor.description else []
+
+    def _answered(self) -> None:
+        """Waits for the server, but no longer than it takes itself to give us up."""
+        import psycopg2
+        from psycopg2.extensions import POLL_OK, POLL_WRITE  # type: ignore[import-untyped] # as above
+
+        until, ours = time.monotonic() + ANSWERED, [self._connection]
+        while (state := self._connection.poll()) != POLL_OK:
+            reads, writes = ([], ours) if state == POLL_WRITE else (ours, [])
+            if not any(select.select(reads, writes, [], max(0.0, until - time.monotonic()))):
+                raise psycopg2.OperationalError(f"the server did not answer within {ANSWERED:g} s")
 
     def _who(self, key: int) -> str:
         """Who holds it, as far as the server tells this role."""

@@ -8,13 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import LockedError
+from conversync.errors import ConversyncError, LockedError
 from conversync.load import pipeline_for
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.warehouse import right
@@ -303,6 +304,62 @@ def test_d01_other_datasets_and_databases_are_rights_of_their_own(database: Clus
     database.outside(
         "alter database postgres reset idle_in_transaction_session_timeout", "drop database another"
     )
+
+
+def test_d01_a_server_that_does_not_answer_is_not_waited_for(
+    database: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something between us and it takes what we say and passes on nothing: the right is lost, after a time."""
+    monkeypatch.setattr(right, "ANSWERED", 0.5)
+    with wire(database.port) as (port, is_cut):
+        url = database.url.replace(str(database.port), str(port))
+        with environment({"DESTINATION__POSTGRES__CREDENTIALS": url}):
+            with right.taken("postgres", ["besitos"], "load", 0) as taken:
+                time.sleep(1.2)
+                taken.check()
+                is_cut.set()
+                time.sleep(1.2)
+                began = time.monotonic()
+                with pytest.raises(LockedError, match="was lost"):
+                    taken.check()
+                assert time.monotonic() - began < 2
+            with (
+                pytest.raises(ConversyncError, match="cannot be reached"),
+                translate_errors(),
+                right.taken("postgres", ["besitos"], "load", 0),
+            ):
+                pass
+
+
+@contextmanager
+def wire(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A port that leads to another one, until it is cut: then it takes everything and tells nothing."""
+    is_cut, ends = threading.Event(), list[socket.socket]()
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not is_cut.is_set():
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                ends.extend((near, far))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1], is_cut
+        listener.shutdown(socket.SHUT_RDWR)
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
 
 
 @pytest.mark.parametrize(
