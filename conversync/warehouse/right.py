@@ -88,6 +88,7 @@ def taken(destination: str, names: Sequence[str], what: str, wait: float) -> Ite
     if not names or not has_locks(destination):
         yield Right()
         return
+    _has_driver(destination)
     with ExitStack() as open_:
         sessions = [
             open_.enter_context(_Session(credentials, group, f"conversync {what}"))
@@ -122,6 +123,16 @@ def _found(destination: str) -> Any:
     return Destination.from_reference(destination)
 
 
+def _has_driver(destination: str) -> None:
+    """dlt's own error where the package is missing that it talks to such a server with."""
+    from dlt.common.exceptions import MissingDependencyException
+
+    try:
+        import psycopg2  # type: ignore[import-untyped] # noqa: F401 - its stubs are a package of their own
+    except ImportError:
+        raise MissingDependencyException(f"{destination} destination", ["dlt[postgres]"]) from None
+
+
 def _by_place(destination: str, names: Sequence[str]) -> dict[str, list[str]]:
     """The names by the server and database they lie in: dlt lets each pipeline have one of its own."""
     from dlt.common.configuration import inject_section
@@ -153,7 +164,7 @@ class _Session:
         self._connection: Any = None
 
     def __enter__(self) -> Self:
-        import psycopg2  # type: ignore[import-untyped] # its stubs are a package of their own
+        import psycopg2
 
         told = ", ".join(name.rpartition("/")[2] for name in self.names)
         who = f"({socket.gethostname()[:20]}, pid {os.getpid()})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import ConversyncError, LockedError
+from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.load import pipeline_for
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.warehouse import right
@@ -182,6 +183,8 @@ def test_d01_who_is_turned_away_learns_by_whom(
     turned_away(second)
     assert f": {name}, from 127.0.0.1, since 20" in second.told
     assert second.seconds < 2
+    days = ("--from", LATE[0], "--to", LATE[1], "--destination", "postgres")
+    turned_away(machines[1].run("verify", "besitos", "--repair", *days))
     assert machines[1].sandbox.besitos.reads == [], "the vendor was not asked"
     database.outside("create table public.other (x int)", "create index concurrently on public.other (x)")
     database.ask("drop table public.other; select 1")
@@ -226,6 +229,7 @@ def test_d01_a_run_that_lost_its_right_commits_nothing_more(
     assert standing(database) == wanted(EARLY, *loaded)
 
 
+@pytest.mark.more
 def test_d01_a_right_that_is_lost_within_a_commit_ends_it(machines: list[Machine], database: Cluster) -> None:
     """Its rows are staged already; what merges them is refused, and nothing of the window is there."""
     assert machines[0].night(EARLY).wait().code == 0
@@ -329,6 +333,20 @@ def test_d01_a_server_that_does_not_answer_is_not_waited_for(
                 right.taken("postgres", ["besitos"], "load", 0),
             ):
                 pass
+
+
+def test_d01_the_package_for_it_is_named_where_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch, database: Cluster
+) -> None:
+    """As for any destination that lacks one."""
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with (
+        environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
+        pytest.raises(SettingsError, match=r"pip install dlt\[postgres\]"),
+        translate_errors(),
+        right.taken("postgres", ["besitos"], "load", 0),
+    ):
+        pass
 
 
 @contextmanager

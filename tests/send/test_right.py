@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +155,8 @@ def test_d02_a_send_that_waits_finds_nothing_left(shop: Shop) -> None:
 
 def slowly(shop: Shop) -> Forked:
     """A send of the first machine that is at work: some rows are taken, most are not."""
-    shop.machines[0].env |= {"SEND_RATE": "10/s", "SEND_CONCURRENCY": "2"}
-    run = shop.machines[0].begin()
+    slow = {"SEND_RATE": "10/s", "SEND_CONCURRENCY": "2"}
+    run = replace(shop.machines[0], env={**shop.machines[0].env, **slow}).begin()
     until = time.monotonic() + 60
     while len(shop.receiver.taken) < 5:
         assert time.monotonic() < until
