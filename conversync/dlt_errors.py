@@ -68,6 +68,12 @@ def _of_machine(error: BaseException) -> ConversyncError | None:
         )
     if right.LOST in text:
         return LockedError(right.TELLS)
+    if getattr(error, "pgcode", None) == "55P03" or "canceling statement due to lock timeout" in text:
+        return LockedError(
+            "Somebody holds a table of the destination in a transaction that stays open, and what was to be changed "
+            "there waited for it in vain; what was committed before stands. End that session (pg_locks tells it), and "
+            "run it again."
+        )
     if any(words in text for words in NO_SPACE):
         return ConversyncError(DISK_FULL)
     if isinstance(error, MemoryError) or "Out of Memory Error" in text:

@@ -13,7 +13,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError
 from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox, World
-from conversync.warehouse import in_place, right
+from conversync.warehouse import fenced, in_place, right
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
@@ -139,28 +139,49 @@ def test_d05_a_view_that_must_be_made_anew_keeps_its_rights(remote: Remote, data
     assert may_read(database)
 
 
+@pytest.fixture
+def client(remote: Remote, database: Cluster, tmp_path: Path) -> Iterator[Any]:
+    """A session of a load's."""
+    del remote
+    with (
+        environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
+        right.taken("postgres", ["besitos"], "load", 0) as taken,
+        pipeline_for("besitos", right.fenced("postgres", taken), tmp_path / "work").sql_client() as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is waited for as long as they are."""
+    monkeypatch.setattr(in_place, "PATIENCE", 0.3)
+    monkeypatch.setattr(fenced, "PATIENCE", 0.3)
+
+
 def test_d05_who_has_a_view_open_that_changes_is_named(
-    remote: Remote, database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    impatient: None, database: Cluster, client: Any
 ) -> None:
     """It is waited for, then told; the view is as it was, and is another when the reader has gone."""
-    monkeypatch.setattr(in_place, "PATIENCE", 0.3)
-    del remote
-
-    def change(client: Any) -> None:
-        with translate_errors():
-            in_place.make(client, "conversions", "select 1 as one")
-
-    with environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}):
-        held = columns(database)
-        with right.taken("postgres", ["besitos"], "load", 0) as taken:
-            pipeline = pipeline_for("besitos", right.fenced("postgres", taken), tmp_path / "work")
-            with pipeline.sql_client() as client:
-                database.ask("drop view public.mine; select 1")
-                with (
-                    reader(database),
-                    pytest.raises(LockedError, match=r"within 0.3 s: postgres notebook pid \d+"),
-                ):
-                    change(client)
-                assert columns(database) == held
-                change(client)
+    del impatient
+    held = columns(database)
+    database.ask("drop view public.mine; select 1")
+    with (
+        reader(database),
+        pytest.raises(LockedError, match=r"within 0.3 s: postgres notebook pid \d+"),
+        translate_errors(),
+    ):
+        in_place.make(client, "conversions", "select 1 as one")
+    assert columns(database) == held
+    in_place.make(client, "conversions", "select 1 as one")
     assert columns(database) == ["one"]
+
+
+def test_d05_a_column_that_is_added_waits_for_no_reader_without_end(
+    impatient: None, database: Cluster, client: Any
+) -> None:
+    """Whose transaction holds the table: a sentence, instead of a load that never ends."""
+    del impatient
+    added = "alter table besitos.conversion_events add column new_one text"
+    with reader(database), pytest.raises(LockedError, match="waited for it in vain"), translate_errors():
+        client.execute_sql(added)
+    client.execute_sql(added)
