@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.http.redact import quoted
-from conversync.warehouse import confined
+from conversync.warehouse import confined, right
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -65,6 +65,14 @@ def _of_machine(error: BaseException) -> ConversyncError | None:
     if "Could not set lock on file" in text or "Conflicting lock is held" in text:
         return LockedError(
             "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
+        )
+    if right.LOST in text:
+        return LockedError(right.TELLS)
+    if getattr(error, "pgcode", None) == "55P03" or "canceling statement due to lock timeout" in text:
+        return LockedError(
+            "Somebody holds a table of the destination in a transaction that stays open, and what was to be changed "
+            "there waited for it in vain; what was committed before stands. End that session (pg_locks tells it), and "
+            "run it again."
         )
     if any(words in text for words in NO_SPACE):
         return ConversyncError(DISK_FULL)

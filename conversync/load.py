@@ -112,8 +112,9 @@ def load(
     some do, that is their failure.
     """
     resolved = lookup.resolve_each(chosen)
-    with translate_errors(), warehouse.locked(wait) as folder:
-        destination = warehouse.dlt_destination([vendor.name for vendor in chosen])
+    datasets = [vendor.name for vendor in chosen]
+    with translate_errors(), warehouse.locked(wait, "load", datasets) as folder:
+        destination = warehouse.dlt_destination(datasets)
         with warehouse.held(wait, folder) as connection:
 
             def one(vendor: Vendor) -> SourceReport:

@@ -32,7 +32,8 @@ from conversync.monitor.problems import Problem, problems
 from conversync.vendors import LoadRequest, Vendor, vendors
 from conversync.warehouse import files, retention, sizes
 from conversync.warehouse.publish import check_published, publish, report_path
-from conversync.warehouse.warehouse import Warehouse, acquire
+from conversync.warehouse.waiting import acquire
+from conversync.warehouse.warehouse import Warehouse
 
 log = logging.getLogger("conversync")
 

@@ -107,12 +107,16 @@ def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
 
 
 def check(
-    source: options.Source = None, project: options.Project = None, debug: options.Debug = False
+    source: options.Source = None,
+    destination: options.Destination = "duckdb",
+    project: options.Project = None,
+    debug: options.Debug = False,
 ) -> None:
     """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
 
     Prints every setting with where it comes from, secrets masked; and of the settings files and of what is kept here
-    the mode, the owner, and what others on this machine could do with it. Loads nothing.
+    the mode, the owner, and what others on this machine could do with it. With `--destination`, whether several
+    machines may write there. Loads nothing.
 
     Example: `conversync check besitos`
     """
@@ -121,7 +125,9 @@ def check(
     from conversync.load import GRAVITY
     from conversync.monitor import check as look
 
-    chosen, place = choose(source or []), at(None, "duckdb")
+    chosen, place = choose(source or []), at(None, destination)
+    if told := look.writers(place):
+        say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
         typer.echo(f"{'open' if told else 'here'} {path}: {mode}{f': {told}' if told else ''}")
     for vendor in chosen:

@@ -16,7 +16,7 @@ from conversync.settings import lookup, trust
 from conversync.settings.standing import of_vendor, overruled
 from conversync.settings.toml import toml_value
 from conversync.vendors import Vendor
-from conversync.warehouse import files, publish
+from conversync.warehouse import files, publish, right
 from conversync.warehouse.warehouse import Warehouse
 
 
@@ -52,6 +52,18 @@ def shown(value: Any) -> str:
     if isinstance(value, bool | list | tuple | dict):
         return toml_value(value)
     return str(value)
+
+
+def writers(warehouse: Warehouse) -> str | None:
+    """How many machines may write there, as a sentence; None for a file, which says it by itself."""
+    if warehouse.destination == "duckdb":
+        return None
+    if right.has_locks(warehouse.destination):
+        return "several machines may write there; of each source's tables one at a time has the right to."
+    return (
+        "only one machine may write there, and from one folder: the lock is a file in "
+        f"{warehouse.home}, which nobody elsewhere sees, and two at once would lose or double rows."
+    )
 
 
 def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:

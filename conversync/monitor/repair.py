@@ -43,7 +43,7 @@ def repair(
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     found = []
-    with translate_errors(), warehouse.locked(wait) as folder:
+    with translate_errors(), warehouse.locked(wait, "verify --repair", list(chosen)) as folder:
         for vendor in vendors:
             one = Verified(vendor.name, start, end)
             try:

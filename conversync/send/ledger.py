@@ -32,6 +32,11 @@ def table_of(target: str) -> str:
     return target.replace(".", "_")
 
 
+def datasets(target: Target) -> list[str]:
+    """What is written with its outcomes, its ledger's first."""
+    return [DATASET, *sorted({name.partition(".")[0] for name in target.keys} - {DATASET})]
+
+
 def states(client: Any, target: Target) -> dict[str, Known]:
     """By send_key, what the ledger knows; empty before the first load. `client` is an open sql_client."""
     columns = _pick(client, target, Known._fields)

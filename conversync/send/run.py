@@ -20,7 +20,7 @@ from typing import Any
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, LockedError, SettingsError
 from conversync.load import pipeline_for
-from conversync.send import forgetting, ledger, outbox
+from conversync.send import begun, forgetting, ledger, outbox
 from conversync.send.epoch import (
     epoch_of_others,
     epoch_path,
@@ -31,17 +31,20 @@ from conversync.send.epoch import (
 )
 from conversync.send.journal import Journal, journal_path
 from conversync.send.marks import marked
+from conversync.send.mending import Mending, compare, mend
 from conversync.send.options import SWITCHED_OFF, Options
 from conversync.send.plan import Books, Plan
 from conversync.send.planner import Planner
-from conversync.send.records import Known, Record, newer
+from conversync.send.records import Record
 from conversync.send.resolve import Resolved, resolve
 from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
 from conversync.settings import lookup as configured
 from conversync.vendors import targets
 from conversync.warehouse import comments, confined, files
-from conversync.warehouse.warehouse import Waiting, Warehouse, acquire
+from conversync.warehouse.right import Right
+from conversync.warehouse.waiting import Waiting, acquire
+from conversync.warehouse.warehouse import Warehouse
 
 # What was sent is loaded even where another run holds the warehouse for a moment; else the next send loads it.
 PATIENCE = 60.0
@@ -71,17 +74,6 @@ class SendReport:
         )
 
 
-@dataclass(frozen=True)
-class _Mending:
-    """What journal and ledger must take from each other; `known` is what both know together."""
-
-    known: dict[str, Known]
-    to_journal: list[str]
-    to_ledger: list[str]
-    doubts: list[Record]
-    ledgers_epoch: int | None
-
-
 def send(
     warehouse: Warehouse,
     target: Target,
@@ -100,15 +92,19 @@ def send(
         raise SettingsError(f"{SWITCHED_OFF}: nothing was sent to {target.name}.")
     settings, query = _asked(warehouse, target, options)
     started = time.monotonic()
-    with translate_errors(), _locked(warehouse, target, wait), _journal(warehouse, target) as journal:
+    with (
+        translate_errors(),
+        _locked(warehouse, target, wait) as right,
+        _journal(warehouse, target) as journal,
+    ):
         resolved = (
             _resolved(warehouse, target, settings, journal, wait) if options.resolve_in_doubt else Resolved()
         )
         with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
-            books = _mend(client, target, journal)
+            books = mend(client, target, journal)
             plan = _plan(client, query, warehouse, target, settings, books, journal, options)
         plan.notes += resolved.notes
-        _load(warehouse, target, journal, wait)
+        _load(warehouse, target, journal, wait, right)
         show(plan)
         if plan.refusals:
             raise SettingsError(" ".join(plan.refusals))
@@ -116,9 +112,12 @@ def send(
         report.resolved = resolved.rejected
         try:
             _begin(warehouse, target, journal, books, plan, options)
-            _send(target, settings, journal, options, report, tell)
+            if right.is_shared and plan.rows:
+                with _books(warehouse, max(wait, PATIENCE), right) as client:
+                    begun.note(client, target, journal.epoch or 0)
+            _send(target, settings, journal, options, report, tell, right)
         finally:
-            _finish(warehouse, target, journal, max(wait, PATIENCE), report)
+            _finish(warehouse, target, journal, max(wait, PATIENCE), report, right, books)
     report.seconds = time.monotonic() - started
     return report
 
@@ -126,12 +125,12 @@ def send(
 def _resolved(warehouse: Warehouse, target: Target, settings: Any, journal: Journal, wait: float) -> Resolved:
     """Asks the vendor about every row in doubt that it can be asked about."""
     with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
-        _mend(client, target, journal)
+        mend(client, target, journal)
     return resolve(target, settings, journal)
 
 
 def _begin(
-    warehouse: Warehouse, target: Target, journal: Journal, books: _Mending, plan: Plan, options: Options
+    warehouse: Warehouse, target: Target, journal: Journal, books: Mending, plan: Plan, options: Options
 ) -> None:
     """What stands in the books before the first request: the number of this send, and what goes without a request."""
     if plan.renamed:
@@ -139,7 +138,8 @@ def _begin(
     if not plan.writes:
         return
     path = epoch_path(warehouse, target.name)
-    number = max(last_epoch(path) or 0, journal.epoch or 0, books.ledgers_epoch or 0) + 1
+    elsewhere = books.begun.epoch if books.begun else 0
+    number = max(last_epoch(path) or 0, journal.epoch or 0, books.ledgers_epoch or 0, elsewhere) + 1
     # The journal first: a run that ends in between must not look like a restored journal.
     journal.begin(number)
     write_epoch(path, number)
@@ -157,7 +157,7 @@ def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
         Journal(path, target.name, read_only=True) as journal,
         _session(warehouse, Path(folder), 0) as client,
     ):
-        mending = _compare(client, target, journal)
+        mending = compare(client, target, journal)
         plan = _plan(client, query, warehouse, target, settings, mending, journal, options)
     if not options.enabled:
         plan.notes.insert(0, f"{SWITCHED_OFF}: send would refuse, and send nothing to {target.name}")
@@ -175,8 +175,9 @@ def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any,
 
 
 @contextmanager
-def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[None]:
-    """One send of a target at a time. The lock is the kernel's, and ends with the process."""
+def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[Right]:
+    """One send of a target at a time, on all machines. The locks end with the process."""
+    until = time.monotonic() + wait
     path = warehouse.home / f"send-{warehouse.lock_path.stem}-{target.name}.lock"
     try:
         handle = files.lock_file(files.private_folder(path.parent) / path.name)
@@ -189,7 +190,9 @@ def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[None]
         ) from None
     with handle:
         acquire(handle, wait, f"Another send to {target.name} is at work")
-        yield
+        left = max(0.0, until - time.monotonic())
+        with warehouse.reserved([f"{ledger.DATASET}/{target.name}"], "send", left) as right:
+            yield right
 
 
 def _journal(warehouse: Warehouse, target: Target) -> Journal:
@@ -217,53 +220,13 @@ def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
         client.close_connection()
 
 
-def _compare(client: Any, target: Target, journal: Journal) -> _Mending:
-    """Journal and ledger beside each other; where they disagree, the later one is right."""
-    of_ledger, of_journal = ledger.states(client, target), journal.states()
-    known = dict(of_ledger)
-    to_ledger, to_journal = [], []
-    for key, (state, loaded) in of_journal.items():
-        other = of_ledger.get(key)
-        if other is None or newer(state, other):
-            known[key] = state
-            if loaded:
-                to_ledger.append(key)
-        elif newer(other, state):
-            to_journal.append(key)
-        else:  # the same, but for the outbox's name, which the journal may know better
-            known[key] = state
-    to_journal += [key for key in of_ledger if key not in of_journal]
-    doubts = journal.intents()
-    for one in doubts:
-        known[one.send_key] = Known(
-            "in_doubt",
-            one.content_hash,
-            one.sent_at,
-            one.first_sent_at,
-            one.attempts,
-            one.occurred_on,
-            one.outbox,
-        )
-    return _Mending(known, to_journal, to_ledger, doubts, ledger.epoch(client, target))
-
-
-def _mend(client: Any, target: Target, journal: Journal) -> _Mending:
-    """Brings the journal up to what both know; what the ledger lacks stands in it as not loaded."""
-    mending = _compare(client, target, journal)
-    journal.fill(ledger.records(client, target, mending.to_journal))
-    journal.unload(mending.to_ledger)
-    for doubt in mending.doubts:
-        journal.conclude(doubt)
-    return mending
-
-
 def _plan(
     client: Any,
     query: str,
     warehouse: Warehouse,
     target: Target,
     settings: Any,
-    mending: _Mending,
+    mending: Mending,
     journal: Journal,
     options: Options,
 ) -> Plan:
@@ -289,16 +252,18 @@ def _plan(
     return plan
 
 
-def _doubted(warehouse: Warehouse, target: Target, journal: Journal, mending: _Mending) -> str | None:
+def _doubted(warehouse: Warehouse, target: Target, journal: Journal, mending: Mending) -> str | None:
     """Why the books cannot be trusted, if so."""
     path = epoch_path(warehouse, target.name)
     last = last_epoch(path)
     if last is None and journal.epoch is None:
-        return known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
-    return restored(target.name, last, journal.epoch, mending.ledgers_epoch)
+        why = known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
+    else:
+        why = restored(target.name, last, journal.epoch, mending.ledgers_epoch)
+    return why or begun.refusal(target.name, mending.begun, journal.epoch)
 
 
-def _not_in_journal(client: Any, target: Target, mending: _Mending, journal: Journal) -> dict[str, Record]:
+def _not_in_journal(client: Any, target: Target, mending: Mending, journal: Journal) -> dict[str, Record]:
     """For a dry run, what a send would have filled into the journal first."""
     if not journal.read_only:
         return {}
@@ -306,7 +271,7 @@ def _not_in_journal(client: Any, target: Target, mending: _Mending, journal: Jou
     return found | {one.send_key: one for one in mending.doubts}
 
 
-def _notes(target: Target, mending: _Mending, journal: Journal) -> Iterator[str]:
+def _notes(target: Target, mending: Mending, journal: Journal) -> Iterator[str]:
     """What a person should know of the books."""
     table = f"{ledger.DATASET}.{ledger.table_of(target.name)}"
     if mending.to_ledger:
@@ -329,11 +294,12 @@ def _send(
     options: Options,
     report: SendReport,
     tell: Callable[[int], None],
+    right: Right,
 ) -> None:
     if not report.plan.rows:
         return
     with target.client(settings) as client:
-        sender = Sender(target, settings, client, journal, options)
+        sender = Sender(target, settings, client, journal, options, right.check)
         report.sent = sender.result
         try:
             sender.run(report.plan.rows, tell)
@@ -341,14 +307,26 @@ def _send(
             report.error = error
 
 
-def _finish(warehouse: Warehouse, target: Target, journal: Journal, wait: float, report: SendReport) -> None:
+def _finish(
+    warehouse: Warehouse,
+    target: Target,
+    journal: Journal,
+    wait: float,
+    report: SendReport,
+    right: Right,
+    books: Mending,
+) -> None:
     """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
     try:
         with translate_errors():
             for doubt in journal.intents():
                 journal.conclude(doubt)
                 report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
-            _load(warehouse, target, journal, wait)
+            _load(warehouse, target, journal, wait, right)
+            if right.is_shared and (report.plan.rows or (books.begun and not books.begun.is_over)):
+                last = max(journal.epoch or 0, books.begun.epoch if books.begun else 0)
+                with _books(warehouse, wait, right) as client:
+                    begun.end(client, target, last)
             if report.plan.forgets:
                 report.said += _forget(warehouse, target, journal, wait)
     except LockedError as error:
@@ -380,19 +358,36 @@ def forget_old(warehouse: Warehouse, wait: float) -> Iterator[str]:
 
 
 def _forget(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -> Iterator[str]:
-    with warehouse.locked(wait) as folder, warehouse.held(wait, folder):
-        told = forgetting.forget(warehouse.dlt_destination([ledger.DATASET]), folder, target, journal)
+    names = ledger.datasets(target)
+    with warehouse.locked(wait, "forget", names) as folder, warehouse.held(wait, folder):
+        told = forgetting.forget(warehouse.dlt_destination(names), folder, target, journal)
     if told is not None:
         yield told
 
 
-def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -> None:
-    """Loads what the ledger does not have yet."""
-    outcomes = journal.unloaded()
-    if not outcomes:
+@contextmanager
+def _books(warehouse: Warehouse, wait: float, right: Right) -> Iterator[Any]:
+    """An open sql_client that may write beside the ledger, where several machines send."""
+    with warehouse.locked(wait, "send", [ledger.DATASET, *right.lost()]) as folder:
+        pipeline = pipeline_for(ledger.DATASET, warehouse.dlt_destination([ledger.DATASET]), folder)
+        with pipeline.sql_client() as client:
+            yield client
+
+
+def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float, right: Right) -> None:
+    """Loads what the ledger does not have yet.
+
+    Where the right to send was lost meanwhile it is taken again for this, and what others sent since is heeded first.
+    """
+    if not journal.unloaded():
         return
-    with warehouse.locked(wait) as folder:
-        destination = warehouse.dlt_destination([ledger.DATASET])
+    names, lost = ledger.datasets(target), right.lost()
+    with warehouse.locked(wait, "send", [*names, *lost]) as folder:
+        if lost:
+            with _session(warehouse, folder, wait) as client:
+                mend(client, target, journal)
+        outcomes = journal.unloaded()
+        destination = warehouse.dlt_destination(names)
         with warehouse.held(wait, folder) as connection:
             ledger.load(destination, folder, target, outcomes)
             if connection is not None:

@@ -18,7 +18,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, VendorError
+from conversync.errors import (
+    CredentialsError,
+    InvalidResponseError,
+    LockedError,
+    RequestRejectedError,
+    VendorError,
+)
 from conversync.http.client import Client, Response
 from conversync.send.forgetting import impersonal
 from conversync.send.identities import Identities
@@ -103,15 +109,25 @@ class Queue:
 
 
 class Sender:
-    """One send. `run` returns, or raises what ended it; `result` is right in both cases."""
+    """One send. `run` returns, or raises what ended it; `result` is right in both cases.
+
+    `check` is asked before each request, and raises LockedError where another machine may send by now.
+    """
 
     def __init__(
-        self, target: Target, settings: Any, client: Client, journal: Journal, options: Options
+        self,
+        target: Target,
+        settings: Any,
+        client: Client,
+        journal: Journal,
+        options: Options,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._target = target
         self._settings = settings
         self._client = client
         self._journal = journal
+        self._check = check
         self._concurrency = options.concurrency
         self._places = threading.Semaphore(options.concurrency)
         self._label = options.label
@@ -264,6 +280,7 @@ class Sender:
             with place():
                 if self._pace.is_free:
                     self._pace.pause()
+                self._check()
                 with self._lock:
                     self.result.requests += 1
                 return self._client.request(
@@ -277,7 +294,7 @@ class Sender:
                     accept=ACCEPTED,
                     decode=decode,
                 )
-        except StoppingError:
+        except (StoppingError, LockedError):
             if not is_doubted:
                 self._journal.withdraw(row.entry.send_key)
             raise

@@ -1,7 +1,7 @@
 """Views: plain SQL beside its source, made portable. They stand before the first row does.
 
-A run makes them anew before its first load is committed, on tables that are empty then or hold earlier loads; one that
-is missing at the start of a run is made there and then, since the vendor may not answer.
+A run makes them before its first load is committed, on tables that are empty then or hold earlier loads; one that is
+missing at the start of a run is made there and then, since the vendor may not answer.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from conversync.warehouse import in_place
+
 
 def refresh(pipeline: Any, views: Mapping[str, str]) -> list[str]:
     """Creates the views whose tables the schema knows, replacing those of that name, each in one transaction.
 
-    Returns the names of those that stand now.
+    On PostgreSQL one that is as it should be is left alone (see in_place.py). Returns the names of those that stand.
     """
     known = pipeline.default_schema.tables
     made = []
@@ -27,9 +29,12 @@ def refresh(pipeline: Any, views: Mapping[str, str]) -> list[str]:
                 continue
             target = client.make_qualified_table_name(name)
             body = portable(query, client.dataset_name, dialect)
-            with client.begin_transaction():
-                client.execute_sql(f"drop view if exists {target}")
-                client.execute_sql(f"create view {target} as {body}")
+            if dialect == in_place.SERVER:
+                in_place.make(client, name, body)
+            else:
+                with client.begin_transaction():
+                    client.execute_sql(f"drop view if exists {target}")
+                    client.execute_sql(f"create view {target} as {body}")
             made.append(name)
     return made
 

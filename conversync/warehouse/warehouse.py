@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import os
 import re
 import shutil
@@ -12,23 +11,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
-from conversync.warehouse import confined, files, sizes, unstaged
-
-try:
-    import fcntl
-except ImportError:
-    raise SettingsError(
-        "Conversync needs a system with POSIX file locks, such as Linux or macOS; on Windows, run it in WSL."
-    ) from None
-
-log = logging.getLogger("conversync")
+from conversync.warehouse import confined, files, right, sizes, unstaged
+from conversync.warehouse.waiting import Waiting, acquire
 
 # Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also conversync/settings/pinned.py).
 DLT_SETTINGS = {
@@ -50,54 +41,12 @@ NO_PLACES = frozenset({"destination", "dummy"})
 # What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
 # globs with ?, and reads = as a partition; dbt cuts an address at # and ?.
 _UNFIT = re.compile(r"[%'?#=\x00-\x1f\x7f]")
-# How often a lock is tried again while a run waits for it, in seconds.
-POLL = 0.2
 # What the system says, and DuckDB quotes, where nothing more can be written; and what we say then.
 NO_SPACE = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 DISK_FULL = (
     "The disk is full, or a limit on its use is reached; what was committed before is safe. "
     "Make room and run it again."
 )
-
-
-class Waiting:
-    """Waits for `seconds` in all for what somebody else holds; says so once, and gives up with LockedError."""
-
-    def __init__(self, seconds: float, what: str) -> None:
-        self._until = time.monotonic() + seconds
-        self._seconds = seconds
-        self._what = what
-        self._said = False
-
-    def go_on(self, way_out: str) -> None:
-        """A moment's wait, or the end of it."""
-        if time.monotonic() >= self._until:
-            raise LockedError(f"{self._what}; {way_out}.") from None
-        if not self._said:
-            log.warning("%s; waiting for it, up to %d seconds.", self._what, self._seconds)
-            self._said = True
-        time.sleep(POLL)
-
-
-def acquire(handle: IO[str], wait: float, held: str) -> None:
-    """The kernel's lock on an open file, which ends with the process, however that ends.
-
-    LockedError, with the words of `held`, where somebody else has it for longer than `wait` seconds; SettingsError
-    where the file system knows no locks, as some network mounts do.
-    """
-    waiting = Waiting(wait, held)
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
-        except OSError as error:
-            raise SettingsError(
-                f"The file system of {handle.name} gives no lock ({error.strerror}), and without one two runs could "
-                "write at once: put the warehouse on a local disk, or mount that one with locks."
-            ) from None
-        else:
-            return
 
 
 @dataclass(frozen=True)
@@ -109,6 +58,7 @@ class Warehouse:
 
     path: Path
     destination: str = "duckdb"
+    _held: list[right.Right] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.destination == "duckdb":
@@ -183,13 +133,15 @@ class Warehouse:
         return self.home / f"{self.destination}-{fingerprint}.lock"
 
     @contextmanager
-    def locked(self, wait: float = 0) -> Iterator[Path]:
+    def locked(self, wait: float = 0, what: str = "", names: Sequence[str] = ()) -> Iterator[Path]:
         """The right to write, and a fresh dlt working directory; LockedError after `wait` seconds without.
 
         The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
-        the working directories is removed.
+        the working directories is removed. On a server, `names` is what is written there (see right.py): only within
+        is it let. `what` tells others what holds them.
         """
         self.check_name()
+        until = time.monotonic() + wait
         with self._writable():
             handle = files.lock_file(files.private_folder(self.home) / self.lock_path.name)
         with handle, files.made_as(self.home):
@@ -202,10 +154,19 @@ class Warehouse:
             # dlt puts files of its own where temporary files go.
             before, tempfile.tempdir = tempfile.tempdir, str(folder)
             try:
-                yield folder
+                with self.reserved(names, what, max(0.0, until - time.monotonic())) as held:
+                    self._held.append(held)
+                    yield folder
             finally:
+                self._held.clear()
                 tempfile.tempdir = before
                 shutil.rmtree(runs, ignore_errors=True)
+
+    @contextmanager
+    def reserved(self, names: Sequence[str], what: str, wait: float) -> Iterator[right.Right]:
+        """The right alone, where the destination has it for several machines."""
+        with right.taken(self.destination, () if self.destination == "duckdb" else names, what, wait) as held:
+            yield held
 
     @contextmanager
     def _writable(self) -> Iterator[None]:
@@ -313,12 +274,12 @@ class Warehouse:
         """The dlt destination; SettingsError for a file whose name DuckDB would confuse with a dataset.
 
         What only reads reaches no other file, but `spill`, where what does not fit into memory goes, instead of
-        beside the file; what writes is to be `held`.
+        beside the file; what writes is to be `held`, and elsewhere is let only while it is `locked`.
         """
         import dlt
 
         if self.destination != "duckdb":
-            return self.destination
+            return self.destination if read_only else right.fenced(self.destination, *self._held)
         if self.path.stem in datasets:
             raise SettingsError(
                 f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "

@@ -76,6 +76,19 @@ class Cluster:
         finally:
             connection.close()
 
+    def outside(self, *statements: str) -> None:
+        """Statements, each outside of any transaction."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.url)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+        finally:
+            connection.close()
+
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
