@@ -162,8 +162,7 @@ def _models() -> Iterator[dict[str, Any]]:
 
 def _settings(vendor: Vendor) -> Any:
     """What is set of a vendor, whether or not it is enough to load it."""
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.configuration.resolve import resolve_configuration
+    from conversync.dlt_internals import ConfigurationException, resolve_configuration
 
     try:
         return resolve_configuration(

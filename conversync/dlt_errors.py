@@ -114,9 +114,11 @@ def _connection_lost(error: BaseException) -> bool:
 
 def _destination(error: BaseException) -> ConversyncError | None:
     """What is wrong with the settings of a destination, or the way to it."""
-    from dlt.common.configuration.exceptions import ConfigFieldMissingException
-    from dlt.common.exceptions import MissingDependencyException
-    from dlt.destinations.exceptions import DestinationConnectionError
+    from conversync.dlt_internals import (
+        ConfigFieldMissingException,
+        DestinationConnectionError,
+        MissingDependencyException,
+    )
 
     if type(error).__name__ in _OF_A_NEWER_DLT:
         return SettingsError(

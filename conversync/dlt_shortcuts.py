@@ -52,9 +52,7 @@ def keep() -> None:
     Nor does it take the same type apart for each setting that it looks for, and each schema that it reads, nor a class
     of settings.
     """
-    from dlt.common import validation
-    from dlt.common.configuration.providers import environ
-    from dlt.common.storages.live_schema_storage import LiveSchemaStorage
+    from conversync.dlt_internals import LiveSchemaStorage, environ, validation
 
     read = LiveSchemaStorage.__getitem__
     if read.__module__ == __name__:
@@ -79,7 +77,7 @@ def keep() -> None:
 
 def _know_fields() -> None:
     """Which settings a class has, and how many, is worked out once for each class."""
-    from dlt.common.configuration.specs.base_configuration import BaseConfiguration
+    from conversync.dlt_internals import BaseConfiguration
 
     work_out = vars(BaseConfiguration)["get_resolvable_fields"].__func__
     count = BaseConfiguration.__len__

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 import dlt
 from dlt.common.configuration.specs import BaseConfiguration, configspec
-from dlt.common.configuration.specs.base_configuration import is_secret_hint
 from dlt.extract import DltResource
 
+from conversync.dlt_internals import is_secret_hint
 from conversync.extract.absence import refuse_most
 from conversync.extract.bounds import Bounds
 from conversync.extract.check_results import CheckResult, clock, newest_row

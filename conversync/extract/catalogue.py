@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 
 import dlt
 import pyarrow as pa
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
 
+from conversync.dlt_internals import Container, PipelineContext
 from conversync.extract.columns import now
 from conversync.extract.declared import Table
 from conversync.extract.page_decoder import dumps

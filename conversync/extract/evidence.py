@@ -9,9 +9,9 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource
 
+from conversync.dlt_internals import current_pipeline
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
 from conversync.extract.declared import (

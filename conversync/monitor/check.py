@@ -25,7 +25,7 @@ def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
 
     Nothing where they cannot be resolved: what is wrong with them is what `check` finds.
     """
-    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+    from conversync.dlt_internals import is_secret_hint
 
     try:
         chosen: Any = lookup.resolve(vendor.settings, vendor.name)
@@ -39,7 +39,7 @@ def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
 
 def overruled_in(vendor: Vendor) -> Iterator[str]:
     """A sentence for each setting of a vendor that stands in two places, with different values."""
-    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+    from conversync.dlt_internals import is_secret_hint
 
     for name, hint in vendor.settings.get_resolvable_fields().items():
         yield from overruled(name, vendor.name, is_secret=is_secret_hint(hint))

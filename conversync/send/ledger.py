@@ -79,7 +79,7 @@ def _pick(client: Any, target: Target, names: Iterable[str]) -> str:
 
 def columns_of(client: Any, place: str) -> set[str]:
     """The columns of a table; none where it does not exist."""
-    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+    from conversync.dlt_internals import DatabaseUndefinedRelation
 
     try:
         with client.execute_query(f"select * from {place} where 1 = 0") as cursor:  # noqa: S608 - our own names
@@ -205,7 +205,7 @@ def place_of(client: Any, target: Target) -> str:
 
 def ask(client: Any, query: str, *values: Any) -> list[Any]:
     """The rows; none where the table does not exist yet. `%s` stands for a value."""
-    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+    from conversync.dlt_internals import DatabaseUndefinedRelation
 
     try:
         return list(client.execute_sql(query, *values) or [])
@@ -214,7 +214,7 @@ def ask(client: Any, query: str, *values: Any) -> list[Any]:
 
 
 def _dicts(client: Any, query: str) -> list[dict[str, Any]] | None:
-    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+    from conversync.dlt_internals import DatabaseUndefinedRelation
 
     try:
         with client.execute_query(query) as cursor:

@@ -95,7 +95,7 @@ def entries(client: Any, query: str, target: Target, options: Options) -> Iterat
     `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (see
     `conversync.warehouse.confined`).
     """
-    from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+    from conversync.dlt_internals import DatabaseException, DatabaseUndefinedRelation
 
     try:
         with confined.asked(client, query, options.query_seconds) as cursor:

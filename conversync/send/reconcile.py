@@ -51,7 +51,7 @@ def reconcile(warehouse: Warehouse, vendor: str) -> Comparison:
 
 
 def _asker(client: Any) -> Ask:
-    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+    from conversync.dlt_internals import DatabaseUndefinedRelation
 
     def ask(query: str) -> list[Any] | None:
         """The rows; None where a table does not exist."""

@@ -30,7 +30,7 @@ def given(environment: Mapping[str, str], sources: Collection[str]) -> Given:
 
     SettingsError for one that cannot be read as what it is.
     """
-    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+    from conversync.dlt_internals import is_secret_hint
 
     found = Given()
     for path, hint in known().paths.items():
@@ -73,9 +73,12 @@ def typed(variable: str, text: str | None, hint: Any) -> Any:
     """A setting of the environment as its own kind, for a file has kinds; SettingsError where it is not of it."""
     if not text:
         return None
-    from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
-    from dlt.common.configuration.specs.base_configuration import extract_inner_hint, is_secret_hint
-    from dlt.common.configuration.utils import deserialize_value
+    from conversync.dlt_internals import (
+        ConfigValueCannotBeCoercedException,
+        deserialize_value,
+        extract_inner_hint,
+        is_secret_hint,
+    )
 
     if is_secret_hint(hint):
         return text

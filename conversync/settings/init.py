@@ -200,7 +200,7 @@ def _set_up(known: dict[str, Vendor]) -> list[str]:
 
 
 def _required(spec: type[Any]) -> list[str]:
-    from dlt.common.typing import is_optional_type
+    from conversync.dlt_internals import is_optional_type
 
     hints = spec.get_resolvable_fields()
     empty = [one.name for one in fields(spec) if one.default is None and one.name in hints]
@@ -211,7 +211,7 @@ def _completed(
     vendor: Vendor, found: Given, questions: Questions | None, kept: Mapping[str, Any]
 ) -> list[str]:
     """On a terminal, what is required and neither given nor kept is asked for; what is missing then comes out."""
-    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+    from conversync.dlt_internals import is_secret_hint
 
     section, missing, required = ("sources", vendor.name), list[str](), _required(vendor.settings)
     for name, hint in vendor.settings.get_resolvable_fields().items():

@@ -32,13 +32,13 @@ def project_dir() -> Path:
 
 def resolve(settings: type[T], vendor: str) -> T:
     """A vendor's settings; SettingsError, naming the first one that is missing or wrong, before any request."""
-    from dlt.common.configuration.exceptions import (
+    from conversync.dlt_internals import (
         ConfigFieldMissingException,
         ConfigurationException,
         ConfigValueCannotBeCoercedException,
         ValueNotSecretException,
+        resolve_configuration,
     )
-    from dlt.common.configuration.resolve import resolve_configuration
 
     try:
         return resolve_configuration(settings(), sections=("sources", vendor))  # type: ignore[type-var]
@@ -100,7 +100,7 @@ def _placed(error: SettingsError, settings: type[Any], vendor: str) -> SettingsE
 
 
 def _name(hint: Any) -> str:
-    from dlt.common.configuration.specs.base_configuration import extract_inner_hint
+    from conversync.dlt_internals import extract_inner_hint
 
     hint = extract_inner_hint(hint)
     return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
@@ -108,9 +108,11 @@ def _name(hint: Any) -> str:
 
 def is_configured(settings: type[Any], vendor: str) -> bool:
     """Whether anything that `vendor` requires is set: what then is missing or wrong is told, not skipped."""
-    from dlt.common.configuration.exceptions import ConfigurationException
-    from dlt.common.configuration.resolve import resolve_configuration
-    from dlt.common.typing import is_optional_type
+    from conversync.dlt_internals import (
+        ConfigurationException,
+        is_optional_type,
+        resolve_configuration,
+    )
 
     try:
         found: Any = resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)

@@ -52,8 +52,7 @@ UNSET = frozenset(
 
 def pin_dlt_settings() -> None:
     """Puts these answers before every provider of settings that dlt asks; once is enough."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+    from conversync.dlt_internals import Container, PluggableRunContext
 
     for provider in Container()[PluggableRunContext].providers.providers:
         if not isinstance(vars(provider).get("get_value"), _Answers):

@@ -9,13 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.providers import ConfigTomlProvider, EnvironProvider, SecretsTomlProvider
-from dlt.common.configuration.providers.toml import SettingsTomlProvider
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.runtime import anon_tracker
-from dlt.common.runtime.run_context import RunContext
-
+from conversync.dlt_internals import (
+    ConfigTomlProvider,
+    Container,
+    EnvironProvider,
+    PluggableRunContext,
+    RunContext,
+    SecretsTomlProvider,
+    SettingsTomlProvider,
+    anon_tracker,
+)
 from conversync.settings.lookup import project_dir
 from conversync.settings.provided import document_of
 

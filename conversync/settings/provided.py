@@ -57,7 +57,7 @@ def settle_environment(strangers: Strangers | None = None) -> None:
 
 def shared_secrets() -> Iterator[str]:
     """A sentence for each secret in config.toml that does not count, as another place has it, too."""
-    from dlt.common.configuration.specs.base_configuration import is_secret_hint
+    from conversync.dlt_internals import is_secret_hint
 
     document = document_of(project_dir() / ".dlt" / "config.toml") or {}
     for path, hint in registry.known().paths.items():

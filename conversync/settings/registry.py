@@ -194,7 +194,7 @@ def _misplaced(name: str, section: Path) -> bool:
 
 def _dlts(section: Path) -> frozenset[str]:
     """dlt's own sections at the top."""
-    from dlt.common.configuration.specs import known_sections
+    from conversync.dlt_internals import known_sections
 
     own = {value for name, value in vars(known_sections).items() if name.isupper()}
     return frozenset(own | {"runtime"}) if not section else frozenset()
@@ -252,7 +252,7 @@ def _mistyped(value: Any, hint: Any, *, text: bool = False) -> str | None:
     """What a setting must be, where the file's value is of a kind that could only be misread; `text` takes no other."""
     if text:
         return None if isinstance(value, str) else "text"
-    from dlt.common.configuration.specs.base_configuration import extract_inner_hint
+    from conversync.dlt_internals import extract_inner_hint
 
     wanted = extract_inner_hint(hint)
     if wanted is list or getattr(wanted, "__origin__", None) is list:

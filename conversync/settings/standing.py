@@ -50,8 +50,7 @@ def standing(name: str, *sections: tuple[str, ...]) -> Given | None:
 
 def everywhere(name: str, *sections: tuple[str, ...]) -> Iterator[Given]:
     """Every value that a provider has in one of these sections; the first one counts."""
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+    from conversync.dlt_internals import Container, PluggableRunContext
 
     for provider in Container()[PluggableRunContext].providers.providers:
         for section in sections:

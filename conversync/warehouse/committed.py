@@ -62,7 +62,7 @@ def check(pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[s
 
 def refuse_what_is_in_doubt(pipeline: Any, vendor: Vendor) -> None:
     """Raises ConversyncError while what an earlier load was told for still stands; forgets it where it was mended."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from conversync.dlt_internals import DestinationUndefinedEntity
 
     with pipeline.sql_client() as client:
         place = client.make_qualified_table_name("_dlt_loads")

@@ -181,7 +181,7 @@ def _of_duckdb(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
 
 def _file_of(client: Any) -> str | None:
     """The file that another process may open beside us, where it is one that we only read."""
-    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+    from conversync.dlt_internals.duckdb import DuckDbCredentials
 
     own = client.credentials
     return str(own.database) if isinstance(own, DuckDbCredentials) and own.read_only else None

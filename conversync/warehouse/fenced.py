@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE  # type: ignore[import-untyped] # its stubs are a package
 from psycopg2.sql import SQL, Composable  # type: ignore[import-untyped] # as above
+
+from conversync.dlt_internals.postgres import Psycopg2SqlClient
 
 # Seconds for which a statement waits for who holds a table, such as a reader whose transaction stays open where a
 # column is added; dlt tries the jobs of a load some times more.

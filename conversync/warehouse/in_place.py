@@ -26,7 +26,7 @@ def make(client: Any, name: str, body: str) -> None:
     LockedError where somebody reads it in a transaction that does not end; ConversyncError where it must be made anew
     and something depends on it: it is as it was, then.
     """
-    from dlt.destinations.exceptions import DatabaseException
+    from conversync.dlt_internals import DatabaseException
 
     try:
         if not _is(client, name, body):
@@ -58,7 +58,7 @@ def _is(client: Any, name: str, body: str) -> bool:
 
 
 def _replace(client: Any, name: str, body: str) -> None:
-    from dlt.destinations.exceptions import DatabaseException
+    from conversync.dlt_internals import DatabaseException
 
     target = client.make_qualified_table_name(name)
     try:

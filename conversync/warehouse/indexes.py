@@ -40,7 +40,7 @@ def keep(pipeline: Any, days: Mapping[str, str]) -> None:
 
 def _wanted(name: str, table: Mapping[str, Any], day: str | None, client: Any) -> Iterator[tuple[str, str]]:
     """The name of each index, and what stands behind its table: by what rows are merged, and by what is asked."""
-    from dlt.common.schema.utils import get_columns_names_with_prop, get_validity_column_names
+    from conversync.dlt_internals import get_columns_names_with_prop, get_validity_column_names
 
     def index(columns: list[str], where: str = "") -> tuple[str, str]:
         called = f"{name}_by_{'_'.join(columns)}{'_open' if where == is_open else ''}"[:LONGEST_NAME]

@@ -53,7 +53,7 @@ def find_by_index(client: Any) -> None:
 
 def merge_by_what_came() -> None:
     """From now on dlt merges statements by what came, wherever it does it in SQL; once is enough."""
-    from dlt.destinations.sql_jobs import SqlMergeFollowupJob
+    from conversync.dlt_internals import SqlMergeFollowupJob
 
     theirs = SqlMergeFollowupJob.gen_scd2_sql.__func__  # type: ignore[attr-defined] # a classmethod has one
     if hasattr(theirs, "__wrapped__"):
@@ -77,7 +77,7 @@ def merge_by_what_came() -> None:
 
 def _names(table_chain: Sequence[Any], client: Any) -> Names | None:
     """None for what is no log of statements about events: it has no key, several, empty ones, or tables below it."""
-    from dlt.common.schema.utils import get_columns_names_with_prop, get_validity_column_names
+    from conversync.dlt_internals import get_columns_names_with_prop, get_validity_column_names
 
     table = table_chain[0]
     keys, hashes = (get_columns_names_with_prop(table, hint) for hint in ("merge_key", "x-row-version"))

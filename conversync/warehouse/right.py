@@ -116,8 +116,7 @@ def fenced(destination: str, right: Right) -> Any:
 
 
 def _found(destination: str) -> Any:
-    import dlt.destinations  # noqa: F401 - makes them known
-    from dlt.common.destination import Destination
+    from conversync.dlt_internals import Destination
 
     pinned.pin_dlt_settings()
     return Destination.from_reference(destination)
@@ -125,7 +124,7 @@ def _found(destination: str) -> Any:
 
 def _has_driver(destination: str) -> None:
     """dlt's own error where the package is missing that it talks to such a server with."""
-    from dlt.common.exceptions import MissingDependencyException
+    from conversync.dlt_internals import MissingDependencyException
 
     try:
         import psycopg2  # type: ignore[import-untyped] # noqa: F401 - its stubs are a package of their own
@@ -135,8 +134,7 @@ def _has_driver(destination: str) -> None:
 
 def _by_place(destination: str, names: Sequence[str]) -> dict[str, list[str]]:
     """The names by the server and database they lie in: dlt lets each pipeline have one of its own."""
-    from dlt.common.configuration import inject_section
-    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+    from conversync.dlt_internals import ConfigSectionContext, inject_section
 
     found: dict[str, list[str]] = defaultdict(list)
     place = _found(destination)

@@ -44,7 +44,7 @@ def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
 
 def noted(client: Any, source: str) -> dict[str, dict[str, Any]]:
     """The columns of each table that the newest schema in the destination holds; empty without one."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from conversync.dlt_internals import DestinationUndefinedEntity
 
     try:
         newest = client.get_stored_schema(source) if client.is_storage_initialized() else None

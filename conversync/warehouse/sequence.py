@@ -44,7 +44,7 @@ def take_newest_state(pipeline: Any) -> None:
     """
     if not pipeline.default_schema_name:
         return
-    from dlt.common.versioned_state import decompress_state
+    from conversync.dlt_internals import decompress_state
 
     _take_newest_schema(pipeline)
     with pipeline.sql_client() as client:
@@ -63,8 +63,7 @@ def take_newest_state(pipeline: Any) -> None:
 
 def _take_newest_schema(pipeline: Any) -> None:
     """Likewise the newest schema, which dlt takes to be the one that was written last by the clock."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-    from dlt.common.schema import Schema
+    from conversync.dlt_internals import DestinationUndefinedEntity, Schema
 
     with pipeline.sql_client() as client:
         query = _NEWEST_SCHEMA.format(versions=client.make_qualified_table_name("_dlt_version"))
@@ -97,7 +96,7 @@ def newest_load(pipeline: Any, statements: Iterable[str]) -> float:
 
 def come_after(newest: float) -> None:
     """Every load that is begun from now on in this process is later than `newest`."""
-    from dlt.common.time import increasing_precise_time as clock
+    from conversync.dlt_internals import increasing_precise_time as clock
 
     # dlt lets the names of a process's loads only rise. It offers no way to tell it of the loads of other processes.
     with clock._lock:  # noqa: SLF001

@@ -45,7 +45,7 @@ def let_go_of_pages(client: Any) -> None:
     """Has DuckDB give back what it keeps of pages that it may read again: what comes next are the vendor's."""
     if client.capabilities.sqlglot_dialect != "duckdb":
         return
-    from dlt.destinations.exceptions import DatabaseException
+    from conversync.dlt_internals import DatabaseException
 
     [[kept]] = client.execute_sql("select current_setting('memory_limit')")
     try:

@@ -48,7 +48,7 @@ def drop_copies(client: Any) -> None:
     What dlt noted there of its tables goes with them: who found it would not make them again. Of a schema that holds
     anything else, only dlt's tables go.
     """
-    from dlt.destinations.exceptions import DatabaseException
+    from conversync.dlt_internals import DatabaseException
 
     with client.sql_client.with_staging_dataset() as staging:
         found = {name for [name] in staging.execute_sql(_TABLES, staging.dataset_name)}

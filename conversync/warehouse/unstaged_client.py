@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlt.destinations.impl.duckdb.duck import DuckDbClient
-from dlt.destinations.job_client_impl import SqlLoadJob
-from dlt.destinations.job_impl import FinalizedLoadJobWithFollowupJobs
-
+from conversync.dlt_internals.duckdb import DuckDbClient, FinalizedLoadJobWithFollowupJobs, SqlLoadJob
 from conversync.warehouse.unstaged import WRITTEN_AS, rows_of
 
 

@@ -44,7 +44,7 @@ def mend(pipeline: Any, views: Mapping[str, str]) -> list[str]:
 
     Such a view names a column that the next load will add; `refresh` makes it then.
     """
-    from dlt.destinations.exceptions import DatabaseException
+    from conversync.dlt_internals import DatabaseException
 
     if not pipeline.default_schema_name:
         return []
@@ -58,7 +58,7 @@ def mend(pipeline: Any, views: Mapping[str, str]) -> list[str]:
 
 def missing(client: Any, views: Mapping[str, str]) -> Iterator[str]:
     """The views that are not there, or cannot be read."""
-    from dlt.destinations.exceptions import DatabaseException
+    from conversync.dlt_internals import DatabaseException
 
     for name in views:
         try:

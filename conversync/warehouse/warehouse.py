@@ -82,10 +82,11 @@ class Warehouse:
         """SettingsError for a destination that dlt does not know, or that keeps no statements."""
         if self.destination == "duckdb":
             return
-        import dlt.destinations  # noqa: F401 - makes them known
-        from dlt.common.destination import Destination
-        from dlt.common.destination.exceptions import UnknownDestinationModule
-        from dlt.common.destination.reference import DestinationReference
+        from conversync.dlt_internals import (
+            Destination,
+            DestinationReference,
+            UnknownDestinationModule,
+        )
 
         try:
             found = Destination.from_reference(self.destination)
@@ -285,7 +286,7 @@ class Warehouse:
                 f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "
                 f"{self.path.stem}. Call it warehouse.duckdb."
             )
-        from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+        from conversync.dlt_internals.duckdb import DuckDbCredentials
 
         credentials = DuckDbCredentials(str(self.path), read_only=read_only)
         credentials.global_config = {
