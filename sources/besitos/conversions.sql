@@ -14,16 +14,7 @@ with earlier_originals as (
     group by event_key
 ),
 
--- The vendor gave some events other ids: the transaction that counts, and under which id the event was first read.
-replaced as (
-    select
-        event_key,
-        transaction_id,
-        replaced_by
-    from withdrawn_events
-    where replaced_by is not null
-),
-
+-- The vendor gave some events other ids: of each transaction that counts now, as which the event was first read.
 first_ids as (
     select
         replaced_by,
@@ -35,7 +26,7 @@ first_ids as (
             replaced.replaced_by,
             replaced.transaction_id,
             min(event.valid_from) as first_seen_at
-        from replaced
+        from (select * from withdrawn_events where replaced_by is not null) as replaced
         inner join conversion_events as event on replaced.event_key = event.event_key
         group by replaced.replaced_by, replaced.transaction_id
     ) as seen
@@ -84,7 +75,13 @@ reversal_events as (
     from conversion_events as current_event
     left join earlier_reversals as earlier on current_event.transaction_id = earlier.transaction_id
     left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
-    left join replaced on current_event.transaction_id = replaced.transaction_id
+    left join (
+        select
+            transaction_id,
+            replaced_by
+        from withdrawn_events
+        where replaced_by is not null
+    ) as replaced on current_event.transaction_id = replaced.transaction_id
     where current_event.valid_to is null
         and current_event.is_reversal
         and (replaced.replaced_by is null or withdrawn_events.withdrawn_at is null)
