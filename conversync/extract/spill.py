@@ -263,6 +263,26 @@ class SpillFiles:
         found = self._ask(query, {"wanted": keys, "walks": _walks(filled, [self._key])}).fetchall()
         return [key for [key] in found]
 
+    def alike(
+        self, spill_files: Sequence[SpillFile], wanted: pa.Table, columns: Sequence[str], condition: str
+    ) -> list[dict[str, Any]]:
+        """The rows that are as one of the wanted in all its columns, null as null, each once, by these columns.
+
+        `condition` is SQL of our own on these columns.
+        """
+        filled = [spill_file for spill_file in spill_files if spill_file.rows]
+        if not filled or not wanted.num_rows:
+            return []
+        same = " and ".join(
+            f"walks.{name} is not distinct from wanted.{name}" for name in wanted.column_names
+        )
+        query = (
+            f"select distinct {', '.join(columns)} from walks semi join wanted on {same} where {condition}"  # noqa: S608
+        )
+        walks = _walks(filled, list(dict.fromkeys([*columns, *wanted.column_names])))
+        found = self._ask(query, {"wanted": wanted, "walks": walks}).to_arrow_table()
+        return list(found.to_pylist())
+
     def left_out(
         self,
         others: Sequence[SpillFile],

@@ -1,5 +1,5 @@
 -- No statement of Besitos is lost between the log and the mart, and none is counted twice. What the vendor withdrew may
--- be left out of the view by a setting.
+-- be left out of the view by a setting; what it serves under another id now is.
 {{ config(enabled=var('conversync__using_besitos')) }}
 with stated as (
     select count(*) as originals
@@ -8,7 +8,9 @@ with stated as (
 ),
 
 withdrawn as (
-    select count(*) as originals
+    select
+        count(*) as originals,
+        count(replaced_by) as replaced
     from {{ ref('stg_conversync__besitos_withdrawn_events') }}
     where withdrawn_at is not null and not is_reversal
 ),
@@ -22,4 +24,4 @@ held as (
 select * from stated
 cross join withdrawn
 cross join held
-where held.conversions not in (stated.originals, stated.originals - withdrawn.originals)
+where held.conversions not in (stated.originals - withdrawn.replaced, stated.originals - withdrawn.originals)

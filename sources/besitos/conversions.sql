@@ -14,17 +14,41 @@ with earlier_originals as (
     group by event_key
 ),
 
+-- The vendor gave some events other ids: of each transaction that counts now, as which the event was first read.
+first_ids as (
+    select
+        replaced_by,
+        transaction_id,
+        first_seen_at,
+        row_number() over (partition by replaced_by order by first_seen_at, transaction_id) as place
+    from (
+        select
+            replaced.replaced_by,
+            replaced.transaction_id,
+            min(event.valid_from) as first_seen_at
+        from (select * from withdrawn_events where replaced_by is not null) as replaced
+        inner join conversion_events as event on replaced.event_key = event.event_key
+        group by replaced.replaced_by, replaced.transaction_id
+    ) as seen
+),
+
 originals as (
     select
         current_event.*,
         least(current_event.valid_from, earlier.first_seen_at) as first_seen_at,
         1 + coalesce(earlier.statements, 0) as statements,
-        withdrawn_events.withdrawn_at
+        withdrawn_events.withdrawn_at,
+        case
+            when first_ids.first_seen_at < least(current_event.valid_from, earlier.first_seen_at)
+                then first_ids.transaction_id
+        end as replaces
     from conversion_events as current_event
     left join earlier_originals as earlier on current_event.event_key = earlier.event_key
     left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
+    left join first_ids on current_event.transaction_id = first_ids.replaced_by and first_ids.place = 1
     where current_event.valid_to is null
         and not current_event.is_reversal
+        and withdrawn_events.replaced_by is null
         and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
 ),
 
@@ -39,17 +63,28 @@ earlier_reversals as (
     group by transaction_id
 ),
 
+-- A reversal that still names an id which was replaced takes from the transaction that counts.
 reversal_events as (
     select
         current_event.*,
+        coalesce(replaced.replaced_by, current_event.transaction_id) as taken_from,
+        case when replaced.replaced_by is null then 0 else 1 end as is_moved,
         least(current_event.valid_from, earlier.first_seen_at) as first_seen_at,
         coalesce(earlier.statements, 0) as earlier_statements,
         withdrawn_events.withdrawn_at
     from conversion_events as current_event
     left join earlier_reversals as earlier on current_event.transaction_id = earlier.transaction_id
     left join withdrawn_events on current_event.event_key = withdrawn_events.event_key
+    left join (
+        select
+            transaction_id,
+            replaced_by
+        from withdrawn_events
+        where replaced_by is not null
+    ) as replaced on current_event.transaction_id = replaced.transaction_id
     where current_event.valid_to is null
         and current_event.is_reversal
+        and (replaced.replaced_by is null or withdrawn_events.withdrawn_at is null)
         and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
 ),
 
@@ -58,10 +93,12 @@ reversal_events as (
 served as (
     select
         *,
-        max(case when withdrawn_at is null then 1 else 0 end) over (partition by transaction_id) as is_any_served,
-        max(withdrawn_at) over (partition by transaction_id) as withdrawn_last,
-        max(coalesce(currency, 'USD')) over (partition by transaction_id) as currency_of_all,
-        count(*) over (partition by transaction_id) as of_transaction
+        max(case when withdrawn_at is null then 1 else 0 end) over (partition by taken_from) as is_any_served,
+        max(withdrawn_at) over (partition by taken_from) as withdrawn_last,
+        max(coalesce(currency, 'USD')) over (partition by taken_from) as currency_of_all,
+        max(case when withdrawn_at is null and is_moved = 0 then 1 else 0 end) over (partition by taken_from)
+            as is_its_own_served,
+        count(*) over (partition by taken_from) as of_transaction
     from reversal_events
 ),
 
@@ -71,7 +108,7 @@ taken as (
         r.withdrawn_at is null or (r.is_any_served = 0 and r.withdrawn_at = r.withdrawn_last) as is_counted,
         -- One in another currency than its original takes nothing from it; one that tells none is in the original's.
         coalesce(r.currency, o.currency, 'USD') <> coalesce(o.currency, r.currency_of_all) as is_foreign
-    from (select * from served where of_transaction > 0) as r
+    from (select * from served where of_transaction > 0 and (is_moved = 0 or is_its_own_served = 0)) as r
     -- Of their originals only what tells in which currency they are.
     left join (
         select
@@ -82,12 +119,12 @@ taken as (
         where current_event.valid_to is null
             and not current_event.is_reversal
             and ($withdrawn_counts or withdrawn_events.withdrawn_at is null)
-    ) as o on r.transaction_id = o.transaction_id
+    ) as o on r.taken_from = o.transaction_id
 ),
 
 reversals as (
     select
-        transaction_id,
+        taken_from as transaction_id,
         min(event_key) as event_key,
         min(user_id) as user_id,
         min(user_key) as user_key,
@@ -113,7 +150,7 @@ reversals as (
         min(first_seen_at) as first_seen_at,
         count(*) + max(earlier_statements) as statements
     from taken
-    group by transaction_id
+    group by taken_from
     having count(*) > 0
 ),
 
@@ -152,7 +189,8 @@ joined as (
             as is_payout_unknown,
         coalesce(r.is_foreign, 0) = 1 as is_reversal_in_other_currency,
         coalesce(r.is_replaced, 0) = 1 as is_reversal_replaced,
-        coalesce(o.withdrawn_at, r.withdrawn_at) as withdrawn_at
+        coalesce(o.withdrawn_at, r.withdrawn_at) as withdrawn_at,
+        o.replaces
     from originals as o
     full outer join reversals as r on o.transaction_id = r.transaction_id
 ),
@@ -237,5 +275,6 @@ select
     cast(reversals as bigint) as reversals,
     is_reversal_replaced,
     is_reversal_in_other_currency,
-    withdrawn_at
+    withdrawn_at,
+    replaces
 from paired

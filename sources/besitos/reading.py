@@ -37,6 +37,8 @@ REVERSALS = "reversals"
 # The flag of the row decides what a row is, never the walk that brought it.
 STREAMS = (CONVERSIONS, REVERSALS)
 OnPage = Callable[[int, int], None]
+# Events as dicts, of what `withdrawn_events` says.
+Rows = list[dict[str, Any]]
 
 
 class Feed:
@@ -169,24 +171,23 @@ def read_all(
         source = Feed(client, settings, state, spill_files, filters, on_page)
         done = [source.read(days, on_rest) for days in todo]
         passing = _passing(done, spill_files)
-        gone = (
-            []
-            if filters
-            else [row for one in done for row in _gone(source, one, done, spill_files, accept_empty)]
-        )
+        unfiltered = [] if filters else done
+        found = [_gone(source, one, done, spill_files, accept_empty) for one in unfiltered]
+        gone, left = ([row for some in found for row in some[place]] for place in (0, 1))
         yield from statements(
             done, spill_files, CONVERSION_EVENTS.name, [row["event_key"] for row in passing]
         )
-        changed = withdrawn.table(gone, spill_files, _come(done), done[0].at)
+        counts = settings.besitos_withdrawn_counts
+        changed, news = withdrawn.table(gone, left, spill_files, _come(done), done[0].at, counts=counts)
         yield Routed(WITHDRAWN_EVENTS.name, changed)
         told = [
             source.bounds.told("Besitos"),
             vanished_told("Besitos", passing),
-            withdrawn.told(changed),
+            news,
             _links_told(state, done),
         ]
-        found = ". ".join(sentence for sentence in told if sentence) or None
-        yield from evidence(done, spill_files, state, IN_DOCUMENT, found, "transaction_id")
+        found_out = ". ".join(sentence for sentence in told if sentence) or None
+        yield from evidence(done, spill_files, state, IN_DOCUMENT, found_out, "transaction_id")
         source.remember()
     if not filters:
         today = settings.today()
@@ -223,36 +224,38 @@ def _passing(done: Sequence[Read], spill_files: SpillFiles) -> list[dict[str, An
 
 def _gone(
     source: Feed, done: Read, all_done: Sequence[Read], spill_files: SpillFiles, accept_empty: bool
-) -> list[dict[str, Any]]:
+) -> tuple[Rows, Rows]:
     """What is held of the whole days and did not come, after each such day was asked for once more, alone.
 
     Where a day alone has it, the vendor cuts long ranges short without a word: then the window is read again in
-    shorter ones. What came counts, whichever way it came, in this walk or another. InvalidResponseError where most of
-    what is held is gone.
+    shorter ones. What came counts, whichever way it came, in this walk or another. Beside it the originals that came no
+    more either, and have a reversal. InvalidResponseError where most of what is held is gone.
     """
     reversals = done.reading.stream == REVERSALS
     known, spoilt = withdrawn.known(), spoilt_ids(done)
     if None in spoilt:
-        return []  # a row that was set aside may be any of them
+        return [], []  # a row that was set aside may be any of them
     bounds = done.reading.pieces.bounds
 
-    def missed() -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-        gone, held = withdrawn.absent(done, spill_files, _come(all_done), reversals=reversals)
-        gone = [row for row in gone if str(row["transaction_id"]) not in spoilt]
-        return gone, [row for row in gone if row["event_key"] not in known], held
+    def missed() -> tuple[Rows, Rows, Rows, int]:
+        gone, left, held = withdrawn.absent(done, spill_files, _come(all_done), reversals=reversals)
+        gone, left = (
+            [row for row in some if str(row["transaction_id"]) not in spoilt] for some in (gone, left)
+        )
+        return gone, [row for row in gone if row["event_key"] not in known], left, held
 
-    gone, news, held = missed()
+    gone, news, left, held = missed()
     while news and bounds.days > LEAST_DAYS:
         is_cut_short = _is_cut_short(done, news, spill_files)
         if is_cut_short:
             bounds.days = LEAST_DAYS
             bounds.found.append("ranges of several days are cut short without a word")
             done.pieces.extend(done.reading.pieces.read(done.window))
-        gone, news, held = missed()
+        gone, news, left, held = missed()
         if not is_cut_short:
             break
     if not news:
-        return gone
+        return gone, left
     unsure = _short_days(done)
     news = [row for row in news if row["occurred_on"] not in unsure]
     gone = [row for row in gone if row["event_key"] in known or row["occurred_on"] not in unsure]
@@ -261,7 +264,8 @@ def _gone(
     if not accept_empty:
         lost_for_good = len(lost) - withdrawn.restated(lost, spill_files, _come(all_done))
         withdrawn.refuse_most(done, lost_for_good, held)
-    return [row for row in gone if row["event_key"] not in back]
+    left = [row for row in left if row["occurred_on"] not in unsure]
+    return [row for row in gone if row["event_key"] not in back], left
 
 
 def _is_cut_short(done: Read, news: Sequence[dict[str, Any]], spill_files: SpillFiles) -> bool:

@@ -95,6 +95,12 @@ WITHDRAWN_EVENTS = Table(
             INSTANT,
             "When a reading of its whole day first came without it; null if it is served again.",
         ),
+        Column(
+            "replaced_by",
+            BIGINT,
+            "The transaction under which the vendor serves the event now, which counts in its place; null where "
+            "there is none.",
+        ),
     ),
     UPSERTED,
     ("event_key",),
@@ -168,6 +174,12 @@ CONVERSIONS = Table(
             "withdrawn_at",
             INSTANT,
             "When a reading of its whole day first came without the conversion; null while it is served.",
+        ),
+        Column(
+            "replaces",
+            BIGINT,
+            "The transaction as which the conversion was first read, where the vendor gave it another id since; null "
+            "otherwise. It is sent under this one.",
         ),
     ),
     staged=Staged(unique="transaction_id"),

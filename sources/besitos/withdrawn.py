@@ -19,20 +19,21 @@ from conversync.extract.catalogue import held
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 
+from .replaced import Replacements
 from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
 
 _GONE = "withdrawn_at is not null"
-_OF_EVENTS = [name for name in WITHDRAWN_EVENTS.schema.names if name != "withdrawn_at"]
+_OF_EVENTS = [name for name in WITHDRAWN_EVENTS.schema.names if name not in {"withdrawn_at", "replaced_by"}]
 # A reversal's key without its reward; of an original, what is no key of a reversal's.
 _INSTANT = "regexp_replace(event_key, ':[^:]*$', '')"
 
 
 def absent(
     read: Read, spill_files: SpillFiles, come: Sequence[SpillFile], *, reversals: bool
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """The events of the whole pieces' days that did not come, though held and open; and how many are held at all.
 
-    Of each its key, transaction, kind and day.
+    Of each its key, transaction, kind and day. Originals that have a reversal are told apart: they may have left.
     """
     found: list[dict[str, Any]] = []
     known = 0
@@ -45,7 +46,9 @@ def absent(
             known += count
             if gone:
                 found += _events(f"valid_to is null and event_key in ({_listed(gone)})")
-    return (found if reversals else without_reversal(found, spill_files, come)), known
+    lost = found if reversals else without_reversal(found, spill_files, come)
+    keys = {row["event_key"] for row in lost}
+    return lost, [row for row in found if row["event_key"] not in keys], known
 
 
 def restated(rows: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
@@ -96,22 +99,72 @@ def known() -> set[str]:
 
 
 def table(
-    gone: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile], at: datetime
-) -> pa.Table:
-    """The rows of `withdrawn_events` that change: what is gone for the first time, and what is served again."""
+    gone: Sequence[dict[str, Any]],
+    left: Sequence[dict[str, Any]],
+    spill_files: SpillFiles,
+    come: Sequence[SpillFile],
+    at: datetime,
+    *,
+    counts: bool,
+) -> tuple[pa.Table, str | None]:
+    """The rows of `withdrawn_events` that change: what is gone for the first time, and what is served again.
+
+    And what a reading found gone, as a sentence; None where it is nothing new. `left` are originals that came no more
+    either, and have a reversal. `counts`: what is gone stays in the sums.
+    """
     open_ = {row["event_key"]: row for row in held(WITHDRAWN_EVENTS, _GONE)}
     back = spill_files.among(come, "event_key", list(open_))
-    rows = [{**row, "withdrawn_at": at} for row in gone if row["event_key"] not in open_]
-    rows += [{**row, "withdrawn_at": None} for key, row in open_.items() if key in back]
-    return pa.Table.from_pylist(rows, schema=WITHDRAWN_EVENTS.schema)
+    news = {
+        row["event_key"]: {**row, "withdrawn_at": at, "replaced_by": None}
+        for row in gone
+        if row["event_key"] not in open_
+    }
+    replacements = Replacements(open_, news, left, back, spill_files, come)
+    changed = list(replacements.changed(at))
+    found = [row for row in changed if row["withdrawn_at"] == at]
+    others = [row for row in found if not replacements.is_replaced(row)]
+    gave_way = _with_another(others, spill_files, come)
+    told = _told(len(found), len(found) - len(others), gave_way, counts=counts) if found else None
+    return pa.Table.from_pylist(changed, schema=WITHDRAWN_EVENTS.schema), told
 
 
-def told(changed: pa.Table) -> str | None:
-    """What a reading found gone, as a sentence; None where it is nothing new."""
-    gone = changed.num_rows - changed.column("withdrawn_at").null_count
-    if not gone:
-        return None
-    return (
-        f"Besitos serves {gone:,} {'event' if gone == 1 else 'events'} no more that it served before: they are kept, "
-        "and listed in withdrawn_events"
+def _with_another(rows: Iterable[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
+    """How many of these are reversals of whose transaction another one came, which counts alone."""
+    ids = [row["transaction_id"] for row in rows if row["is_reversal"]]
+    came = spill_files.among(come, "case when is_reversal then transaction_id end", ids)
+    return sum(one in came for one in ids)
+
+
+def _told(gone: int, replaced: int, gave_way: int, *, counts: bool) -> str:
+    """What became of so many events, as a sentence without its full stop."""
+    they = (
+        "event no more that it served before: it is"
+        if gone == 1
+        else "events no more that it served before: they are"
     )
+    parts = [f"Besitos serves {gone:,} {they} kept, and listed in withdrawn_events"]
+    if replaced:
+        again = (
+            "another id, which counts in its place"
+            if replaced == 1
+            else "other ids, which count in their place"
+        )
+        parts.append(f"{_some(replaced, gone)} came again under {again}")
+    if gave_way:
+        parts.append(f"{_some(gave_way, gone)} gave way to another reversal, which counts alone")
+    if left := gone - replaced - gave_way:
+        who = ("it" if left == 1 else "they") if left == gone else _others(left)
+        verb = "count" + ("s" if left == 1 else "")
+        how = f"still {verb}" if counts else f"{verb} no more"
+        parts.append(f"{who} {how} (besitos_withdrawn_counts)")
+    return "; ".join(parts)
+
+
+def _some(some: int, of_all: int) -> str:
+    if some < of_all:
+        return f"{some:,} of them"
+    return "it" if some == 1 else "all of them"
+
+
+def _others(left: int) -> str:
+    return "the other one" if left == 1 else f"the other {left:,}"

@@ -143,10 +143,10 @@ def keitaro(
     """One window of the log and of the report, with `rejected_rows` and `windows`, and the lists.
 
     `start` and `end` are days, both asked for; without them each stream reads what is due by its cursor. `on_page`
-    is told the rows received and announced so far, `on_skip` of a list that cannot be had. Raises the errors of
-    `conversync.errors`; then nothing is loaded. With `on_rest`, what was read whole until then is loaded, and
-    the days that are left are told. `again` are old days of `plan` to be read, and nothing else. Where most of what
-    is held came no more, that is refused unless `accept_empty`.
+    is told the rows received and announced so far, `on_skip` of a list that cannot be had, and of conversions that
+    stand twice. Raises the errors of `conversync.errors`; then nothing is loaded. With `on_rest`, what was read whole
+    until then is loaded, and the days that are left are told. `again` are old days of `plan` to be read, and nothing
+    else. Where most of what is held came no more, that is refused unless `accept_empty`.
     """
 
     @dlt.resource(name="walk", selected=False)
@@ -157,7 +157,7 @@ def keitaro(
         with settings.tracker() as tracker:
             for stream in dict.fromkeys(days.stream for days in todo):
                 its_days = [days for days in todo if days.stream == stream]
-                asking = Asking(tracker, settings, state, its_days, on_page, on_rest, accept_empty)
+                asking = Asking(tracker, settings, state, its_days, on_page, on_rest, accept_empty, on_skip)
                 done += yield from READERS[stream](asking)
         for one in done:
             stream = one.reading.stream

@@ -25,6 +25,7 @@ from conversync.extract.vanished import vanished
 from conversync.extract.windows import Window, unread
 
 from . import log, report, statuses
+from .lists import OnSkip, warn
 from .tables import CONVERSION_EVENTS, REPORT_DAILY
 from .tracker import Tracker
 from .withdrawn import Absence
@@ -57,6 +58,7 @@ class Asking:
     on_page: OnPage
     on_rest: OnRest | None
     accept_empty: bool = False
+    on_skip: OnSkip = warn
 
     @property
     def window(self) -> Window:
@@ -214,7 +216,10 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
             asking.conversions(agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
-        left = Absence(done, spill_files, asking.state, settings.today(CONVERSIONS)).told(asking.accept_empty)
+        absence = Absence(done, spill_files, asking.state, settings.today(CONVERSIONS))
+        left = absence.told(asking.accept_empty)
+        if (twice := absence.twice(asking.accept_empty)) is not None:
+            asking.on_skip(twice)
         passing = vanished(done, spill_files, "conversion_id", [], "conversion_id", _ASKED_ON)
         yield from statements(
             done, spill_files, CONVERSION_EVENTS.name, [row["conversion_id"] for row in passing]

@@ -47,8 +47,9 @@ def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadReques
         window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
         for part, on_rest in windows(split_window(window, asked.window_days)):
             days = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
-            read = partial(days, accept_empty=asked.accept_empty)
-            yield Step(f"{stream} {part}", partial(_days, read, STREAMS[stream]))
+            told: list[str] = []
+            read = partial(days, accept_empty=asked.accept_empty, on_skip=told.append)
+            yield Step(f"{stream} {part}", partial(_days, read, STREAMS[stream]), told)
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)
@@ -59,11 +60,10 @@ def _old(again: Sequence[Days], accept_empty: bool) -> Iterator[Step]:
     """Old days, those of a stream together."""
     for stream in dict.fromkeys(days.stream for days in again):
         old = [days for days in again if days.stream == stream]
-        yield Step(
-            old_days(days[:2] for days in old),
-            partial(_days, partial(keitaro, again=old, accept_empty=accept_empty), STREAMS[stream]),
-            is_extra=True,
-        )
+        told: list[str] = []
+        read = partial(keitaro, again=old, accept_empty=accept_empty, on_skip=told.append)
+        label = old_days(days[:2] for days in old)
+        yield Step(label, partial(_days, read, STREAMS[stream]), told, is_extra=True)
 
 
 def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:

@@ -19,6 +19,8 @@ from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import spoilt_ids
 from conversync.extract.windows import DAY, Window
 
+from . import twice
+
 TABLE, KEY = "conversion_events", "conversion_id"
 # So many conversions that are absent are remembered; and so many days of those that a person said are gone.
 MOST, MOST_DAYS = 5_000, 400
@@ -49,6 +51,14 @@ class Absence:
             return None
         self._remember(gone)
         return _sentence(self._news())
+
+    def twice(self, accept_empty: bool) -> str | None:
+        """What of that came again under another id, as a sentence; to be asked for after `told`."""
+        missed = [] if self._unsure else list(self._missed)
+        is_last = any(one.window.end >= self._today for one in self._done)
+        return twice.told(
+            missed, self._spill_files, self._come, self._state, is_last=is_last, is_accepted=accept_empty
+        )
 
     def _remember(self, gone: Sequence[str]) -> None:
         """Forgets what came again, and the oldest where it is too much; what is known and gone, last."""

@@ -142,10 +142,9 @@ ORDERS = dict(
 
 
 def numbered(rows: Rows, number: int) -> Rows:
-    """The rows as of that transaction; "@" stands for its number as text."""
-    return [
-        {**one, "transaction_id": str(number) if one["transaction_id"] == "@" else number} for one in rows
-    ]
+    """The rows as of that transaction, each of a survey of its own; "@" stands for its number as text."""
+    ids = [str(number) if one["transaction_id"] == "@" else number for one in rows]
+    return [{**one, "transaction_id": id_, "survey_id": number} for one, id_ in zip(rows, ids, strict=True)]
 
 
 def feed(night: int) -> Rows:
@@ -153,7 +152,7 @@ def feed(night: int) -> Rows:
     rows = [one for name, case in CASES.items() for one in numbered(case.nights[night], NUMBERS[name])]
     for number, (originals, reversals, order) in ORDERS.items():
         pair = [row(number)] * (night in originals) + [reversal(number)] * (night in reversals)
-        rows += pair if order == "original first" else pair[::-1]
+        rows += numbered(pair if order == "original first" else pair[::-1], number)
     return rows
 
 

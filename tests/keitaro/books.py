@@ -52,17 +52,20 @@ def vendor_at(sandbox: Sandbox, *, at_once: bool = True) -> Vendor:
             return pendulum.instance(sandbox.world.now).in_timezone(days).date()
 
     def steps(_state: Mapping[str, Any], settings: Any, asked: LoadRequest) -> Iterator[Step]:
+        told: list[str] = []
+
         def source(on_page: Any) -> Any:
             read = keitaro(
                 asked.start,
                 asked.end,
                 settings=settings,
                 on_page=on_page,
+                on_skip=told.append,
                 accept_empty=asked.accept_empty,
             )
             return read.with_resources("conversion_events", "report_daily", "rejected_rows", "windows")
 
-        yield Step("log and report", source)
+        yield Step("log and report", source, told)
 
     vendor = replace(vendors()["keitaro"], settings=Clocked)
     return replace(vendor, steps=steps) if at_once else vendor

@@ -39,7 +39,8 @@ WALL = (
     "(5, 'eve', 'eve', 10.0, 10.0, 1.0, null, false, false, false), "
     "(6, 'bob', 'bob', null, 0.0, null, 1.0, true, true, false)) "
     "as t(transaction_id, user_id, user_key, payout, net_payout, reward, reversed_reward, is_reversed, is_orphan, "
-    "reversal_payout_unknown), (select now() as occurred_at, current_date as occurred_on)"
+    "reversal_payout_unknown), "
+    "(select now() as occurred_at, current_date as occurred_on, null::bigint as replaces)"
 )
 PLAYERS = (
     "create or replace table main.player_ids as select * from (values ('ANN', 'c-ann', 'x-ann'), "

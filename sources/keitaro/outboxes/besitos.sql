@@ -2,7 +2,7 @@
 -- one. Its tid is the transaction, so content that changed is an update there. Needs the mapping table
 -- main.player_ids (user_key, subid, ...): Besitos knows no click. Reversals without an original are no conversion.
 select
-    'besitos-' || cast(wall.transaction_id as varchar) as send_key,
+    'besitos-' || cast(coalesce(wall.replaces, wall.transaction_id) as varchar) as send_key,
     $subid as subid,
     case
         when wall.is_reversed and (
@@ -19,7 +19,7 @@ select
         else wall.net_payout
     end as payout,
     'USD' as currency,
-    cast(wall.transaction_id as varchar) as tid,
+    cast(coalesce(wall.replaces, wall.transaction_id) as varchar) as tid,
     wall.occurred_on
 from besitos.conversions as wall
 $player_ids
