@@ -86,7 +86,7 @@ def test_repair_on_postgres_that_fails_is_told_and_made_up_for_by_the_next(
     fault = remote.sandbox.faults.add(
         Fault(status=500, where=lambda _: len(remote.sandbox.requests) > asked + 2 * once)
     )
-    remote.do("verify", "besitos", *DAYS, "--repair", HTTP_BUDGET="0").refused(6, "besitos: Besitos")
+    remote.do("verify", "besitos", *DAYS, "--repair", HTTP_BUDGET="0").refused(6, "Besitos failed at")
     assert fault.delivered
     remote.sandbox.faults.clear()
     assert remote.do("verify", "besitos", *DAYS, "--repair").code == 0
