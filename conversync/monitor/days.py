@@ -43,18 +43,19 @@ def completeness(days: Sequence[Day], start: date | None = None, end: date | Non
 
     A day that is asked for and that the view does not know was never read.
     """
-    known = {one.day: one for one in days if one.state != "open"}
-    open_days = {one.day for one in days} - known.keys()
-    if not days or not (known or start):
+    over = {one.day: one for one in days if one.state != "open"}
+    if not days or not (over or start):
         return Completeness()
-    first, last = start or min(known), end or max(known)
-    asked = list(Window(first, last).each_day())
-    short = [day for day in asked if day in known and known[day].state == "short"]
-    lacking = {known[day].reading: known[day].missing for day in short}
-    never = [
-        day for day in asked if day not in open_days and (day not in known or known[day].state == "never")
-    ]
-    return Completeness(first, last, tuple(never), tuple(short), sum(lacking.values()))
+    first, last = start or min(over), end or max(over)
+    known = {one.day: one.state for one in days}
+    asked: dict[date, str] = {day: known.get(day, "never") for day in Window(first, last).each_day()}
+    short = _in_state("short", asked)
+    lacking = {over[day].reading: over[day].missing for day in short}
+    return Completeness(first, last, _in_state("never", asked), short, sum(lacking.values()))
+
+
+def _in_state(state: str, asked: Mapping[date, str]) -> tuple[date, ...]:
+    return tuple(day for day, its in asked.items() if its == state)
 
 
 def ranges(days: Sequence[date]) -> list[str]:
