@@ -188,17 +188,21 @@ class Besitos:
         return ordered
 
     def _all(self) -> list[Row]:
-        is_scripted = self._rows is not None
-        rows = [scripted(row) for row in self._rows or ()]
-        rows = rows if is_scripted else [self._row(one) for one in self._teller.at()]
+        rows = self._logged()
         if self._left:
             rows = [row for row in rows if _identity(row) not in self._left]
         if bad := str(self._variants.unreadable or ""):
             rows = [unreadable(row) if str(row.transaction_id) == bad else row for row in rows]
-        if is_scripted and self._variants.ties == "stable":
+        if self._rows is not None and self._variants.ties == "stable":
             return rows
         newest_first = self._variants.order == "newest"
         return sorted(rows, key=lambda row: row.date_time or "", reverse=newest_first)
+
+    def _logged(self) -> list[Row]:
+        """The scripted rows; where there are none, the world's."""
+        if self._rows is not None:
+            return [scripted(row) for row in self._rows]
+        return [self._row(one) for one in self._teller.at()]
 
     def _row(self, statement: Statement) -> Row:
         """Written once: the teller gives the same object for the same statement."""
