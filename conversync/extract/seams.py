@@ -95,8 +95,7 @@ class Cut:
 
 def joined(before: Decoded, page: Decoded, overlap: int) -> tuple[Decoded, bool]:
     """A page without the rows, up to `overlap`, that the page before it had; and whether there is one at least."""
-    lead, end = page.table.slice(0, overlap), before.table.num_rows - overlap
-    if not before.rejected and not page.rejected and end >= 0 and before.table.slice(end).equals(lead):
+    if _is_seamless(before, page, overlap):
         return replace(page, table=page.table.slice(overlap)), True
     known = {*_rows(before.table), *(bad.raw_hash for bad in before.rejected)}
     rows = [*_rows(page.table), *(bad.raw_hash for bad in page.rejected)]
@@ -105,6 +104,14 @@ def joined(before: Decoded, page: Decoded, overlap: int) -> tuple[Decoded, bool]
     kept = pa.array([number for number in range(good) if number not in repeated], pa.int64())
     rejected = [bad for number, bad in enumerate(page.rejected, good) if number not in repeated]
     return replace(page, table=page.table.take(kept), rejected=rejected), bool(repeated)
+
+
+def _is_seamless(before: Decoded, page: Decoded, overlap: int) -> bool:
+    """Whether a page begins with just the rows that the one before ends with, and nothing was set aside on either."""
+    lead, end = page.table.slice(0, overlap), before.table.num_rows - overlap
+    if before.rejected or page.rejected or end < 0:
+        return False
+    return bool(before.table.slice(end).equals(lead))
 
 
 def _rows(table: pa.Table) -> list[tuple[object, ...]]:
