@@ -129,7 +129,7 @@ def check(
     if told := look.writers(place):
         say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
-        typer.echo(f"{'open' if told else 'here'} {path}: {mode}{f': {told}' if told else ''}")
+        typer.echo(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
     for vendor in chosen:
         if found := list(look.origins(vendor)):
             output.show_settings(vendor.name, found)

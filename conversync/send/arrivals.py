@@ -63,6 +63,11 @@ class _Claim:
     standing: Standing
     is_last: bool
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody knows if what was sent last went."""
+        return self.record.status == "in_doubt" and self.is_last
+
 
 def compare(ask: Ask, sent: Sequence[Record], target: Target, arrivals: Arrivals) -> Comparison:
     """Every identity that was ever sent beside what is there."""
@@ -72,7 +77,7 @@ def compare(ask: Ask, sent: Sequence[Record], target: Target, arrivals: Arrivals
     apart = set[str]()
     for identity, claim in claims.items():
         kept, key = there.get(arrivals.key(identity), []), claim.record.send_key
-        if claim.record.status == "in_doubt" and claim.is_last and not kept:
+        if claim.is_in_doubt and not kept:
             found.notes.append(f"{key} is in doubt, and is not there")
         differences = list(_differences(claim, kept, arrivals))
         if differences:
@@ -122,7 +127,7 @@ def _differences(claim: _Claim, kept: Sequence[Arrived], arrivals: Arrivals) -> 
     record, standing = claim.record, claim.standing
     key, named = record.send_key, arrivals.named(standing.identity)
     is_there = str(kept[0]) if kept else ""
-    if record.status == "in_doubt" and claim.is_last:
+    if claim.is_in_doubt:
         if kept:
             yield Difference(key, "missing here", "in doubt", f"{kept[0].status}, {named}")
     elif not claim.is_last:
