@@ -119,7 +119,7 @@ def way_to(origin: Origin) -> Proxy | None:
     if origin.scheme != "https" or should_bypass_proxies(origin.root, no_proxy=None):
         return None
     given = os.environ.get(VARIABLE, _configured or "").strip()
-    other = next((name for name in _OTHERS if os.environ.get(name)), None)
+    other = next(filter(os.environ.get, _OTHERS), None)
     if given.lower() == NONE:
         return None
     if given.lower() == FROM_ENVIRONMENT:

@@ -39,19 +39,21 @@ class Completeness:
 
 
 def completeness(days: Sequence[Day], start: date | None = None, end: date | None = None) -> Completeness:
-    """Of one stream; the days up to its last one that is over, or those between `start` and `end`.
-
-    A day that is asked for and that the view does not know was never read.
-    """
+    """Of one stream; the days up to its last one that is over, or those between `start` and `end`."""
     over = {one.day: one for one in days if one.state != "open"}
     if not days or not (over or start):
         return Completeness()
     first, last = start or min(over), end or max(over)
-    known = {one.day: one.state for one in days}
-    asked: dict[date, str] = {day: known.get(day, "never") for day in Window(first, last).each_day()}
+    asked = _asked(days, Window(first, last))
     short = _in_state("short", asked)
     lacking = {over[day].reading: over[day].missing for day in short}
     return Completeness(first, last, _in_state("never", asked), short, sum(lacking.values()))
+
+
+def _asked(days: Sequence[Day], window: Window) -> dict[date, str]:
+    """The state of each day of a window; one that the view does not know was never read."""
+    known = {one.day: one.state for one in days}
+    return {day: known.get(day, "never") for day in window.each_day()}
 
 
 def _in_state(state: str, asked: Mapping[date, str]) -> tuple[date, ...]:
