@@ -30,7 +30,7 @@ class Arrived:
     currency: str | None
 
     def __str__(self) -> str:
-        return self.status if self.amount is None else f"{self.status} {self.amount.normalize():f}"
+        return self.status if self.amount is None else f"{self.status} {_digits(self.amount)}"
 
 
 @dataclass(frozen=True)
@@ -158,9 +158,11 @@ def _conversion(
         yield Difference(key, "currency", str(sent_in), there.currency)
     amount = sent.content.get(arrivals.amount)
     if amount is not None and (there.amount is None or Decimal(str(amount)) != there.amount):
-        yield Difference(
-            key, "amount", str(amount), "" if there.amount is None else f"{there.amount.normalize():f}"
-        )
+        yield Difference(key, "amount", str(amount), _digits(there.amount))
+
+
+def _digits(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount.normalize():f}"
 
 
 def _refused(
