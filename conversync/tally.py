@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from conversync.vendors import Vendor
 from conversync.warehouse import committed, merging
@@ -47,7 +47,7 @@ def of_loads(
 ) -> StepReport:
     """What the rows of these loads say: the evidence of their windows, and the statements that are new in them."""
     ids = ", ".join(f"'{load}'" for load in loads)
-    added, reversals, restated, replaced = max(0, rows(pipeline, vendor) - before), 0, 0, 0
+    new = Counter(added=max(0, rows(pipeline, vendor) - before))
     with pipeline.sql_client() as client:
         merging.find_by_index(client)
 
@@ -55,30 +55,55 @@ def of_loads(
             place = client.make_qualified_table_name(table)
             return list(client.execute_sql(query.format(table=place, ids=ids, **values)) or [])
 
-        windows = ask(_WINDOWS, "windows") if written.get("windows") else []
+        windows = [_Evidence(*row) for row in ask(_WINDOWS, "windows")] if written.get("windows") else []
         for table in vendor.statements.keys() & written.keys():
-            [[new, reversed_]] = ask(_ADDED, table, reversal=vendor.statements[table] or "false")
-            [[closed]] = ask(_RESTATED, table)
-            added, reversals, restated = added + new, reversals + (reversed_ or 0), restated + closed
-            if closed and (lasting := vendor.lasting.get(table)):
-                key = committed.key_of(pipeline.default_schema.tables[table]["columns"])
-                changed = " and ".join(f"old.{name} <> new.{name}" for name in lasting)
-                [[count]] = ask(_REPLACED, table, key=key, changed=changed)
-                replaced += count
+            new.update(_statements(ask, table, vendor, pipeline))
+    evidence = _of_windows(windows)
+    return replace(
+        evidence,
+        received=evidence.received if windows else sum(written.values()),
+        added=new["added"],
+        reversals=new["reversals"],
+        restated=new["restated"],
+        replaced=new["replaced"],
+        notes=(*evidence.notes, *_replaced(vendor, new["replaced"])),
+    )
+
+
+def _statements(ask: Callable[..., list[Any]], table: str, vendor: Vendor, pipeline: Any) -> dict[str, int]:
+    """What is new in a log of statements, by its name in a StepReport."""
+    [[added, reversals]] = ask(_ADDED, table, reversal=vendor.statements[table] or "false")
+    [[restated]] = ask(_RESTATED, table)
+    new = {"added": added, "reversals": reversals or 0, "restated": restated}
+    if restated and (lasting := vendor.lasting.get(table)):
+        key = committed.key_of(pipeline.default_schema.tables[table]["columns"])
+        changed = " and ".join(f"old.{name} <> new.{name}" for name in lasting)
+        [[new["replaced"]]] = ask(_REPLACED, table, key=key, changed=changed)
+    return new
+
+
+class _Evidence(NamedTuple):
+    """A row of `windows`, as `_WINDOWS` asks for it."""
+
+    received: int
+    rejected: int
+    rejected_new: int
+    unknown_fields: Any
+    note: str | None
+    missing: int | None
+
+
+def _of_windows(windows: Sequence[_Evidence]) -> StepReport:
     unknown: Counter[str] = Counter()
-    for row in windows:
-        unknown.update(_object(row[3]))
+    for one in windows:
+        unknown.update(_object(one.unknown_fields))
     return StepReport(
-        received=sum(row[0] for row in windows) if windows else sum(written.values()),
-        added=added,
-        reversals=reversals,
-        restated=restated,
-        rejected=sum(row[1] for row in windows),
-        rejected_new=sum(row[2] for row in windows),
-        missing=sum(row[5] or 0 for row in windows),
+        received=sum(one.received for one in windows),
+        rejected=sum(one.rejected for one in windows),
+        rejected_new=sum(one.rejected_new for one in windows),
+        missing=sum(one.missing or 0 for one in windows),
         unknown_fields=unknown,
-        replaced=replaced,
-        notes=(*(row[4] for row in windows if row[4]), *_replaced(vendor, replaced)),
+        notes=tuple(one.note for one in windows if one.note),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,12 @@ def _check_project(folder: str, *, must_exist: bool) -> None:
             f'There is no folder "{folder}": --project (DLT_PROJECT_DIR) names one that is there, and whose .dlt/ '
             "holds the settings."
         )
+
+
+def tell_tracebacks(errors: Iterable[BaseException | None]) -> None:
+    """Of those that there are, for `--debug`."""
+    for error in filter(None, errors):
+        logging.getLogger("conversync").error("traceback", exc_info=error)
 
 
 def choose(names: list[str]) -> list[vendors.Vendor]:

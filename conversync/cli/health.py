@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
 
 from conversync.cli import options
-from conversync.cli.common import at, begin, choose
+from conversync.cli.common import at, begin, choose, tell_tracebacks
 from conversync.cli.terminal import say
 
 
@@ -122,8 +121,7 @@ def verify(
     if any(one.mended for one in found):
         published_after(place, seconds)
     if debug:
-        for failed in (one.error for one in found if one.error):
-            logging.getLogger("conversync").error("traceback", exc_info=failed)
+        tell_tracebacks(one.error for one in found)
     raise typer.Exit(max((one.exit_code for one in found), key=GRAVITY.index))
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from conversync.build import BuildReport
 from conversync.cli import logs, process, terminal
@@ -17,6 +17,9 @@ from conversync.extract.decoded import not_as_it_came, not_whole, told_apart
 from conversync.http.redact import plain, redact
 from conversync.load import Progress, SourceReport
 from conversync.tally import StepReport
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 log = logging.getLogger("conversync")
 
@@ -202,22 +205,10 @@ def _fields(report: SourceReport) -> dict[str, Any]:
 
 
 def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     out = console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("source")
-    for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
-        table.add_column(name, justify="right")
     read = [report for report in reports if report.steps or report.error is None]
-    for report in read:
-        figures = [report.total(name) for name in ("received", "added", "reversals", "restated")]
-        aside = report.total("rejected_new") + report.known_rejected
-        cells = [f"{figure:,}" for figure in [*figures, aside]]
-        table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
     if read:
-        out.print(table)
+        out.print(_figures(read))
     for report in reports:
         for line in notes(report):
             out.say(line)
@@ -226,6 +217,22 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
     for report in reports:
         if report.error:
             terminal.say(failure(report), error=True)
+
+
+def _figures(read: Sequence[SourceReport]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("source")
+    for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
+        table.add_column(name, justify="right")
+    for report in read:
+        figures = [report.total(name) for name in ("received", "added", "reversals", "restated")]
+        aside = report.total("rejected_new") + report.known_rejected
+        cells = [f"{figure:,}" for figure in [*figures, aside]]
+        table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
+    return table
 
 
 def notes(report: SourceReport) -> Iterator[str]:

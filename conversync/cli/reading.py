@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conversync.cli import options
-from conversync.cli.common import at, begin, choose, tell_new_folder
+from conversync.cli.common import at, begin, choose, tell_new_folder, tell_tracebacks
 from conversync.cli.terminal import say
 from conversync.errors import ConversyncError, LockedError
 
@@ -86,8 +85,7 @@ def load(
     if any(one.steps for one in reports):
         output.published(published_after(place, seconds), log_format)
     if debug:
-        for failed in (r.error for r in reports if r.error):
-            logging.getLogger("conversync").error("traceback", exc_info=failed)
+        tell_tracebacks(one.error for one in reports)
     raise typer.Exit(max(codes, key=GRAVITY.index))
 
 
@@ -121,7 +119,6 @@ def check(
     Example: `conversync check besitos`
     """
     foreign = begin(project, debug)
-    from conversync.cli import output
     from conversync.load import GRAVITY
     from conversync.monitor import check as look
 
@@ -129,12 +126,9 @@ def check(
     if told := look.writers(place):
         say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
-        typer.echo(f"{'open' if told else 'here'} {path}: {mode}{f': {told}' if told else ''}")
+        typer.echo(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
     for vendor in chosen:
-        if found := list(look.origins(vendor)):
-            output.show_settings(vendor.name, found)
-        for told in look.overruled_in(vendor):
-            say(f"note {vendor.name}: {told}")
+        _show_settings(vendor)
     if foreign:
         say(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]
@@ -142,6 +136,17 @@ def check(
         say(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
         codes.append(code)
     raise typer.Exit(max(codes, key=GRAVITY.index))
+
+
+def _show_settings(vendor: vendors.Vendor) -> None:
+    """Each with where it comes from, and those that stand in two places."""
+    from conversync.cli import output
+    from conversync.monitor import check as look
+
+    if found := list(look.origins(vendor)):
+        output.show_settings(vendor.name, found)
+    for told in look.overruled_in(vendor):
+        say(f"note {vendor.name}: {told}")
 
 
 def show_plan(chosen: list[vendors.Vendor], asked: vendors.LoadRequest, place: warehouse.Warehouse) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conversync.cli import options
-from conversync.cli.common import at, begin
+from conversync.cli.common import at, begin, tell_tracebacks
 from conversync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -104,8 +103,8 @@ def _send(
         seconds,
     )
     shown.summary(report, str(place), log_format)
-    if debug and report.error:
-        logging.getLogger("conversync").error("traceback", exc_info=report.error)
+    if debug:
+        tell_tracebacks([report.error])
     return report.exit_code
 
 

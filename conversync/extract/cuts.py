@@ -48,24 +48,24 @@ class Cuts:
             return False
         if piece.is_empty:
             return any(map(self.passes.comes, self._newest(window)))
-        if self.bounds.days <= LEAST_DAYS:
-            return False
-        first, last, rows = self.spill_files.span(piece.scans[-1].spill_file, self.day)
-        if first is None or last is None or (between := Window(first, last)).days < ENOUGH_DAYS:
-            return False
-        rate = rows / between.days
-        empty = [
-            Window(max(window.start, self.unread), between.start.subtract(days=1)),
-            Window(max(between.end.add(days=1), self.unread), min(window.end, self.today - DAY)),
-        ]
-        return any(
-            days.days and rate * days.days >= EXPECTED_ROWS and self.passes.comes(days) for days in empty
-        )
+        return self.bounds.days > LEAST_DAYS and any(map(self.passes.comes, self._ends(piece)))
 
     def found(self) -> None:
         """Long questions are not answered with all that is there: none is asked any more."""
         self.bounds.days = LEAST_DAYS
         self.bounds.found.append("ranges of several days are cut short without a word")
+
+    def _ends(self, piece: Piece) -> Iterator[Window]:
+        """The days without rows at its ends, where so many are to be expected, at the rate of the days between."""
+        first, last, rows = self.spill_files.span(piece.scans[-1].spill_file, self.day)
+        if first is None or last is None or (between := Window(first, last)).days < ENOUGH_DAYS:
+            return
+        window, rate = piece.window, rows / between.days
+        empty = [
+            Window(max(window.start, self.unread), between.start.subtract(days=1)),
+            Window(max(between.end.add(days=1), self.unread), min(window.end, self.today - DAY)),
+        ]
+        yield from (days for days in empty if days.days and rate * days.days >= EXPECTED_ROWS)
 
     def _newest(self, window: Window) -> Iterator[Window]:
         """The newest half of days that nobody read, the newest quarter, and so on, if that is to be doubted."""

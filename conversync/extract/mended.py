@@ -150,17 +150,26 @@ def resolved(
     for on all days of its piece until its month is over. Without `loaded`, or an id, days that are whole without it do.
     """
     absent = [row for row in _remembered(known, stream) if row.raw_hash not in seen]
-    ids = [row.id for row in absent if row.id]
+    ids = _ids(absent)
     came = loaded(ids) if loaded and ids else ()
     gone = list[str]()
     for row in absent:
-        is_whole = _holds(pieces, row.days.start) if row.is_dated else _hold(pieces, row.days)
+        is_whole = _is_whole(row, pieces)
         if _is_gone(row, is_whole, came, today) if loaded and row.id else is_whole:
             gone.append(row.raw_hash)
             del known[row.raw_hash]
         elif is_whole:
             known[row.raw_hash][_GONE:] = [True]
     return gone
+
+
+def _ids(rows: Sequence[_Aside]) -> list[str]:
+    return [row.id for row in rows if row.id]
+
+
+def _is_whole(row: _Aside, pieces: Sequence[Window]) -> bool:
+    """Whether the days that it may be served on were read whole."""
+    return _holds(pieces, row.days.start) if row.is_dated else _hold(pieces, row.days)
 
 
 def _is_gone(row: _Aside, is_whole: bool, came: Collection[str], today: date) -> bool:

@@ -30,6 +30,8 @@ from conversync.http.redact import quoted
 from conversync.http.strictjson import Row, each_row, is_number_key, loads
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from conversync.extract.declared import Column
 
 # How what `values.text` replaces may look in JSON that msgspec takes: a page with it is parsed the strict way.
@@ -115,12 +117,7 @@ class PageDecoder:
         return decoded
 
     def _fast(self, body: bytes) -> Decoded:
-        if len(body) > FAT and body.count(b"{") * MOST_OF_ROW < len(body):
-            # Its rows are too long on the whole, and all of them would be in memory together.
-            raise FastPathMiss
-        text = np.frombuffer(body, np.uint8)
-        if np.any(text == ord("\\")) and any(escape in body for escape in _CONTROL_ESCAPES):
-            raise FastPathMiss
+        text = _plain(body)
         page = self._page.decode(body)
         rows, numbers = _listed(getattr(page, self.rows))
         # By column; a page without rows has no tuple to turn.
@@ -192,12 +189,22 @@ class PageDecoder:
         # An empty list or object that stood for nothing is no news, yet it is kept.
         emptied = [name for name in values if values[name] is None and is_nothing(served.get(name))]
         extra = {name: served[name] for name in (*unknown, *emptied, *altered)}
-        told = [*unknown, *map(not_as_it_came, altered)]
+        return self._held(row.raw, values, extra, unknown, altered)
+
+    def _held(
+        self,
+        raw: str,
+        values: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        unknown: Sequence[str],
+        altered: Sequence[str],
+    ) -> dict[str, Any]:
+        """The row as the table has it: with what stands in no column, or, where it is too long, cut and without."""
         texts = sum(map(_bytes, values.values()))
-        is_long = texts > MOST_OF_ROW or (extra and _bytes(row.raw) > MOST_OF_ROW)
-        kept = dumps(extra) if extra and not is_long else None
-        if not is_long and texts + _bytes(kept) <= 2 * MOST_OF_ROW:
-            return {**values, "extra": kept, "unknown": told}
+        if texts <= MOST_OF_ROW and not (extra and _bytes(raw) > MOST_OF_ROW):
+            kept = dumps(extra) if extra else None
+            if texts + _bytes(kept) <= 2 * MOST_OF_ROW:
+                return {**values, "extra": kept, "unknown": [*unknown, *map(not_as_it_came, altered)]}
         cut = self._cut(values) if texts > MOST_OF_ROW else {}
         told = [not_whole(name) for name in dict.fromkeys([*unknown, *altered, *cut])]
         return {**values, **cut, "extra": None, "unknown": told}
@@ -229,6 +236,17 @@ class PageDecoder:
         if taken is None and declared.required:
             raise ValueError(f"{declared.name} is missing")
         return taken
+
+
+def _plain(body: bytes) -> npt.NDArray[np.uint8]:
+    """The bytes of a page; FastPathMiss where its rows are too long on the whole, or may hold what is replaced."""
+    if len(body) > FAT and body.count(b"{") * MOST_OF_ROW < len(body):
+        # All of them would be in memory together.
+        raise FastPathMiss
+    text = np.frombuffer(body, np.uint8)
+    if np.any(text == ord("\\")) and any(escape in body for escape in _CONTROL_ESCAPES):
+        raise FastPathMiss
+    return text
 
 
 def _refuse_double_keys(served: Mapping[str, Any]) -> None:

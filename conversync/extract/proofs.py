@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from conversync.extract.check_results import CheckResult
-from conversync.extract.piece import COUNT, PAGE, PASSES
+from conversync.extract.piece import COUNT, PAGE, PASSES, Piece
 from conversync.extract.reading import Read
 
 _WHY = {
@@ -35,9 +35,13 @@ def _complete(done: Read, what: str) -> CheckResult:
         return CheckResult(False, f"{what}: not provable, short by {missing:,} of {rows + missing:,} rows")
     if any(piece.missing for piece in done.pieces):
         return CheckResult(False, f"{what}: {rows:,} rows, which cannot be shown to be all")
-    proofs = {piece.proof for piece in done.pieces}
-    counted = [scan for piece in done.pieces for scan in piece.believed if piece.proof == COUNT]
+    return CheckResult(True, f"{what}: {rows:,} rows, {'; '.join(_reasons(done.pieces))}")
+
+
+def _reasons(pieces: Sequence[Piece]) -> list[str]:
+    """Why whole pieces are believed, each reason once."""
+    proofs = {piece.proof for piece in pieces}
+    counted = [scan for piece in pieces for scan in piece.believed if piece.proof == COUNT]
     seams = ", and pages overlap" if all(scan.is_sewn for scan in counted) else ""
     why = [_WHY[proof].format(seams) for proof in (COUNT, PAGE, PASSES) if proof in proofs]
-    moving = ["still moving today"] if None in proofs else []
-    return CheckResult(True, f"{what}: {rows:,} rows, {'; '.join([*why, *moving])}")
+    return [*why, "still moving today"] if None in proofs else why

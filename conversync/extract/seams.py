@@ -95,8 +95,7 @@ class Cut:
 
 def joined(before: Decoded, page: Decoded, overlap: int) -> tuple[Decoded, bool]:
     """A page without the rows, up to `overlap`, that the page before it had; and whether there is one at least."""
-    lead, end = page.table.slice(0, overlap), before.table.num_rows - overlap
-    if not before.rejected and not page.rejected and end >= 0 and before.table.slice(end).equals(lead):
+    if _is_seamless(before, page, overlap):
         return replace(page, table=page.table.slice(overlap)), True
     known = {*_rows(before.table), *(bad.raw_hash for bad in before.rejected)}
     rows = [*_rows(page.table), *(bad.raw_hash for bad in page.rejected)]
@@ -115,6 +114,14 @@ def adds_nothing(before: Decoded, page: Decoded) -> bool:
     if any(bad.raw_hash not in known_bad for bad in page.rejected):
         return False
     return set(_rows(page.table)) <= set(_rows(before.table))
+
+
+def _is_seamless(before: Decoded, page: Decoded, overlap: int) -> bool:
+    """Whether a page begins with just the rows that the one before ends with, and nothing was set aside on either."""
+    lead, end = page.table.slice(0, overlap), before.table.num_rows - overlap
+    if before.rejected or page.rejected or end < 0:
+        return False
+    return bool(before.table.slice(end).equals(lead))
 
 
 def _rows(table: pa.Table) -> list[tuple[object, ...]]:

@@ -47,6 +47,11 @@ MOST_ADDRESSES = 100
 _OPEN_HEADERS = ("Accept", "Content-Type")
 
 
+def _check_path(path: str) -> None:
+    if not path.startswith("/") or "?" in path or "#" in path or has_dot_segment(path):
+        raise ValueError("a path begins with '/', and has no query, fragment or '..'")
+
+
 class Client:
     """Requests to one vendor. Any number of threads may share it; clients of one run share its patience (`one_run`).
 
@@ -189,8 +194,7 @@ class Client:
         body: bytes | None,
         headers: Mapping[str, str] | None,
     ) -> requests.PreparedRequest:
-        if not path.startswith("/") or "?" in path or "#" in path or has_dot_segment(path):
-            raise ValueError("a path begins with '/', and has no query, fragment or '..'")
+        _check_path(path)
         if json is not None and body is not None:
             raise ValueError("give json or body, not both")
         own = dict(self._headers)

@@ -60,11 +60,7 @@ def parse_origin(url: str, setting: str) -> Origin:
         )
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise SettingsError(f"{setting} holds a space, a control or a non-ASCII character: write it plainly.")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = SplitResult("", "", "", "", ""), None
+    parts, port = split(url)
     if "@" in parts.netloc:
         raise SettingsError(
             f"{setting} holds a user name or a password: credentials have their own settings."
@@ -88,6 +84,16 @@ def _checked(parts: SplitResult, port: int | None, setting: str) -> Origin:
             f"{setting} holds a path that is not plain: percent-encode it, and leave out '..'."
         )
     return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], prefix)
+
+
+def split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of an address, and its port; empty ones where it is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return SplitResult("", "", "", "", ""), None
+    return parts, port
 
 
 def is_host(host: str) -> bool:

@@ -11,12 +11,12 @@ import logging
 import os
 import socket
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 from requests.utils import should_bypass_proxies
 
 from conversync.errors import SettingsError
-from conversync.http.origin import Origin, is_host
+from conversync.http.origin import Origin, is_host, split
 from conversync.http.redact import remember
 
 log = logging.getLogger("conversync.proxy")
@@ -119,7 +119,7 @@ def way_to(origin: Origin) -> Proxy | None:
     if origin.scheme != "https" or should_bypass_proxies(origin.root, no_proxy=None):
         return None
     given = os.environ.get(VARIABLE, _configured or "").strip()
-    other = next((name for name in _OTHERS if os.environ.get(name)), None)
+    other = next(filter(os.environ.get, _OTHERS), None)
     if given.lower() == NONE:
         return None
     if given.lower() == FROM_ENVIRONMENT:
@@ -145,20 +145,22 @@ def _tell(variable: str) -> None:
 
 def parse(address: str, setting: str) -> Proxy:
     """`http://host:port` or `http://user:password@host:port`; SettingsError names the setting, never its value."""
-    try:
-        parts = urlsplit(address if "://" in address else f"http://{address}")
-        host, port = parts.hostname or "", parts.port
-        user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    except ValueError:
-        parts, host, port, user, password = urlsplit(""), "", None, "", ""
+    parts, port = split(address if "://" in address else f"http://{address}")
     if parts.scheme != "http":
         raise SettingsError(
             f"{setting} names a proxy that is not spoken to by plain http: give one such as http://proxy:3128."
         )
+    host = parts.hostname or ""
     if not is_host(host) or port == 0 or parts.path.strip("/") or parts.query:
         raise SettingsError(f"{setting} is no address of a proxy: give one such as http://proxy:3128.")
+    return Proxy(host, port or 80, _authorization(parts))
+
+
+def _authorization(parts: SplitResult) -> str:
+    """The user's name and password as the proxy wants to see them; "" where there are none."""
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not user and not password:
-        return Proxy(host, port or 80)
+        return ""
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
     remember(password, pair)
-    return Proxy(host, port or 80, pair)
+    return pair

@@ -108,9 +108,14 @@ def fields(body: Any) -> list[str]:
     if isinstance(errors, dict):
         return [str(name) for name in errors]
     if isinstance(errors, list):
-        named = [one.get("field") or one.get("param") for one in errors if isinstance(one, dict)]
-        return [name for name in named if isinstance(name, str)]
+        return _named(errors)
     return list(_by_field(body)) if not any(body.get(name) for name in (*_MESSAGES, "requestError")) else []
+
+
+def _named(errors: list[Any]) -> list[str]:
+    """The names of fields in a list of errors."""
+    names = [one.get("field") or one.get("param") for one in errors if isinstance(one, dict)]
+    return [name for name in names if isinstance(name, str)]
 
 
 def words(body: Any) -> str:
@@ -122,11 +127,14 @@ def words(body: Any) -> str:
         exception = request_error.get("serviceException") or request_error.get("policyException")
         return _sentence(exception) if isinstance(exception, dict) else _text(request_error)
     by_field = _text(body.get("errors"))
-    messages = dict.fromkeys(_text(body[name]) for name in _MESSAGES if body.get(name))
-    # Laravel's message is the first of the errors, and how many there are.
-    own = [one for one in messages if not by_field or one.partition(" (and ")[0] not in by_field]
-    found = [one.rstrip(".") for one in (*own, by_field) if one]
+    found = [one.rstrip(".") for one in (*_messages(body, by_field), by_field) if one]
     return ": ".join(found) if found else _text(_by_field(body))
+
+
+def _messages(body: Mapping[str, Any], by_field: str) -> list[str]:
+    """What it says beside its errors; Laravel's message is the first of them, and how many there are."""
+    messages = dict.fromkeys(_text(body[name]) for name in _MESSAGES if body.get(name))
+    return [one for one in messages if not by_field or one.partition(" (and ")[0] not in by_field]
 
 
 def _by_field(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,8 +68,7 @@ def writers(warehouse: Warehouse) -> str | None:
 
 def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:
     """Path, mode and owner, and what others could do with it, of every place of ours that is there; settings first."""
-    given = [lookup.project_dir().absolute(), lookup.project_dir() / ".dlt"]
-    given += [given[1] / name for name in trust.FILES]
+    given = _settings_places()
     published = [path for path in (publish.published_path(warehouse), publish.report_path(warehouse)) if path]
     ours = [*written(warehouse), *(path.parent for path in published), *published]
     above = [folder for path in ours for folder in trust.open_above(path)]
@@ -81,6 +80,11 @@ def places(warehouse: Warehouse) -> Iterator[tuple[Path, str, str]]:
         mode = f"{stat.S_IMODE(found.st_mode):04o} {files.owner(found.st_uid)}"
         is_public = path in published or (path in given and path.name != "secrets.toml")
         yield path, mode, _open_to_others(path, found, is_public=is_public)
+
+
+def _settings_places() -> list[Path]:
+    folder = lookup.project_dir() / ".dlt"
+    return [lookup.project_dir().absolute(), folder, *(folder / name for name in trust.FILES)]
 
 
 def written(warehouse: Warehouse) -> list[Path]:

@@ -39,22 +39,25 @@ class Completeness:
 
 
 def completeness(days: Sequence[Day], start: date | None = None, end: date | None = None) -> Completeness:
-    """Of one stream; the days up to its last one that is over, or those between `start` and `end`.
-
-    A day that is asked for and that the view does not know was never read.
-    """
-    known = {one.day: one for one in days if one.state != "open"}
-    open_days = {one.day for one in days} - known.keys()
-    if not days or not (known or start):
+    """Of one stream; the days up to its last one that is over, or those between `start` and `end`."""
+    over = {one.day: one for one in days if one.state != "open"}
+    if not days or not (over or start):
         return Completeness()
-    first, last = start or min(known), end or max(known)
-    asked = list(Window(first, last).each_day())
-    short = [day for day in asked if day in known and known[day].state == "short"]
-    lacking = {known[day].reading: known[day].missing for day in short}
-    never = [
-        day for day in asked if day not in open_days and (day not in known or known[day].state == "never")
-    ]
-    return Completeness(first, last, tuple(never), tuple(short), sum(lacking.values()))
+    first, last = start or min(over), end or max(over)
+    asked = _asked(days, Window(first, last))
+    short = _in_state("short", asked)
+    lacking = {over[day].reading: over[day].missing for day in short}
+    return Completeness(first, last, _in_state("never", asked), short, sum(lacking.values()))
+
+
+def _asked(days: Sequence[Day], window: Window) -> dict[date, str]:
+    """The state of each day of a window; one that the view does not know was never read."""
+    known = {one.day: one.state for one in days}
+    return {day: known.get(day, "never") for day in window.each_day()}
+
+
+def _in_state(state: str, asked: Mapping[date, str]) -> tuple[date, ...]:
+    return tuple(day for day, its in asked.items() if its == state)
 
 
 def ranges(days: Sequence[date]) -> list[str]:

@@ -127,6 +127,12 @@ class Tables:
         return (table, column) in self._columns
 
 
+def _through(state: Mapping[str, Any]) -> Any:
+    """The cursor that is furthest behind; None where there is none."""
+    cursors = [one["through"] for one in state.values() if isinstance(one, dict) and "through" in one]
+    return min(cursors, default=None)
+
+
 def look(
     tables: Tables, vendor: Vendor, state: Mapping[str, Any], first: date | None, today: date, hours: float
 ) -> SourceHealth:
@@ -137,8 +143,7 @@ def look(
     found = SourceHealth(vendor.name)
     readings = _readings(tables) if "windows" in tables.names else []
     found.last_load = max((loaded for loaded, _, _ in readings), default=None)
-    cursors = [one["through"] for one in state.values() if isinstance(one, dict) and "through" in one]
-    found.through = min(cursors, default=None)
+    found.through = _through(state)
     found.tables = list(_tables(tables, vendor, found))
     if found.last_load is None:
         return found

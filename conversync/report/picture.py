@@ -101,10 +101,7 @@ def _svg(chart: Any, says: str, prefix: str, kind: str) -> str:
     spec = _cleaned(chart.configure(**_config()).to_dict(validate=False))
     drawn = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     root = ET.fromstring(drawn)  # noqa: S314 - drawn by our own library from our own numbers
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.get("display") == "none" or child.get("d") == "M0,0h0v0h0Z":
-                parent.remove(child)
+    _remove_unseen(root)
     # vl-convert counts its ids over all pictures that this process ever drew.
     if any(element.get("fill") == COLOURS["hatch"] for element in root.iter()):
         root.insert(0, _hatch(prefix))
@@ -122,6 +119,13 @@ def _svg(chart: Any, says: str, prefix: str, kind: str) -> str:
     root.set("style", f"aspect-ratio:{width:g}/{height:g};max-width:{width * 1.25:g}px")
     ET.register_namespace("", SVG)
     return ET.tostring(root, encoding="unicode")
+
+
+def _remove_unseen(root: ET.Element) -> None:
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.get("display") == "none" or child.get("d") == "M0,0h0v0h0Z":
+                parent.remove(child)
 
 
 def _hatch(prefix: str) -> ET.Element:
@@ -142,10 +146,8 @@ def _cleaned(value: Any) -> Any:
     return [_cleaned(one) for one in value] if isinstance(value, list) else value
 
 
-def _adopt(element: ET.Element, ids: Mapping[str, str]) -> None:
-    """Makes an element the page's: its colours and font, ids that no other picture has, digits that are seen."""
-    for name in [name for name in element.attrib if name in _DROPPED or name.startswith("aria-")]:
-        del element.attrib[name]
+def _colour(element: ET.Element) -> None:
+    """The page's colours in place of the same ones as they were drawn."""
     styles = []
     for name in ("fill", "stroke"):
         if token := _TOKEN_OF.get(element.get(name, "")):
@@ -153,6 +155,13 @@ def _adopt(element: ET.Element, ids: Mapping[str, str]) -> None:
             styles.append(f"{name}:var(--{token})")
     if styles:
         element.set("style", ";".join(styles))
+
+
+def _adopt(element: ET.Element, ids: Mapping[str, str]) -> None:
+    """Makes an element the page's: its colours and font, ids that no other picture has, digits that are seen."""
+    for name in [name for name in element.attrib if name in _DROPPED or name.startswith("aria-")]:
+        del element.attrib[name]
+    _colour(element)
     for name in ("d", "transform"):
         if name in element.attrib:
             element.set(name, _DECIMALS.sub(r"\1", element.attrib[name]))

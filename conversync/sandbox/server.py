@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from conversync.sandbox.delivery import packet, send
+from conversync.sandbox.delivery import Packet, packet, send
 from conversync.sandbox.faults import Fault, Faults
 from conversync.sandbox.front import Front
 from conversync.sandbox.messages import Answer, Request, Vendor, json_answer
@@ -188,6 +188,17 @@ class _Handler(BaseHTTPRequestHandler):
         sandbox = self.server.sandbox
         if fault.delay and not fault.taken and sandbox.stopping.wait(fault.delay):
             return False
+        parts = self._packed(request, fault)
+        if fault.delay and fault.taken and sandbox.stopping.wait(fault.delay):
+            return False
+        if fault.close_before_answer:
+            return False
+        request.status = parts.status
+        return send(self.connection, parts, fault, sandbox.stopping)
+
+    def _packed(self, request: Request, fault: Fault) -> Packet:
+        """The answer; a 500 where making it fails."""
+        sandbox = self.server.sandbox
         accepts = sandbox.gzip and "gzip" in request.headers.get("accept-encoding", "")
         try:
             if fault.action is not None:
@@ -195,16 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
             unasked = fault.replaces and not fault.taken
             answer = json_answer(200, None) if unasked else sandbox.answer(request)
             told = request.clock if sandbox.server.variants.date == "clock" else None
-            parts = packet(answer, fault, request, compress=accepts, date=told)
+            return packet(answer, fault, request, compress=accepts, date=told)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the sandbox stops
             sandbox.errors.append(error)
-            parts = packet(json_answer(500, {"message": repr(error)}), NO_FAULT, request, compress=False)
-        if fault.delay and fault.taken and sandbox.stopping.wait(fault.delay):
-            return False
-        if fault.close_before_answer:
-            return False
-        request.status = parts.status
-        return send(self.connection, parts, fault, sandbox.stopping)
+            return packet(json_answer(500, {"message": repr(error)}), NO_FAULT, request, compress=False)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Nothing is printed: `requests` is the log."""

@@ -30,7 +30,7 @@ class Arrived:
     currency: str | None
 
     def __str__(self) -> str:
-        return self.status if self.amount is None else f"{self.status} {self.amount.normalize():f}"
+        return self.status if self.amount is None else f"{self.status} {_digits(self.amount)}"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class _Claim:
     standing: Standing
     is_last: bool
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody knows if what was sent last went."""
+        return self.record.status == "in_doubt" and self.is_last
+
 
 def compare(ask: Ask, sent: Sequence[Record], target: Target, arrivals: Arrivals) -> Comparison:
     """Every identity that was ever sent beside what is there."""
@@ -72,7 +77,7 @@ def compare(ask: Ask, sent: Sequence[Record], target: Target, arrivals: Arrivals
     apart = set[str]()
     for identity, claim in claims.items():
         kept, key = there.get(arrivals.key(identity), []), claim.record.send_key
-        if claim.record.status == "in_doubt" and claim.is_last and not kept:
+        if claim.is_in_doubt and not kept:
             found.notes.append(f"{key} is in doubt, and is not there")
         differences = list(_differences(claim, kept, arrivals))
         if differences:
@@ -122,7 +127,7 @@ def _differences(claim: _Claim, kept: Sequence[Arrived], arrivals: Arrivals) -> 
     record, standing = claim.record, claim.standing
     key, named = record.send_key, arrivals.named(standing.identity)
     is_there = str(kept[0]) if kept else ""
-    if record.status == "in_doubt" and claim.is_last:
+    if claim.is_in_doubt:
         if kept:
             yield Difference(key, "missing here", "in doubt", f"{kept[0].status}, {named}")
     elif not claim.is_last:
@@ -153,9 +158,11 @@ def _conversion(
         yield Difference(key, "currency", str(sent_in), there.currency)
     amount = sent.content.get(arrivals.amount)
     if amount is not None and (there.amount is None or Decimal(str(amount)) != there.amount):
-        yield Difference(
-            key, "amount", str(amount), "" if there.amount is None else f"{there.amount.normalize():f}"
-        )
+        yield Difference(key, "amount", str(amount), _digits(there.amount))
+
+
+def _digits(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount.normalize():f}"
 
 
 def _refused(

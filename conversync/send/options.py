@@ -100,6 +100,7 @@ def options(
     if limit is not None and limit < 1:
         raise SettingsError(f"--limit is {limit}, but must be at least 1.")
     configured = _own(target, "query") or _own(target, "from")
+    chosen = outbox or configured
     found = {name: read(target, name) for name in RULES}
     return Options(
         enabled=found["send_enabled"],
@@ -111,8 +112,8 @@ def options(
         query_seconds=found["send_query_seconds"],
         concurrency=found["send_concurrency"],
         http_budget=found["http_budget"],
-        outbox=outbox or configured,
-        label=_label(outbox or configured or "", configured),
+        outbox=chosen,
+        label=_label(chosen or "", configured),
         since=day(since.strip(), "--since") if since is not None else found["send_since"],
         missing=found["send_missing"],
         cleared=found["send_cleared_amounts"],

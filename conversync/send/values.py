@@ -118,6 +118,14 @@ def currency(row: Row, name: str) -> str | None:
     return value
 
 
+def _exact(value: float, name: str) -> Decimal:
+    exact = Decimal(repr(value))
+    exponent = exact.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_MOST_DECIMALS:
+        raise RowRefusedError(f"{name} is an inexact number ({value!r}): cast it to decimal(18,6).")
+    return exact
+
+
 def amount(row: Row, name: str) -> Decimal | None:
     """An exact number: a decimal, a whole number, or a text with digits and at most a point.
 
@@ -127,11 +135,7 @@ def amount(row: Row, name: str) -> Decimal | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, float):
-        exact = Decimal(repr(value))
-        exponent = exact.as_tuple().exponent
-        if not isinstance(exponent, int) or exponent < -_MOST_DECIMALS:
-            raise RowRefusedError(f"{name} is an inexact number ({value!r}): cast it to decimal(18,6).")
-        return exact
+        return _exact(value, name)
     if isinstance(value, Decimal) and value.is_finite():
         return value
     if isinstance(value, int) and not isinstance(value, bool):

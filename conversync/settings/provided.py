@@ -118,16 +118,21 @@ def _twice(text: str, line: int | None) -> str | None:
         return None
     before = [_read("".join(lines[:count])) for count in range(line or len(lines))]
     begins = max(count for count, found in enumerate(before) if found is not None)
-    section: list[str] = next((path for one in lines[begins - 1 :: -1] if (path := names_in(one))), [])
-    header, (name, is_setting, _) = names_in(lines[begins]), lines[begins].partition("=")
-    key = _path(f"{name} = 0") if is_setting else []
-    path = header or [*section, *key]
+    path, what = _stated(lines, begins)
     first = next((count for count, found in enumerate(before) if _holds(found, path)), None)
-    if first is None or not (header or key):
-        return None
-    within = f" of [{'.'.join(path[:-1])}]" if path[:-1] and not header else ""
-    what = f"[{'.'.join(path)}]" if header else path[-1]
-    return f"{what}{within} twice, in the lines {first} and {begins + 1}"
+    return None if first is None else f"{what} twice, in the lines {first} and {begins + 1}"
+
+
+def _stated(lines: Sequence[str], at: int) -> tuple[list[str], str]:
+    """The names of the section or key that a line states, and how a sentence calls it; none where it states none."""
+    if header := names_in(lines[at]):
+        return header, f"[{'.'.join(header)}]"
+    name, is_setting, _ = lines[at].partition("=")
+    if not is_setting or not (key := _path(f"{name} = 0")):
+        return [], ""
+    section: list[str] = next((path for one in lines[at - 1 :: -1] if (path := names_in(one))), [])
+    *within, last = *section, *key
+    return [*within, last], f"{last} of [{'.'.join(within)}]" if within else last
 
 
 def names_in(line: str) -> list[str]:

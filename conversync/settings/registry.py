@@ -295,16 +295,20 @@ def _near_file(name: str) -> str | None:
 
 def _near(name: str) -> str | None:
     """The variable that was probably meant by one that is none."""
-    for beginning in _beginnings():
-        if name.startswith(beginning):
-            rests = {one.removeprefix(beginning): one for one in _variables() if one.startswith(beginning)}
-            rest = name.removeprefix(beginning)
-            words = [one for one in rests if one.startswith(f"{rest}_")] if rest else []
-            # A section of ours in the environment is nobody else's.
-            cutoff = 0.0 if beginning.endswith("__") else NEAR
-            near = nearest(rest, list(rests), cutoff) or (words[0] if words else None)
-            return rests[near] if near is not None else None
+    beginning = next(filter(name.startswith, _beginnings()), None)
+    if beginning is not None:
+        return _near_after(beginning, name.removeprefix(beginning))
     return nearest(name, [one for one in _variables() if ("__" in one) == ("__" in name)], NEAR_WHOLE)
+
+
+def _near_after(beginning: str, rest: str) -> str | None:
+    """The variable with this beginning that was probably meant by the rest."""
+    rests = {one.removeprefix(beginning): one for one in _variables() if one.startswith(beginning)}
+    words = [one for one in rests if one.startswith(f"{rest}_")] if rest else []
+    # A section of ours in the environment is nobody else's.
+    cutoff = 0.0 if beginning.endswith("__") else NEAR
+    near = nearest(rest, list(rests), cutoff) or (words[0] if words else None)
+    return rests[near] if near is not None else None
 
 
 @cache

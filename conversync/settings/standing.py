@@ -131,11 +131,15 @@ def number(found: Given, least: float, most: float, *, whole: bool = False, abov
         value = float("nan")
     fits = (least < value if above else least <= value) and value <= most
     if not fits or not isfinite(value) or (whole and value != int(value)):
-        kind = "a whole number" if whole else "a number"
-        from_ = f"above {least:g}" if above else f"of {least:g} or more"
-        up_to = f", at most {most:,g}" if most < float("inf") else ""
-        raise found.wrong(f"{kind} {from_}{up_to}")
+        raise found.wrong(_number_words(least, most, whole=whole, above=above))
     return value
+
+
+def _number_words(least: float, most: float, *, whole: bool, above: bool) -> str:
+    kind = "a whole number" if whole else "a number"
+    from_ = f"above {least:g}" if above else f"of {least:g} or more"
+    up_to = f", at most {most:,g}" if most < float("inf") else ""
+    return f"{kind} {from_}{up_to}"
 
 
 def choice(found: Given, choices: Sequence[str]) -> str:

@@ -170,10 +170,14 @@ def _others_in(number: int) -> str | None:
         group = grp.getgrgid(number)
     except KeyError:
         return None if number == os.getegid() else str(number)
-    me = os.geteuid()
+    return group.gr_name if _others(group) else None
+
+
+def _others(group: grp.struct_group) -> set[str]:
+    """Who is in it, but this user and root."""
+    me, number = os.geteuid(), group.gr_gid
     others = {one.pw_name for one in pwd.getpwall() if one.pw_gid == number and one.pw_uid not in (me, 0)}
-    others |= {name for name in group.gr_mem if name != "root" and _number(name) != me}
-    return group.gr_name if others else None
+    return others | {name for name in group.gr_mem if name != "root" and _number(name) != me}
 
 
 def _number(name: str) -> int | None:

@@ -52,6 +52,16 @@ _NAME = re.compile(r'"?(\w+)')
 
 def check(connection: Any, query: str) -> None:
     """SettingsError for a text that is no single SELECT, or that names a function which does more than it may."""
+    _refuse_no_select(query)
+    called, named = set(_called(query)), set(re.findall(r"\b(?:pg|duckdb|pragma)_\w+", query.lower()))
+    if files := {name for name in called if _OF_FILES.match(name)}:
+        raise SettingsError(f"{UNREADABLE}: it calls {min(files)}.{TABLES_ONLY}")
+    if called or named:
+        meddling = _meddling(connection)
+        refuse_calls((called & meddling) | (named & _views_of(connection, meddling)))
+
+
+def _refuse_no_select(query: str) -> None:
     import duckdb
 
     try:
@@ -62,12 +72,6 @@ def check(connection: Any, query: str) -> None:
     own = [one for one in statements if one.query or one.type != duckdb.StatementType.CREATE]
     if [one.type for one in own] != [duckdb.StatementType.SELECT]:
         raise no_select([str(one.type).rpartition(".")[2].lower() for one in own])
-    called, named = set(_called(query)), set(re.findall(r"\b(?:pg|duckdb|pragma)_\w+", query.lower()))
-    if files := {name for name in called if _OF_FILES.match(name)}:
-        raise SettingsError(f"{UNREADABLE}: it calls {min(files)}.{TABLES_ONLY}")
-    if called or named:
-        meddling = _meddling(connection)
-        refuse_calls((called & meddling) | (named & _views_of(connection, meddling)))
 
 
 def no_select(found: Sequence[str]) -> SettingsError:
@@ -102,17 +106,18 @@ def _called(query: str) -> Iterator[str]:
 def _meddling(connection: Any) -> set[str]:
     """DuckDB's own functions that are not about rows, by their kind, as this version has them."""
     functions = connection.execute(_OWN).fetchall()
-    refused = {_TELLS} | {
-        name
-        for name, makes_rows, definition in functions
-        if (definition is None or makes_rows)
-        and name not in (_MAKE_ROWS if makes_rows else _CHANGE_NOTHING)
-        and not _OF_FILES.match(name)
-    }
+    refused = {_TELLS} | {name for name, *kind in functions if _meddles(name, *kind)}
     macros = {
         name: set(re.findall(r"\w+(?=\()", definition)) for name, _, definition in functions if definition
     }
     return refused | {name for name, calls in macros.items() if calls & refused}
+
+
+def _meddles(name: str, makes_rows: bool, definition: str | None) -> bool:
+    if definition is not None and not makes_rows:
+        return False
+    harmless = _MAKE_ROWS if makes_rows else _CHANGE_NOTHING
+    return name not in harmless and not _OF_FILES.match(name)
 
 
 def _views_of(connection: Any, functions: set[str]) -> set[str]:

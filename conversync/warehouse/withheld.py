@@ -7,7 +7,7 @@ copy of the file's bytes would keep, in its unused parts, what was nulled afterw
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,19 @@ def _withheld(connection: Any) -> Iterator[tuple[tuple[str, str], dict[str, str]
     for schema, table, listed in rows.fetchall():
         # As DuckDB does, and as an outbox is read: a name is the same in capitals.
         names = {name.lower(): name for name in listed}
-        own = sorted(personal & set(names))
-        if table.lower() == REJECTED and RAW in names:
-            yield (schema, table), {names[RAW]: NOTHING}
-        elif {KEY, "content_hash", *LEDGER} <= set(names):
-            told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
-            yield (
-                (schema, table),
-                {names[name]: f"case when {told} then null else {name} end" for name in LEDGER},
-            )
-        elif KEY in names and own:
-            yield (schema, table), dict.fromkeys((names[name] for name in own), NOTHING)
+        if columns := _of_table(table, names, personal):
+            yield (schema, table), columns
+
+
+def _of_table(table: str, names: Mapping[str, str], personal: set[str]) -> dict[str, str]:
+    """What stands for each of its columns that is withheld; `names` are all of them, by the name in small letters."""
+    if table.lower() == REJECTED and RAW in names:
+        return {names[RAW]: NOTHING}
+    if {KEY, "content_hash", *LEDGER} <= set(names):
+        told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
+        return {names[name]: f"case when {told} then null else {name} end" for name in LEDGER}
+    own = sorted(personal & set(names)) if KEY in names else []
+    return dict.fromkeys((names[name] for name in own), NOTHING)
 
 
 def _ever_held(connection: Any, place: tuple[str, str], columns: dict[str, str]) -> bool:

@@ -14,8 +14,18 @@ from conversync.http.client import Response
 from . import InfobipSettings
 from .asking import Question
 from .pairs import Pair
+from .statistics import Rows
 
 DAYS = 3
+
+
+def _read(pair: Pair, rows: Rows) -> Iterator[CheckResult]:
+    starts, ends = (sum(row[name] for row in rows.good) for name in ("start_count", "end_count"))
+    yield CheckResult(True, f"{pair}: {starts:,} starts and {ends:,} ends in the last {DAYS} days")
+    if rows.rejected:
+        yield CheckResult(
+            False, f"{pair}: {len(rows.rejected)} rows would be set aside: {rows.rejected[0].reason}"
+        )
 
 
 def check(settings: InfobipSettings) -> Iterator[CheckResult]:
@@ -39,12 +49,7 @@ def check(settings: InfobipSettings) -> Iterator[CheckResult]:
                     break
                 continue
             is_there = True
-            starts, ends = (sum(row[name] for row in rows.good) for name in ("start_count", "end_count"))
-            yield CheckResult(True, f"{pair}: {starts:,} starts and {ends:,} ends in the last {DAYS} days")
-            if rows.rejected:
-                yield CheckResult(
-                    False, f"{pair}: {len(rows.rejected)} rows would be set aside: {rows.rejected[0].reason}"
-                )
+            yield from _read(pair, rows)
     if failed and not is_there:
         raise next(iter(failed.values()))
     for pair, error in failed.items():

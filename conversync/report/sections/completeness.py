@@ -20,33 +20,45 @@ def completeness(reader: Reader) -> Content:
     figures = [_figure(missing.rows)] if missing.rows else []
     if not read:
         return Content(missing="No source was ever read into this warehouse.", figures=figures)
-    lacking = [row for row in missing.rows if row["never"] or row["short"]]
-    used = {row["state"] for row in days.rows}
-    # What a vendor serves no more; where no view tells of it, nothing is known of it.
-    gone = reader.ask("withdrawn").rows if reader.has("withdrawn") else ()
+    lacking, withdrawn = list(filter(_days_missing, missing.rows)), _withdrawn(reader)
     return Content(
         {
             "lacking": _lacking(lacking),
             "where": numbers.listed([title(row["vendor"]) for row in lacking]),
-            "late": [row for row in streams.rows if row["is_stale"] and row["is_current"]],
+            "late": list(filter(_is_late, streams.rows)),
             "never": [title(name) for name in vendors() if name not in read],
-            "keys": [
-                (look[3], look[4], f"state c-{state}")
-                for state, look in charts.STATES.items()
-                if state in used
-            ],
+            "keys": _keys(days.rows),
             "calendars": [_calendar(reader, vendor) for vendor in read],
             "sources": sources,
             "by_source": _BY_SOURCE,
-            "withdrawn": [
-                f"{numbers.many(row['conversions'], 'conversion')} of {title(row['source'])}" for row in gone
-            ],
+            "withdrawn": withdrawn,
             "streams": streams,
             "by_stream": _BY_STREAM,
         },
         queries=(sources, days, streams, missing),
         figures=figures,
     )
+
+
+def _days_missing(row: Row) -> int:
+    """Of a source: never read, or read short."""
+    return int(row["short"] + row["never"])
+
+
+def _is_late(row: Row) -> bool:
+    return bool(row["is_stale"] and row["is_current"])
+
+
+def _keys(days: tuple[Row, ...]) -> list[tuple[str, str, str]]:
+    """The legend of the states that these days have."""
+    used = {row["state"] for row in days}
+    return [(look[3], look[4], f"state c-{state}") for state, look in charts.STATES.items() if state in used]
+
+
+def _withdrawn(reader: Reader) -> list[str]:
+    """What a vendor serves no more; where no view tells of it, nothing is known of it."""
+    gone = reader.ask("withdrawn").rows if reader.has("withdrawn") else ()
+    return [f"{numbers.many(row['conversions'], 'conversion')} of {title(row['source'])}" for row in gone]
 
 
 def _lacking(rows: list[Row]) -> str:
@@ -62,7 +74,7 @@ def _lacking(rows: list[Row]) -> str:
 def _figure(rows: tuple[Row, ...]) -> Figure:
     return Figure(
         "Days missing",
-        numbers.count(sum(row["short"] + row["never"] for row in rows)),
+        numbers.count(sum(map(_days_missing, rows))),
         f"never read, or read short, of {numbers.many(len(rows), 'source')} since the first reading of each",
     )
 

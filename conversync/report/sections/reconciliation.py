@@ -22,17 +22,12 @@ def reconciliation(reader: Reader) -> Content:
     )
     if not outcomes.rows:
         return Content(missing="Neither side knows a transaction of these days.")
-    compared = sum(row["compared"] for row in outcomes.rows)
-    matched = sum(row["compared"] for row in outcomes.rows if row["outcome"] == "matched")
+    compared, matched = _sum(outcomes, "compared"), _sum(outcomes.of(outcome="matched"), "compared")
     there = [outcome for [outcome] in weekly.pairs("outcome")]
-    says = (
-        f"What does not match, by week: {numbers.listed([_told(outcomes, outcome) for outcome in there])}."
-        if there
-        else "All that is compared matches: no picture is needed."
-    )
+    says = _says(outcomes, there)
     return Content(
         {
-            "total": sum(row["transactions"] for row in outcomes.rows),
+            "total": _sum(outcomes, "transactions"),
             "compared": compared,
             "matched": matched,
             "picture": picture(charts.differences(weekly.rows), says, "apart") if weekly.rows else None,
@@ -66,8 +61,19 @@ def _figure(matched: int, compared: int) -> Figure:
     )
 
 
+def _sum(answer: Answer, column: str) -> int:
+    return sum(row[column] for row in answer.rows)
+
+
+def _says(outcomes: Answer, there: list[str]) -> str:
+    """The sentence under the picture of the outcomes that are there."""
+    if not there:
+        return "All that is compared matches: no picture is needed."
+    return f"What does not match, by week: {numbers.listed([_told(outcomes, outcome) for outcome in there])}."
+
+
 def _told(outcomes: Answer, outcome: str) -> str:
-    return f"{numbers.count(sum(row['transactions'] for row in outcomes.of(outcome=outcome).rows))} {outcome}"
+    return f"{numbers.count(_sum(outcomes.of(outcome=outcome), 'transactions'))} {outcome}"
 
 
 def _amounts(answer: Answer) -> tuple[Column, ...]:

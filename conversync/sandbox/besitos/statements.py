@@ -135,10 +135,7 @@ class Teller:
         return [one for conversion in self.world.conversions for one in self._of(conversion, now)]
 
     def _of(self, conversion: Conversion, now: datetime) -> Iterator[Statement]:
-        if conversion.occurred_at > now or (conversion.offer.kind == "survey" and not self.variants.surveys):
-            return
-        gone_at = withdrawn_at(conversion, self.variants)
-        if gone_at is not None and gone_at <= now:
+        if not self._is_told(conversion, now):
             return
         amounts = told(conversion.tellings, now)
         taken = [(one.reversal, one.amounts(now)) for one in self._taken(conversion)]
@@ -148,6 +145,13 @@ class Teller:
         for reversal, back in taken:
             if back is not None:
                 yield self._statement(conversion, back, reversal)
+
+    def _is_told(self, conversion: Conversion, now: datetime) -> bool:
+        """Whether it has come, is of a kind that the feed tells, and was not withdrawn since."""
+        if conversion.occurred_at > now or (conversion.offer.kind == "survey" and not self.variants.surveys):
+            return False
+        gone_at = withdrawn_at(conversion, self.variants)
+        return gone_at is None or gone_at > now
 
     def _taken(self, conversion: Conversion) -> tuple[Taking, ...]:
         """Made once, as `_made` knows amounts by their identity."""

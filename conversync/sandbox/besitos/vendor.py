@@ -188,17 +188,24 @@ class Besitos:
         return ordered
 
     def _all(self) -> list[Row]:
-        is_scripted = self._rows is not None
-        rows = [scripted(row) for row in self._rows or ()]
-        rows = rows if is_scripted else [self._row(one) for one in self._teller.at()]
+        rows = self._logged()
         if self._left:
             rows = [row for row in rows if _identity(row) not in self._left]
-        if bad := str(self._variants.unreadable or ""):
-            rows = [unreadable(row) if str(row.transaction_id) == bad else row for row in rows]
-        if is_scripted and self._variants.ties == "stable":
+        rows = self._with_unreadable(rows)
+        if self._rows is not None and self._variants.ties == "stable":
             return rows
         newest_first = self._variants.order == "newest"
         return sorted(rows, key=lambda row: row.date_time or "", reverse=newest_first)
+
+    def _logged(self) -> list[Row]:
+        """The scripted rows; where there are none, the world's."""
+        if self._rows is not None:
+            return [scripted(row) for row in self._rows]
+        return [self._row(one) for one in self._teller.at()]
+
+    def _with_unreadable(self, rows: list[Row]) -> list[Row]:
+        bad = str(self._variants.unreadable or "")
+        return [unreadable(row) if str(row.transaction_id) == bad else row for row in rows] if bad else rows
 
     def _row(self, statement: Statement) -> Row:
         """Written once: the teller gives the same object for the same statement."""

@@ -140,17 +140,12 @@ class Desk:
 
     def send(self, sender: str, body: Mapping[str, Any], variants: Variants, root: str) -> dict[str, Any]:
         """One result for each address; tracking begins for those that were accepted."""
-        sender_address = str(body.get("senderAddress") or sender)
-        longest = 14 if sender_address.isdigit() else 11
-        if not 3 <= len(sender_address) <= longest:
-            raise _invalid("senderAddress", sender_address)
+        sender_address = _sender_address(body, sender)
         track = body.get("trackInfo") or {}
         start = self._start(track.get("initTagInfo") or {})
         correlator = self._correlator(body, variants)
         if variants.correlators == "folded" and (sender, correlator) in self.deliveries:
-            return next(
-                dict(one.answer) for one in self.received if one.answer.get("clientCorrelator") == correlator
-            )
+            return self._first_answer(correlator)
         shown_sender = "{senderAddress}" if variants.literal_sender else sender
         url = f"{root}/1/smsmessaging/outbound/{shown_sender}/requests/{correlator}/deliveryInfos"
         results = [self._result(address, sender_address, start, variants) for address in _addresses(body)]
@@ -165,6 +160,11 @@ class Desk:
         if variants.results == "absent":
             del answer["sendMessageResults"]
         return self._keep("message", sender, body, answer)
+
+    def _first_answer(self, correlator: str) -> dict[str, Any]:
+        return next(
+            dict(one.answer) for one in self.received if one.answer.get("clientCorrelator") == correlator
+        )
 
     def _correlator(self, body: Mapping[str, Any], variants: Variants) -> str:
         given = None if variants.correlators == "own" else body.get("clientCorrelator")
@@ -193,9 +193,7 @@ class Desk:
     def _result(self, address: str, sender: str, start: Tag | None, variants: Variants) -> dict[str, Any]:
         accepted = address.isdigit() and address not in variants.refused
         message_id = self._uuid()
-        key = self._uuid() if accepted and start else None
-        if key and start:
-            self._pass(start.process_key, start.key, key)
+        key = self._started(start) if accepted and start else None
         shown_address: object = [address] if variants.destination == "list" else address
         result = {
             "messageStatus": "MessageAccepted" if accepted else "MessageNotSent",
@@ -213,6 +211,12 @@ class Desk:
         if variants.results == "nameless":
             del result["destinationAddress"]
         return result
+
+    def _started(self, tag: Tag) -> str:
+        """The key of a subscriber who passes this tag now."""
+        key = self._uuid()
+        self._pass(tag.process_key, tag.key, key)
+        return key
 
     def _keep(self, what: str, key: str, body: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         self.received.append(Received(self.world.now, what, key, dict(body), answer))
@@ -254,6 +258,14 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise _invalid(name, "")
     return value
+
+
+def _sender_address(body: Mapping[str, Any], sender: str) -> str:
+    address = str(body.get("senderAddress") or sender)
+    longest = 14 if address.isdigit() else 11
+    if not 3 <= len(address) <= longest:
+        raise _invalid("senderAddress", address)
+    return address
 
 
 def _addresses(body: Mapping[str, Any]) -> list[str]:

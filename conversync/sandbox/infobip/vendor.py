@@ -166,14 +166,7 @@ class Infobip:
         return start, end, self._window(query, "from", "to", Frame(_month_before(now), now))
 
     def _by_date(self, key: str, query: Mapping[str, str]) -> dict[str, Any]:
-        start, end, window = self._asked(key, query)
-        rows: list[Any]
-        if self.rows is not None:
-            rows = [_verbatim(row) for row in self.rows if _begins_in(row, window)]
-        else:
-            days = by_day(self._passings(), start, end, window)
-            shown_days = (pair for pair in days if pair[1].start_count or self.variants.empty_days == "shown")
-            rows = [self._bucket(day, one) for day, one in shown_days]
+        rows = self._days(*self._asked(key, query))
         if self.variants.order == "newest":
             rows.reverse()
         elif self.variants.order == "shuffled":
@@ -183,6 +176,14 @@ class Infobip:
             shown = {"conversionRates": None} if self.variants.no_days == "null" else {}
             return {**shown, "granulation": granulation}
         return {"conversionRates": rows, "granulation": granulation}
+
+    def _days(self, start: Tag, end: Tag, window: Frame) -> list[Any]:
+        """The scripted rows of the window; where there are none, the world's."""
+        if self.rows is not None:
+            return [_verbatim(row) for row in self.rows if _begins_in(row, window)]
+        days = by_day(self._passings(), start, end, window)
+        shown_days = (pair for pair in days if pair[1].start_count or self.variants.empty_days == "shown")
+        return [self._bucket(day, one) for day, one in shown_days]
 
     def _bucket(self, day: datetime, one: Count) -> dict[str, Any]:
         frame = Frame(day, day.fromtimestamp(day.timestamp() + 86400, UTC))

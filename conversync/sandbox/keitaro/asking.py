@@ -84,11 +84,7 @@ def understood(body: bytes, variants: Variants, now: datetime) -> Ask:
     limit, offset = _whole(wish, "limit", variants.default_limit) or None, _whole(wish, "offset", 0)
     _refuse_beyond("limit", limit or 0, variants.limit_max, variants)
     _refuse_beyond("offset", offset + 1, variants.offset_limit, variants)
-    span = span_of(wish.get("range") or {"interval": "all_time"}, variants, now)
-    if span.start is not None and span.end is not None:
-        _refuse_beyond(
-            "range", ceil((span.end - span.start) / timedelta(days=1)), variants.range_limit, variants
-        )
+    span = _span(wish, variants, now)
     grouping, metrics = (_in_words(wish, pair, variants.report_words) for pair in (GROUP_WORDS, SUM_WORDS))
     heard = {"all": None, "first": 1, "none": 0}[variants.sorts]
     return Ask(
@@ -98,10 +94,20 @@ def understood(body: bytes, variants: Variants, now: datetime) -> Ask:
         columns=_names(wish, "columns"),
         grouping=grouping,
         metrics=metrics,
-        filters=tuple(_filter(one) for one in _list(wish, "filters")),
-        sort=tuple(_sort(one) for one in _list(wish, "sort"))[:heard],
+        filters=tuple(map(_filter, _list(wish, "filters"))),
+        sort=tuple(map(_sort, _list(wish, "sort")))[:heard],
         unheard=not (grouping or metrics) and any(_names(wish, word) for word in (*GROUP_WORDS, *SUM_WORDS)),
     )
+
+
+def _span(wish: Mapping[str, Any], variants: Variants, now: datetime) -> Span:
+    """The range, Refused where it is longer than the tracker takes."""
+    span = span_of(wish.get("range") or {"interval": "all_time"}, variants, now)
+    if span.start is not None and span.end is not None:
+        _refuse_beyond(
+            "range", ceil((span.end - span.start) / timedelta(days=1)), variants.range_limit, variants
+        )
+    return span
 
 
 FAILED = 500, {"error": "Internal Server Error"}

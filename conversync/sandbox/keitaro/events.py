@@ -114,17 +114,21 @@ def postings_of(conversion: Conversion, variants: Variants) -> list[Posting]:
     approved = first
     if random.random() < LEAD_FIRST:
         approved = first + timedelta(seconds=random.randint(600, 48 * 3600))
-    reversal = conversion.reversal
-    told_at = [telling.at for telling in conversion.tellings]
-    told_at += [telling.at for telling in reversal.tellings] if reversal else []
     postings: list[Posting] = []
-    for at in sorted({approved, *(at for at in told_at if at >= first)}):
+    for at in sorted({approved, *(at for at in _told_at(conversion) if at >= first)}):
         status, revenue = _state(conversion, at, is_lead=at < approved, variants=variants)
         if postings and kind_of(postings[-1].status) == "rejected":
             status = postings[-1].status
         if not postings or (postings[-1].status, postings[-1].revenue) != (status, revenue):
             postings.append(Posting(at.replace(microsecond=0), status, revenue))
     return postings
+
+
+def _told_at(conversion: Conversion) -> list[datetime]:
+    """When anything was told of it, or of its reversal."""
+    reversal = conversion.reversal
+    tellings = (*conversion.tellings, *(reversal.tellings if reversal else ()))
+    return [telling.at for telling in tellings]
 
 
 def _state(conversion: Conversion, at: datetime, *, is_lead: bool, variants: Variants) -> tuple[str, Decimal]:
@@ -134,13 +138,18 @@ def _state(conversion: Conversion, at: datetime, *, is_lead: bool, variants: Var
     if amounts is None:
         raise ValueError(f"{conversion.transaction_id} is not known yet")
     newer = variants.statuses == "newer"
+    kind = conversion.offer.kind
     if taken is not None and taken.payout >= amounts.payout and taken.reward >= amounts.reward:
-        is_trash = newer and conversion.offer.kind == "survey"
-        return ("trash" if is_trash else variants.rejected_as), amounts.payout
+        return ("trash" if newer and kind == "survey" else variants.rejected_as), amounts.payout
     revenue = amounts.payout - taken.payout if taken and variants.partial == "net" else amounts.payout
+    return _accepted(kind, is_lead=is_lead, newer=newer), revenue
+
+
+def _accepted(kind: str, *, is_lead: bool, newer: bool) -> str:
+    """The status of what was not taken back, in the older or the newer words."""
     if is_lead:
-        return ("registration" if newer else "lead"), revenue
-    return ("deposit" if newer and conversion.offer.kind == "deal" else "sale"), revenue
+        return "registration" if newer else "lead"
+    return "deposit" if newer and kind == "deal" else "sale"
 
 
 def uuid7(at: datetime, text: str) -> str:

@@ -179,21 +179,24 @@ class Keitaro:
         self._check((*columns, *(one[0] for one in ask.filters), *(one[0] for one in ask.sort)))
         if not ask.offset and not ask.filters:
             self.reads.append(Read(self.world.now, ask.span.start, ask.span.end))
-        rows: list[Row] = [*(self._rows or ()), *(Told(event) for event in self._events())]
-        rows = self._mixed([row for row in rows if self._asked_for(row, ask)], ask)
+        rows = self._mixed(self._in_log(ask), ask)
         rows = _sorted(rows, ask, lambda row, name: row.cell(name, self._plain, ask.span.zone))
         rows = self._without_departed(rows, ask)
         page = self._page(rows, ask)
         if variants.broken and variants.broken in map(self._id, page):
             raise Refused(*FAILED)
-        shown = [row.row(columns, variants, ask.span.zone) for row in page]
-        shown = [
-            {**cells, "revenue": "n/a"}
-            if self._id(row) == variants.unreadable and isinstance(cells, dict)
-            else cells
-            for row, cells in zip(page, shown, strict=True)
-        ]
+        shown = [self._shown(row, columns, ask) for row in page]
         return self._answer(shown, len(rows), [{"name": column} for column in columns])
+
+    def _in_log(self, ask: Ask) -> list[Row]:
+        rows: list[Row] = [*(self._rows or ()), *(Told(event) for event in self._events())]
+        return [row for row in rows if self._asked_for(row, ask)]
+
+    def _shown(self, row: Row, columns: tuple[str, ...], ask: Ask) -> Any:
+        cells = row.row(columns, self._variants, ask.span.zone)
+        if self._id(row) == self._variants.unreadable and isinstance(cells, dict):
+            return {**cells, "revenue": "n/a"}
+        return cells
 
     def _id(self, row: Row) -> str:
         return str(row.cell(IDS[self._variants.generation], self._variants, UTC))
