@@ -14,6 +14,8 @@ from contextvars import ContextVar, copy_context
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
+from conversync.http.threads import Waited
+
 Outcome = TypeVar("Outcome")
 
 
@@ -91,17 +93,17 @@ class Turns:
 _turns: ContextVar[Turns | None] = ContextVar("turns of the sources", default=None)
 
 
-class _Source(threading.Thread):
+class _Source(Waited):
     """A job in a thread of its own; what it returned, or raised, when it has ended."""
 
     def __init__(self, turns: Turns, job: Callable[[], Any], number: int) -> None:
-        super().__init__(name=f"source-{number}", daemon=True)
+        super().__init__(f"source-{number}", self._begin)
         self.outcome: Any = None
         self.error: BaseException | None = None
         self._turns, self._job = turns, job
         self._context = copy_context()
 
-    def run(self) -> None:
+    def _begin(self) -> None:
         try:
             self._context.run(self._work)
         except EndedError:
@@ -132,11 +134,12 @@ def side_by_side(jobs: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
         for source in sources:
             source.start()
         for source in sources:
-            source.join()
+            source.wait()
     except BaseException:
         turns.end()
-        for source in filter(threading.Thread.is_alive, sources):
-            source.join()
+        for source in sources:
+            if source.is_working:
+                source.wait()
         raise
     for error in (source.error for source in sources):
         if error is not None:

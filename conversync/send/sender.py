@@ -16,6 +16,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from conversync.errors import (
@@ -26,6 +27,7 @@ from conversync.errors import (
     VendorError,
 )
 from conversync.http.client import Client, Response
+from conversync.http.threads import Waited
 from conversync.send.forgetting import impersonal
 from conversync.send.identities import Identities
 from conversync.send.journal import Journal
@@ -149,16 +151,16 @@ class Sender:
         """
         queue = Queue(rows, lambda one: self._target.group(one.entry.row) if one.request else None)
         threads = [
-            threading.Thread(target=self._work, args=(queue,), name=f"send-{number}", daemon=True)
+            Waited(f"send-{number}", partial(self._work, queue))
             for number in range(min(self._threads, len(rows)))
         ]
         self._rows.left = len(rows)
-        for thread in threads:
-            thread.start()
         try:
             for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.5)
+                thread.start()
+            for thread in threads:
+                while not thread.has_ended:
+                    thread.wait(0.5)
                     tell(self.result.sent + len(self.result.rejected) + len(self.result.in_doubt))
         except BaseException:
             self._stop(queue)
@@ -176,13 +178,14 @@ class Sender:
         ahead = int(self._concurrency * AHEAD) if self._pace.is_free else 0
         return self._concurrency + ahead
 
-    def _drain(self, threads: Sequence[threading.Thread]) -> None:
+    def _drain(self, threads: Sequence[Waited]) -> None:
         deadline = time.monotonic() + DRAIN
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        working = [thread for thread in threads if thread.is_working]
+        for thread in working:
+            thread.wait(max(0.0, deadline - time.monotonic()))
         self._client.close()
-        for thread in threads:
-            thread.join(2.0)
+        for thread in working:
+            thread.wait(2.0)
 
     def _stop(self, queue: Queue) -> None:
         self._stopping.set()

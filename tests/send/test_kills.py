@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,14 +229,19 @@ def test_x08_long_a_hundred_pairs(shop: Shop) -> None:
 
 
 @pytest.mark.more
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_c04_a_signal_ends_a_send_cleanly(shop: Shop, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "at_once"), [(signal.SIGTERM, 1), (signal.SIGTERM, 8), (signal.SIGINT, 8)]
+)
+def test_c04_a_signal_ends_a_send_cleanly(shop: Shop, number: signal.Signals, at_once: int) -> None:
     """What is on its way ends, its outcome is loaded, nothing more goes; the next send goes on."""
     house, reached = shop.house, threading.Event()
-    house.settings |= {"SEND_RATE": "10/s"}
-    house.server.faults.add(
-        Fault(path=ENDPOINT, json={"testedUserExternalId": "user-3"}, action=reached.set, delay=0.3)
-    )
+    house.settings |= {"SEND_RATE": "10/s", "SEND_CONCURRENCY": str(at_once)}
+
+    def reach() -> None:
+        reached.set()
+        time.sleep(2.0)
+
+    house.server.faults.add(Fault(path=ENDPOINT, json={"testedUserExternalId": "user-3"}, action=reach))
     run = shop.begin(OPTIBASE)
     while not reached.wait(0.05):
         assert not run.ended(0)
