@@ -218,15 +218,15 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
         ]
         absence = Absence(done, spill_files, asking.state, settings.today(CONVERSIONS))
         left = absence.told(asking.accept_empty)
-        if (twice := absence.twice(asking.accept_empty)) is not None:
-            asking.on_skip(twice)
+        strange = statuses.told_once(asking.state, agreed.strange)
+        for doubt in (absence.twice(asking.accept_empty), strange):
+            if doubt is not None:
+                asking.on_skip(doubt)
         passing = vanished(done, spill_files, "conversion_id", [], "conversion_id", _ASKED_ON)
         yield from statements(
             done, spill_files, CONVERSION_EVENTS.name, [row["conversion_id"] for row in passing]
         )
-        found = _told(
-            done, statuses.told_once(asking.state, agreed.strange), vanished_told("Keitaro", passing), left
-        )
+        found = _told(done, vanished_told("Keitaro", passing), left)
         yield from evidence(done, spill_files, asking.state, log.SHOWN, found, "conversion_id")
     return done
 
