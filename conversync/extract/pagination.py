@@ -307,9 +307,9 @@ class _Way:
         """Whether a page is longer than it was asked for, by what it says itself or by its rows; or the first again."""
         if number == 1 or not self.cut.is_sewn or self.cut.by_offset:
             return False
-        rows = self.cut.slice(number).rows
-        is_first = number == 2 and adds_nothing(self._previous.decoded, page.decoded)
-        self._scan.is_uneven = is_first or page.size != rows or page.decoded.received > rows
+        rows, received = self.cut.slice(number).rows, page.decoded.received
+        is_first = number == 2 and received == rows and adds_nothing(self._previous.decoded, page.decoded)
+        self._scan.is_uneven = is_first or page.size != rows or received > rows
         return self._scan.is_uneven
 
     def is_behind(self, number: int, page: Page) -> bool:

@@ -108,6 +108,20 @@ def test_a_vendor_that_gives_pages_of_some_sizes_only_is_asked_for_those(
     assert again.notes == []
 
 
+def test_a_list_that_became_shorter_teaches_nothing_of_pages(house: Workspace) -> None:
+    """Thirteen rows leave before page 2, which has one that page 1 had, and no other: it is read again, and right."""
+    rows = [at_noon(number) for number in range(1, 24)]
+
+    def leave() -> None:
+        house.sandbox.besitos.rows = rows[13:]
+
+    house.sandbox.faults.add(Fault(page=2, times=1, action=leave, query=WIDE, where=everything))
+    report = house.run(FROM, TO)
+    assert (report.error, report.exit_code) == (None, 0)
+    assert held(house) == list(range(14, 24))
+    assert not any("all pages have to be of one size" in note for note in report.notes)
+
+
 def test_a_vendor_that_allows_some_page_sizes_only_is_asked_for_a_usual_one(house: Workspace) -> None:
     """Forty are refused, and so would be half of that; twenty-five are allowed, and no fewer."""
     house.settings["BESITOS_PAGE_SIZE"] = "40"
