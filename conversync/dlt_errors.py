@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.http.redact import quoted
-from conversync.warehouse import confined, right
+from conversync.warehouse import confined, right, sessions
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -18,6 +18,8 @@ _NOT_ALLOWED = (
     "insufficient privileges",
     "not authorized",
 )
+# What PostgreSQL says where a lock was waited for too long.
+_WAITED = "canceling statement due to lock timeout"
 # What dlt raises where a schema or a state is of a format that it does not know yet.
 _OF_A_NEWER_DLT = frozenset(
     {"SchemaEngineNoUpgradePathException", "PipelineStateEngineNoUpgradePathException"}
@@ -68,11 +70,13 @@ def _of_machine(error: BaseException) -> ConversyncError | None:
         )
     if right.LOST in text:
         return LockedError(right.TELLS)
-    if getattr(error, "pgcode", None) == "55P03" or "canceling statement due to lock timeout" in text:
+    if getattr(error, "pgcode", None) == sessions.NOT_HAD or _WAITED in text:
+        who = sessions.held_by(error)
+        named, told = (f" ({who})", "") if who else ("", " (pg_locks tells it)")
         return LockedError(
-            "Somebody holds a table of the destination in a transaction that stays open, and what was to be changed "
-            "there waited for it in vain; what was committed before stands. End that session (pg_locks tells it), and "
-            "run it again."
+            f"Somebody holds a table of the destination in a transaction that stays open{named}, and what was to be "
+            "read or changed there waited for it in vain; what was committed before stands. "
+            f"End that session{told}, and run it again."
         )
     if any(words in text for words in NO_SPACE):
         return ConversyncError(DISK_FULL)

@@ -27,6 +27,7 @@ from typing import Any, Self
 
 from conversync.errors import LockedError
 from conversync.settings import pinned
+from conversync.warehouse import sessions
 from conversync.warehouse.waiting import Waiting
 
 # Destinations that have such locks, by dlt's name for their type.
@@ -110,9 +111,12 @@ def fenced(destination: str, right: Right) -> Any:
         return destination
     if not (fences := right.fences()):
         raise ValueError("who writes there holds the right to it")
-    from conversync.warehouse.fenced import with_fences
+    return sessions.settled(_found(destination), fences)
 
-    return with_fences(_found(destination), fences)
+
+def patient(destination: str) -> Any:
+    """The destination, whose sessions only read, and wait for nobody without end."""
+    return sessions.settled(_found(destination)) if has_locks(destination) else destination
 
 
 def _found(destination: str) -> Any:

@@ -1,16 +1,26 @@
-"""`verify` and `verify --repair` of tables on a PostgreSQL: what a file's would say and mend."""
+"""`status`, `verify` and `verify --repair` of tables on a PostgreSQL: what a file's would say and mend."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from conversync.dlt_errors import translate_errors
+from conversync.errors import LockedError
+from conversync.monitor.look import look
 from conversync.sandbox import Fault, Sandbox, World
+from conversync.vendors import vendors
+from conversync.warehouse import sessions
+from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
+from tests.houses import environment
 from tests.process.support import Done, Place, ProcessPool, Wish
+from tests.send.receiver import PUBLIC_KEY
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
 DAYS = ("--from", "2024-12-03", "--to", "2024-12-06")
@@ -50,6 +60,73 @@ def remote(database: Cluster, tmp_path: Path, nursery: ProcessPool) -> Iterator[
         assert done.code == 0, done.told
         yield place
         database.ask("drop schema besitos cascade; drop schema besitos_staging cascade; select 1")
+
+
+@contextmanager
+def exclusive(database: Cluster, table: str) -> Iterator[None]:
+    """Somebody changes the table, and thinks about it for twenty seconds."""
+    import psycopg2  # type: ignore[import-untyped] # its stubs are a package of their own
+
+    connection = psycopg2.connect(database.url, application_name="notebook")
+    goes = threading.Timer(20, connection.close)
+    goes.start()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"lock table {table} in access exclusive mode")
+            yield
+    finally:
+        goes.cancel()
+        connection.close()
+
+
+QUERY = (
+    "select event_key as send_key, user_key as tested_user_external_id, 'x' as conversion_id "
+    "from besitos.conversion_events"
+)
+
+
+@pytest.mark.quick(2)
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [
+        (["status"], "conversion_events"),
+        (["send", "optibase.conversions", "--from", QUERY, "--dry-run"], "conversion_events"),
+        (["status"], "_dlt_version"),
+        (["verify", "besitos", *DAYS], "conversion_events"),
+        (["verify", "besitos", *DAYS, "--repair"], "conversion_events"),
+        (["load", "besitos", "--dry-run"], "_dlt_version"),
+        (["load", "besitos", *DAYS], "conversion_events"),
+    ],
+)
+def test_d01_who_holds_what_is_read_is_named(
+    remote: Remote, database: Cluster, command: list[str], table: str
+) -> None:
+    """Exit 4 and who it is, instead of a wait without end, and the same a moment later ends well."""
+    settings = {
+        "DESTINATION__POSTGRES__CREDENTIALS": f"{database.url}?options=-clock_timeout%3D300",
+        "OPTIBASE_URL": f"{remote.sandbox.url}/event",
+        "OPTIBASE_PUBLIC_API_KEY": PUBLIC_KEY,
+    }
+    with exclusive(database, f"besitos.{table}"):
+        done = remote.do(*command, **settings)
+    done.refused(4, "Somebody holds a table", "(postgres notebook pid ", "End that session, and run it again")
+    again = remote.do(*command, **settings)
+    assert again.code == 0, again.told
+
+
+def test_d01_no_session_that_reads_waits_without_end(
+    database: Cluster, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its own accord; whoever connects."""
+    monkeypatch.setattr(sessions, "PATIENCE", 0.3)
+    place = Warehouse(remote.warehouse, "postgres")
+    with (
+        environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
+        exclusive(database, "besitos.conversion_events"),
+        pytest.raises(LockedError, match="notebook"),
+        translate_errors(),
+    ):
+        look(place, [vendors()["besitos"]], tmp_path / "work")
 
 
 @pytest.mark.more
