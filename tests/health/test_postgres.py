@@ -12,6 +12,7 @@ import pytest
 from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError
 from conversync.monitor.look import look
+from conversync.monitor.source import Tables
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.vendors import vendors
 from conversync.warehouse import sessions
@@ -127,6 +128,26 @@ def test_d01_no_session_that_reads_waits_without_end(
         translate_errors(),
     ):
         look(place, [vendors()["besitos"]], tmp_path / "work")
+
+
+def test_status_goes_on_without_a_view_that_is_dropped_meanwhile(
+    database: Cluster, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it is missing from the beginning: what it would tell is not known, and the tables are told."""
+    has = Tables.has
+
+    def then_dropped(tables: Tables, name: str, column: str) -> bool:
+        found = has(tables, name, column)
+        if name in ("days", "lateness", "conversions"):
+            database.ask(f"drop view if exists besitos.{name} cascade; select 1")
+        return found
+
+    monkeypatch.setattr(Tables, "has", then_dropped)
+    with environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}), translate_errors():
+        health = look(Warehouse(remote.warehouse, "postgres"), [vendors()["besitos"]], tmp_path / "work")
+    [found] = health.sources
+    assert (found.are_days_known, found.lateness, found.withdrawn) == (False, None, 0)
+    assert {one.table: one.rows for one in found.tables}["conversion_events"] == 4
 
 
 @pytest.mark.more
