@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.http.redact import quoted
-from conversync.warehouse import confined, right, sessions
+from conversync.warehouse import allowed, confined, right, sessions
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -132,11 +132,7 @@ def _destination(error: BaseException) -> ConversyncError | None:
         )
     if _is_not_allowed(error):
         said = quoted(str(error).strip().splitlines()[0], 200)
-        return SettingsError(
-            f"The destination does not allow this user what is needed ({said}). The dataset may belong to somebody "
-            "else: give the user in [destination.<name>.credentials] the right to it (to own it, or to use, create "
-            "and write in it), or name another user or database there."
-        )
+        return SettingsError(allowed.refusal(said))
     if isinstance(error, ConfigFieldMissingException):
         missing = ", ".join(error.fields)
         return SettingsError(

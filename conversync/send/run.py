@@ -41,7 +41,7 @@ from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
 from conversync.settings import lookup as configured
 from conversync.vendors import targets
-from conversync.warehouse import comments, confined, files
+from conversync.warehouse import allowed, comments, confined, files
 from conversync.warehouse.right import Right
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.warehouse import Warehouse
@@ -103,6 +103,8 @@ def send(
         with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
             books = mend(client, target, journal)
             plan = _plan(client, query, warehouse, target, settings, books, journal, options)
+            if plan.writes or journal.unloaded():
+                allowed.check(client, ledger.schemas(target))
         plan.notes += resolved.notes
         _load(warehouse, target, journal, wait, right)
         show(plan)

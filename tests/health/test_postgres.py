@@ -242,6 +242,39 @@ def test_an_empty_text_is_none_on_a_server(remote: Remote, database: Cluster) ->
     assert "note" in found.told
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("create schema besitos_staging", "to use the schema besitos_staging and to create in it"),
+        ("revoke create on database postgres from ours", "to create the schema besitos_staging"),
+    ],
+)
+def test_d01_a_load_that_may_not_stage_asks_nobody(
+    remote: Remote, database: Cluster, before: str, said: str
+) -> None:
+    """A role that may write in the dataset, and not in the schema beside it: exit 2 and its name."""
+    database.ask(
+        "drop schema besitos cascade; drop schema besitos_staging cascade; create role ours login; "
+        "grant create on database postgres to ours; create schema besitos authorization ours; "
+        f"{before}; select 1"
+    )
+    theirs = database.url.replace("postgres:none@", "ours:none@")
+    argv = ("load", "besitos", "--from", "2024-12-01", "--to", "2024-12-08", "--window", "400d")
+    try:
+        asked = len(remote.sandbox.requests)
+        done = remote.do(*argv, DESTINATION__POSTGRES__CREDENTIALS=theirs)
+        done.refused(2, "does not allow this user what is needed", said)
+        assert len(remote.sandbox.requests) == asked
+        database.ask(
+            "create schema if not exists besitos_staging; grant all on schema besitos_staging to ours; select 1"
+        )
+        done = remote.do(*argv, DESTINATION__POSTGRES__CREDENTIALS=theirs)
+        assert done.code == 0, done.told
+    finally:
+        database.ask("drop owned by ours; drop role ours; create schema if not exists besitos; select 1")
+        database.ask("create schema if not exists besitos_staging; select 1")
+
+
 @pytest.mark.more
 def test_a_dataset_of_somebody_elses_is_told(remote: Remote, database: Cluster) -> None:
     """Exit 2, the right that is missing, and whose it may be: without any right, and with that to read alone."""
@@ -253,6 +286,9 @@ def test_a_dataset_of_somebody_elses_is_told(remote: Remote, database: Cluster) 
             done.refused(2, "permission denied for schema besitos", "may belong to somebody else")
         database.ask("grant usage on schema besitos to ours; select 1")
         database.ask("grant select on all tables in schema besitos to ours; select 1")
+        done = remote.do("load", "besitos", *DAYS, DESTINATION__POSTGRES__CREDENTIALS=theirs)
+        done.refused(2, "to use the schema besitos_staging", "may belong to somebody else")
+        database.ask("grant usage, create on schema besitos_staging to ours; select 1")
         done = remote.do("load", "besitos", *DAYS, DESTINATION__POSTGRES__CREDENTIALS=theirs)
         done.refused(2, "must be owner of", "may belong to somebody else")
         assert database.ask(STANDING) == SAID

@@ -103,6 +103,18 @@ def test_a_send_out_of_postgres_sends_each_row_once(remote: Remote) -> None:
     assert rows == [("k0", "sent", 1), ("k1", "sent", 1)]
 
 
+def test_a_send_that_may_not_stage_its_outcomes_sends_nothing(remote: Remote) -> None:
+    """The schema beside the ledger's is somebody else's: told before the first request, and nothing is noted."""
+    remote.database.ask("create schema sent_staging; select 1")
+    with pytest.raises(SettingsError, match=r"what is needed .*the schema sent_staging and to create in it"):
+        remote.go(KEITARO, "public.sales")
+    assert remote.receiver.conversions == {}
+    assert remote.database.ask("select to_regclass('sent.sends') is null") == [(True,)]
+    remote.database.ask(f"grant all on schema sent_staging to {ROLE}; select 1")
+    report = remote.go(KEITARO, "public.sales")
+    assert (report.exit_code, report.sent.sent) == (0, 2), report.error
+
+
 def test_a_lost_journal_is_filled_from_the_ledger_on_postgres(remote: Remote) -> None:
     """Another machine, which has no journal: nothing goes again, and what changes is known as a change."""
     assert remote.go(KEITARO, "public.sales").sent.sent == 2
