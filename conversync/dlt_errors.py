@@ -20,6 +20,13 @@ _NOT_ALLOWED = (
 )
 # What PostgreSQL says where a lock was waited for too long.
 _WAITED = "canceling statement due to lock timeout"
+# PostgreSQL's code and words for a session too many; who is not let in yet is told no code by the driver.
+_TOO_MANY_CODE = "53300"
+_TOO_MANY = (
+    "too many connections for",
+    "too many clients already",
+    "remaining connection slots are reserved",
+)
 # What dlt raises where a schema or a state is of a format that it does not know yet.
 _OF_A_NEWER_DLT = frozenset(
     {"SchemaEngineNoUpgradePathException", "PipelineStateEngineNoUpgradePathException"}
@@ -142,6 +149,13 @@ def _destination(error: BaseException) -> ConversyncError | None:
     if isinstance(error, MissingDependencyException):
         needed = " ".join(error.dependencies)
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
+    if getattr(error, "pgcode", None) == _TOO_MANY_CODE or any(words in str(error) for words in _TOO_MANY):
+        said = quoted(str(error).strip().splitlines()[-1], 200)
+        return ConversyncError(
+            f"The destination has as many sessions as it lets in ({said}), and a load or a send needs three. What was "
+            "committed before stands. End some, raise the limit (of the role, the database, or max_connections), or "
+            "run it again later."
+        )
     if isinstance(error, DestinationConnectionError) or _connection_lost(error):
         return ConversyncError(
             "The destination cannot be reached, or refused the credentials; nothing of this window was loaded. "

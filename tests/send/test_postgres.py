@@ -16,7 +16,7 @@ from tests.send.support import KEITARO, Workspace
 from tests.support import Quiet
 
 # isort: split
-from conversync.errors import SettingsError
+from conversync.errors import ConversyncError, SettingsError
 from conversync.load import load
 from conversync.sandbox import Sandbox, World
 from conversync.send.options import options
@@ -113,6 +113,20 @@ def test_a_send_that_may_not_stage_its_outcomes_sends_nothing(remote: Remote) ->
     remote.database.ask(f"grant all on schema sent_staging to {ROLE}; select 1")
     report = remote.go(KEITARO, "public.sales")
     assert (report.exit_code, report.sent.sent) == (0, 2), report.error
+
+
+def test_a_send_that_finds_no_session_free_sends_nothing(remote: Remote) -> None:
+    """It needs three, and has them all before its first request."""
+    try:
+        remote.database.ask(f"alter role {ROLE} connection limit 2; select 1")
+        with pytest.raises(ConversyncError, match=r"too many connections for role .* needs three"):
+            remote.go(KEITARO, "public.sales")
+        assert remote.receiver.conversions == {}
+        remote.database.ask(f"alter role {ROLE} connection limit 3; select 1")
+        report = remote.go(KEITARO, "public.sales")
+        assert (report.exit_code, report.sent.sent) == (0, 2), report.error
+    finally:
+        remote.database.ask(f"alter role {ROLE} connection limit -1; select 1")
 
 
 def test_a_lost_journal_is_filled_from_the_ledger_on_postgres(remote: Remote) -> None:
