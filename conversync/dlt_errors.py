@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.errors import ConversyncError, LockedError, SettingsError, UnreachedError
 from conversync.http.redact import quoted
 from conversync.warehouse import allowed, confined, right, sessions
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
@@ -151,14 +151,14 @@ def _destination(error: BaseException) -> ConversyncError | None:
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
     if getattr(error, "pgcode", None) == _TOO_MANY_CODE or any(words in str(error) for words in _TOO_MANY):
         said = quoted(str(error).strip().splitlines()[-1], 200)
-        return ConversyncError(
+        return UnreachedError(
             f"The destination has as many sessions as it lets in ({said}), and a load or a send needs three. What was "
             "committed before stands. End some, raise the limit (of the role, the database, or max_connections), or "
             "run it again later."
         )
     if isinstance(error, DestinationConnectionError) or _connection_lost(error):
-        return ConversyncError(
-            "The destination cannot be reached, or refused the credentials; nothing of this window was loaded. "
+        return UnreachedError(
+            "The destination cannot be reached, or refused the credentials; what was committed before stands. "
             "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
         )
     return None

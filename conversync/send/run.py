@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import PARTIAL, LockedError, SettingsError
+from conversync.errors import PARTIAL, LockedError, SettingsError, UnreachedError
 from conversync.load import pipeline_for
 from conversync.send import begun, forgetting, ledger, outbox
 from conversync.send.epoch import (
@@ -331,8 +331,8 @@ def _finish(
                     begun.end(client, target, last)
             if report.plan.forgets:
                 report.said += _forget(warehouse, target, journal, wait)
-    except LockedError as error:
-        report.error = report.error or LockedError(
+    except (LockedError, UnreachedError) as error:
+        report.error = report.error or type(error)(
             f"{error} All is in the journal; the next send loads it into "
             f"{ledger.DATASET}.{ledger.table_of(target.name)}."
         )

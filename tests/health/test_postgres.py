@@ -15,7 +15,7 @@ from conversync.monitor.look import look
 from conversync.monitor.source import Tables
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.vendors import vendors
-from conversync.warehouse import sessions
+from conversync.warehouse import right, sessions
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
@@ -148,6 +148,40 @@ def test_status_goes_on_without_a_view_that_is_dropped_meanwhile(
     [found] = health.sources
     assert (found.are_days_known, found.lateness, found.withdrawn) == (False, None, 0)
     assert {one.table: one.rows for one in found.tables}["conversion_events"] == 4
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "told"),
+    [
+        ("vm", ["besitos"], "conversync load besitos (vm, shop, pid 1234)"),
+        (
+            "vm",
+            ["besitos", "conductrics", "infobip"],
+            "conversync load besitos, conductrics, ... (vm, shop, pid 1234)",
+        ),
+        (
+            "a-host-of-a-long-name",
+            ["besitos", "keitaro"],
+            "conversync load besitos, ... (a-host-of-a-long-nam, pid 1234)",
+        ),
+        ("a-host-of-a-long-name", ["a" * 26], f"conversync load {'a' * 26} (a-host-o, pid 1234)"),
+        ("a-host-of-a-long-name", ["a" * 27], f"conversync load {'a' * 23}... (a-host-o, pid 1234)"),
+    ],
+)
+def test_d01_who_holds_a_right_is_named_as_far_as_there_is_room(
+    database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, names: list[str], told: str
+) -> None:
+    """Whole names, then that there are more; the folder tells two projects of one machine apart."""
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    monkeypatch.setattr("os.getpid", lambda: 1234)
+    (tmp_path / "shop").mkdir()
+    monkeypatch.setenv("DLT_PROJECT_DIR", str(tmp_path / "shop"))
+    query = "select application_name from pg_stat_activity where application_name like 'conversync %'"
+    with (
+        environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
+        right.taken("postgres", names, "load", 0),
+    ):
+        assert database.ask(query) == [(told,)]
 
 
 @pytest.mark.more

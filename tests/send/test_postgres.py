@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,26 @@ def test_a_send_that_finds_no_session_free_sends_nothing(remote: Remote) -> None
         assert (report.exit_code, report.sent.sent) == (0, 2), report.error
     finally:
         remote.database.ask(f"alter role {ROLE} connection limit -1; select 1")
+
+
+def test_a_server_that_goes_at_the_end_of_a_send_is_told_as_that(remote: Remote) -> None:
+    """All was sent, the journal has it, and the next send brings it into the ledger."""
+
+    def gone(through: int) -> None:
+        if through == len(remote.receiver.conversions) == 2:
+            remote.database.stop(signal.SIGQUIT)
+
+    with remote.set():
+        asked = options(KEITARO, outbox="public.sales")
+        report = send(remote.warehouse, targets()[KEITARO], asked, lambda _: None, gone)
+    remote.database.start()
+    assert report.sent.sent == 2
+    assert "cannot be reached" in str(report.error)
+    assert "All is in the journal; the next send loads it into sent.keitaro_conversions" in str(report.error)
+    assert "window" not in str(report.error)
+    again = remote.go(KEITARO, "public.sales")
+    assert (again.exit_code, again.sent.sent, again.plan.already) == (0, 0, 2), again.error
+    assert remote.database.ask("select status from sent.keitaro_conversions") == [("sent",), ("sent",)]
 
 
 def test_a_lost_journal_is_filled_from_the_ledger_on_postgres(remote: Remote) -> None:
