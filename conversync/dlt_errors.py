@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.errors import ConversyncError, LockedError, SettingsError, UnreachedError
 from conversync.http.redact import quoted
-from conversync.warehouse import confined, right
+from conversync.warehouse import allowed, confined, right, sessions
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -17,6 +17,15 @@ _NOT_ALLOWED = (
     "access denied",
     "insufficient privileges",
     "not authorized",
+)
+# What PostgreSQL says where a lock was waited for too long.
+_WAITED = "canceling statement due to lock timeout"
+# PostgreSQL's code and words for a session too many; who is not let in yet is told no code by the driver.
+_TOO_MANY_CODE = "53300"
+_TOO_MANY = (
+    "too many connections for",
+    "too many clients already",
+    "remaining connection slots are reserved",
 )
 # What dlt raises where a schema or a state is of a format that it does not know yet.
 _OF_A_NEWER_DLT = frozenset(
@@ -68,11 +77,13 @@ def _of_machine(error: BaseException) -> ConversyncError | None:
         )
     if right.LOST in text:
         return LockedError(right.TELLS)
-    if getattr(error, "pgcode", None) == "55P03" or "canceling statement due to lock timeout" in text:
+    if getattr(error, "pgcode", None) == sessions.NOT_HAD or _WAITED in text:
+        who = sessions.held_by(error)
+        named, told = (f" ({who})", "") if who else ("", " (pg_locks tells it)")
         return LockedError(
-            "Somebody holds a table of the destination in a transaction that stays open, and what was to be changed "
-            "there waited for it in vain; what was committed before stands. End that session (pg_locks tells it), and "
-            "run it again."
+            f"Somebody holds a table of the destination in a transaction that stays open{named}, and what was to be "
+            "read or changed there waited for it in vain; what was committed before stands. "
+            f"End that session{told}, and run it again."
         )
     if any(words in text for words in NO_SPACE):
         return ConversyncError(DISK_FULL)
@@ -128,11 +139,7 @@ def _destination(error: BaseException) -> ConversyncError | None:
         )
     if _is_not_allowed(error):
         said = quoted(str(error).strip().splitlines()[0], 200)
-        return SettingsError(
-            f"The destination does not allow this user what is needed ({said}). The dataset may belong to somebody "
-            "else: give the user in [destination.<name>.credentials] the right to it (to own it, or to use, create "
-            "and write in it), or name another user or database there."
-        )
+        return SettingsError(allowed.refusal(said))
     if isinstance(error, ConfigFieldMissingException):
         missing = ", ".join(error.fields)
         return SettingsError(
@@ -142,9 +149,16 @@ def _destination(error: BaseException) -> ConversyncError | None:
     if isinstance(error, MissingDependencyException):
         needed = " ".join(error.dependencies)
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
+    if getattr(error, "pgcode", None) == _TOO_MANY_CODE or any(words in str(error) for words in _TOO_MANY):
+        said = quoted(str(error).strip().splitlines()[-1], 200)
+        return UnreachedError(
+            f"The destination has as many sessions as it lets in ({said}), and a load or a send needs three. What was "
+            "committed before stands. End some, raise the limit (of the role, the database, or max_connections), or "
+            "run it again later."
+        )
     if isinstance(error, DestinationConnectionError) or _connection_lost(error):
-        return ConversyncError(
-            "The destination cannot be reached, or refused the credentials; nothing of this window was loaded. "
+        return UnreachedError(
+            "The destination cannot be reached, or refused the credentials; what was committed before stands. "
             "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
         )
     return None

@@ -43,6 +43,10 @@ class LockedError(ConversyncError):
     exit_code = 4
 
 
+class UnreachedError(ConversyncError):
+    """The destination cannot be reached, went away meanwhile, or lets nobody more in."""
+
+
 class VendorError(ConversyncError):
     """A request to a vendor came to nothing. Raised as one of the four below.
 

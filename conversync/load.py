@@ -32,6 +32,7 @@ from conversync.tally import StepReport
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
     account,
+    allowed,
     comments,
     committed,
     indexes,
@@ -211,6 +212,8 @@ def _load_steps(
 ) -> None:
     """Step after step, each committed and looked at before the next is read."""
     state, wanted = restored(pipeline, vendor.name), dict(vendor.views(chosen))
+    with pipeline.sql_client() as client:
+        allowed.check(client, [client.staging_dataset_name])
     if not asked.same_account:
         account.check(vendor, chosen, state)
     report.said += filter(None, [account.moved(vendor, chosen, state)])

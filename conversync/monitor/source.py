@@ -115,6 +115,17 @@ class Tables:
         qualified = {name: self._client.make_qualified_table_name(place) for name, place in places.items()}
         return list(self._client.execute_sql(query.format(**qualified, **words), *values) or [])
 
+    def ask_view(self, query: str, view: str, column: str, **words: str) -> list[Any] | None:
+        """The same of a view with this column; None without it, also where it goes in this very moment."""
+        from conversync.dlt_internals import DatabaseUndefinedRelation
+
+        if not self.has(view, column):
+            return None
+        try:
+            return self.ask(query, view, **words)
+        except DatabaseUndefinedRelation:
+            return None
+
     def column(self, name: str) -> str:
         """A column's name, as the destination takes it."""
         return str(self._client.escape_column_name(name))
@@ -147,8 +158,8 @@ def look(
     found.tables = list(_tables(tables, vendor, found))
     if found.last_load is None:
         return found
-    found.are_days_known = tables.has(DAYS, "state")
-    days = _days(tables, hours) if found.are_days_known else []
+    told = _days(tables, hours)
+    found.are_days_known, days = told is not None, told or []
     found.streams += _streams(vendor, days, first, today - DAY if first else None)
     since = found.last_load - NEW_WITHIN
     found.rejects = _rejects(tables, readings, since)
@@ -181,12 +192,12 @@ def _readings(tables: Tables) -> list[Told]:
     return [(_utc(loaded), new or 0, tuple(_object(unknown))) for new, unknown, loaded in rows]
 
 
-def _days(tables: Tables, hours: float) -> list[Day]:
-    return [
+def _days(tables: Tables, hours: float) -> list[Day] | None:
+    """None without the view."""
+    rows = tables.ask_view(_DAYS, DAYS, "state", state=judged(hours))
+    return rows and [
         Day(stream, day, state, int(missing), (start, end, read_at), _utc(last_read), bool(is_current))
-        for stream, day, state, missing, start, end, read_at, last_read, is_current in tables.ask(
-            _DAYS, DAYS, state=judged(hours)
-        )
+        for stream, day, state, missing, start, end, read_at, last_read, is_current in rows
     ]
 
 
@@ -222,9 +233,7 @@ def _new_fields(readings: Sequence[Told], since: datetime) -> tuple[str, ...]:
 
 def _lateness(tables: Tables) -> Lateness | None:
     """As the view has it; None where no reversal is known, or the vendor has none."""
-    if not tables.has(LATENESS, "watched_days"):
-        return None
-    rows = tables.ask(_LATENESS, LATENESS)
+    rows = tables.ask_view(_LATENESS, LATENESS, "watched_days") or []
     return next((Lateness(*map(_number, row)) for row in rows if row[-1] is not None), None)
 
 
@@ -233,10 +242,8 @@ def _number(value: Any) -> Any:
 
 
 def _withdrawn(tables: Tables) -> int:
-    if not tables.has(CONVERSIONS, "withdrawn_at"):
-        return 0
-    [[count]] = tables.ask("select count(*) from {table} where withdrawn_at is not null", CONVERSIONS)
-    return int(count)
+    query = "select count(*) from {table} where withdrawn_at is not null"
+    return sum(int(count) for (count,) in tables.ask_view(query, CONVERSIONS, "withdrawn_at") or ())
 
 
 def _volume(tables: Tables, table: str, day: str, reversal: str | None, days: Sequence[Day]) -> Volume | None:

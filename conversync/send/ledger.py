@@ -19,6 +19,7 @@ from conversync.errors import ConversyncError
 from conversync.load import pipeline_for
 from conversync.send.records import Known, Record, moment
 from conversync.send.target import Target
+from conversync.warehouse.allowed import STAGING
 
 DATASET = "sent"
 _TIMES = ("first_sent_at", "sent_at")
@@ -35,6 +36,11 @@ def table_of(target: str) -> str:
 def datasets(target: Target) -> list[str]:
     """What is written with its outcomes, its ledger's first."""
     return [DATASET, *sorted({name.partition(".")[0] for name in target.keys} - {DATASET})]
+
+
+def schemas(target: Target) -> list[str]:
+    """Where something is made for it on a server: the ledger's, and those in which rows wait until they are merged."""
+    return [DATASET, *(f"{name}{STAGING}" for name in datasets(target))]
 
 
 def states(client: Any, target: Target) -> dict[str, Known]:

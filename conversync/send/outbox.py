@@ -17,7 +17,8 @@ from decimal import Decimal
 from string import Template
 from typing import Any, NamedTuple
 
-from conversync.errors import SettingsError
+from conversync.dlt_errors import sentence
+from conversync.errors import LockedError, SettingsError
 from conversync.http.strictjson import dumps
 from conversync.send.options import NAME, QUERY, Options, read
 from conversync.send.records import plain
@@ -103,6 +104,8 @@ def entries(client: Any, query: str, target: Target, options: Options) -> Iterat
             _check_columns(names, target)
             yield _entries(cursor, names, target, options.max_outbox)
     except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error, asking.QueryError) as error:
+        if isinstance(held := sentence(error), LockedError):
+            raise held from error
         reason = str(error).strip().splitlines()[0].rstrip(".!")
         hint = PLAYERS if JOIN in query else TABLES_ONLY if confined.REFUSED in reason else ""
         raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import PARTIAL, LockedError, SettingsError
+from conversync.errors import PARTIAL, LockedError, SettingsError, UnreachedError
 from conversync.load import pipeline_for
 from conversync.send import begun, forgetting, ledger, outbox
 from conversync.send.epoch import (
@@ -41,7 +41,7 @@ from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
 from conversync.settings import lookup as configured
 from conversync.vendors import targets
-from conversync.warehouse import comments, confined, files
+from conversync.warehouse import allowed, comments, confined, files
 from conversync.warehouse.right import Right
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.warehouse import Warehouse
@@ -103,6 +103,8 @@ def send(
         with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
             books = mend(client, target, journal)
             plan = _plan(client, query, warehouse, target, settings, books, journal, options)
+            if plan.writes or journal.unloaded():
+                allowed.check(client, ledger.schemas(target))
         plan.notes += resolved.notes
         _load(warehouse, target, journal, wait, right)
         show(plan)
@@ -329,8 +331,8 @@ def _finish(
                     begun.end(client, target, last)
             if report.plan.forgets:
                 report.said += _forget(warehouse, target, journal, wait)
-    except LockedError as error:
-        report.error = report.error or LockedError(
+    except (LockedError, UnreachedError) as error:
+        report.error = report.error or type(error)(
             f"{error} All is in the journal; the next send loads it into "
             f"{ledger.DATASET}.{ledger.table_of(target.name)}."
         )

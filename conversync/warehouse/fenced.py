@@ -1,25 +1,51 @@
-"""dlt's PostgreSQL client, whose transactions begin with a fence (see right.py)."""
+"""dlt's PostgreSQL client: it tells who kept it waiting; where it writes, transactions begin with a fence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE  # type: ignore[import-untyped] # its stubs are a package
+from psycopg2 import Error  # type: ignore[import-untyped] # its stubs are a package
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE  # type: ignore[import-untyped] # as above
 from psycopg2.sql import SQL, Composable  # type: ignore[import-untyped] # as above
 
+from conversync.dlt_internals import DatabaseException
 from conversync.dlt_internals.postgres import Psycopg2SqlClient
-
-# Seconds for which a statement waits for who holds a table, such as a reader whose transaction stays open where a
-# column is added; dlt tries the jobs of a load some times more.
-PATIENCE = 60.0
+from conversync.warehouse.sessions import HELD_BY, NOT_HAD
 
 
-class Fenced(Psycopg2SqlClient):
+class Patient(Psycopg2SqlClient):
+    """An error of a statement that waited in vain knows who holds the table (see sessions.py)."""
+
+    # Whose locks kept a statement waiting: of who only reads, only those that nobody can read beside.
+    _HOLDS = "l.mode = 'AccessExclusiveLock'"
+
+    @contextmanager
+    def execute_query(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """As dlt's."""
+        try:
+            with super().execute_query(query, *args, **kwargs) as cursor:
+                yield cursor
+        except DatabaseException as error:
+            if getattr(error.dbapi_exception, "pgcode", None) == NOT_HAD and not hasattr(error, HELD_BY):
+                setattr(error, HELD_BY, self._holders())
+            raise
+
+    def _holders(self) -> str:
+        """Asked after the statement's end, in a transaction of its own; nothing where nobody is found."""
+        ours = [self.dataset_name, self.staging_dataset_name]
+        with suppress(Error), self._conn.cursor() as cursor:
+            cursor.execute(_HOLDERS.format(holds=self._HOLDS), {"ours": ours})
+            return ", ".join(str(name) for (name,) in cursor.fetchall())
+        return ""
+
+
+class Fenced(Patient):
     """A statement outside of a transaction is one of its own, together with the fence before it."""
 
     fence: str
+    _HOLDS = "l.mode = 'AccessExclusiveLock' or n.nspname = any(%(ours)s)"
 
     @contextmanager
     def begin_transaction(self) -> Iterator[Any]:
@@ -37,32 +63,17 @@ class Fenced(Psycopg2SqlClient):
             yield cursor
 
 
-def with_fences(destination: Any, fences: Mapping[str, str]) -> Any:
-    """dlt's destination, which from now on makes such clients; a dataset without a fence is not to be written."""
-    make = destination.client
-
-    def client(schema: Any, initial_config: Any = None) -> Any:
-        made = make(schema, initial_config)
-        made.sql_client.fence = fences[made.config.dataset_name]
-        made.sql_client.credentials = _patient(made.sql_client.credentials)
-        made.sql_client.__class__ = Fenced
-        return made
-
-    vars(destination).update(client=client)
-    return destination
-
-
-def _patient(credentials: Any) -> Any:
-    """As an option of the start, which holds after dlt's `reset all`; what a person set there counts."""
-    query = dict(credentials.query or {})
-    if "lock_timeout" in (options := query.get("options", "")):
-        return credentials
-    patient = credentials.copy()
-    patient.query = {**query, "options": f"{options} -clock_timeout={int(PATIENCE * 1000)}".strip()}
-    return patient
-
-
 def _after(fence: str, query: Any) -> Any:
     if isinstance(query, Composable):
         return SQL(fence + ";\n") + query
     return (fence + ";\n").encode() + query if isinstance(query, bytes) else f"{fence};\n{query}"
+
+
+_HOLDERS = """
+    select distinct concat_ws(' ', a.usename, a.application_name, 'pid ' || a.pid)
+    from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
+    join pg_class as c on c.oid = l.relation join pg_namespace as n on n.oid = c.relnamespace
+    where l.granted and l.database = (select oid from pg_database where datname = current_database())
+        and a.pid <> pg_backend_pid() and n.nspname !~ '^pg_' and ({holds})
+    order by 1
+"""

@@ -26,7 +26,8 @@ from datetime import UTC
 from typing import Any, Self
 
 from conversync.errors import LockedError
-from conversync.settings import pinned
+from conversync.settings import lookup, pinned
+from conversync.warehouse import sessions
 from conversync.warehouse.waiting import Waiting
 
 # Destinations that have such locks, by dlt's name for their type.
@@ -110,9 +111,12 @@ def fenced(destination: str, right: Right) -> Any:
         return destination
     if not (fences := right.fences()):
         raise ValueError("who writes there holds the right to it")
-    from conversync.warehouse.fenced import with_fences
+    return sessions.settled(_found(destination), fences)
 
-    return with_fences(_found(destination), fences)
+
+def patient(destination: str) -> Any:
+    """The destination, whose sessions only read, and wait for nobody without end."""
+    return sessions.settled(_found(destination)) if has_locks(destination) else destination
 
 
 def _found(destination: str) -> Any:
@@ -164,13 +168,11 @@ class _Session:
     def __enter__(self) -> Self:
         import psycopg2
 
-        told = ", ".join(name.rpartition("/")[2] for name in self.names)
-        who = f"({socket.gethostname()[:20]}, pid {os.getpid()})"
         # Asked without blocking, so that none of its answers is waited for without end.
         self._connection = psycopg2.connect(
             self._credentials,
             async_=True,
-            application_name=f"{f'{self._what} {told}'[: LONGEST_NAME - 1 - len(who)]} {who}",
+            application_name=_named(self._what, [name.rpartition("/")[2] for name in self.names]),
             keepalives=1,
             **{f"keepalives_{name}": value for name, value in SILENCE.items()},
         )
@@ -267,6 +269,27 @@ class _Session:
         told += [f"from {address}"] if address else []
         told += [f"since {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"] if since else []
         return f": {', '.join(told)}"
+
+
+def _named(what: str, names: Sequence[str]) -> str:
+    """What others are told: what is done, as many names as there is room for, and where, the project's folder too."""
+    host, pid = _plain(socket.gethostname()), os.getpid()
+    places = [
+        f"({host[:20]}, {_plain(lookup.project_dir().absolute().name)}, pid {pid})",
+        f"({host[:20]}, pid {pid})",
+        f"({host[:8]}, pid {pid})",
+    ]
+    for place in places:
+        for count in range(len(names), 0, -1):
+            more = ", ..." if count < len(names) else ""
+            if len(told := f"{what} {', '.join(names[:count])}{more} {place}") <= LONGEST_NAME:
+                return told
+    return f"{f'{what} {names[0]}'[: LONGEST_NAME - 4 - len(place)]}... {place}"
+
+
+def _plain(text: str) -> str:
+    """Of signs that a server keeps as they are, a byte each."""
+    return text.encode("ascii", "replace").decode()
 
 
 def _told(name: str) -> str:

@@ -280,7 +280,9 @@ class Warehouse:
         import dlt
 
         if self.destination != "duckdb":
-            return self.destination if read_only else right.fenced(self.destination, *self._held)
+            return (
+                right.patient(self.destination) if read_only else right.fenced(self.destination, *self._held)
+            )
         if self.path.stem in datasets:
             raise SettingsError(
                 f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "

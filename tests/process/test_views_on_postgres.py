@@ -13,7 +13,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError
 from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox, World
-from conversync.warehouse import fenced, in_place, right
+from conversync.warehouse import in_place, right, sessions
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
@@ -155,7 +155,7 @@ def client(remote: Remote, database: Cluster, tmp_path: Path) -> Iterator[Any]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is waited for as long as they are."""
     monkeypatch.setattr(in_place, "PATIENCE", 0.3)
-    monkeypatch.setattr(fenced, "PATIENCE", 0.3)
+    monkeypatch.setattr(sessions, "PATIENCE", 0.3)
 
 
 def test_d05_who_has_a_view_open_that_changes_is_named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.send.support import KEITARO, Workspace
 from tests.support import Quiet
 
 # isort: split
-from conversync.errors import SettingsError
+from conversync.errors import ConversyncError, SettingsError
 from conversync.load import load
 from conversync.sandbox import Sandbox, World
 from conversync.send.options import options
@@ -101,6 +102,52 @@ def test_a_send_out_of_postgres_sends_each_row_once(remote: Remote) -> None:
     assert remote.receiver.conversions["c1", "t1"]["payout"] == "9"
     rows = remote.database.ask("select send_key, status, attempts from sent.keitaro_conversions order by 1")
     assert rows == [("k0", "sent", 1), ("k1", "sent", 1)]
+
+
+def test_a_send_that_may_not_stage_its_outcomes_sends_nothing(remote: Remote) -> None:
+    """The schema beside the ledger's is somebody else's: told before the first request, and nothing is noted."""
+    remote.database.ask("create schema sent_staging; select 1")
+    with pytest.raises(SettingsError, match=r"what is needed .*the schema sent_staging and to create in it"):
+        remote.go(KEITARO, "public.sales")
+    assert remote.receiver.conversions == {}
+    assert remote.database.ask("select to_regclass('sent.sends') is null") == [(True,)]
+    remote.database.ask(f"grant all on schema sent_staging to {ROLE}; select 1")
+    report = remote.go(KEITARO, "public.sales")
+    assert (report.exit_code, report.sent.sent) == (0, 2), report.error
+
+
+def test_a_send_that_finds_no_session_free_sends_nothing(remote: Remote) -> None:
+    """It needs three, and has them all before its first request."""
+    try:
+        remote.database.ask(f"alter role {ROLE} connection limit 2; select 1")
+        with pytest.raises(ConversyncError, match=r"too many connections for role .* needs three"):
+            remote.go(KEITARO, "public.sales")
+        assert remote.receiver.conversions == {}
+        remote.database.ask(f"alter role {ROLE} connection limit 3; select 1")
+        report = remote.go(KEITARO, "public.sales")
+        assert (report.exit_code, report.sent.sent) == (0, 2), report.error
+    finally:
+        remote.database.ask(f"alter role {ROLE} connection limit -1; select 1")
+
+
+def test_a_server_that_goes_at_the_end_of_a_send_is_told_as_that(remote: Remote) -> None:
+    """All was sent, the journal has it, and the next send brings it into the ledger."""
+
+    def gone(through: int) -> None:
+        if through == len(remote.receiver.conversions) == 2:
+            remote.database.stop(signal.SIGQUIT)
+
+    with remote.set():
+        asked = options(KEITARO, outbox="public.sales")
+        report = send(remote.warehouse, targets()[KEITARO], asked, lambda _: None, gone)
+    remote.database.start()
+    assert report.sent.sent == 2
+    assert "cannot be reached" in str(report.error)
+    assert "All is in the journal; the next send loads it into sent.keitaro_conversions" in str(report.error)
+    assert "window" not in str(report.error)
+    again = remote.go(KEITARO, "public.sales")
+    assert (again.exit_code, again.sent.sent, again.plan.already) == (0, 0, 2), again.error
+    assert remote.database.ask("select status from sent.keitaro_conversions") == [("sent",), ("sent",)]
 
 
 def test_a_lost_journal_is_filled_from_the_ledger_on_postgres(remote: Remote) -> None:
