@@ -150,7 +150,10 @@ def _destination(error: BaseException) -> ConversyncError | None:
         needed = " ".join(error.dependencies)
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
     if getattr(error, "pgcode", None) == _TOO_MANY_CODE or any(words in str(error) for words in _TOO_MANY):
-        said = quoted(str(error).strip().splitlines()[-1], 200)
+        lines = str(error).strip().splitlines()
+        said = quoted(
+            next((line for line in lines if any(map(line.__contains__, _TOO_MANY))), lines[-1]), 200
+        )
         return UnreachedError(
             f"The destination has as many sessions as it lets in ({said}), and a load or a send needs three. What was "
             "committed before stands. End some, raise the limit (of the role, the database, or max_connections), or "

@@ -119,11 +119,11 @@ def test_a_send_that_may_not_stage_its_outcomes_sends_nothing(remote: Remote) ->
 def test_a_send_that_finds_no_session_free_sends_nothing(remote: Remote) -> None:
     """It needs three, and has them all before its first request."""
     try:
-        remote.database.ask(f"alter role {ROLE} connection limit 2; select 1")
+        remote.database.ask(f"alter role {ROLE} connection limit 1; select 1")
         with pytest.raises(ConversyncError, match=r"too many connections for role .* needs three"):
             remote.go(KEITARO, "public.sales")
         assert remote.receiver.conversions == {}
-        remote.database.ask(f"alter role {ROLE} connection limit 3; select 1")
+        remote.database.ask(f"alter role {ROLE} connection limit 6; select 1")
         report = remote.go(KEITARO, "public.sales")
         assert (report.exit_code, report.sent.sent) == (0, 2), report.error
     finally:
