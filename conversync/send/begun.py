@@ -11,6 +11,7 @@ import socket
 from typing import Any, NamedTuple
 
 from conversync.send import ledger
+from conversync.send.epoch import what_it_has
 from conversync.send.records import moment
 from conversync.send.target import Target
 
@@ -62,8 +63,7 @@ def refusal(target: str, begun: Begun | None, journal: int | None) -> str | None
         f"Send number {begun.epoch:,} of {target}, which began on {begun.machine} at {begun.at[:16].replace('T', ' ')} "
         f"UTC, has not ended: what it sent is not in {ledger.DATASET}.{ledger.table_of(target)} yet, and would be sent "
         f"again. Nothing was sent. Run conversync send {target} there, which brings it in; or, if that machine is "
-        "gone, see what the vendor has (`conversync reconcile keitaro`, or its own pages), and go on with "
-        "--after-restore."
+        f"gone, see {what_it_has(target)}, and go on with --after-restore."
     )
 
 

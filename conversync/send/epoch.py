@@ -13,8 +13,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from conversync.errors import ConversyncError
+from conversync.vendors import vendors
 from conversync.warehouse import files
 from conversync.warehouse.warehouse import Warehouse
+
+
+def what_it_has(target: str) -> str:
+    """Where a person sees what has arrived at a target, as words for a sentence."""
+    name = target.partition(".")[0]
+    vendor = vendors().get(name)
+    is_asked = vendor is not None and vendor.reconcile is not None
+    return (
+        f"what the vendor has (`conversync reconcile {name}`)"
+        if is_asked
+        else "what the vendor's own pages have"
+    )
 
 
 def epoch_path(warehouse: Warehouse, target: str) -> Path:
@@ -63,8 +76,7 @@ def known_elsewhere(target: str, others: int | None, ledger: int | None) -> str 
         f"Send number {others:,} of {target} was made from this folder, under another name of the warehouse, and the "
         f"last one that the ledger knows of is number {ledger:,}. It seems to be the same warehouse, moved, linked or "
         "copied, and what was sent since would be sent again. Nothing was sent. Give the file its old name back; or, "
-        "if it is another warehouse, or it is known what the vendor has (`conversync reconcile keitaro`, or its own "
-        "pages), go on with --after-restore."
+        f"if it is another warehouse, or it is known {what_it_has(target)}, go on with --after-restore."
     )
 
 
@@ -76,6 +88,6 @@ def restored(target: str, file: int | None, journal: int | None, ledger: int | N
     return (
         f"The books of {target} are older than its last send: the last one that journal and ledger know of is number "
         f"{known:,}, and number {file:,} was made from here. Both seem to be restored from a backup, and what was sent "
-        "since would be sent again. Nothing was sent. Bring back newer ones; or see what the vendor has (`conversync "
-        "reconcile keitaro`, or its own pages), and go on with --after-restore."
+        f"since would be sent again. Nothing was sent. Bring back newer ones; or see {what_it_has(target)}, and go on "
+        "with --after-restore."
     )

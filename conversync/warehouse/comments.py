@@ -11,11 +11,12 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from conversync.vendors import known
+from conversync.warehouse.allowed import STAGING
 
 if TYPE_CHECKING:
     from conversync.extract.declared import Table
 
-STAGING, SENT = "_staging", "sent"
+SENT = "sent"
 
 
 def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:

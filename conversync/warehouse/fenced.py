@@ -12,7 +12,7 @@ from psycopg2.sql import SQL, Composable  # type: ignore[import-untyped] # as ab
 
 from conversync.dlt_internals import DatabaseException
 from conversync.dlt_internals.postgres import Psycopg2SqlClient
-from conversync.warehouse.sessions import HELD_BY, NOT_HAD
+from conversync.warehouse.sessions import HELD_BY, NOT_HAD, WHO
 
 
 class Patient(Psycopg2SqlClient):
@@ -36,7 +36,7 @@ class Patient(Psycopg2SqlClient):
         """Asked after the statement's end, in a transaction of its own; nothing where nobody is found."""
         ours = [self.dataset_name, self.staging_dataset_name]
         with suppress(Error), self._conn.cursor() as cursor:
-            cursor.execute(_HOLDERS.format(holds=self._HOLDS), {"ours": ours})
+            cursor.execute(_HOLDERS.format(who=WHO, holds=self._HOLDS), {"ours": ours})
             return ", ".join(str(name) for (name,) in cursor.fetchall())
         return ""
 
@@ -70,7 +70,7 @@ def _after(fence: str, query: Any) -> Any:
 
 
 _HOLDERS = """
-    select distinct concat_ws(' ', a.usename, a.application_name, 'pid ' || a.pid)
+    select distinct {who}
     from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
     join pg_class as c on c.oid = l.relation join pg_namespace as n on n.oid = c.relnamespace
     where l.granted and l.database = (select oid from pg_database where datname = current_database())

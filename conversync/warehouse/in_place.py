@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from conversync.errors import ConversyncError, LockedError
+from conversync.warehouse.sessions import NOT_HAD, WHO
 
 # Where views are kept so.
 SERVER = "postgres"
 # Seconds for which readers of a view that changes may go on; those who come meanwhile wait behind us.
 PATIENCE = 10.0
-# PostgreSQL's codes: other columns than a view can be given in place, something depends on it, a lock was not had.
-OTHER_COLUMNS, NEEDED, NOT_HAD = "42P16", "2BP01", "55P03"
+# PostgreSQL's codes: other columns than a view can be given in place, something depends on it.
+OTHER_COLUMNS, NEEDED = "42P16", "2BP01"
 
 
 def make(client: Any, name: str, body: str) -> None:
@@ -117,9 +118,9 @@ _DEPENDENTS = """
     where d.classid = 'pg_rewrite'::regclass and d.refobjid = %s::regclass and r.ev_class <> %s::regclass
     order by 1
 """
-_READERS = """
-    select distinct concat_ws(' ', a.usename, a.application_name, 'pid ' || a.pid)
+_READERS = f"""
+    select distinct {WHO}
     from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
     where l.relation = %s::regclass and l.granted and a.pid <> pg_backend_pid()
     order by 1
-"""
+"""  # noqa: S608 - our own words

@@ -10,6 +10,8 @@ from typing import Any
 PATIENCE = 60.0
 # PostgreSQL's code for a lock that was not had, and the attribute of an error that names who has it.
 NOT_HAD, HELD_BY = "55P03", "held_by"
+# A session as a person is told of it, of a row of pg_stat_activity.
+WHO = "concat_ws(' ', a.usename, a.application_name, 'pid ' || a.pid)"
 
 
 def settled(destination: Any, fences: Mapping[str, str] | None = None) -> Any:

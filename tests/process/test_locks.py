@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,37 +14,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from conversync.sandbox import Fault
 from conversync.warehouse.warehouse import Warehouse
-from tests.process.support import FEED, Done, Forked, Place
+from tests.process.gate import Gate
+from tests.process.support import Done, Forked, Place
 
 SENTENCE = "Another run holds"
-
-
-class Gate:
-    """A vendor that keeps the first run waiting at its first page until it is opened."""
-
-    def __init__(self, place: Place) -> None:
-        self._reached, self._open = threading.Event(), threading.Event()
-        place.sandbox.faults.add(Fault(path=FEED, times=1, action=self._wait))
-
-    def _wait(self) -> None:
-        self._reached.set()
-        self._open.wait(60)
-
-    def reached(self) -> None:
-        """Waits until a run is there: it holds the lock and the file."""
-        assert self._reached.wait(60)
-
-    def open(self) -> None:
-        """Lets it go on."""
-        self._open.set()
 
 
 @pytest.fixture
 def gate(place: Place) -> Iterator[Gate]:
     """Opened at the latest when the test is over."""
-    gate = Gate(place)
+    gate = Gate(place.sandbox)
     yield gate
     gate.open()
 

@@ -18,13 +18,14 @@ import pytest
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.load import pipeline_for
-from conversync.sandbox import Fault, Sandbox, World
+from conversync.sandbox import Sandbox, World
 from conversync.warehouse import right
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
-from tests.process.support import FEED, Done, Forked, Place, ProcessPool, Wish
+from tests.process.gate import Gate
+from tests.process.support import Done, Forked, Place, ProcessPool, Wish
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
 
@@ -84,30 +85,10 @@ def turned_away(done: Done) -> None:
     assert done.told.count("\n") == 1, "one sentence"
 
 
-class Gate:
-    """A vendor that keeps the first run waiting at its first page until it is opened."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._reached, self._open = threading.Event(), threading.Event()
-        machine.sandbox.faults.add(Fault(path=FEED, times=1, action=self._wait))
-
-    def _wait(self) -> None:
-        self._reached.set()
-        self._open.wait(60)
-
-    def reached(self) -> None:
-        """Waits until a run is there: it holds the right."""
-        assert self._reached.wait(60)
-
-    def open(self) -> None:
-        """Lets it go on."""
-        self._open.set()
-
-
 @pytest.fixture
 def gate(machines: list[Machine]) -> Iterator[Gate]:
     """Opened at the latest when the test is over."""
-    gate = Gate(machines[0])
+    gate = Gate(machines[0].sandbox)
     yield gate
     gate.open()
 

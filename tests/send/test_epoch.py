@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conversync.errors import ConversyncError, SettingsError
+from conversync.send.epoch import what_it_has
 from conversync.warehouse.warehouse import Warehouse
 from tests.send.support import KEITARO, OPTIBASE, Workspace, users
 
@@ -174,3 +175,16 @@ def test_two_warehouses_in_one_folder_have_counts_of_their_own(house: Workspace)
         )
         assert done.code == 0
     assert len(house.receiver.taken) == 12
+
+
+@pytest.mark.parametrize(
+    ("target", "where"),
+    [
+        ("keitaro.conversions", "what the vendor has (`conversync reconcile keitaro`)"),
+        ("infobip.processes", "what the vendor has (`conversync reconcile infobip`)"),
+        ("optibase.conversions", "what the vendor's own pages have"),
+    ],
+)
+def test_a_person_is_sent_to_where_what_arrived_can_be_seen(target: str, where: str) -> None:
+    """The command for that vendor, or its pages where it has no way to be asked."""
+    assert what_it_has(target) == where
