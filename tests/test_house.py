@@ -21,24 +21,23 @@ OF_DLT = {
 ROOMS = {
     "errors": set[str](),
     "dlt_internals": set[str](),
+    "counts": set[str](),
     "spans": set[str](),
-    "http": {"errors", "spans"},
-    "extract": {"errors", "http", "spans"},
+    "http": {"errors"},
+    "extract": {"errors", "http"},
     "table": {"extract"},
     "vendors": {"errors"},
     "children": {"http", "vendors"},
-    "settings": {"spans", "children", "errors", "extract", "http", "send", "vendors", "warehouse"},
+    "settings": {"children", "errors", "extract", "http", "send", "vendors", "warehouse"},
     "dlt_shortcuts": set[str](),
     "dlt_errors": {"errors", "http", "warehouse"},
     "warehouse": {
         "children",
-        "spans",
         *("build", "dlt_errors", "dlt_shortcuts", "errors", "extract"),
         *("http", "send", "settings", "vendors"),
     },
     "tally": {"vendors", "warehouse"},
     "load": {
-        "spans",
         "tally",
         "dlt_errors",
         "dlt_shortcuts",
@@ -50,13 +49,11 @@ ROOMS = {
         "warehouse",
     },
     "monitor": {
-        "spans",
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),
         *("load", "settings", "table", "vendors", "warehouse"),
     },
-    "feed": {"spans", "extract", "http", "monitor", "table", "vendors"},
+    "feed": {"extract", "http", "monitor", "table", "vendors"},
     "send": {
-        "spans",
         "cli",
         "dlt_errors",
         "errors",
@@ -69,9 +66,8 @@ ROOMS = {
     },
     "build": {"children", "errors", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
-    "report": {"spans", "build", "errors", "monitor", "vendors", "warehouse"},
+    "report": {"build", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
-        "spans",
         "build",
         "cli",
         "dlt_errors",
@@ -86,7 +82,6 @@ ROOMS = {
     "testing": set[str](),
     "sources": {
         "report",
-        "spans",
         "errors",
         "extract",
         "feed",
@@ -98,12 +93,16 @@ ROOMS = {
         "vendors",
     },
 }
+# What every room may use: counts and spans of time in words.
+WORDS = {"counts", "spans"}
 # These show everything, and only they know the sandbox.
 SHOWS = {"cli", "demo", "demo_sends"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")
 # The sandbox serves, its tests and those of the client ask it without ours, and the benchmarks compare with others.
 MAY_TALK = ("conversync/http/", "conversync/sandbox/", "tests/", "benchmarks/")
 MOST_LINES = 400
+# What is shown is shown by these; the last one asks a person at a terminal.
+PRINTS = {"conversync/cli/terminal.py", "conversync/cli/screen.py", "conversync/settings/questions.py"}
 
 
 def files(*tops: str) -> Iterator[tuple[str, Path]]:
@@ -161,7 +160,7 @@ def test_imports_run_one_way() -> None:
                 continue
             assert not has(module, "conversync.cli.main"), f"{name} imports the command line"
             assert not has(module, "sources"), f"{name} knows a vendor by its name ({module})"
-            if mine in SHOWS or theirs in {mine, "dlt_internals"} or mine == "conversync":
+            if mine in SHOWS or theirs in {mine, "dlt_internals", *WORDS} or mine == "conversync":
                 continue
             assert theirs in ROOMS[mine], f"{name} imports {module}"
 
@@ -193,6 +192,20 @@ def test_only_one_room_knows_what_dlt_keeps_to_itself() -> None:
         if not name.startswith("conversync/dlt_internals/"):
             kept = {module for module in imported(path) if has(module, "dlt")} - OF_DLT
             assert not kept, f"{name} imports {kept}"
+
+
+def test_one_module_prints() -> None:
+    """Lines, JSON, tables and bars go through one place, which shows what others wrote as what it is."""
+    for name, path in files("conversync", "sources"):
+        if name in PRINTS or name.startswith("conversync/sandbox/"):
+            continue
+        assert not {module for module in imported(path) if has(module, "rich")}, f"{name} draws by itself"
+        told = {
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        }
+        assert not told & {"print", "typer.echo", "sys.stdout.write", "sys.stderr.write"}, f"{name} prints"
 
 
 def test_no_file_is_long() -> None:

@@ -8,7 +8,7 @@ import typer
 
 from conversync.cli import options
 from conversync.cli.common import at, begin, choose, tell_tracebacks
-from conversync.cli.terminal import say
+from conversync.cli.terminal import emit, say
 
 
 def status(
@@ -146,7 +146,6 @@ def alert(
     Example: `conversync alert --test`
     """
     begin(project, debug=False)
-    import json
     import tempfile
     from pathlib import Path
 
@@ -164,13 +163,13 @@ def alert(
             health = look(place, list(vendors().values()), Path(folder), bounds=bounds)
         found = [one for one in problems(health, bounds) if one.kind in alerting.TOLD]
     if not found:
-        typer.echo("Nothing to tell.")
+        say("Nothing to tell.")
         return
     document = alerting.document(place, found, test=test)
-    typer.echo(json.dumps(document, indent=2))
+    emit(document, indent=2)
     failures = [] if dry_run else alerting.deliver(document, channels)
     for failure in failures:
         say(f"conversync: {failure}", error=True)
     if not channels:
-        typer.echo(f"conversync: {alerting.NOWHERE}", err=True)
+        say(f"conversync: {alerting.NOWHERE}", error=True)
     raise typer.Exit(1 if failures else 0)

@@ -8,6 +8,7 @@ import typer
 
 from conversync.cli import options
 from conversync.cli.common import at, begin, choose, tell_new_folder
+from conversync.cli.terminal import say
 
 
 def nightly(
@@ -95,4 +96,4 @@ def init(
     interactive = not yes and sys.stdin.isatty()
     plan = making.plan(wanted, source or [], Questions() if interactive else None)
     for line in making.write(plan):
-        typer.echo(line)
+        say(line)

@@ -99,7 +99,7 @@ def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
     except LockedError:
         return 0
     except ConversyncError as error:
-        typer.echo(f"conversync: {error}", err=True)
+        say(f"conversync: {error}", error=True)
         return error.exit_code
     return 0
 
@@ -126,7 +126,7 @@ def check(
     if told := look.writers(place):
         say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
-        typer.echo(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
+        say(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
     for vendor in chosen:
         _show_settings(vendor)
     if foreign:

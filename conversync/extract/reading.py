@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from conversync.counts import counted
 from conversync.errors import CredentialsError, InvalidResponseError, VendorError
 from conversync.extract.columns import now
 from conversync.extract.evidence import Quarantine, Routed, rejected_table, resolved_rows, window_row
@@ -281,7 +282,7 @@ def _lack(short: Sequence[Piece]) -> str:
     if not (missing := max(counts)):
         return "cannot be shown to be whole"
     at_least = "" if is_exact else "at least "
-    return f"is short by {at_least}{missing:,} {'row' if missing == 1 else 'rows'}"
+    return f"is short by {at_least}{counted(missing, 'row')}"
 
 
 def _days(short: Sequence[Piece]) -> str:

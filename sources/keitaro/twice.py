@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from conversync.counts import counted, noun
 from conversync.extract.catalogue import held
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.http.redact import quoted
@@ -119,7 +120,7 @@ def _of(keys: Iterable[str]) -> str:
 def _sentence(pairs: Sequence[tuple[str, str]]) -> str:
     count, more = len(pairs), ", ..." if len(pairs) > NAMED else ""
     names = ", ".join(f"{quoted(old, 60)} is {quoted(new, 60)}" for old, new in pairs[:NAMED])
-    came, each = ("1 conversion", "it") if count == 1 else (f"{count:,} conversions", "each")
+    came, each = counted(count, "conversion"), noun(count, "it", "each")
     return (
         f"{came} came from Keitaro under another id than before ({names}{more}): {each} is kept under both and counts "
         "twice. Ask who runs the tracker what became of its ids. If the new ones stay, delete the old ones from "
