@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.measures import measure, python_files
 
 ROOT = Path(__file__).parents[1]
 TOPS = ("conversync", "sources", "pipelines", "benchmarks", "tests")
@@ -101,6 +104,13 @@ HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohtt
 # The sandbox serves, its tests and those of the client ask it without ours, and the benchmarks compare with others.
 MAY_TALK = ("conversync/http/", "conversync/sandbox/", "tests/", "benchmarks/")
 MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION, MOST_COMPLEX = 40, 10
+EXCUSED = {
+    "conversync/cli/sending.py send": "nineteen options, a line each, and what its help says of them",
+    "conversync/load.py _load_steps": "one step after the other, in the order in which they are safe",
+    "conversync/warehouse/committed.py _wrong": "a list of what may be wrong, a line each",
+    "conversync/extract/spill.py deduplicate": "one decision, by what the files hold",
+}
 # What is shown is shown by these; the last one asks a person at a terminal.
 PRINTS = {"conversync/cli/terminal.py", "conversync/cli/screen.py", "conversync/settings/questions.py"}
 
@@ -212,6 +222,14 @@ def test_no_file_is_long() -> None:
     """Four hundred lines are read in one sitting."""
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in files(*TOPS)}
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def test_no_function_is_long_or_complex() -> None:
+    """As `make measures` measures them; what is excused stands in `EXCUSED`, with its reason."""
+    found = measure(python_files("conversync", "sources", "pipelines", but="conversync/sandbox"))
+    long = {name for lines, name in found.functions if lines > MOST_LINES_OF_A_FUNCTION}
+    dense = {name for complexity, name in found.complexities if complexity > MOST_COMPLEX}
+    assert {re.sub(r":\d+ ", " ", name) for name in long | dense} - EXCUSED.keys() == set()
 
 
 def test_the_engine_names_no_vendor() -> None:
