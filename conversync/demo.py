@@ -12,18 +12,19 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pendulum
 
 from conversync import demo_sends
 from conversync.build import build
-from conversync.cli import terminal
+from conversync.cli import screen
 from conversync.cli.output import Lines
 from conversync.errors import SettingsError
 from conversync.extract.windows import DAY
 from conversync.load import load
 from conversync.report import write_report
+from conversync.types import Values
 from conversync.vendors import LoadRequest, vendors
 from conversync.warehouse.publish import FOLDER, publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
@@ -50,7 +51,7 @@ def demo(folder: Path) -> int:
     """Writes `folder/warehouse.duckdb` anew and prints the story; 0 if our totals are the sandbox's, else 1."""
     from conversync.sandbox import Sandbox, World
 
-    console = terminal.screen()
+    console = screen.console()
     shutil.rmtree(folder, ignore_errors=True)
     warehouse = Warehouse((folder / "warehouse.duckdb").absolute())
     last = pendulum.instance(date.today())  # noqa: DTZ011 - a story that ends today, wherever that is
@@ -203,7 +204,7 @@ def _reconcile(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     return bool(ours == theirs)
 
 
-def _ask(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
+def _ask(warehouse: Warehouse, query: str) -> list[Values]:
     import duckdb
 
     with duckdb.connect(str(warehouse.path), read_only=True) as connection:
@@ -211,14 +212,14 @@ def _ask(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
 
 
 def _beside(
-    console: Screen, title: str, names: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any]
+    console: Screen, title: str, names: Sequence[str], ours: Sequence[object], theirs: Sequence[object]
 ) -> None:
     lines = zip(names, ours, theirs, strict=True)
     cells = [(name, _cell(a), _cell(b), "=" if a == b else "NOT EQUAL") for name, a, b in lines]
     _table(console, title, ("", "warehouse", "sandbox", ""), cells)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, Decimal):
         return f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -227,7 +228,7 @@ def _cell(value: Any) -> str:
 def _table(console: Screen, title: str, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     every = range(len(heads))
     console.print(
-        terminal.table(heads, lines, right=every[1:], unbroken=every, title=title, title_style="bold")
+        screen.table(heads, lines, right=every[1:], unbroken=every, title=title, title_style="bold")
     )
 
 

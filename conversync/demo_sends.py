@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conversync.cli.output import Lines
 from conversync.load import load
 from conversync.send import reconcile
 from conversync.send.options import options
 from conversync.send.run import send
+from conversync.types import Values
 from conversync.vendors import LoadRequest, targets, vendors
 from conversync.warehouse.warehouse import Warehouse
 
@@ -71,7 +72,7 @@ def send_all(console: Screen, warehouse: Warehouse) -> None:
         )
 
 
-def ours(warehouse: Warehouse) -> tuple[Any, ...]:
+def ours(warehouse: Warehouse) -> Values:
     """By the ledgers: conversions at the tracker, rejected ones, the revenue that stands; those of the A/B tool."""
     import duckdb
 

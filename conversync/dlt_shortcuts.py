@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from conversync.types import Destination, Document, Pipeline
 
-def once(destination: Any) -> Any:
+if TYPE_CHECKING:
+    from conversync.dlt_internals import LiveSchemaStorage, Schema
+
+
+def once(destination: Destination) -> Destination:
     """dlt's DuckDB destination, which from now on resolves its configuration once for each dataset."""
     resolve, capabilities = destination.configuration, destination.capabilities
-    known: dict[tuple[str | None, str | None], Any] = {}
+    known: dict[tuple[str | None, str | None], object] = {}
 
-    def configuration(initial: Any, accept_partial: bool = False) -> Any:
+    def configuration(initial: Any, accept_partial: bool = False) -> object:
         if accept_partial or initial is None:
             return resolve(initial, accept_partial)
         if any(initial is one for one in known.values()):
@@ -28,7 +33,7 @@ def once(destination: Any) -> Any:
             known[key] = resolve(initial)
         return known[key]
 
-    def able(config: Any = None, naming: Any = None) -> Any:
+    def able(config: Any = None, naming: Any = None) -> object:
         # What DuckDB is able to do does not depend on how it is configured.
         return capabilities(config or destination.spec(), naming)
 
@@ -37,7 +42,7 @@ def once(destination: Any) -> Any:
 
 
 @contextmanager
-def kept_open(pipeline: Any) -> Iterator[None]:
+def kept_open(pipeline: Pipeline) -> Iterator[None]:
     """Within, sessions on a DuckDB file are copies of one that stays open, and settles it once."""
     if pipeline.destination.destination_name != "duckdb":
         yield
@@ -58,7 +63,7 @@ def keep() -> None:
     if read.__module__ == __name__:
         return
 
-    def as_it_is(self: Any, name: str) -> Any:
+    def as_it_is(self: LiveSchemaStorage, name: str) -> Schema:
         live = self.live_schemas.get(name)
         if live is not None and live.is_modified:
             return live
@@ -81,15 +86,15 @@ def _know_fields() -> None:
 
     work_out = vars(BaseConfiguration)["get_resolvable_fields"].__func__
     count = BaseConfiguration.__len__
-    known: WeakKeyDictionary[type[Any], dict[str, Any]] = WeakKeyDictionary()
-    counted: WeakKeyDictionary[type[Any], int] = WeakKeyDictionary()
+    known: WeakKeyDictionary[type, Document] = WeakKeyDictionary()
+    counted: WeakKeyDictionary[type, int] = WeakKeyDictionary()
 
-    def get_resolvable_fields(cls: type[Any]) -> dict[str, Any]:
+    def get_resolvable_fields(cls: type) -> Document:
         if cls not in known:
             known[cls] = work_out(cls)
         return dict(known[cls])
 
-    def counted_once(self: Any) -> int:
+    def counted_once(self: BaseConfiguration) -> int:
         # Asked wherever dlt wants to know whether there is a configuration at all.
         if type(self) not in counted:
             counted[type(self)] = count(self)
@@ -99,11 +104,11 @@ def _know_fields() -> None:
     BaseConfiguration.get_resolvable_fields = classmethod(get_resolvable_fields)  # type: ignore[method-assign,assignment]
 
 
-def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
+def _remembered(function: Callable[..., object]) -> Callable[..., object]:
     """What the function says of a type, asked once for each type that can be told from others."""
-    known: dict[Any, Any] = {}
+    known: dict[object, object] = {}
 
-    def answer(kind: Any, **how: Any) -> Any:
+    def answer(kind: object, **how: object) -> object:
         try:
             if kind not in known:
                 known[kind] = function(kind, **how)
@@ -114,7 +119,7 @@ def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-def _stamp(storage: Any, name: str) -> tuple[int, ...] | None:
+def _stamp(storage: LiveSchemaStorage, name: str) -> tuple[int, ...] | None:
     path = Path(storage.storage.make_full_path(storage._file_name_in_store(name, "json")))  # noqa: SLF001 - dlt names it nowhere else
     try:
         found = path.stat()

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from conversync.cli import output
 from conversync.cli.output import explain
@@ -35,6 +35,10 @@ from conversync.warehouse import files, retention, sizes
 from conversync.warehouse.publish import check_published, publish, report_path
 from conversync.warehouse.waiting import acquire
 from conversync.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from conversync.send.options import Options
+    from conversync.send.target import Target
 
 log = logging.getLogger("conversync")
 
@@ -194,24 +198,28 @@ def _send_all(night: Night, warehouse: Warehouse, wanted: Wanted, log_format: st
             asked = options(name)
             if asked.outbox is None:
                 continue
-            if reason := "send_enabled is false" if not asked.enabled else _not_safe(night, target, asked):
+            if (
+                reason := "send_enabled is false"
+                if not asked.enabled
+                else _not_safe(night, target, asked.outbox)
+            ):
                 step.outcome, step.text = SKIPPED, reason
                 continue
             _send(step, warehouse, target, asked, wanted.wait, log_format)
 
 
-def _not_safe(night: Night, target: Any, asked: Any) -> str | None:
+def _not_safe(night: Night, target: Target, outbox: str) -> str | None:
     """Why a send is left for the next night, if so."""
     if night.failed("build"):
         return "the build failed, so it waits for the next night"
     failed = {step.what for step in night.failed("load")}
-    rests_on = sources_of(asked.outbox, target)
+    rests_on = sources_of(outbox, target)
     if missing := sorted(failed & rests_on):
         return f"{', '.join(missing)} could not be loaded, so it waits for the next night"
     return None
 
 
-def sources_of(outbox: str, target: Any) -> set[str]:
+def sources_of(outbox: str, target: Target) -> set[str]:
     """The sources whose tables an outbox reads; all of them, where it reads anything else, such as marts or a view."""
     from conversync.send.outbox import query_for
 
@@ -229,7 +237,9 @@ def sources_of(outbox: str, target: Any) -> set[str]:
     return read if read and read <= set(vendors()) else set(vendors())
 
 
-def _send(step: Step, warehouse: Warehouse, target: Any, asked: Any, wait: float, log_format: str) -> None:
+def _send(
+    step: Step, warehouse: Warehouse, target: Target, asked: Options, wait: float, log_format: str
+) -> None:
     """The one place that knows the send engine."""
     from conversync.send import run, shown
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 
@@ -16,6 +15,7 @@ from conversync.extract.declared import Column as Column
 from conversync.extract.declared import Table as Table
 from conversync.extract.page_decoder import PageDecoder, fields_of
 from conversync.extract.times import moments
+from conversync.types import Row
 
 # What every table of statements has beside its own columns. dlt fills the last two in; they are declared, and empty,
 # so that it need not write every file a second time.
@@ -49,7 +49,7 @@ class Events:
     sums: tuple[str, ...] = ()
     currency: str | None = None
     says: str = "What the vendor stated of each event, every statement with the time in which it stood."
-    check: Callable[[Mapping[str, Any]], None] | None = None
+    check: Callable[[Row], None] | None = None
 
     def __post_init__(self) -> None:
         """ValueError, for the vendor's author, where a name is none of the columns."""
@@ -102,12 +102,12 @@ class Events:
             check_table=lambda table: self.check is None or all(map(self._takes, table.to_pylist())),
         )
 
-    def _refuse(self, values: Mapping[str, Any]) -> None:
+    def _refuse(self, values: Row) -> None:
         """ValueError for a decoded row that cannot be meant."""
         if self.check is not None:
             self.check({one.name: values[one.json or one.name] for one in self.columns})
 
-    def _takes(self, values: Mapping[str, Any]) -> bool:
+    def _takes(self, values: Row) -> bool:
         try:
             self._refuse(values)
         except ValueError:

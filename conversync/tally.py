@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from conversync.types import Pipeline, Values
 from conversync.vendors import Vendor
 from conversync.warehouse import committed, merging
+from conversync.warehouse import query as asking
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class StepReport:
     notes: tuple[str, ...] = ()
 
 
-def rows(pipeline: Any, vendor: Vendor) -> int:
+def rows(pipeline: Pipeline, vendor: Vendor) -> int:
     """How many rows the tables hold that are read, and not logs of statements or of evidence."""
     if not pipeline.default_schema_name:
         return 0
@@ -38,12 +40,12 @@ def rows(pipeline: Any, vendor: Vendor) -> int:
     )
     with pipeline.sql_client() as client:
         counts = [f"(select count(*) from {client.make_qualified_table_name(table)})" for table in lists]  # noqa: S608
-        [[rows]] = client.execute_sql(f"select {' + '.join(counts) or 0}")
-    return int(rows)
+        [[count]] = asking.rows(client, f"select {' + '.join(counts) or 0}")
+    return int(count)
 
 
 def of_loads(
-    pipeline: Any, vendor: Vendor, loads: Sequence[str], before: int, written: Mapping[str, int]
+    pipeline: Pipeline, vendor: Vendor, loads: Sequence[str], before: int, written: Mapping[str, int]
 ) -> StepReport:
     """What the rows of these loads say: the evidence of their windows, and the statements that are new in them."""
     ids = ", ".join(f"'{load}'" for load in loads)
@@ -51,9 +53,9 @@ def of_loads(
     with pipeline.sql_client() as client:
         merging.find_by_index(client)
 
-        def ask(query: str, table: str, **values: str) -> list[Any]:
+        def ask(query: str, table: str, **values: str) -> Sequence[Values]:
             place = client.make_qualified_table_name(table)
-            return list(client.execute_sql(query.format(table=place, ids=ids, **values)) or [])
+            return asking.rows(client, query.format(table=place, ids=ids, **values))
 
         windows = [_Evidence(*row) for row in ask(_WINDOWS, "windows")] if written.get("windows") else []
         for table in vendor.statements.keys() & written.keys():
@@ -70,7 +72,9 @@ def of_loads(
     )
 
 
-def _statements(ask: Callable[..., list[Any]], table: str, vendor: Vendor, pipeline: Any) -> dict[str, int]:
+def _statements(
+    ask: Callable[..., Sequence[Values]], table: str, vendor: Vendor, pipeline: Pipeline
+) -> dict[str, int]:
     """What is new in a log of statements, by its name in a StepReport."""
     [[added, reversals]] = ask(_ADDED, table, reversal=vendor.statements[table] or "false")
     [[restated]] = ask(_RESTATED, table)
@@ -142,13 +146,13 @@ _REPLACED = (
 )
 
 
-def set_aside(pipeline: Any, loads: Sequence[str]) -> int:
+def set_aside(pipeline: Pipeline, loads: Sequence[str]) -> int:
     """How many distinct rows these loads set aside, however many windows brought them."""
     ids = ", ".join(f"'{load}'" for load in loads)
     with pipeline.sql_client() as client:
         table = client.make_qualified_table_name("rejected_rows")
         query = f"select count(*) from {table} where _dlt_load_id in ({ids}) and resolved_at is null"  # noqa: S608
-        [[count]] = client.execute_sql(query)
+        [[count]] = asking.rows(client, query)
     return int(count)
 
 

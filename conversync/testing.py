@@ -20,7 +20,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from conversync.types import Values
 
 WRONG = "wrong-credential-0815"
 
@@ -70,7 +72,7 @@ class Project:
             check=False,
         )
 
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
+    def ask(self, query: str) -> list[Values]:
         """What the warehouse says."""
         import duckdb
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from conversync.errors import SettingsError
+from conversync.types import Restored, Settings
 
 if TYPE_CHECKING:
     from conversync.extract.check_results import CheckResult
@@ -104,7 +105,7 @@ class Vendor:
     """A dlt configspec; what is missing or cannot be meant is a SettingsError, before any request."""
     source: Callable[..., Any] | None = None
     """Its dlt source, for those who run it by themselves; None for a vendor that is only sent to."""
-    steps: Callable[[Mapping[str, Any], Any, LoadRequest], Iterator[Step]] = _nothing
+    steps: Callable[[Restored, Any, LoadRequest], Iterator[Step]] = _nothing
     """What a run does, from the source's restored state and the settings; each is committed before the next is read."""
     check: Callable[[Any], Iterator[CheckResult]] = _nothing
     """Looks at the vendor, given the settings, and loads nothing."""
@@ -153,7 +154,7 @@ class Vendor:
         """The tables of which no row counts as new."""
         return {table.name for table in self.tables if not table.is_news}
 
-    def compared(self, settings: Any) -> list[Table]:
+    def compared(self, settings: Settings) -> list[Table]:
         """By the settings, the tables that `verify` compares."""
         tables = self.tables_by(settings) if self.tables_by else self.tables
         return [table for table in tables if table.is_compared]

@@ -25,6 +25,7 @@ ROOMS = {
     "errors": set[str](),
     "dlt_internals": set[str](),
     "counts": set[str](),
+    "types": set[str](),
     "spans": set[str](),
     "http": {"errors"},
     "extract": {"errors", "http"},
@@ -96,8 +97,8 @@ ROOMS = {
         "vendors",
     },
 }
-# What every room may use: counts and spans of time in words.
-WORDS = {"counts", "spans"}
+# What every room may use: counts and spans of time in words, and names for what values are.
+WORDS = {"counts", "spans", "types"}
 # These show everything, and only they know the sandbox.
 SHOWS = {"cli", "demo", "demo_sends"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")

@@ -34,7 +34,7 @@ COMMANDS = (
 class _Told:
     """Help shows what an option takes (DATE, PATH) and nothing of Python's: a flag takes nothing."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
+    def get_params(self, ctx: object) -> list[Any]:
         found: list[Any] = super().get_params(ctx)  # type: ignore[misc] # of typer's own class, beside this one
         for one in found:
             if one.param_type_name == "argument":

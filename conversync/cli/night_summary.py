@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from conversync.cli import terminal
+from conversync.cli import screen, terminal
 from conversync.nightly import FAILED, SKIPPED, Night, Step
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def show(night: Night) -> None:
     """The table on standard output; failures once more on standard error, for cron's mail."""
     with suppress(OSError, ValueError):
-        out = terminal.screen()
+        out = screen.console()
         lines = (_line(one) for one in night.steps)
-        out.print(terminal.table(("step", "", "outcome", "seconds"), lines, right=(3,), is_narrow=True))
+        out.print(screen.table(("step", "", "outcome", "seconds"), lines, right=(3,), is_narrow=True))
         for step in night.steps:
             for note in step.notes:
                 out.say(note)
@@ -45,7 +45,7 @@ def _line(step: Step) -> tuple[str | Text, ...]:
     outcome: str | Text = step.text
     if step.outcome == FAILED:
         code = f" (exit code {step.exit_code})" if step.exit_code else ""
-        outcome = terminal.styled("FAILED", "red").append(code, style="default")
+        outcome = screen.styled("FAILED", "red").append(code, style="default")
     elif step.outcome == SKIPPED:
-        outcome = terminal.styled(f"skipped: {step.text}", "dim")
+        outcome = screen.styled(f"skipped: {step.text}", "dim")
     return step.step, step.what, outcome, f"{step.seconds:.1f}"

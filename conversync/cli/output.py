@@ -7,16 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from conversync.build import BuildReport
-from conversync.cli import logs, process, terminal
+from conversync.cli import logs, process, screen, terminal
 from conversync.counts import counted, noun, rows
 from conversync.errors import ConversyncError
 from conversync.extract.decoded import not_as_it_came, not_whole, told_apart
 from conversync.http.redact import plain, redact
 from conversync.load import Progress, SourceReport
 from conversync.tally import StepReport
+from conversync.types import Document
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -52,7 +53,7 @@ class Lines:
             set_aside=step.rejected,
         )
 
-    def say(self, text: str, **fields: Any) -> None:
+    def say(self, text: str, **fields: object) -> None:
         """One line: the text, or the fields as JSON."""
         terminal.line_to(self._stream, json.dumps(fields) if self._json else plain(text))
 
@@ -60,8 +61,8 @@ class Lines:
 class Bar:
     """A bar a source on a terminal: the rows of the window that is being read."""
 
-    def __init__(self, bar: Bars, screen: Screen) -> None:
-        self._bar, self._screen = bar, screen
+    def __init__(self, bar: Bars, out: Screen) -> None:
+        self._bar, self._screen = bar, out
         self._tasks: dict[str, TaskID] = {}
 
     def step(self, dataset: str, label: str) -> None:
@@ -104,9 +105,9 @@ def progress(log_format: str) -> Iterator[Progress]:
     if log_format == "json" or not sys.stderr.isatty():
         yield Lines(sys.stderr, log_format)
         return
-    screen = terminal.screen(error=True)
-    with terminal.bars(screen) as bar:
-        yield Bar(bar, screen)
+    out = screen.console(error=True)
+    with screen.bars(out) as bar:
+        yield Bar(bar, out)
 
 
 def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) -> None:
@@ -155,12 +156,10 @@ def forgot(told: Iterable[str], log_format: str = "text") -> None:
 
 def show_settings(dataset: str, settings: Iterable[tuple[str, str, str]]) -> None:
     """A table of settings: name, value (secrets are masked before they come here), origin."""
-    terminal.screen().print(
-        terminal.table(("setting", "value", "from"), settings, unbroken=(0,), title=dataset)
-    )
+    screen.console().print(screen.table(("setting", "value", "from"), settings, unbroken=(0,), title=dataset))
 
 
-def _fields(report: SourceReport) -> dict[str, Any]:
+def _fields(report: SourceReport) -> Document:
     return {
         "dataset": report.dataset,
         "exit_code": report.exit_code,
@@ -178,7 +177,7 @@ def _fields(report: SourceReport) -> dict[str, Any]:
 
 
 def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
-    out = terminal.screen()
+    out = screen.console()
     read = [report for report in reports if report.steps or report.error is None]
     if read:
         out.print(_figures(read))
@@ -210,12 +209,12 @@ def figures(
     """A line each for what was read or sent: its name, counts, seconds; in red where it failed."""
     cells = (
         [
-            terminal.styled(text, "red" if error else "")
+            screen.styled(text, "red" if error else "")
             for text in (name, *(f"{count:,}" for count in counts), f"{seconds:.1f}")
         ]
         for name, counts, seconds, error in lines
     )
-    return terminal.table((*heads, "seconds"), cells, right=range(1, len(heads) + 1))
+    return screen.table((*heads, "seconds"), cells, right=range(1, len(heads) + 1))
 
 
 def notes(report: SourceReport) -> Iterator[str]:

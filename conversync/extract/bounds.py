@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import pendulum
+
+from conversync.types import Document, State
 
 # How long what was found of a vendor is believed.
 REMEMBERED = pendulum.duration(days=7)
@@ -33,7 +33,7 @@ class Bounds:
     found: list[str] = field(default_factory=list)
 
     @staticmethod
-    def remembered(state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> Bounds:
+    def remembered(state: State, days: int, page_size: int, today: date) -> Bounds:
         """As the settings have them, less what earlier runs found; a setting that is lower wins.
 
         After some days it is tried again without: a bad night is no property of a vendor.
@@ -51,12 +51,12 @@ class Bounds:
         found = "; ".join(dict.fromkeys(self.found))
         return f"{vendor}: {found}; it is asked accordingly from now on" if found else None
 
-    def remember(self, state: MutableMapping[str, Any], days: int, page_size: int, today: date) -> None:
+    def remember(self, state: State, days: int, page_size: int, today: date) -> None:
         """Notes in the state what is lower than the settings have it."""
         if self.longest:
             state["longest"] = self.longest
         until = str(today + REMEMBERED) if self.found else state.get("bounds", {}).get("until", "")
-        known: dict[str, Any] = {"days": self.days if self.days < days else None, "depth": self.depth}
+        known: Document = {"days": self.days if self.days < days else None, "depth": self.depth}
         known["page_size"] = self.page_size if self.page_size < page_size else None
         known |= {"miscounts": self.miscounts or None, "even": self.even or None}
         state.pop("bounds", None)

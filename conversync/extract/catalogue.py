@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import dlt
 import pyarrow as pa
@@ -13,6 +13,7 @@ from conversync.extract.columns import now
 from conversync.extract.declared import Table
 from conversync.extract.page_decoder import dumps
 from conversync.http.strictjson import is_number_key
+from conversync.types import Document, Pipeline, Row
 
 Item = TypeVar("Item")
 
@@ -22,7 +23,7 @@ def confirmed(fetch: Callable[[], list[Item]]) -> list[Item]:
     return fetch() or fetch()
 
 
-def objects_of(value: Any) -> list[dict[str, Any]] | None:
+def objects_of(value: object) -> list[Document] | None:
     """The entries of a list, all of them objects; None for anything else.
 
     An object whose keys are numbers is a list, too: so PHP writes one that has lost some of its entries.
@@ -32,7 +33,7 @@ def objects_of(value: Any) -> list[dict[str, Any]] | None:
     return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else None
 
 
-def current_list(rows: Sequence[Mapping[str, Any]], table: Table) -> pa.Table:
+def current_list(rows: Sequence[Row], table: Table) -> pa.Table:
     """The table of a list just read, and of what was current at the destination but stands in it no more.
 
     `rows` have the table's columns but for `is_current` and `last_seen_at`. To be merged on the key: ended rows keep
@@ -48,7 +49,7 @@ def current_list(rows: Sequence[Mapping[str, Any]], table: Table) -> pa.Table:
 HELD_TOGETHER = 250_000
 
 
-def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[Document]:
     """The rows of a table that the active pipeline's destination holds; none where it has no such table yet.
 
     `condition` is SQL on the table's columns, ours and never a vendor's; `names` are those that are fetched, if not
@@ -69,7 +70,7 @@ def held_values(table: str, column: str, condition: str) -> Iterator[list[Any]]:
             yield [value for [value] in rows]
 
 
-def _known(table: str) -> Mapping[str, Any]:
+def _known(table: str) -> Row:
     """The columns of a table that the destination holds; empty without one."""
     schema = dlt.current.source_schema() if Container()[PipelineContext].is_active() else None
     if schema is None or table not in schema.data_table_names(seen_data_only=True):
@@ -78,7 +79,7 @@ def _known(table: str) -> Mapping[str, Any]:
 
 
 def _held(table: str, columns: Sequence[str], condition: str) -> Iterator[list[Any]]:
-    pipeline: Any = Container()[PipelineContext].pipeline()
+    pipeline = cast("Pipeline", Container()[PipelineContext].pipeline())
     with pipeline.sql_client() as client:
         names = ", ".join(client.escape_column_name(name) for name in columns)
         target = client.make_qualified_table_name(table)
@@ -87,5 +88,5 @@ def _held(table: str, columns: Sequence[str], condition: str) -> Iterator[list[A
                 yield rows
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return dumps(value) if isinstance(value, dict | list) else value

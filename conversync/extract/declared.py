@@ -25,6 +25,10 @@ class Typed(Protocol):
         """The column's Arrow type."""
 
 
+# What dlt is told of a column or a table.
+Hints = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: its name, how its value is taken from the vendor's JSON or else its type, its sentence.
@@ -54,7 +58,7 @@ class Column:
         return bool(getattr(self.kind, "is_json", False))
 
     @property
-    def hint(self) -> dict[str, Any]:
+    def hint(self) -> Hints:
         """What dlt is told of it besides its type."""
         if self.clears:
             return {"hard_delete": True}
@@ -88,7 +92,7 @@ class Kept:
     """Whether a column of another type than the table's is refused."""
 
 
-def _merge(strategy: str, **more: Any) -> dict[str, Any]:
+def _merge(strategy: str, **more: object) -> Hints:
     return {"disposition": "merge", "strategy": strategy, **more}
 
 
@@ -193,11 +197,11 @@ class Table:
         return (*self.by, self.currency) if self.currency else self.by
 
     @property
-    def hints(self) -> dict[str, Any]:
+    def hints(self) -> Hints:
         """What dlt is told of it."""
         if self.kept is None:
             raise ValueError(f"{self.name} is a view, which nothing is loaded into")
-        hints: dict[str, Any] = {"write_disposition": self.kept.disposition}
+        hints: Hints = {"write_disposition": self.kept.disposition}
         if self.kept.by:
             key = [self.day] if self.kept is WHOLE_DAYS else list(self.key)
             hints[self.kept.by] = key[0] if len(key) == 1 else key

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import dlt
 import pyarrow as pa
@@ -27,12 +26,13 @@ from conversync.extract.declared import (
     Table,
 )
 from conversync.extract.decoded import Rejected
-from conversync.extract.mended import NO_TRACES, Traces
+from conversync.extract.mended import NO_TRACES, Noted, Traces
 from conversync.extract.page_decoder import dumps
 from conversync.extract.pagination import Scan
 from conversync.extract.piece import Piece
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
+from conversync.types import Document
 
 REJECTED_ROWS = Table(
     "rejected_rows",
@@ -123,13 +123,13 @@ class Quarantine:
     for the summary of the run.
     """
 
-    known: MutableMapping[str, list[Any]]
+    known: Noted
     stream: str
     window: Window
     read_at: datetime
     note: str | None = None
     traces: Traces = NO_TRACES
-    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: dict[str, Document] = field(default_factory=dict)
     new: int = 0
 
     def add(self, rejected: Rejected, page: int | None) -> None:
@@ -179,7 +179,7 @@ class Quarantine:
         return len(lost)
 
 
-def resolved_rows(raw_hashes: Sequence[str], at: datetime) -> list[dict[str, Any]]:
+def resolved_rows(raw_hashes: Sequence[str], at: datetime) -> list[Document]:
     """The rows of `rejected_rows` as they are held, each resolved `at`."""
     if not raw_hashes:
         return []
@@ -187,7 +187,7 @@ def resolved_rows(raw_hashes: Sequence[str], at: datetime) -> list[dict[str, Any
     return [{**row, "resolved_at": at} for row in held(REJECTED_ROWS, f"raw_hash in ({listed})")]
 
 
-def rejected_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+def rejected_table(rows: Iterable[Document]) -> pa.Table:
     """Rows that were set aside as `REJECTED_ROWS`; empty, yet typed, where there are none."""
     return pa.Table.from_pylist(list(rows), schema=REJECTED_ROWS.schema)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from conversync.extract.decoded import not_as_it_came
 from conversync.extract.page_decoder import dumps
 from conversync.extract.values import AlteredError, Reads, is_nothing, taken_of
+from conversync.types import Document, Row
 
 if TYPE_CHECKING:
     from conversync.extract.declared import Column
@@ -22,7 +23,7 @@ class Json:
     arrow = pa.string()
     is_json = True
 
-    def strict(self, value: Any) -> str:
+    def strict(self, value: object) -> str:
         return dumps(value)
 
 
@@ -38,11 +39,11 @@ class Fields:
     is wrong.
     """
 
-    def __init__(self, served: Mapping[str, Any], path: str = "") -> None:
+    def __init__(self, served: Row, path: str = "") -> None:
         self._left = dict(served)
         self._path = path
         self._inner: dict[str, Fields] = {}
-        self._kept: dict[str, Any] = {}
+        self._kept: Document = {}
         self._altered: list[str] = []
         for name, count in Counter(name.casefold() for name in served).items():
             if count > 1:
@@ -70,7 +71,7 @@ class Fields:
             raise ValueError(f"{self._path}{names[0]} is missing")
         return value
 
-    def taken(self, columns: Iterable[Column]) -> dict[str, Any]:
+    def taken(self, columns: Iterable[Column]) -> Document:
         """The values of these columns of a table, which are the vendor's fields, by their names."""
         return {
             one.name: (self.need if one.required else self.take)(
@@ -87,11 +88,11 @@ class Fields:
         self._inner[name] = Fields(value or {}, f"{self._path}{name}.")
         return self._inner[name]
 
-    def keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: object) -> None:
         """Puts a value that could not be used among the `rest`, where it is no news."""
         self._kept[name] = value
 
-    def rest(self) -> dict[str, Any]:
+    def rest(self) -> Document:
         """What was not taken, with what was not taken of the objects inside."""
         inner = {name: fields.rest() for name, fields in self._inner.items()}
         return {**self._left, **self._kept, **{name: rest for name, rest in inner.items() if rest}}

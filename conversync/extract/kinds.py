@@ -41,10 +41,10 @@ class FieldType(Protocol):
     def null(self) -> Any:
         """The decoded form of a JSON null, in which `fast` takes a missing key."""
 
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[object]) -> tuple[pa.Array, int]:
         """The column, and how many of the values were JSON strings; raises where in doubt."""
 
-    def strict(self, value: Any) -> Any:
+    def strict(self, value: object) -> Any:
         """The value for the column, None for none; raises ValueError with the words that follow the field's name."""
 
 
@@ -58,7 +58,7 @@ class Integer:
     def fast(self, values: Sequence[int]) -> tuple[pa.Array, int]:
         return pa.array(values, self.arrow), 0
 
-    def strict(self, value: Any) -> int | None:
+    def strict(self, value: object) -> int | None:
         return None if is_blank(value) else whole(value)
 
 
@@ -75,7 +75,7 @@ class Text:
         column = pa.array(values, self.arrow)
         return column, len(values) - column.null_count
 
-    def strict(self, value: Any) -> str:
+    def strict(self, value: object) -> str:
         return text(value)
 
 
@@ -84,7 +84,7 @@ class Key(Text):
 
     short = None
 
-    def strict(self, value: Any) -> str:
+    def strict(self, value: object) -> str:
         return as_it_is(super().strict, value)
 
 
@@ -101,7 +101,7 @@ class Money:
     json: Any = float | None | UnsetType
     null: Any = None
 
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[object]) -> tuple[pa.Array, int]:
         column = pa.array(values, pa.float64())
         with np.errstate(over="ignore", invalid="ignore"):
             millionths = column.fill_null(0).to_numpy(zero_copy_only=False) * 1e6
@@ -117,7 +117,7 @@ class Money:
         validity = column.is_valid().buffers()[1] if column.null_count else None
         return pa.Array.from_buffers(MONEY, len(column), [validity, pa.py_buffer(words)]), 0
 
-    def strict(self, value: Any) -> Decimal | None:
+    def strict(self, value: object) -> Decimal | None:
         return None if is_blank(value) else exact(number(value))
 
 
@@ -138,11 +138,11 @@ class Flag:
     }
     _fast: Mapping[Any, bool] = {**meaning, UNSET: False}
 
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[object]) -> tuple[pa.Array, int]:
         column = pa.array([self._fast[value] for value in values], self.arrow)
         return column, sum(isinstance(value, str) for value in values) if str in set(map(type, values)) else 0
 
-    def strict(self, value: Any) -> bool:
+    def strict(self, value: object) -> bool:
         try:
             return self.meaning[value.strip().casefold() if isinstance(value, str) else value]
         except (KeyError, TypeError):
@@ -168,7 +168,7 @@ class Stamp:
             raise FastPathMiss
         return column, len(values)
 
-    def strict(self, value: Any) -> str | None:
+    def strict(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValueError("is not a time like 2024-12-04 06:25:36")
         taken = str(trimmed(value))

@@ -71,6 +71,10 @@ def _day(text: str | None, zone: tzinfo = UTC) -> date | None:
         return None
 
 
+Noted = MutableMapping[str, list[Any]]
+"""By their raw hashes, the rows that were set aside, each with what is noted of it in the state."""
+
+
 class _Aside(NamedTuple):
     """A row set aside, as the state has it. `days`, both included, are those it may be served on."""
 
@@ -101,7 +105,7 @@ def _remembered(known: Mapping[str, Sequence[Any]], *streams: str) -> Iterator[_
 
 
 def with_old_days(
-    known: Mapping[str, Sequence[Any]], streams: Sequence[str], due: Window, today: date
+    known: Mapping[str, Sequence[object]], streams: Sequence[str], due: Window, today: date
 ) -> tuple[Window, list[Window]]:
     """What is due of streams that are read together, and the old days to read again beside it, oldest first.
 
@@ -135,7 +139,7 @@ def _joined(windows: Sequence[Window]) -> list[Window]:
 
 
 def resolved(
-    known: MutableMapping[str, list[Any]],
+    known: Noted,
     stream: str,
     pieces: Sequence[Window],
     seen: Collection[str],

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -361,7 +360,7 @@ class _Way:
         return True
 
 
-def count(value: Any) -> int | None:
+def count(value: object) -> int | None:
     """A number of rows or pages, as an integer or as its digits; None for anything else, and for what no list has."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:19])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from conversync.counts import counted
 from conversync.errors import CredentialsError, InvalidResponseError, VendorError
@@ -13,12 +13,13 @@ from conversync.extract.columns import now
 from conversync.extract.decoded import Rejected
 from conversync.extract.evidence import Quarantine, Routed, rejected_table, resolved_rows, window_row
 from conversync.extract.meaning import bare, nothing_of
-from conversync.extract.mended import NO_TRACES, Traces, resolved
+from conversync.extract.mended import NO_TRACES, Noted, Traces, resolved
 from conversync.extract.pagination import Scan
 from conversync.extract.piece import Piece, is_gap
 from conversync.extract.pieces import Pieces
-from conversync.extract.spill import SpillFiles
+from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import DAY, Window, advance_cursor, hold_cursor
+from conversync.types import Document, State
 
 # The rest of a window, which the next step is to read: what is whole is committed first.
 OnRest = Callable[[Window], None]
@@ -181,7 +182,7 @@ def _not_understood(done: Read) -> VendorError | None:
     return refused if isinstance(refused, (InvalidResponseError, CredentialsError)) else None
 
 
-def move_cursor(progress: MutableMapping[str, Any], first: date, done: Read, today: date) -> None:
+def move_cursor(progress: State, first: date, done: Read, today: date) -> None:
     """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.advance`).
 
     Not for old days that were read again: a short one among them would have every night read all days since.
@@ -207,7 +208,7 @@ def statements(
 def evidence(
     done: Sequence[Read],
     spill_files: SpillFiles,
-    state: MutableMapping[str, Any],
+    state: State,
     columns: Sequence[str],
     found_out: str | None,
     id_column: str,
@@ -223,7 +224,7 @@ def evidence(
     rows = {raw_hash: row for one in found for raw_hash, row in one.aside.rows.items()}
     yield Routed(
         "rejected_rows",
-        rejected_table([*rows.values(), *_resolved(done, spill_files, known, rows, id_column)]),
+        rejected_table([*rows.values(), *_resolved(done, spill_files, known, rows.keys(), id_column)]),
     )
     for one in found:
         yield Routed("windows", window_row(one.piece, one.aside, one.lost, one.read.reading.filters))
@@ -241,7 +242,7 @@ class _Looked(NamedTuple):
 def _set_aside(
     done: Sequence[Read],
     spill_files: SpillFiles,
-    known: MutableMapping[str, list[Any]],
+    known: Noted,
     columns: Sequence[str],
     found_out: str | None,
 ) -> Iterator[_Looked]:
@@ -261,19 +262,19 @@ def _set_aside(
 def _resolved(
     done: Sequence[Read],
     spill_files: SpillFiles,
-    known: MutableMapping[str, list[Any]],
-    seen: Mapping[str, Any],
+    known: Noted,
+    seen: Collection[str],
     id_column: str,
-) -> list[dict[str, Any]]:
+) -> list[Document]:
     """The rows of `rejected_rows` that are not served so any more."""
     gone: list[str] = []
     for one in done:
         spooled = [scan.spill_file for scan in one.scans]
 
-        def loaded(ids: Sequence[str], spooled: Any = spooled) -> set[str]:
+        def loaded(ids: Sequence[str], spooled: list[SpillFile] = spooled) -> set[str]:
             return spill_files.among(spooled, f"cast({id_column} as varchar)", ids)
 
-        gone += resolved(known, one.reading.stream, one.whole, seen.keys(), loaded, done[0].at.date())
+        gone += resolved(known, one.reading.stream, one.whole, seen, loaded, done[0].at.date())
     return resolved_rows(gone, done[0].at) if gone else []
 
 

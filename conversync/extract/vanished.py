@@ -14,17 +14,18 @@ from conversync.extract.piece import Piece
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
+from conversync.types import Document
 
 
 def vanished(
     done: Sequence[Read], spill_files: SpillFiles, key: str, columns: Sequence[str], id_column: str, day: str
-) -> list[dict[str, Any]]:
+) -> list[Document]:
     """Their `key`, `day` and these columns, among which is `id_column`, which stands in a row set aside, too.
 
     `day` is SQL for the day on which an event is asked for. Only of days that are known whole without them, and only
     after each such day was asked for once more, alone.
     """
-    found: dict[Any, dict[str, Any]] = {}
+    found: dict[Any, Document] = {}
     for one in done:
         spoilt = spoilt_ids(one)
         if None in spoilt:
@@ -39,9 +40,7 @@ def vanished(
     return list(found.values())
 
 
-def _still_gone(
-    one: Read, spill_files: SpillFiles, key: str, gone: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _still_gone(one: Read, spill_files: SpillFiles, key: str, gone: list[Document]) -> list[Document]:
     """Those that do not come either where their day is asked for alone, and comes; what comes is read, either way."""
     last, pieces, sure = one.window.end, list[Piece](), set[date]()
     for day in sorted({row["day"] for row in gone}):
@@ -54,9 +53,7 @@ def _still_gone(
     return [row for row in gone if row[key] not in come and row["day"] in sure]
 
 
-def among(
-    pieces: Sequence[Piece], spill_files: SpillFiles, key: str, rows: Sequence[dict[str, Any]]
-) -> set[str]:
+def among(pieces: Sequence[Piece], spill_files: SpillFiles, key: str, rows: Sequence[Document]) -> set[str]:
     """The keys of those of these rows that came in the pieces."""
     files = [scan.spill_file for piece in pieces for scan in piece.scans]
     return spill_files.among(files, key, [row[key] for row in rows])
@@ -67,7 +64,7 @@ def spoilt_ids(read: Read) -> set[str | None]:
     return {read.reading.traces.of(rejected.raw)[1] for rejected in read.bad}
 
 
-def told(vendor: str, gone: Sequence[dict[str, Any]]) -> str | None:
+def told(vendor: str, gone: Sequence[Document]) -> str | None:
     """What came and went, as a sentence without its full stop; None where it is nothing."""
     if not gone:
         return None

@@ -6,14 +6,15 @@ so neighbouring windows share a day, and a day counts as read once a later windo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator
 from datetime import date
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import pendulum
 from pendulum import Date
 
 from conversync.errors import SettingsError
+from conversync.types import Restored, State
 
 DAY = pendulum.duration(days=1)
 # Where no start is set, the first run reads half a year.
@@ -74,7 +75,7 @@ def lookback_window(through: date | None, first: date, lookback: int, today: dat
 
 
 def planned(
-    progress: Mapping[str, Any],
+    progress: Restored,
     first: date,
     lookback: int,
     today: date,
@@ -108,7 +109,7 @@ def with_its_last_day(window: Window, today: date) -> Window:
     return Window(window.start, max(window.end, min(window.end.add(days=1), today)))
 
 
-def advance_cursor(progress: MutableMapping[str, Any], first: date, window: Window, today: date) -> None:
+def advance_cursor(progress: State, first: date, window: Window, today: date) -> None:
     """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
     through = progress.get("through")
     reached = advanced(through and Date.fromisoformat(through), first, window, today)
@@ -117,12 +118,12 @@ def advance_cursor(progress: MutableMapping[str, Any], first: date, window: Wind
         progress["through"] = str(reached)
 
 
-def unread(progress: Mapping[str, Any]) -> date:
+def unread(progress: Restored) -> date:
     """The first day that the cursor in `progress` has not passed."""
     return Date.fromisoformat(progress["through"]) if progress.get("through") else date.min
 
 
-def hold_cursor(progress: MutableMapping[str, Any], day: date) -> None:
+def hold_cursor(progress: State, day: date) -> None:
     """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
     through = progress.get("through")
     if through and Date.fromisoformat(through) > day:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from conversync.errors import InvalidResponseError
 from conversync.http import strictjson
 from conversync.http.rejection import body_status, says_error
 from conversync.http.response import Response
+from conversync.types import Document
 
 
 class BodyStatusError(InvalidResponseError):
@@ -23,7 +23,7 @@ class BodyStatusError(InvalidResponseError):
         self.told = told
 
 
-def refuse_error(body: Any) -> None:
+def refuse_error(body: object) -> None:
     """Raises BodyStatusError where a body, or the envelope around its rows, speaks of an error."""
     status = body_status(body, 200)
     if status >= 400 or says_error(body):
@@ -39,13 +39,13 @@ def refuse_error_in(text: bytes) -> None:
     refuse_error(body)
 
 
-def rows_of(answer: Response, key: str) -> tuple[dict[str, Any], list[strictjson.Row]]:
+def rows_of(answer: Response, key: str) -> tuple[Document, list[strictjson.Row]]:
     """`answer.rows(key)` of an answer that speaks of no error; what it says of one comes before that it has no rows."""
     rows: list[strictjson.Row] = []
     return envelope_of(answer, key, rows.append), rows
 
 
-def envelope_of(answer: Response, key: str, take: Callable[[strictjson.Row], None]) -> dict[str, Any]:
+def envelope_of(answer: Response, key: str, take: Callable[[strictjson.Row], None]) -> Document:
     """As `rows_of`, but each row is given to `take`, which counts for nothing where this raises."""
     try:
         envelope = answer.each_row(key, take)

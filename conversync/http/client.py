@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 from urllib.parse import urlencode
 
 import requests
@@ -121,7 +121,7 @@ class Client:
         *,
         decode: Callable[[Response], T],
         params: Params = (),
-        json: Any = None,
+        json: object = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         retry: bool = True,
@@ -188,7 +188,7 @@ class Client:
         method: str,
         path: str,
         params: Params,
-        json: Any,
+        json: object,
         body: bytes | None,
         headers: Mapping[str, str] | None,
     ) -> requests.PreparedRequest:

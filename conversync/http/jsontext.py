@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from conversync.types import Document
+
 MAX_DEPTH = 64
 """Levels of brackets in a row, or in the document around the rows. Vendors' documents show four."""
 
@@ -162,7 +164,7 @@ class _Hooks:
     def __init__(self, noted: list[str]) -> None:
         self._noted = noted
 
-    def object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def object(self, pairs: list[tuple[str, Any]]) -> Document:
         if len(pairs) > MAX_NAMES and not all(name.isdigit() for name, _ in pairs):
             self._noted.append(f"an object has {len(pairs):,} fields")
             return {}

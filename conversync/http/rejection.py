@@ -7,7 +7,6 @@ Keitaro's `{field: [text]}`, lists of objects with `field` and `message`, and pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -16,6 +15,7 @@ from conversync.errors import InvalidResponseError, in_brackets
 from conversync.http.cut import closed
 from conversync.http.redact import quoted
 from conversync.http.response import Response
+from conversync.types import Document
 
 # Of the vendor's words, in characters: what is kept of them for code to look at.
 MOST_KEPT = 4_000
@@ -77,7 +77,7 @@ def document(answer: Response) -> Any:
         return None
 
 
-def body_status(body: Any, otherwise: int) -> int:
+def body_status(body: object, otherwise: int) -> int:
     """The HTTP status that a body carries as `status` or `statusCode`."""
     for name in ("status", "statusCode"):
         value = body.get(name) if isinstance(body, dict) else None
@@ -88,7 +88,7 @@ def body_status(body: Any, otherwise: int) -> int:
     return otherwise
 
 
-def says_error(body: Any) -> bool:
+def says_error(body: object) -> bool:
     """Whether a JSON body of a 2xx plainly says that nothing was done."""
     if not isinstance(body, dict):
         return False
@@ -100,7 +100,7 @@ def says_error(body: Any) -> bool:
     )
 
 
-def fields(body: Any) -> list[str]:
+def fields(body: object) -> list[str]:
     """The names of what a JSON body refuses: the keys of `errors`, or of the body itself where it is nothing else."""
     if not isinstance(body, dict):
         return []
@@ -118,7 +118,7 @@ def _named(errors: list[Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def words(body: Any) -> str:
+def words(body: object) -> str:
     """What a JSON body says, as it stands: neither redacted nor cut."""
     if not isinstance(body, dict):
         return _text(body)
@@ -131,13 +131,13 @@ def words(body: Any) -> str:
     return ": ".join(found) if found else _text(_by_field(body))
 
 
-def _messages(body: Mapping[str, Any], by_field: str) -> list[str]:
+def _messages(body: Document, by_field: str) -> list[str]:
     """What it says beside its errors; Laravel's message is the first of them, and how many there are."""
     messages = dict.fromkeys(_text(body[name]) for name in _MESSAGES if body.get(name))
     return [one for one in messages if not by_field or one.partition(" (and ")[0] not in by_field]
 
 
-def _by_field(body: Mapping[str, Any]) -> dict[str, Any]:
+def _by_field(body: Document) -> Document:
     """What is a text, or texts, under a name that may be a field's."""
     lists = {name: value if isinstance(value, list) else [value] for name, value in body.items()}
     return {
@@ -151,7 +151,7 @@ def _says(text: str) -> bool:
     return bool(text) and not text.isdigit()
 
 
-def _sentence(exception: Mapping[str, Any]) -> str:
+def _sentence(exception: Document) -> str:
     """`RESOURCE_NOT_FOUND, No such process, [K]`; variables go where the text has %1, %2, else to its end."""
     text = str(exception.get("text") or "").strip().rstrip(".")
     left = []
@@ -165,7 +165,7 @@ def _sentence(exception: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, dict):
         inner = next((value[name] for name in ("message", "text", "error", "code") if value.get(name)), None)
         if inner is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from conversync.errors import InvalidResponseError
 from conversync.http import strictjson
+from conversync.types import Document
 
 
 def web_page(vendor: str) -> str:
@@ -42,12 +43,12 @@ class Response:
         self.refuse_html()
         return strictjson.loads(self.body, who=self.vendor, as_served=as_served)
 
-    def rows(self, key: str | None) -> tuple[dict[str, Any], list[strictjson.Row]]:
+    def rows(self, key: str | None) -> tuple[Document, list[strictjson.Row]]:
         """The envelope, and the rows under `key`, each with its fault (see `strictjson.load_rows`)."""
         self.refuse_html()
         return strictjson.load_rows(self.body, key, who=self.vendor)
 
-    def each_row(self, key: str | None, take: Callable[[strictjson.Row], None]) -> dict[str, Any]:
+    def each_row(self, key: str | None, take: Callable[[strictjson.Row], None]) -> Document:
         """The envelope; `take` is given each row (see `strictjson.each_row`)."""
         self.refuse_html()
         return strictjson.each_row(self.body, key, take, who=self.vendor)

@@ -29,6 +29,7 @@ from conversync.http.jsontext import (
     twice,
     whole,
 )
+from conversync.types import Document
 
 __all__ = ["MAX_DEPTH", "Row", "dumps", "each_row", "is_number_key", "load_rows", "loads"]
 
@@ -46,10 +47,10 @@ class Row(NamedTuple):
     """
 
     raw: str
-    value: dict[str, Any] | None
+    value: Document | None
     fault: str | None
 
-    def sound(self) -> dict[str, Any]:
+    def sound(self) -> Document:
         """The value; ValueError, with its fault, where it has one."""
         if self.value is None:
             raise ValueError(self.fault)
@@ -75,7 +76,7 @@ def loads(body: bytes, *, who: str = "The vendor", as_served: bool = False) -> A
     raise _refusal(who, fault)
 
 
-def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple[dict[str, Any], list[Row]]:
+def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple[Document, list[Row]]:
     """`each_row`, with the rows in a list."""
     rows: list[Row] = []
     return each_row(body, key, rows.append, who=who), rows
@@ -83,7 +84,7 @@ def load_rows(body: bytes, key: str | None, *, who: str = "The vendor") -> tuple
 
 def each_row(
     body: bytes, key: str | None, take: Callable[[Row], None], *, who: str = "The vendor"
-) -> dict[str, Any]:
+) -> Document:
     """The document without its rows; `take` is given each element of the array under `key` (None: the document is it).
 
     What it was given counts for nothing where this raises: what follows the rows may be wrong.
@@ -110,7 +111,7 @@ def is_number_key(key: str) -> bool:
     return key.isascii() and key.isdigit()
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Compact UTF-8 JSON with Decimals as plain numbers, digit for digit. ValueError for NaN and Infinity."""
     for leaf in leaves(value):
         if isinstance(leaf, (float, Decimal)) and not math.isfinite(leaf):
@@ -158,9 +159,9 @@ class _Page:
         self._has_rows = False
         self.fault: str | None = None
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> Document:
         """The envelope, after all rows; if `fault` is set afterwards, the page is refused."""
-        envelope: dict[str, Any] = {}
+        envelope: Document = {}
         if self._key is None and self._reader.peek() == "[":
             self._has_rows = self._listed()
         elif self._key is not None and self._reader.peek() == "{":
@@ -184,7 +185,7 @@ class _Page:
         self._note(fault)
         return value if fault else whole(value, raw)
 
-    def _members(self, rows_key: str) -> dict[str, Any]:
+    def _members(self, rows_key: str) -> Document:
         reader = self._reader
         pairs: list[tuple[str, Any]] = []
         reader.take("{")

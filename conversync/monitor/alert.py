@@ -27,6 +27,7 @@ from conversync.http.secret import check_secret
 from conversync.http.strictjson import dumps
 from conversync.monitor.problems import Problem
 from conversync.settings import lookup
+from conversync.types import Document
 from conversync.warehouse import files
 from conversync.warehouse.warehouse import Warehouse
 
@@ -82,7 +83,7 @@ def channels() -> Channels:
 
 def document(
     warehouse: Warehouse, problems: Sequence[Problem], *, exit_code: int | None = None, test: bool = False
-) -> dict[str, Any]:
+) -> Document:
     """What is sent. What others wrote is in its texts; a chat service that shows them obeys nothing in them."""
     told = {
         "event": "alert",
@@ -97,7 +98,7 @@ def document(
     return {name: _clean(value) for name, value in told.items()}
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> Any:
     if isinstance(value, str):
         return for_chat(value)
     if isinstance(value, dict):
@@ -105,12 +106,12 @@ def _clean(value: Any) -> Any:
     return [_clean(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def deliver(told: dict[str, Any], chosen: Channels) -> list[str]:
+def deliver(told: Document, chosen: Channels) -> list[str]:
     """Sends it everywhere; a sentence for each place where it did not arrive. Raises nothing that went wrong there."""
     return list(_failures(told, chosen))
 
 
-def _failures(told: dict[str, Any], chosen: Channels) -> Iterator[str]:
+def _failures(told: Document, chosen: Channels) -> Iterator[str]:
     if chosen.command and (reason := _run(chosen.command, dumps(told))):
         yield f"The alert did not arrive: the program {chosen.command[0]} {reason}."
     if chosen.webhook and (reason := _post(chosen.webhook, told)):
@@ -142,7 +143,7 @@ def _run(command: Sequence[str], body: bytes) -> str | None:
     return f"ended with exit code {ended.returncode}" if ended.returncode else None
 
 
-def _post(webhook: str, told: dict[str, Any]) -> str | None:
+def _post(webhook: str, told: Document) -> str | None:
     """One POST through the client of all vendors: no redirect is followed. Of the address only its host is told."""
     parts = urlsplit(webhook)
     try:

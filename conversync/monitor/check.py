@@ -7,7 +7,6 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from conversync.errors import ConversyncError, SettingsError
 from conversync.extract.check_results import CheckResult
@@ -15,6 +14,7 @@ from conversync.http.patience import one_run
 from conversync.settings import lookup, trust
 from conversync.settings.standing import of_vendor, overruled
 from conversync.settings.toml import toml_value
+from conversync.types import Settings
 from conversync.vendors import Vendor
 from conversync.warehouse import files, publish, right
 from conversync.warehouse.warehouse import Warehouse
@@ -28,7 +28,7 @@ def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
     from conversync.dlt_internals import is_secret_hint
 
     try:
-        chosen: Any = lookup.resolve(vendor.settings, vendor.name)
+        chosen: Settings = lookup.resolve(vendor.settings, vendor.name)
     except SettingsError:
         return
     for name, hint in chosen.get_resolvable_fields().items():
@@ -45,7 +45,7 @@ def overruled_in(vendor: Vendor) -> Iterator[str]:
         yield from overruled(name, vendor.name, is_secret=is_secret_hint(hint))
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A setting's value as a person would write it into a file."""
     if value is None:
         return "not set"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
 
-from conversync.cli import terminal
+from conversync.cli import screen, terminal
 from conversync.cli.output import explain
 from conversync.monitor.verify import Difference, Verified
+from conversync.types import Document
 
 # Differences that a person is shown of each table; the JSON has more.
 SHOWN = 20
@@ -20,10 +20,10 @@ _HEADS = ("table", "", "vendor", "warehouse", "")
 def show(found: Sequence[Verified]) -> None:
     """A line for each table and sum, then what differs."""
     with suppress(OSError, ValueError):
-        out = terminal.screen()
+        out = screen.console()
         lines = [line for one in found for line in _lines(one)]
         if lines:
-            out.print(terminal.table(_HEADS, lines, right=(2, 3), is_narrow=True))
+            out.print(screen.table(_HEADS, lines, right=(2, 3), is_narrow=True))
         for one in found:
             for sentence in _sentences(one):
                 out.say(sentence)
@@ -37,7 +37,7 @@ def show_json(found: Sequence[Verified]) -> None:
     terminal.emit({"event": "verify", "sources": [_fields(one) for one in found]})
 
 
-def _fields(found: Verified) -> dict[str, Any]:
+def _fields(found: Verified) -> Document:
     return {
         "source": found.source,
         "from": str(found.start),

@@ -18,6 +18,7 @@ from conversync.monitor.limits import Limits, limits
 from conversync.monitor.source import SourceHealth, Tables
 from conversync.monitor.source import look as look_at
 from conversync.settings import lookup
+from conversync.types import Document
 from conversync.vendors import Vendor
 from conversync.warehouse import confined
 from conversync.warehouse.publish import published_path
@@ -118,7 +119,7 @@ def _copy(warehouse: Warehouse) -> tuple[Warehouse, str]:
     )
 
 
-def dataset_of(warehouse: Warehouse, dataset: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+def dataset_of(warehouse: Warehouse, dataset: str, folder: Path) -> tuple[Any, Document]:
     """A dlt pipeline that only reads a dataset, and the state that its loads left."""
     pipeline = pipeline_for(dataset, warehouse.dlt_destination([dataset], read_only=True), folder)
     return pipeline, restored(pipeline, dataset)

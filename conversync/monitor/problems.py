@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pendulum
 
@@ -17,6 +16,7 @@ from conversync.monitor.limits import Limits
 from conversync.monitor.look import Health
 from conversync.monitor.source import SourceHealth, StreamHealth
 from conversync.spans import words
+from conversync.types import Document
 
 # `status --strict` ends with 3 for these; what an alert is sent for stands in conversync/monitor/alert.py.
 STRICT = frozenset({"stale", "incomplete", "short", "rejected", "set_aside", "in_doubt"})
@@ -30,9 +30,9 @@ class Problem:
     kind: str
     source: str
     text: str
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: Document = field(default_factory=dict)
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Document:
         """Plain values, for JSON."""
         return {"kind": self.kind, "source": self.source, "text": self.text, **self.figures}
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
@@ -20,6 +19,7 @@ from conversync.extract.windows import DAY
 from conversync.load import Progress, load_source, pipeline_for, restored
 from conversync.monitor.verify import DIFFERENT, NOT_HERE, SEVERAL, Verified, compare
 from conversync.settings import lookup
+from conversync.types import Document, Pipeline, Settings, SqlClient
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import committed, files, schema_drift, views
 from conversync.warehouse.publish import copy_file
@@ -56,7 +56,7 @@ def repair(
 
 
 def _repair(
-    place: Warehouse, vendor: Vendor, chosen: Any, days: Verified, progress: Progress, folder: Path
+    place: Warehouse, vendor: Vendor, chosen: Settings, days: Verified, progress: Progress, folder: Path
 ) -> Verified:
     start, end = days.start, days.end
     before = compare(place, vendor, chosen, start, end, progress, folder / "before")
@@ -77,7 +77,9 @@ def _repair(
     return after
 
 
-def _mend(pipeline: Any, vendor: Vendor, chosen: Any, before: Verified, progress: Progress) -> list[str]:
+def _mend(
+    pipeline: Pipeline, vendor: Vendor, chosen: Settings, before: Verified, progress: Progress
+) -> list[str]:
     """What was done, a sentence each."""
     start, end = before.start, before.end
     restored(pipeline, vendor.name)
@@ -96,9 +98,9 @@ def _mend(pipeline: Any, vendor: Vendor, chosen: Any, before: Verified, progress
     return mended
 
 
-def _singled(pipeline: Any, vendor: Vendor) -> Iterator[str]:
+def _singled(pipeline: Pipeline, vendor: Vendor) -> Iterator[str]:
     """Leaves one open statement of each event, and tells of each table where there were several."""
-    with pipeline.destination_client() as destination:
+    with schema_drift.session(pipeline) as destination:
         tables = schema_drift.noted(destination, vendor.name)
         client = destination.sql_client
         for table in sorted(vendor.statements.keys() & tables.keys()):
@@ -107,9 +109,9 @@ def _singled(pipeline: Any, vendor: Vendor) -> Iterator[str]:
                 yield f"{events:,} events of {table} had several open rows, and have one each now"
 
 
-def _reopened(pipeline: Any, vendor: Vendor, before: Verified) -> Iterator[str]:
+def _reopened(pipeline: Pipeline, vendor: Vendor, before: Verified) -> Iterator[str]:
     """Rows that somebody changed in place lose the hash of what they said: so the reading after it states them anew."""
-    with pipeline.destination_client() as destination:
+    with schema_drift.session(pipeline) as destination:
         tables = schema_drift.noted(destination, vendor.name)
         client = destination.sql_client
         for found in (one for one in before.tables if one.altered):
@@ -136,7 +138,7 @@ _REOPENED = """
 """
 
 
-def _single(client: Any, table: str, columns: Any) -> None:
+def _single(client: SqlClient, table: str, columns: Document) -> None:
     names = {
         "key": committed.key_of(columns),
         "hash": committed.hash_of(columns),

@@ -9,27 +9,28 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from conversync.cli import terminal
+from conversync.cli import screen, terminal
 from conversync.counts import counted
 from conversync.monitor.limits import Limits
 from conversync.monitor.look import Health
 from conversync.monitor.problems import Problem, problems, stale
 from conversync.monitor.source import SourceHealth
 from conversync.spans import ago, old
+from conversync.types import Document
 
 
 def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
     """The sources in a table each their line, then a sentence for everything that wants one."""
     with suppress(OSError, ValueError):
-        out = terminal.screen()
+        out = screen.console()
         sources = (_line(one, health.at, bounds) for one in health.sources)
-        out.print(terminal.table(_HEADS, sources, right=range(3, 6), is_narrow=True))
+        out.print(screen.table(_HEADS, sources, right=range(3, 6), is_narrow=True))
         if health.sends:
             heads = ("sent to", "sent", "rejected", "in doubt")
             lines = [(s.target, f"{s.sent:,}", f"{s.rejected:,}", f"{s.in_doubt:,}") for s in health.sends]
-            out.print(terminal.table(heads, lines, right=range(1, 4), is_narrow=True))
+            out.print(screen.table(heads, lines, right=range(1, 4), is_narrow=True))
         if tables:
-            out.print(terminal.table(_TABLE_HEADS, _tables(health), right=(1,), is_narrow=True))
+            out.print(screen.table(_TABLE_HEADS, _tables(health), right=(1,), is_narrow=True))
         for sentence in _sentences(health):
             out.say(sentence)
         for problem in problems(health, bounds):
@@ -48,7 +49,7 @@ def show_lines(health: Health) -> None:
             terminal.emit(asdict(table))
 
 
-def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
+def fields(health: Health, found: Sequence[Problem]) -> Document:
     """Plain values, for JSON: days and times in ISO 8601, UTC."""
     document = _plain(asdict(health))
     for source, told in zip(document["sources"], health.sources, strict=True):
@@ -121,7 +122,7 @@ def _sentences(health: Health) -> Iterator[str]:
     yield f"Warehouse: {health.warehouse}"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -14,7 +14,9 @@ import pendulum
 from conversync.extract.windows import DAY
 from conversync.monitor.days import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
+from conversync.types import Document, Restored, SqlClient, Values
 from conversync.vendors import Vendor
+from conversync.warehouse import query as asking
 
 # What came in the day before the last load is new: a night's run, and one that was repeated.
 NEW_WITHIN = pendulum.duration(hours=24)
@@ -104,18 +106,18 @@ class SourceHealth:
 class Tables:
     """The tables of one dataset, through an open sql_client of dlt's."""
 
-    def __init__(self, client: Any, names: Sequence[str]) -> None:
+    def __init__(self, client: SqlClient, names: Sequence[str]) -> None:
         self._client = client
         self.names = sorted(names)
         self._columns: set[tuple[str, str]] | None = None
 
-    def ask(self, query: str, table: str, *values: Any, **words: str) -> list[Any]:
+    def ask(self, query: str, table: str, *values: object, **words: str) -> Sequence[Values]:
         """The rows of a query, `{table}` being the table and `{loads}` the loads of the dataset."""
         places = {"table": table, "loads": "_dlt_loads"}
         qualified = {name: self._client.make_qualified_table_name(place) for name, place in places.items()}
-        return list(self._client.execute_sql(query.format(**qualified, **words), *values) or [])
+        return asking.rows(self._client, query.format(**qualified, **words), *values)
 
-    def ask_view(self, query: str, view: str, column: str, **words: str) -> list[Any] | None:
+    def ask_view(self, query: str, view: str, column: str, **words: str) -> Sequence[Values] | None:
         """The same of a view with this column; None without it, also where it goes in this very moment."""
         from conversync.dlt_internals import DatabaseUndefinedRelation
 
@@ -133,19 +135,19 @@ class Tables:
     def has(self, table: str, column: str) -> bool:
         """Whether a table, or a view, has a column."""
         if self._columns is None:
-            rows = self._client.execute_sql(_COLUMNS, self._client.dataset_name) or []
-            self._columns = {(str(name).lower(), str(own).lower()) for name, own in rows}
+            found = asking.rows(self._client, _COLUMNS, self._client.dataset_name)
+            self._columns = {(str(name).lower(), str(own).lower()) for name, own in found}
         return (table, column) in self._columns
 
 
-def _through(state: Mapping[str, Any]) -> Any:
+def _through(state: Restored) -> Any:
     """The cursor that is furthest behind; None where there is none."""
     cursors = [one["through"] for one in state.values() if isinstance(one, dict) and "through" in one]
     return min(cursors, default=None)
 
 
 def look(
-    tables: Tables, vendor: Vendor, state: Mapping[str, Any], first: date | None, today: date, hours: float
+    tables: Tables, vendor: Vendor, state: Restored, first: date | None, today: date, hours: float
 ) -> SourceHealth:
     """What is known of a source: its days from `first` to yesterday, or from the first read to the last.
 
@@ -195,10 +197,14 @@ def _readings(tables: Tables) -> list[Told]:
 def _days(tables: Tables, hours: float) -> list[Day] | None:
     """None without the view."""
     rows = tables.ask_view(_DAYS, DAYS, "state", state=judged(hours))
-    return rows and [
-        Day(stream, day, state, int(missing), (start, end, read_at), _utc(last_read), bool(is_current))
-        for stream, day, state, missing, start, end, read_at, last_read, is_current in rows
-    ]
+    return (
+        None
+        if rows is None
+        else [
+            Day(stream, day, state, int(missing), (start, end, read_at), _utc(last_read), bool(is_current))
+            for stream, day, state, missing, start, end, read_at, last_read, is_current in rows
+        ]
+    )
 
 
 def _tables(tables: Tables, vendor: Vendor, found: SourceHealth) -> Iterator[TableHealth]:
@@ -256,7 +262,7 @@ def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _object(value: Any) -> Document:
     return dict(json.loads(value) if isinstance(value, str) else value or {})
 
 

@@ -29,6 +29,7 @@ from conversync.load import Progress, pipeline_for
 from conversync.monitor.look import dataset_of, opened
 from conversync.settings import lookup
 from conversync.table import Table
+from conversync.types import Connection, Document, Settings
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import confined, views
 from conversync.warehouse.histories import with_plain_history
@@ -182,7 +183,7 @@ def _scratch() -> Iterator[Path]:
 def compare(
     warehouse: Warehouse,
     vendor: Vendor,
-    chosen: Any,
+    chosen: Settings,
     start: date,
     end: date,
     progress: Progress,
@@ -217,7 +218,13 @@ def compare(
 
 
 def _read(
-    scratch: Warehouse, vendor: Vendor, chosen: Any, start: date, end: date, progress: Progress, folder: Path
+    scratch: Warehouse,
+    vendor: Vendor,
+    chosen: Settings,
+    start: date,
+    end: date,
+    progress: Progress,
+    folder: Path,
 ) -> None:
     """A day more at both ends is asked for: a vendor's last day may not be whole, nor its days in our zone."""
     today = pendulum.now("UTC").date()
@@ -231,8 +238,8 @@ def _read(
 
 
 def _tables(
-    warehouse: Warehouse, vendor: Vendor, chosen: Any, start: date, end: date, folder: Path
-) -> dict[str, Any]:
+    warehouse: Warehouse, vendor: Vendor, chosen: Settings, start: date, end: date, folder: Path
+) -> Document:
     """The days' rows of every table to compare, as Arrow; without the tables that do not exist."""
     pipeline, _ = dataset_of(warehouse, vendor.name, folder)
     if not pipeline.default_schema_name:
@@ -256,7 +263,7 @@ def _tables(
     return found
 
 
-def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Any, folder: Path) -> list[str]:
+def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Settings, folder: Path) -> list[str]:
     """Views that cannot be read, though the source was loaded."""
     pipeline, _ = dataset_of(warehouse, vendor.name, folder)
     if not pipeline.default_schema_name:
@@ -289,14 +296,14 @@ def _compare(compared: Table, there: Any, here: Any, *, holds_empty: bool) -> Ta
         return _compared(connection, compared)
 
 
-def _without_empty(connection: Any, rows: str) -> str:
+def _without_empty(connection: Connection, rows: str) -> str:
     """All columns as SQL, an empty text as none."""
     described = connection.execute(f"describe {rows}").fetchall()
     texts = [f'nullif("{name}", \'\') as "{name}"' for name, kind, *_ in described if kind == "VARCHAR"]
     return f"* replace ({', '.join(texts)})" if texts else "*"
 
 
-def _compared(connection: Any, compared: Table) -> TableVerified:
+def _compared(connection: Connection, compared: Table) -> TableVerified:
     there, here = (_columns(connection, side) for side in ("there", "here"))
     found = TableVerified(
         compared.name, _side(connection, compared, "there", there), _side(connection, compared, "here", here)
@@ -369,11 +376,11 @@ def _differ(name: str, compared: Table) -> str:
     return f't."{name}" is distinct from h."{name}"'
 
 
-def _columns(connection: Any, side: str) -> list[str]:
+def _columns(connection: Connection, side: str) -> list[str]:
     return [str(row[0]) for row in connection.execute(f"describe {side}").fetchall()]
 
 
-def _side(connection: Any, compared: Table, side: str, columns: Sequence[str]) -> Side:
+def _side(connection: Connection, compared: Table, side: str, columns: Sequence[str]) -> Side:
     sums = [name for name in compared.sums if name in columns]
     untold = f"'{compared.untold}'"
     by = [

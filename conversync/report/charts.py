@@ -7,15 +7,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
-from typing import Any
 
 import pendulum
 
-from conversync.report.picture import Canvas, altair, colour
+from conversync.report.picture import Canvas, Chart, altair, colour
 from conversync.report.reading import Row
 
-Drawn = Callable[[Canvas], Any]
-Mark = Mapping[str, Any]
+Drawn = Callable[[Canvas], Chart]
+Mark = Row
 # How much of its colour a part has that is told apart within a column.
 FAINT = 0.45
 
@@ -40,7 +39,7 @@ STATES = {
 }
 
 
-def _values(rows: Sequence[Mapping[str, Any]]) -> Any:
+def _values(rows: Sequence[Row]) -> object:
     return altair().Data(values=[dict(row) for row in rows])
 
 
@@ -48,7 +47,7 @@ def _iso(value: date, later: int = 0) -> str:
     return pendulum.instance(value).add(days=later).isoformat()
 
 
-def _time(field: str, canvas: Canvas, title: str | None = None) -> Any:
+def _time(field: str, canvas: Canvas, title: str | None = None) -> object:
     alt = altair()
     axis = alt.Axis(
         format="%-d %b",
@@ -81,7 +80,7 @@ def daily(rows: Sequence[Row], tint: str, currency: str) -> Drawn:
     return partial(_daily, data, tint, currency)
 
 
-def _daily(data: Sequence[Mark], tint: str, currency: str, canvas: Canvas) -> Any:
+def _daily(data: Sequence[Mark], tint: str, currency: str, canvas: Canvas) -> Chart:
     alt = altair()
     bar = {"binSpacing": 0.6 if canvas.is_phone else 1.2}
     x = _time("day", canvas)
@@ -129,7 +128,7 @@ def weekly_rate(rows: Sequence[Row], tint: str) -> Drawn:
         for row in rows
     ]
 
-    def draw(canvas: Canvas) -> Any:
+    def draw(canvas: Canvas) -> Chart:
         alt = altair()
         fill = alt.Scale(domain=["settled", "rising"], range=[colour(tint), colour("paper")])
         chart = alt.Chart(_values(data)).mark_bar(stroke=colour(tint), strokeWidth=1.5)
@@ -166,7 +165,7 @@ def lateness(
 
 def _lateness(
     data: Sequence[Mark], named: Sequence[Mark], colours: Mapping[str, str], last: int, canvas: Canvas
-) -> Any:
+) -> Chart:
     alt = altair()
     lines = alt.Chart(_values(data)).mark_line(interpolate="step-after", strokeWidth=2.2)
     x = alt.X(
@@ -199,7 +198,7 @@ def ranked(rows: Sequence[tuple[str, float, str]], tint: str) -> Drawn:
         for place, (name, value, words) in enumerate(rows)
     ]
 
-    def draw(canvas: Canvas) -> Any:
+    def draw(canvas: Canvas) -> Chart:
         alt = altair()
         height = 34 if canvas.is_phone else 42
         room = 76 if canvas.is_phone else 92
@@ -213,7 +212,8 @@ def ranked(rows: Sequence[tuple[str, float, str]], tint: str) -> Drawn:
             x=x, text="text:N"
         )
         chart = bars + names + values
-        return chart.properties(width=canvas.width - room, height=height * max(len(data), 1))
+        sized: Chart = chart.properties(width=canvas.width - room, height=height * max(len(data), 1))
+        return sized
 
     return draw
 
@@ -233,17 +233,17 @@ def funnels(pairs: Sequence[tuple[str, Sequence[Row]]], tint: str) -> Drawn:
     return partial(_funnels, data, [name for name, _ in pairs], tint)
 
 
-def _funnels(data: Sequence[Mark], names: Sequence[str], tint: str, canvas: Canvas) -> Any:
+def _funnels(data: Sequence[Mark], names: Sequence[str], tint: str, canvas: Canvas) -> Chart:
     alt = altair()
     width = (canvas.width - (96 if canvas.is_phone else 112)) // 2
     height = 74 if canvas.is_phone else 84
 
-    def small(name: str, field: str, form: str, unit: str, title: str) -> Any:
+    def small(name: str, field: str, form: str, unit: str, title: str) -> Chart:
         top = _top(max((row[field] or 0 for row in data), default=0))
         axis = alt.Axis(format="%-d %b", tickCount=2 if canvas.is_phone else 4, labelOverlap=True, title=None)
         expression = f"datum.label + '{unit}'"
         line = alt.Chart(_values([row for row in data if row["pair"] == name and row[field] is not None]))
-        return (
+        drawn: Chart = (
             line.mark_line(color=colour(tint), strokeWidth=2, point={"size": 18, "fill": colour(tint)})
             .encode(
                 x=alt.X("week:T", scale=alt.Scale(type="utc"), axis=axis),
@@ -256,6 +256,7 @@ def _funnels(data: Sequence[Mark], names: Sequence[str], tint: str, canvas: Canv
             )
             .properties(width=width, height=height, title=title)
         )
+        return drawn
 
     rows = [
         alt.hconcat(
@@ -265,7 +266,8 @@ def _funnels(data: Sequence[Mark], names: Sequence[str], tint: str, canvas: Canv
         )
         for name in names
     ]
-    return alt.vconcat(*rows, spacing=16)
+    stacked: Chart = alt.vconcat(*rows, spacing=16)
+    return stacked
 
 
 def differences(rows: Sequence[Row]) -> Drawn:
@@ -281,7 +283,7 @@ def differences(rows: Sequence[Row]) -> Drawn:
     ]
     there = [outcome for outcome in OUTCOMES if any(row["outcome"] == outcome for row in rows)]
 
-    def draw(canvas: Canvas) -> Any:
+    def draw(canvas: Canvas) -> Chart:
         alt = altair()
         scale = alt.Scale(domain=there, range=[colour(OUTCOMES[outcome]) for outcome in there])
         chart = alt.Chart(_values(data)).mark_bar(stroke=colour("paper"), strokeWidth=1)
@@ -305,7 +307,7 @@ def calendar(rows: Sequence[Row]) -> Drawn:
         data.append({"week": _iso(monday), "weekday": day.day_of_week.value, "state": row["state"]})
     used = [state for state in STATES if any(row["state"] == state for row in rows)]
 
-    def draw(_canvas: Canvas) -> Any:
+    def draw(_canvas: Canvas) -> Chart:
         alt = altair()
         step = 18
         drawn = [
@@ -332,12 +334,13 @@ def calendar(rows: Sequence[Row]) -> Drawn:
             for state in used
         ]
         weeks = len({one["week"] for one in data})
-        return alt.layer(*drawn).properties(width=step * max(weeks, 1), height=step * 7)
+        layered: Chart = alt.layer(*drawn).properties(width=step * max(weeks, 1), height=step * 7)
+        return layered
 
     return draw
 
 
-def _weeks(data: Sequence[Mapping[str, Any]]) -> Any:
+def _weeks(data: Sequence[Row]) -> object:
     """An axis that names a week where its month begins."""
     alt = altair()
     firsts: dict[str, str] = {}
@@ -363,6 +366,6 @@ def _top(most: float) -> float:
     return next(unit * steps for steps in (2, 4, 6, 8, 10, 20) if most <= unit * steps)
 
 
-def _sized(chart: Any, canvas: Canvas, room: int, height: int) -> Any:
+def _sized(chart: Chart, canvas: Canvas, room: int, height: int) -> Chart:
     """The chart with its axes within the canvas: `room` is what labels at the left take."""
     return chart.properties(width=canvas.width - room, height=height)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -39,7 +39,7 @@ class Content:
     `missing` is why there is nothing to see, and then stands alone.
     """
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Row = field(default_factory=dict)
     queries: Sequence[Answer] = ()
     figures: Sequence[Figure] = ()
     missing: str = ""

@@ -10,11 +10,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from xml.etree import ElementTree as ET
 
 from conversync.errors import SettingsError
 from conversync.report.parts import clean
+from conversync.types import Document
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -42,6 +44,19 @@ _DECIMALS = re.compile(r"(\d+\.\d{2})\d+|(?<=\d)\.0+(?!\d)")
 _DROPPED = ("class", "role", "pointer-events", "font-family", "stroke-miterlimit", "version")
 
 
+class Chart(Protocol):
+    """One of altair's, as far as it is drawn."""
+
+    def properties(self, **named: object) -> Self:
+        """The same, of a size."""
+
+    def configure(self, **named: object) -> Self:
+        """The same, in a style."""
+
+    def to_dict(self, *, validate: bool) -> Document:
+        """The specification."""
+
+
 @dataclass(frozen=True)
 class Canvas:
     """What a chart is drawn on: how wide in pixels of the page, and whether it is a phone's."""
@@ -59,7 +74,7 @@ def colour(token: str) -> str:
     return COLOURS.get(token, COLOURS["muted"])
 
 
-def altair() -> Any:
+def altair() -> ModuleType:
     """The module; SettingsError without the extra."""
     # As it is imported it asks where a home directory is, and a container's user may have none.
     without = "HOME" not in os.environ
@@ -79,7 +94,7 @@ def altair() -> Any:
     return alt
 
 
-def picture(chart: Callable[[Canvas], Any], says: str, prefix: str, *, is_small: bool = False) -> Markup:
+def picture(chart: Callable[[Canvas], Chart], says: str, prefix: str, *, is_small: bool = False) -> Markup:
     """The chart twice, of which the page shows the one that fits; `says` is what a screen reader is told of it.
 
     A small one is the same everywhere.
@@ -95,7 +110,7 @@ def picture(chart: Callable[[Canvas], Any], says: str, prefix: str, *, is_small:
     return Markup("".join(drawn))  # noqa: S704 - as above
 
 
-def _svg(chart: Any, says: str, prefix: str, kind: str) -> str:
+def _svg(chart: Chart, says: str, prefix: str, kind: str) -> str:
     import vl_convert
 
     spec = _cleaned(chart.configure(**_config()).to_dict(validate=False))
@@ -137,7 +152,7 @@ def _hatch(prefix: str) -> ET.Element:
     )
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: object) -> Any:
     """The same with every text cleaned: a character that XML forbids would make vl-convert abort the whole process."""
     if isinstance(value, str):
         return clean(value)
@@ -172,7 +187,7 @@ def _adopt(element: ET.Element, ids: Mapping[str, str]) -> None:
             element.set(name, f"url(#{ids[value[5:-1]]})")
 
 
-def _config() -> dict[str, Any]:
+def _config() -> Document:
     text = {
         "labelColor": COLOURS["muted"],
         "titleColor": COLOURS["muted"],

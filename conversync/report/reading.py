@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.monitor.views import STALE_HOURS, among, judged, text
+from conversync.types import Connection, Values
+from conversync.types import Row as Row
 from conversync.vendors import InReport, known, lists
 from conversync.warehouse import confined
 
@@ -33,9 +34,11 @@ MARTS = frozenset(
 )
 
 # One thread: sums of floats come in one order, so that a report is the same twice.
-LIMITS: dict[str, Any] = {"memory_limit": "400MB", "threads": 1, "preserve_insertion_order": False}
-
-Row = Mapping[str, Any]
+LIMITS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "400MB",
+    "threads": 1,
+    "preserve_insertion_order": False,
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Answer:
         rows = tuple(row for row in self.rows if all(row[key] == value for key, value in wanted.items()))
         return Answer(self.name, self.sql, self.columns, rows)
 
-    def pairs(self, *columns: str) -> list[tuple[Any, ...]]:
+    def pairs(self, *columns: str) -> list[Values]:
         """The different values of these columns, in order."""
         return list(dict.fromkeys(tuple(row[name] for name in columns) for row in self.rows))
 
@@ -70,7 +73,7 @@ class Period:
 class Reader:
     """An open warehouse, read only, with times in UTC. Every query is asked once."""
 
-    connection: Any
+    connection: Connection
     zones: Mapping[str, str]
     stale_hours: float = STALE_HOURS
     marts: frozenset[str] = MARTS
@@ -115,13 +118,11 @@ class Reader:
 
     def is_behind(self) -> bool:
         """Whether something was loaded after the marts were built."""
-        newest = [
-            self.connection.execute(query).fetchone()[0]
-            for query in (
-                f"select max(read_at) from {_name(schema)}.windows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
-                for schema in self._datasets("windows", "read_at")
-            )
-        ]
+        queries = (
+            f"select max(read_at) from {_name(schema)}.windows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
+            for schema in self._datasets("windows", "read_at")
+        )
+        newest = [at for query in queries for (at,) in self.connection.execute(query).fetchall()]
         built = self.period.newest_reading
         return any(one is not None and (built is None or one > built) for one in newest)
 

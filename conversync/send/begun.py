@@ -8,12 +8,13 @@ in `sent.sends`, one row a target; while it is not over, no other machine sends.
 from __future__ import annotations
 
 import socket
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from conversync.send import ledger
 from conversync.send.epoch import what_it_has
 from conversync.send.records import moment
 from conversync.send.target import Target
+from conversync.types import SqlClient
 
 TABLE = "sends"
 
@@ -27,14 +28,14 @@ class Begun(NamedTuple):
     is_over: bool
 
 
-def last(client: Any, target: Target) -> Begun | None:
+def last(client: SqlClient, target: Target) -> Begun | None:
     """None where none was ever noted. `client` is an open sql_client."""
     query = f"select epoch, machine, begun_at, is_over from {_place(client)} where target = %s"  # noqa: S608 - our own names
     rows = ledger.ask(client, query, target.name)
     return next((Begun(int(n), machine, moment(at), bool(over)) for n, machine, at, over in rows), None)
 
 
-def note(client: Any, target: Target, epoch: int) -> None:
+def note(client: SqlClient, target: Target, epoch: int) -> None:
     """This one begins. The caller holds the target's right, and the ledger's."""
     place = _place(client)
     with client.begin_transaction():
@@ -47,7 +48,7 @@ def note(client: Any, target: Target, epoch: int) -> None:
         )
 
 
-def end(client: Any, target: Target, epoch: int) -> None:
+def end(client: SqlClient, target: Target, epoch: int) -> None:
     """The ledger has all of the send of this number, and of those before it. The caller holds what `note` wants."""
     client.execute_sql(
         f"update {_place(client)} set is_over = true where target = %s and epoch <= %s",  # noqa: S608 - our own names
@@ -67,7 +68,7 @@ def refusal(target: str, begun: Begun | None, journal: int | None) -> str | None
     )
 
 
-def _place(client: Any) -> str:
+def _place(client: SqlClient) -> str:
     return ".".join(client.escape_column_name(name) for name in (ledger.DATASET, TABLE))
 
 

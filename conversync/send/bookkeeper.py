@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
 from conversync.load import pipeline_for
-from conversync.send import begun, forgetting, ledger
+from conversync.send import begun, forgetting, ledger, loading
 from conversync.send.journal import Journal, journal_path
 from conversync.send.mending import mend
 from conversync.send.target import Target
+from conversync.types import SqlClient
 from conversync.warehouse import comments, confined, files
 from conversync.warehouse.right import Right
 from conversync.warehouse.waiting import Waiting, acquire
@@ -65,7 +65,7 @@ class Bookkeeper:
                 yield right
 
     @contextmanager
-    def reading(self, folder: Path | None = None) -> Iterator[Any]:
+    def reading(self, folder: Path | None = None) -> Iterator[SqlClient]:
         """An open sql_client that may only read; it waits for somebody who has the file open.
 
         Without a `folder` for what spills, the warehouse is locked meanwhile.
@@ -92,7 +92,7 @@ class Bookkeeper:
             client.close_connection()
 
     @contextmanager
-    def writing(self, right: Right) -> Iterator[Any]:
+    def writing(self, right: Right) -> Iterator[SqlClient]:
         """An open sql_client that may write beside the ledger, where several machines send."""
         with self.warehouse.locked(self.wait, "send", [ledger.DATASET, *right.lost()]) as folder:
             destination = self.warehouse.dlt_destination([ledger.DATASET])
@@ -126,7 +126,7 @@ class Bookkeeper:
             outcomes = journal.unloaded()
             destination = self.warehouse.dlt_destination(names)
             with self.warehouse.held(self.wait, folder) as connection:
-                ledger.load(destination, folder, self.target, outcomes)
+                loading.load(destination, folder, self.target, outcomes)
                 if connection is not None:
                     comments.refresh(connection)
         journal.loaded(outcomes)

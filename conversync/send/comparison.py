@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from conversync.errors import PARTIAL
 from conversync.send.records import Record
+from conversync.types import Values
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Comparison:
         return PARTIAL if self.differences or self.unread else 0
 
 
-Ask = Callable[[str], list[Any] | None]
+Ask = Callable[[str], Sequence[Values] | None]
 """Asks the warehouse; None where a table does not exist."""
 
 

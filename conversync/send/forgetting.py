@@ -14,15 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from conversync.counts import rows
 from conversync.http.redact import redact
 from conversync.load import pipeline_for
-from conversync.send import ledger
+from conversync.send import ledger, loading
 from conversync.send.journal import Journal
 from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Row, Target
+from conversync.types import Destination, SqlClient
 from conversync.warehouse import retention
 
 # What stands for the vendor's words that are kept no more.
@@ -43,7 +43,7 @@ class Old:
         return bool(self.ledger or self.journal)
 
 
-def forget(destination: Any, folder: Path, target: Target, journal: Journal) -> str | None:
+def forget(destination: Destination, folder: Path, target: Target, journal: Journal) -> str | None:
     """Does it in ledger and journal; what was done as a sentence, if anything.
 
     The caller holds the warehouse, and the lock of the target's sends. Each book forgets what it has itself, so that
@@ -56,7 +56,7 @@ def forget(destination: Any, folder: Path, target: Target, journal: Journal) -> 
     if not old:
         return None
     if records:
-        ledger.load(destination, folder, target, [forgotten(one, target) for one in records])
+        loading.load(destination, folder, target, [forgotten(one, target) for one in records])
     lines = (journal.record(key) for key in old.journal)
     journal.forget([forgotten(one, target) for one in lines if one is not None])
     count = len({*old.ledger, *old.journal})
@@ -84,7 +84,7 @@ def impersonal(words: str, row: Row, target: Target) -> str:
     return redact(words, *(text for text in (*values, *digits) if len(text) >= SHORTEST))
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     """The texts of a cell: itself, or those of a list, also one that is written as JSON."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         with suppress(ValueError, RecursionError):
@@ -105,7 +105,7 @@ def _identities(text: str, names: Sequence[str]) -> str:
     return as_json(listed)
 
 
-def look(client: Any, target: Target, journal: Journal) -> Old:
+def look(client: SqlClient, target: Target, journal: Journal) -> Old:
     """What is to be forgotten now."""
     before = retention.cutoff("retain_sent_days")
     if before is None or not target.personal:
@@ -133,7 +133,7 @@ def holds(names: Iterable[str]) -> list[str]:
     return [f'%"{name}":%' for name in names]
 
 
-def _forget_tables(client: Any, target: Target, keys: Sequence[str]) -> None:
+def _forget_tables(client: SqlClient, target: Target, keys: Sequence[str]) -> None:
     """In the tables that the vendor's answers filled, one text for another: they may be part of a key."""
     for table, columns in target.personal_tables.items():
         place = ".".join(client.escape_column_name(part) for part in table.split("."))

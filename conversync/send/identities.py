@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 from conversync.http.strictjson import dumps
 from conversync.send.records import Record
 from conversync.send.target import RowRefusedError, Target
+from conversync.types import Row
 
 State = Literal["stands", "withdrawn"]
 # What an earlier version wrote where another row was to take an identity over, whether it did or not.
@@ -29,7 +30,7 @@ class Standing:
 
     identity: str
     state: State
-    content: Mapping[str, Any]
+    content: Row
     at: str
 
 
@@ -84,7 +85,7 @@ class Identities:
         """The identity of the last request."""
         return next(reversed(self._entries), None)
 
-    def content(self, identity: str | None) -> Mapping[str, Any]:
+    def content(self, identity: str | None) -> Row:
         """What the vendor was last told under it; empty if nothing."""
         found = None if identity is None else self._entries.get(identity)
         return {} if found is None else found.content

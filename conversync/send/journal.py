@@ -17,10 +17,11 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from conversync.errors import ConversyncError
 from conversync.send.records import Known, Record
+from conversync.types import Values
 from conversync.warehouse import files
 from conversync.warehouse.warehouse import DISK_FULL, Warehouse
 
@@ -54,7 +55,7 @@ _INTEND = (
 _FORGET = "delete from intents where target = ? and send_key = ?"
 _BEGIN = "insert or replace into epochs values (?, ?)"
 _intended = attrgetter(*_INTENDED, *_ADDED)
-Statement = tuple[str, tuple[Any, ...]]
+Statement = tuple[str, Values]
 # Lines read at once.
 _PART = 5_000
 # Seconds in which another process may finish its commit.
@@ -241,7 +242,7 @@ class Journal:
         """The columns for a select; null for those that an older journal, open to be read, does not have."""
         return ", ".join(prefix + name if name in self._present[table] else "null" for name in names)
 
-    def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _read(self, query: str, *values: str) -> list[Values]:
         with self._lock, self._understood():
             return self._db.execute(query, (self.target, *values)).fetchall()
 

@@ -7,23 +7,16 @@ outcomes again changes nothing.
 from __future__ import annotations
 
 import json
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from conversync.errors import ConversyncError
-from conversync.load import pipeline_for
 from conversync.send.records import Known, Record, moment
 from conversync.send.target import Target
+from conversync.types import Document, SqlClient, Values
 from conversync.warehouse.allowed import STAGING
+from conversync.warehouse.query import rows as query_rows
 
 DATASET = "sent"
-_TIMES = ("first_sent_at", "sent_at")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
+TIMES = ("first_sent_at", "sent_at")
 # Keys asked for at once.
 BATCH = 1_000
 
@@ -43,7 +36,7 @@ def schemas(target: Target) -> list[str]:
     return [DATASET, *(f"{name}{STAGING}" for name in datasets(target))]
 
 
-def states(client: Any, target: Target) -> dict[str, Known]:
+def states(client: SqlClient, target: Target) -> dict[str, Known]:
     """By send_key, what the ledger knows; empty before the first load. `client` is an open sql_client."""
     columns = _pick(client, target, Known._fields)
     rows = ask(client, f"select send_key, {columns} from {place_of(client, target)}")  # noqa: S608 - our own names
@@ -53,13 +46,13 @@ def states(client: Any, target: Target) -> dict[str, Known]:
     }
 
 
-def epoch(client: Any, target: Target) -> int | None:
+def epoch(client: SqlClient, target: Target) -> int | None:
     """The number of the last send whose outcomes it has; None for none, or a ledger of an older version."""
     rows = ask(client, f"select max({_pick(client, target, ['epoch'])}) from {place_of(client, target)}")  # noqa: S608
     return int(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
-def records(client: Any, target: Target, keys: Sequence[str]) -> Iterator[Record]:
+def records(client: SqlClient, target: Target, keys: Sequence[str]) -> Iterator[Record]:
     """The whole rows of these keys, or of all if there are as many."""
     from conversync.send.tables import COLUMNS
 
@@ -73,17 +66,17 @@ def records(client: Any, target: Target, keys: Sequence[str]) -> Iterator[Record
         for row in ask(client, query, *part):
             values = dict(zip(names, row, strict=True))
             values |= {name: _text(values[name]) for name in nested}
-            values |= {name: moment(values[name]) for name in _TIMES}
+            values |= {name: moment(values[name]) for name in TIMES}
             yield Record(**{**values, "occurred_on": _day(values["occurred_on"])})
 
 
-def _pick(client: Any, target: Target, names: Iterable[str]) -> str:
+def _pick(client: SqlClient, target: Target, names: Iterable[str]) -> str:
     """The columns for a select; null for those that a ledger of an older version lacks."""
     present = columns_of(client, place_of(client, target))
     return ", ".join(name if name in present else "null" for name in names)
 
 
-def columns_of(client: Any, place: str) -> set[str]:
+def columns_of(client: SqlClient, place: str) -> set[str]:
     """The columns of a table; none where it does not exist."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
@@ -94,13 +87,13 @@ def columns_of(client: Any, place: str) -> set[str]:
         return set()
 
 
-def _day(value: Any) -> str | None:
+def _day(value: object) -> str | None:
     return None if value is None else str(value)[:10]
 
 
-def known_rows(client: Any, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def known_rows(client: SqlClient, tables: Sequence[str]) -> dict[str, list[Document]]:
     """The rows of other tables that a target's warnings look at; those that do not exist are left out."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Document]] = {}
     for table in tables:
         place = ".".join(f'"{part}"' for part in table.split("."))
         rows = _dicts(client, f"select * from {place}")  # noqa: S608 - a target's own names
@@ -109,121 +102,22 @@ def known_rows(client: Any, tables: Sequence[str]) -> dict[str, list[dict[str, A
     return found
 
 
-def load(destination: Any, folder: Path, target: Target, outcomes: Sequence[Record]) -> None:
-    """Merges the outcomes into the ledger, and what follows from them into the other tables.
-
-    The caller holds the warehouse. All of it may be done again after a failure in between.
-    """
-    others: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for outcome in outcomes:
-        for name, rows in json.loads(outcome.tables, parse_float=Decimal).items():
-            dataset, _, table = name.partition(".")
-            others[dataset][table] += rows
-    own = [_ledger(target, outcomes)] + [
-        _table(target, DATASET, table, rows) for table, rows in others.pop(DATASET, {}).items()
-    ]
-    _run(pipeline_for(DATASET, destination, folder), own)
-    for dataset, tables in others.items():
-        _run(
-            pipeline_for(dataset, destination, folder),
-            [_table(target, dataset, t, r) for t, r in tables.items()],
-        )
-
-
-def _run(pipeline: Any, resources: list[Any]) -> None:
-    """One load; into the schema that the dataset's own loads have, so that they go on with it."""
-    import dlt
-
-    pipeline.sync_destination()
-    named = pipeline.default_schema_name
-    schema = pipeline.schemas[named] if named else dlt.Schema(pipeline.dataset_name)
-    pipeline.run(resources, schema=schema)
-
-
-def _ledger(target: Target, outcomes: Sequence[Record]) -> Any:
-    import dlt
-    import pyarrow as pa
-
-    from conversync.send.tables import ledger
-
-    table = ledger(table_of(target.name))
-    names = table.schema.names
-    values: dict[str, list[Any]] = {name: [getattr(one, name) for one in outcomes] for name in names}
-    for name in _TIMES:
-        values[name] = [datetime.fromisoformat(value) for value in values[name]]
-    values["occurred_on"] = [value and date.fromisoformat(value) for value in values["occurred_on"]]
-    return dlt.resource([pa.table(values, schema=table.schema)], name=table.name, **table.hints)
-
-
-def _table(target: Target, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Rows of another table, the later of two with one key; nested values as JSON text, empty columns left out."""
-    import dlt
-    import pyarrow as pa
-
-    keys = target.keys.get(f"{dataset}.{table}")
-    if not keys:
-        raise ConversyncError(f"{target.name} fills {dataset}.{table}, and names no key for it.")
-    folded = {tuple(row.get(key) for key in keys): row for row in rows}
-    columns = _columns(list(folded.values()))
-    nested = [name for name, column in columns.items() if _is_nested(column)]
-    columns |= {name: [_nested(value) for value in columns[name]] for name in nested}
-    arrays = {name: _array(column) for name, column in columns.items()}
-    return dlt.resource(
-        [pa.table(arrays)],
-        name=table,
-        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
-        primary_key=list(keys),
-        columns={name: {"data_type": "json"} for name in nested},
-    )
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The values by column, in its name's order; columns without any left out."""
-    names = sorted({name for row in rows for name, value in row.items() if value is not None})
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _is_nested(column: Sequence[Any]) -> bool:
-    return any(isinstance(value, dict | list) for value in column)
-
-
-def _nested(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _array(column: list[Any]) -> Any:
-    """Amounts are money as everywhere: what the first rows hold must not decide what later ones may."""
-    import pyarrow as pa
-
-    from conversync.extract.kinds import MONEY
-
-    decimal = any(isinstance(value, Decimal) for value in column)
-    return pa.array(_times(column), MONEY if decimal else None)
-
-
-def _times(column: list[Any]) -> list[Any]:
-    """The journal writes a time as `moment` does: a column that holds nothing else is one of times again."""
-    if not all(value is None or (isinstance(value, str) and _MOMENT.fullmatch(value)) for value in column):
-        return column
-    return [None if value is None else datetime.fromisoformat(value) for value in column]
-
-
-def place_of(client: Any, target: Target) -> str:
+def place_of(client: SqlClient, target: Target) -> str:
     """With its dataset: the session may stand in another one."""
     return ".".join(client.escape_column_name(name) for name in (DATASET, table_of(target.name)))
 
 
-def ask(client: Any, query: str, *values: Any) -> list[Any]:
+def ask(client: SqlClient, query: str, *values: object) -> Sequence[Values]:
     """The rows; none where the table does not exist yet. `%s` stands for a value."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
     try:
-        return list(client.execute_sql(query, *values) or [])
+        return query_rows(client, query, *values)
     except DatabaseUndefinedRelation:
         return []
 
 
-def _dicts(client: Any, query: str) -> list[dict[str, Any]] | None:
+def _dicts(client: SqlClient, query: str) -> list[Document] | None:
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
     try:
@@ -234,6 +128,6 @@ def _dicts(client: Any, query: str) -> list[dict[str, Any]] | None:
         return None
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     """JSON as text, whichever of the two a destination gives back."""
     return value if value is None or isinstance(value, str) else json.dumps(value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from conversync.send import ledger
 from conversync.send.begun import Begun, last
 from conversync.send.journal import Journal
 from conversync.send.records import Known, Record, newer
 from conversync.send.target import Target
+from conversync.types import SqlClient
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Mending:
     begun: Begun | None
 
 
-def compare(client: Any, target: Target, journal: Journal) -> Mending:
+def compare(client: SqlClient, target: Target, journal: Journal) -> Mending:
     """Journal and ledger beside each other; where they disagree, the later one is right."""
     of_ledger, of_journal = ledger.states(client, target), journal.states()
     known = dict(of_ledger)
@@ -54,7 +54,7 @@ def compare(client: Any, target: Target, journal: Journal) -> Mending:
     return Mending(known, to_journal, to_ledger, doubts, ledger.epoch(client, target), last(client, target))
 
 
-def mend(client: Any, target: Target, journal: Journal) -> Mending:
+def mend(client: SqlClient, target: Target, journal: Journal) -> Mending:
     """Brings the journal up to what both know; what the ledger lacks stands in it as not loaded."""
     mending = compare(client, target, journal)
     journal.fill(ledger.records(client, target, mending.to_journal))

@@ -25,6 +25,7 @@ from conversync.send.options import NAME, QUERY, Options, read
 from conversync.send.records import plain
 from conversync.send.target import Row, RowRefusedError, Target
 from conversync.settings.registry import nearest
+from conversync.types import Document, SqlClient
 from conversync.vendors import known
 from conversync.warehouse import asking, confined
 from conversync.warehouse.statement import TABLES_ONLY
@@ -91,7 +92,7 @@ def _mapping(target: str, outbox: str) -> dict[str, str]:
 
 
 @contextmanager
-def entries(client: Any, query: str, target: Target, options: Options) -> Iterator[Iterator[Entry]]:
+def entries(client: SqlClient, query: str, target: Target, options: Options) -> Iterator[Iterator[Entry]]:
     """The rows, in the query's order, read as they are taken; SettingsError for anything wrong with the outbox.
 
     `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (see
@@ -104,7 +105,7 @@ def entries(client: Any, query: str, target: Target, options: Options) -> Iterat
             names = [str(column[0]).lower() for column in cursor.description]
             _check_columns(names, target)
             yield _entries(cursor, names, target, options.max_outbox)
-    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error, asking.QueryError) as error:
+    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error, asking.QueryError) as error:  # type: ignore[attr-defined] # DB-API 2.0's
         if isinstance(held := sentence(error), LockedError):
             raise held from error
         reason = str(error).strip().splitlines()[0].rstrip(".!")
@@ -163,7 +164,7 @@ def _entries(cursor: Any, names: Sequence[str], target: Target, most: int) -> It
             yield entry
 
 
-def _entry(values: dict[str, Any], dates: Sequence[str], target: Target) -> Entry:
+def _entry(values: Document, dates: Sequence[str], target: Target) -> Entry:
     key = _key(values[KEY], target)
     row = {name: value for name, value in values.items() if name != KEY and name not in DATES}
     content = content_of(row)
@@ -173,7 +174,7 @@ def _entry(values: dict[str, Any], dates: Sequence[str], target: Target) -> Entr
     )
 
 
-def _dated(dates: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def _dated(dates: Mapping[str, object]) -> tuple[str | None, str | None]:
     """The day of a row, by the first of its dates that is one; where none is, what the first of them says instead."""
     told = {name: value for name, value in dates.items() if str(value or "").strip()}
     for value in told.values():
@@ -190,7 +191,7 @@ def identity_of(row: Row, target: Target) -> str | None:
         return None
 
 
-def _day(value: Any) -> str | None:
+def _day(value: object) -> str | None:
     """The ISO date of a date, a time (in UTC where it has a zone), or a text that begins with one; else None."""
     text = str(plain(value) or "")[:10]
     try:
@@ -208,7 +209,7 @@ def undated(target: str, found: Sequence[Entry]) -> str:
     )
 
 
-def _key(value: Any, target: Target) -> str:
+def _key(value: object, target: Target) -> str:
     if value is None or value == "" or isinstance(value, float):
         what = f"of {value!r}" if isinstance(value, float) else "that is empty"
         raise SettingsError(
@@ -233,7 +234,7 @@ def fingerprint(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _canonical(value: Any) -> Any:
+def _canonical(value: object) -> Any:
     if isinstance(value, Decimal) and value.is_finite():
         return Decimal(f"{value.normalize():f}")
     return plain(value)

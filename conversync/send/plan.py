@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from conversync.counts import rows
 from conversync.send.history import History
@@ -13,6 +13,7 @@ from conversync.send.identities import Identities
 from conversync.send.outbox import Entry
 from conversync.send.records import Known, Record, Status
 from conversync.send.target import Request
+from conversync.types import Document, Row
 
 # Requests shown, keys named and warnings printed; the counts are of all.
 SAMPLE = 3
@@ -33,7 +34,7 @@ class Pending:
 
     entry: Entry
     kind: Kind
-    previous_response: Mapping[str, Any]
+    previous_response: Row
     request: Request | None
     refusal: str | None
     attempts: int
@@ -139,7 +140,7 @@ class Plan:
         asked = self.history.question(self.target) if self.history and not self.history.is_first else None
         return looks if asked is None else [*looks, asked]
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Document:
         """Plain values, for JSON."""
         history = self.history
         return {

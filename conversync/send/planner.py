@@ -28,7 +28,7 @@ ADOPTED = "marked as sent by --adopt; no request was made"
 class Planner:
     """Makes one plan."""
 
-    def __init__(self, target: Target, settings: Any, books: Books, options: Options) -> None:
+    def __init__(self, target: Target, settings: object, books: Books, options: Options) -> None:
         self._target = target
         self._settings = settings
         self._books = books
@@ -49,7 +49,7 @@ class Planner:
         resolves = type(target).lookup is not Target.lookup
         self.plan = Plan(target.name, history=self._history, resolves=resolves)
 
-    def read(self, entries: Iterable[Entry], tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plan:
+    def read(self, entries: Iterable[Entry], tables: Mapping[str, Sequence[Row]]) -> Plan:
         """Reads the whole outbox, and keeps the rows that go: as many as may, and one more.
 
         SettingsError where more would go, or more of it change, than may.
@@ -69,7 +69,7 @@ class Planner:
             plan.refusals.append(asked)
         return plan
 
-    def _take(self, entry: Entry, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def _take(self, entry: Entry, tables: Mapping[str, Sequence[Row]]) -> None:
         """Counts a row of the outbox; one that goes is kept."""
         plan = self.plan
         plan.outbox += 1

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from conversync.cli.terminal import emit, say
 from conversync.dlt_errors import translate_errors
@@ -20,8 +19,10 @@ from conversync.send import ledger
 from conversync.send.comparison import Ask, Comparison
 from conversync.send.records import Record, moment
 from conversync.settings.registry import guess
+from conversync.types import Row, SqlClient, Values
 from conversync.vendors import known
 from conversync.warehouse import confined
+from conversync.warehouse.query import rows
 from conversync.warehouse.warehouse import Warehouse
 
 SHOWN = 20
@@ -49,13 +50,13 @@ def reconcile(warehouse: Warehouse, vendor: str) -> Comparison:
             return found
 
 
-def _asker(client: Any) -> Ask:
+def _asker(client: SqlClient) -> Ask:
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
-    def ask(query: str) -> list[Any] | None:
+    def ask(query: str) -> Sequence[Values] | None:
         """The rows; None where a table does not exist."""
         try:
-            return list(client.execute_sql(query) or [])
+            return rows(client, query)
         except DatabaseUndefinedRelation:
             return None
 
@@ -73,7 +74,7 @@ def _unread(ask: Ask, vendor: str, table: str) -> Iterator[str]:
         )
 
 
-def _ledger(client: Any, table: str, target: str) -> list[Record]:
+def _ledger(client: SqlClient, table: str, target: str) -> list[Record]:
     place = f"sent.{table}"
     rows = ledger.known_rows(client, [place]).get(place)
     if rows is None:
@@ -81,7 +82,7 @@ def _ledger(client: Any, table: str, target: str) -> list[Record]:
     return [_record(row) for row in rows]
 
 
-def _record(row: Mapping[str, Any]) -> Record:
+def _record(row: Row) -> Record:
     """What is compared of a row of the ledger, whichever version wrote it."""
     return Record(
         send_key=row["send_key"],
@@ -117,6 +118,6 @@ def show(found: Comparison, log_format: str) -> None:
         say(f"  {note}.")
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     """JSON as text, whichever of the two a destination gives back."""
     return value if value is None or isinstance(value, str) else json.dumps(value, default=str)

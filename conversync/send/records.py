@@ -78,14 +78,14 @@ def plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """As JSON, money digit for digit, times as text."""
     if isinstance(value, Mapping) and not value:
         return "{}"
     return dumps(_plain(value)).decode()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """With dicts and lists for whatever mappings and sequences a target answered with."""
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}

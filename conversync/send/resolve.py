@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
 
 from conversync.http.client import Client, Response
 from conversync.send.identities import Identities
@@ -15,6 +13,7 @@ from conversync.send.journal import Journal
 from conversync.send.outbox import KEY
 from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Outcome, RowRefusedError, Target
+from conversync.types import Row
 
 
 @dataclass
@@ -25,7 +24,7 @@ class Resolved:
     rejected: dict[str, str] = field(default_factory=dict)
 
 
-def resolve(target: Target, settings: Any, journal: Journal) -> Resolved:
+def resolve(target: Target, settings: object, journal: Journal) -> Resolved:
     """Settles what can be settled, in the journal.
 
     Raises what the client raises: nothing else was done then.
@@ -54,9 +53,9 @@ _WORDS = {
 }
 
 
-def _asked(target: Target, settings: Any, client: Client, record: Record) -> Outcome | None:
+def _asked(target: Target, settings: object, client: Client, record: Record) -> Outcome | None:
     reference = Identities.of(record, target).last
-    row: Mapping[str, Any] = {**json.loads(record.content, parse_float=Decimal), KEY: record.send_key}
+    row: Row = {**json.loads(record.content, parse_float=Decimal), KEY: record.send_key}
     previous_response = json.loads(record.answer)
     try:
         request = None if reference is None else target.lookup(reference, row, settings)

@@ -39,6 +39,7 @@ from conversync.send.resolve import Resolved, resolve
 from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
 from conversync.settings import lookup as configured
+from conversync.types import SqlClient
 from conversync.vendors import targets
 from conversync.warehouse import allowed, confined
 from conversync.warehouse.right import Right
@@ -110,7 +111,7 @@ def send(
 
 def _send(
     keeper: Bookkeeper,
-    settings: Any,
+    settings: object,
     journal: Journal,
     books: Mending,
     options: Options,
@@ -132,7 +133,7 @@ def _send(
 
 def _request(
     target: Target,
-    settings: Any,
+    settings: object,
     journal: Journal,
     options: Options,
     report: SendReport,
@@ -148,7 +149,7 @@ def _request(
             report.error = error
 
 
-def _resolved(keeper: Bookkeeper, settings: Any, journal: Journal) -> Resolved:
+def _resolved(keeper: Bookkeeper, settings: object, journal: Journal) -> Resolved:
     """Asks the vendor about every row in doubt that it can be asked about."""
     with keeper.reading() as client:
         mend(client, keeper.target, journal)
@@ -199,10 +200,10 @@ def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any,
 
 
 def _plan(
-    client: Any,
+    client: SqlClient,
     query: str,
     keeper: Bookkeeper,
-    settings: Any,
+    settings: object,
     mending: Mending,
     journal: Journal,
     options: Options,
@@ -242,7 +243,9 @@ def _doubted(keeper: Bookkeeper, journal: Journal, mending: Mending) -> str | No
     return why or begun.refusal(target.name, mending.begun, journal.epoch)
 
 
-def _not_in_journal(client: Any, target: Target, mending: Mending, journal: Journal) -> dict[str, Record]:
+def _not_in_journal(
+    client: SqlClient, target: Target, mending: Mending, journal: Journal
+) -> dict[str, Record]:
     """For a dry run, what a send would have filled into the journal first."""
     if not journal.read_only:
         return {}

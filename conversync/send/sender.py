@@ -119,7 +119,7 @@ class Sender:
     def __init__(
         self,
         target: Target,
-        settings: Any,
+        settings: object,
         client: Client,
         journal: Journal,
         options: Options,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from conversync.send.options import Options
 from conversync.send.target import Row, RowRefusedError, Target
 from conversync.send.values import amount
 
 
-def settled(row: Row, before: Mapping[str, Any], target: Target, options: Options) -> Row:
+def settled(row: Row, before: Row, target: Target, options: Options) -> Row:
     """The row with what must be said so that the vendor does not keep what it was told before.
 
     RowRefusedError where a value was sent, is null now, and cannot be cleared: left out, it would stay as it was.
@@ -30,7 +28,7 @@ def settled(row: Row, before: Mapping[str, Any], target: Target, options: Option
     return row
 
 
-def says_the_same(before: Row, row: Row, target: Target, settings: Any) -> bool:
+def says_the_same(before: Row, row: Row, target: Target, settings: object) -> bool:
     """Whether both make one request, to the byte: 1 and "1" are one there, and what is not sent is none."""
     try:
         one, other = (
@@ -41,7 +39,7 @@ def says_the_same(before: Row, row: Row, target: Target, settings: Any) -> bool:
     return one == other
 
 
-def _is_set(before: Mapping[str, Any], name: str, target: Target) -> bool:
+def _is_set(before: Row, name: str, target: Target) -> bool:
     if _is_blank(before.get(name)):
         return False
     return name not in target.amounts or amount(before, name) != 0

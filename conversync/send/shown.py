@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import Any
 
-from conversync.cli import logs, terminal
+from conversync.cli import logs, screen, terminal
 from conversync.cli.output import Lines, explain, figures
 from conversync.counts import rows
 from conversync.send import ledger
@@ -17,6 +16,7 @@ from conversync.send.history import FRESH
 from conversync.send.outbox import DATES
 from conversync.send.plan import NAMED, WARNINGS, Plan
 from conversync.send.run import SendReport
+from conversync.types import Document
 
 # Seconds between two words about how far it is.
 EVERY = 10.0
@@ -29,7 +29,7 @@ def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
         terminal.emit({"event": "plan", "dry_run": dry, **plan.fields(), "sample": sample})
         return
     with suppress(OSError, ValueError):
-        out = terminal.screen()
+        out = screen.console()
         for line in _plan_lines(plan, dry=dry):
             out.say(line)
 
@@ -125,7 +125,7 @@ def summary(report: SendReport, warehouse: str, log_format: str) -> None:
         _table(report, warehouse)
 
 
-def fields(report: SendReport) -> dict[str, Any]:
+def fields(report: SendReport) -> Document:
     """Plain values, for JSON."""
     plan, sent = report.plan, report.sent
     return {
@@ -151,7 +151,7 @@ def fields(report: SendReport) -> dict[str, Any]:
 
 
 def _table(report: SendReport, warehouse: str) -> None:
-    out, plan, sent = terminal.screen(), report.plan, report.sent
+    out, plan, sent = screen.console(), report.plan, report.sent
     counts = {
         "sent": sent.sent,
         "already sent": plan.already,

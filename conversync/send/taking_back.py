@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from conversync.send.identities import Identities, Standing
 from conversync.send.outbox import KEY, Entry, content_of, fingerprint
@@ -14,7 +13,7 @@ from conversync.send.records import Record
 from conversync.send.target import RowRefusedError, Target
 
 
-def taken_back(one: Pending, standing: Standing, target: Target, settings: Any) -> Pending | None:
+def taken_back(one: Pending, standing: Standing, target: Target, settings: object) -> Pending | None:
     """What takes back one identity of the row; None where that cannot be."""
     key = one.entry.send_key
     row = target.withdrawal({**standing.content, KEY: key})
@@ -39,7 +38,7 @@ def taken_back(one: Pending, standing: Standing, target: Target, settings: Any) 
 
 
 def all_taken_back(
-    record: Record, standing: Sequence[Standing], target: Target, settings: Any
+    record: Record, standing: Sequence[Standing], target: Target, settings: object
 ) -> list[Pending]:
     """What takes back all that still counts of a row that left its outbox; none where one of it cannot be."""
     key = record.send_key

@@ -16,9 +16,7 @@ from urllib.parse import urlencode
 from conversync.http.client import Client, Response
 from conversync.http.redact import redact
 from conversync.http.strictjson import dumps
-
-# A row of the outbox: the column's name and its value as DuckDB gives it, `send_key` among them; null is None.
-Row = Mapping[str, Any]
+from conversync.types import Row as Row
 
 
 class RowRefusedError(ValueError):
@@ -71,8 +69,8 @@ class Outcome:
 
     status: Literal["sent", "rejected", "in_doubt"]
     reason: str | None = None
-    answer: Mapping[str, Any] = field(default_factory=dict)
-    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    answer: Row = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
 class Target(Protocol):
@@ -102,12 +100,10 @@ class Target(Protocol):
     def client(self, settings: Any) -> Client:
         """The connection."""
 
-    def request(self, row: Row, settings: Any, previous_response: Mapping[str, Any]) -> Request:
+    def request(self, row: Row, settings: Any, previous_response: Row) -> Request:
         """What the row becomes; RowRefusedError if nothing. `previous_response` is the ledger's `answer` of it."""
 
-    def outcome(
-        self, answer: Response, row: Row, settings: Any, previous_response: Mapping[str, Any]
-    ) -> Outcome:
+    def outcome(self, answer: Response, row: Row, settings: Any, previous_response: Row) -> Outcome:
         """What a 2xx answer, or a 4xx other than 401, 403, 408, 425, 429, means. To be called as `decode`.
 
         Raises InvalidResponseError where that cannot be told (the row is in doubt if the error's `in_doubt` says
@@ -142,12 +138,12 @@ class Target(Protocol):
         return None
 
     def looked_up(
-        self, answer: Response, reference: str, row: Row, settings: Any, previous_response: Mapping[str, Any]
+        self, answer: Response, reference: str, row: Row, settings: Any, previous_response: Row
     ) -> Outcome:
         """What the answer to `lookup` says of the row; `in_doubt` where it still cannot be told. Else as `outcome`."""
         return Outcome("in_doubt", "it cannot be asked for")
 
-    def forgotten(self, answer: Mapping[str, Any], send_key: str, *, may_go_again: bool) -> Mapping[str, Any]:
+    def forgotten(self, answer: Row, send_key: str, *, may_go_again: bool) -> Row:
         """The ledger's `answer` without what tells of a person.
 
         `may_go_again`: what keeps a later request from going to somebody twice must still be told by it.
@@ -158,7 +154,7 @@ class Target(Protocol):
         """Rows of one group go out one after the other, in the outbox's order; None: in any order. Never raises."""
         return None
 
-    def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
+    def warnings(self, row: Row, known: Mapping[str, Sequence[Row]]) -> Sequence[str]:
         """What a person should see in the plan before this row goes; `known` has the rows of `self.reads`.
 
         Never raises: what is wrong with a row, `request` says.

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from conversync.send.target import Row, RowRefusedError
+from conversync.types import Document
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 # Of a floating-point number: with more it is the rest of a calculation, not an amount that somebody wrote.
@@ -202,7 +203,7 @@ def texts(row: Row, name: str) -> list[str] | None:
     return list(found)
 
 
-def thing(row: Row, name: str) -> dict[str, Any] | None:
+def thing(row: Row, name: str) -> Document | None:
     """An object: a struct, or a JSON object as text; null is None."""
     value = row.get(name)
     if value is None or (isinstance(value, str) and not value.strip()):

@@ -10,10 +10,11 @@ from conversync.errors import SettingsError
 from conversync.settings.lookup import warehouse_path
 from conversync.settings.registry import PROJECT, SEND, known
 from conversync.settings.registry import Path as Section
+from conversync.types import Document
 from conversync.vendors import vendors
 
 # By the section of a file, () being its top: the settings that go there.
-Sections = dict[Section, dict[str, Any]]
+Sections = dict[Section, Document]
 
 
 @dataclass

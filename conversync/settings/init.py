@@ -16,6 +16,7 @@ from conversync.settings.given import Given, Sections, given
 from conversync.settings.merging import PLACEHOLDER, filled, held, ignored, merged, names
 from conversync.settings.questions import Questions, known_source
 from conversync.settings.registry import Path as Section
+from conversync.types import Document
 from conversync.vendors import Vendor, vendors
 from conversync.warehouse import files
 
@@ -141,7 +142,7 @@ def _read_at(section: Section) -> tuple[Section, ...]:
     return sections_of(section[1]) if section[:1] == ("sources",) else (section,)
 
 
-def _held(wanted: Wanted, places: Sequence[Path], *sections: Section) -> dict[str, Any]:
+def _held(wanted: Wanted, places: Sequence[Path], *sections: Section) -> Document:
     """What the files that are there say in these sections, and are to keep."""
     return {} if wanted.force else {k: v for path in places for k, v in held(path, *sections).items()}
 
@@ -207,9 +208,7 @@ def _required(spec: type[Any]) -> list[str]:
     return [name for name in empty if not is_optional_type(hints[name])]
 
 
-def _completed(
-    vendor: Vendor, found: Given, questions: Questions | None, kept: Mapping[str, Any]
-) -> list[str]:
+def _completed(vendor: Vendor, found: Given, questions: Questions | None, kept: Document) -> list[str]:
     """On a terminal, what is required and neither given nor kept is asked for; what is missing then comes out."""
     from conversync.dlt_internals import is_secret_hint
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conversync.errors import SettingsError
+from conversync.types import Document, Settings
 
 if TYPE_CHECKING:
     from pendulum import Duration
@@ -60,12 +61,12 @@ def resolve(settings: type[T], vendor: str) -> T:
         ) from None
 
 
-def resolve_each(vendors: Iterable[Any]) -> dict[str, Any]:
+def resolve_each(vendors: Iterable[Any]) -> Document:
     """By vendor, its settings, or the SettingsError that they are: it stops no other vendor.
 
     SettingsError, with every sentence, where no vendor has any that can be used.
     """
-    found: dict[str, Any] = {}
+    found: Document = {}
     for vendor in vendors:
         try:
             found[vendor.name] = resolve(vendor.settings, vendor.name)
@@ -106,7 +107,7 @@ def _name(hint: Any) -> str:
     return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-def is_configured(settings: type[Any], vendor: str) -> bool:
+def is_configured(settings: type[Settings], vendor: str) -> bool:
     """Whether anything that `vendor` requires is set: what then is missing or wrong is told, not skipped."""
     from conversync.dlt_internals import (
         ConfigurationException,

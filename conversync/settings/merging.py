@@ -17,6 +17,7 @@ from conversync.http.secret import check_secret
 from conversync.settings.provided import document_of, names_in, text_of
 from conversync.settings.registry import Path as Section
 from conversync.settings.toml import toml, toml_value
+from conversync.types import Document
 
 # What a secrets file holds in the place of a secret; `check` and `load` say that it is none yet.
 PLACEHOLDER = "<to be filled in>"
@@ -26,10 +27,10 @@ SECRETS = ".dlt/secrets.toml"
 IGNORED = f"# Secrets, and what a run makes.\n{SECRETS}\n.conversync/\n*.duckdb\n*.duckdb.*\n"
 
 
-def held(path: Path, *sections: Section) -> dict[str, Any]:
+def held(path: Path, *sections: Section) -> Document:
     """What a settings file says in these sections already, without what is empty or a placeholder."""
     document = document_of(path)
-    found: dict[str, Any] = {}
+    found: Document = {}
     for section in sections:
         values = _inside({} if document is None else document.unwrap(), section)
         found |= {name: value for name, value in values.items() if _is_set(name, value)}
@@ -42,13 +43,13 @@ def names(path: Path, section: Section) -> set[str]:
     return set(_inside({} if document is None else document.unwrap(), section))
 
 
-def _inside(document: Any, section: Section) -> dict[str, Any]:
+def _inside(document: object, section: Section) -> Document:
     for name in section:
         document = document.get(name, {}) if isinstance(document, dict) else {}
     return document if isinstance(document, dict) else {}
 
 
-def _is_set(name: str, value: Any) -> bool:
+def _is_set(name: str, value: object) -> bool:
     if not isinstance(value, str):
         return True
     try:
@@ -58,12 +59,12 @@ def _is_set(name: str, value: Any) -> bool:
     return True
 
 
-def merged(path: Path, values: Mapping[Section, Mapping[str, Any]]) -> str:
+def merged(path: Path, values: Mapping[Section, Document]) -> str:
     """The text of a settings file with the values of each section in it; all else, comments too, stays as it was."""
     return filled(text_of(path) or "", values)
 
 
-def filled(text: str, values: Mapping[Section, Mapping[str, Any]]) -> str:
+def filled(text: str, values: Mapping[Section, Document]) -> str:
     """The text of a TOML file with these values in it: each below its example, else at the end of its section's own.
 
     SettingsError, with the setting and its section, for a text into which it cannot be put.
@@ -76,7 +77,7 @@ def filled(text: str, values: Mapping[Section, Mapping[str, Any]]) -> str:
     return text
 
 
-def _with(text: str, section: Section, name: str, value: Any, *, is_there: bool) -> str:
+def _with(text: str, section: Section, name: str, value: object, *, is_there: bool) -> str:
     """With one value more: in the first way in which it then says all that it said, and that."""
     wanted = tomllib.loads(text)
     for way in (_by_tomlkit,) if is_there else (_in_a_line, _as_dotted, _by_tomlkit):
@@ -95,7 +96,7 @@ def _with(text: str, section: Section, name: str, value: Any, *, is_there: bool)
     )
 
 
-def _in_a_line(text: str, section: Section, name: str, value: Any) -> str:
+def _in_a_line(text: str, section: Section, name: str, value: object) -> str:
     """A line of its own in the section; where there is none, in a new one at the end."""
     lines, heads, end = _lines(text)
     line = toml({name: value}).removesuffix("\n") + end
@@ -107,7 +108,7 @@ def _in_a_line(text: str, section: Section, name: str, value: Any) -> str:
     return "".join(lines)
 
 
-def _as_dotted(text: str, section: Section, name: str, value: Any) -> str:
+def _as_dotted(text: str, section: Section, name: str, value: object) -> str:
     """A line at the file's top, with the section before the name."""
     lines, heads, end = _lines(text)
     line = f"{_dotted(section)}.{toml({name: value})}".removesuffix("\n") + end
@@ -153,7 +154,7 @@ def _place(lines: Sequence[str], start: int, end: int, name: str) -> int:
     return next((place for place in range(start, end) if not lines[place].startswith("#")), end)
 
 
-def _by_tomlkit(text: str, section: Section, name: str, value: Any) -> str:
+def _by_tomlkit(text: str, section: Section, name: str, value: object) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)

@@ -7,10 +7,11 @@ safety depend on is therefore answered here, whatever is set; all else (credenti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 # What dlt is told when it asks for one of these, in whatever section ...
-FIXED: dict[str, Any] = {
+FIXED: dict[str, object] = {
     "add_dlt_id": False,
     "add_dlt_load_id": True,
     "auto_abort_on_terminal_error": False,
@@ -62,7 +63,7 @@ def pin_dlt_settings() -> None:
 class _Answers:
     """Stands for a provider's `get_value`."""
 
-    def __init__(self, original: Any) -> None:
+    def __init__(self, original: Callable[..., tuple[Any, str]]) -> None:
         self._original = original
 
     def __call__(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:

@@ -19,6 +19,7 @@ from conversync.settings.lookup import project_dir
 from conversync.settings.registry import FILE, Strangers
 from conversync.settings.standing import FROM_FILES, shared
 from conversync.settings.trust import FILES
+from conversync.types import Document
 from conversync.vendors import targets
 from conversync.warehouse import files
 
@@ -150,7 +151,7 @@ def _path(text: str) -> list[str]:
     return path
 
 
-def _read(text: str) -> dict[str, Any] | None:
+def _read(text: str) -> Document | None:
     import tomllib
 
     try:
@@ -159,7 +160,7 @@ def _read(text: str) -> dict[str, Any] | None:
         return None
 
 
-def _holds(found: Any, path: Sequence[str]) -> bool:
+def _holds(found: object, path: Sequence[str]) -> bool:
     for name in path:
         if not isinstance(found, dict) or name not in found:
             return False

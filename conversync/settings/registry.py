@@ -71,7 +71,7 @@ class Known:
     paths: dict[Path, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
-    def add(self, name: str, hint: Any, *sections: Path) -> None:
+    def add(self, name: str, hint: object, *sections: Path) -> None:
         """A setting that is read in these sections."""
         for section in sections:
             path = (*section, name)
@@ -148,12 +148,12 @@ class Strangers:
     foreign: list[str] = field(default_factory=list)
 
 
-def in_file(document: Mapping[str, Any], file: str, found: Strangers) -> None:
+def in_file(document: Mapping[str, object], file: str, found: Strangers) -> None:
     """Looks through one of dlt's files; `file` is what the sentences call it."""
     _table(document, (), file, found)
 
 
-def _table(table: Mapping[str, Any], section: Path, file: str, found: Strangers) -> None:
+def _table(table: Mapping[str, object], section: Path, file: str, found: Strangers) -> None:
     inside, dlts = known().within(section), _dlts(section)
     for name, value in table.items():
         path = (*section, name)
@@ -169,7 +169,7 @@ def _table(table: Mapping[str, Any], section: Path, file: str, found: Strangers)
             _elsewhere(value, path, file, found)
 
 
-def _no_setting(path: Path, value: Any, inside: Sequence[str], dlts: Collection[str]) -> str | None:
+def _no_setting(path: Path, value: object, inside: Sequence[str], dlts: Collection[str]) -> str | None:
     """What a name was to be that is no setting; None where it belongs to somebody else."""
     *section, name = path
     if _is_ours(tuple(section)) or _misplaced(name, tuple(section)):
@@ -178,7 +178,7 @@ def _no_setting(path: Path, value: Any, inside: Sequence[str], dlts: Collection[
     return f"{near} is" if near else None
 
 
-def _elsewhere(value: Any, section: Path, file: str, found: Strangers) -> None:
+def _elsewhere(value: object, section: Path, file: str, found: Strangers) -> None:
     """Somebody else's section: only what plainly is a setting of ours is told there."""
     for name, inner in value.items() if isinstance(value, Mapping) else ():
         path = (*section, name)
@@ -230,7 +230,7 @@ def _place(section: Path) -> str:
     return f"in {_section(section)}" if section else "at the top of the file"
 
 
-def _alike(name: str, value: Any, section: Path, inside: Sequence[str]) -> str | None:
+def _alike(name: str, value: object, section: Path, inside: Sequence[str]) -> str | None:
     """What was probably meant, as the file would have it: a section for a section, else a setting."""
     is_section = isinstance(value, Mapping)
     near = nearest(name, [one for one in inside if ((*section, one) in known().paths) != is_section], NEAR)
@@ -242,7 +242,7 @@ def _as_written(path: Path) -> str:
     return path[-1] if path in known().paths else _section(path)
 
 
-def _written(path: Path, value: Any = None) -> str:
+def _written(path: Path, value: object = None) -> str:
     """`[send] send_rate`, or `[sends]` for a section: as the file has it."""
     if isinstance(value, Mapping):
         return _section(path)

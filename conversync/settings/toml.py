@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+
+from conversync.types import Row
 
 
-def toml(values: Mapping[str, Any]) -> str:
+def toml(values: Row) -> str:
     """A line for each setting, without those that are None: text, numbers, yes or no, and lists and tables of them."""
     return "".join(f"{name} = {toml_value(value)}\n" for name, value in values.items() if value is not None)
 
 
-def toml_value(value: Any) -> str:
+def toml_value(value: object) -> str:
     """One value as TOML writes it."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{toml_value(name)} = {toml_value(one)}" for name, one in value.items()) + "}"

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.settings import lookup
@@ -51,7 +50,7 @@ class Weak:
         return f"{self.who} can change {self.path}; end it with: {self.way_out}"
 
 
-def refuse(path: Path, document: Mapping[str, Any]) -> None:
+def refuse(path: Path, document: Mapping[str, object]) -> None:
     """SettingsError where somebody else could change a file that names a program, a query, an address or a place."""
     named = list(dict.fromkeys(_powers(document)))
     weak = next(_weak([path, *_folders(path)]), None) if named else None
@@ -101,7 +100,7 @@ def _folders(path: Path) -> list[Path]:
     return above
 
 
-def _powers(table: Mapping[str, Any], section: tuple[str, ...] = ()) -> Iterator[str]:
+def _powers(table: Mapping[str, object], section: tuple[str, ...] = ()) -> Iterator[str]:
     for name, value in table.items():
         if _is_power(name) or _SECTIONS.intersection(section):
             yield f"[{'.'.join(section)}] {name}" if section else name

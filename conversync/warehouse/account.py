@@ -8,18 +8,17 @@ part of it, so that a token may be renewed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.http.origin import DEFAULT_PORTS, is_loopback, parse_origin
+from conversync.types import Pipeline, Restored, Settings
 from conversync.vendors import Vendor
 
 KEY, PORT = "account", "account_port"
 THIS_MACHINE = "this machine"
 
 
-def account(vendor: Vendor, settings: Any) -> dict[str, str]:
+def account(vendor: Vendor, settings: Settings) -> dict[str, str]:
     """What tells accounts apart, by the name of the setting; what is not set is left out."""
     setting = f"{vendor.name}_url"
     told = {setting: address(settings[setting], setting)}
@@ -41,7 +40,7 @@ def address(url: str, setting: str) -> str:
     return f"{origin.host.rstrip('.')}{port}{origin.prefix}"
 
 
-def check(vendor: Vendor, settings: Any, state: Mapping[str, Any]) -> None:
+def check(vendor: Vendor, settings: Settings, state: Restored) -> None:
     """SettingsError, with the way out, where the state tells of another account than the settings."""
     before = state.get(KEY, {})
     for name, now in account(vendor, settings).items():
@@ -55,7 +54,7 @@ def check(vendor: Vendor, settings: Any, state: Mapping[str, Any]) -> None:
         )
 
 
-def moved(vendor: Vendor, settings: Any, state: Mapping[str, Any]) -> str | None:
+def moved(vendor: Vendor, settings: Settings, state: Restored) -> str | None:
     """A sentence without its full stop where the dataset was read from another port of this machine; else None.
 
     Nothing that answers there says whose it is, so it is taken for the same account, and told.
@@ -69,14 +68,14 @@ def moved(vendor: Vendor, settings: Any, state: Mapping[str, Any]) -> str | None
     )
 
 
-def _port(vendor: Vendor, settings: Any) -> int | None:
+def _port(vendor: Vendor, settings: Settings) -> int | None:
     """The port, where the vendor is on this machine."""
     setting = f"{vendor.name}_url"
     origin = parse_origin(settings[setting], setting)
     return origin.port if is_loopback(origin.host) else None
 
 
-def note(pipeline: Any, vendor: Vendor, settings: Any) -> None:
+def note(pipeline: Pipeline, vendor: Vendor, settings: Settings) -> None:
     """Puts the account into the source's state, to be committed with the next rows."""
     now = account(vendor, settings)
     with pipeline.managed_state() as state:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from conversync.errors import SettingsError
+from conversync.types import SqlClient
+from conversync.warehouse.query import rows
 
 # What dlt calls the schema in which rows wait until they are merged, after its dataset.
 STAGING = "_staging"
@@ -21,17 +22,16 @@ def refusal(said: str) -> str:
     )
 
 
-def check(client: Any, schemas: Sequence[str]) -> None:
+def check(client: SqlClient, schemas: Sequence[str]) -> None:
     """SettingsError if any of these schemas is neither there for this user to use and create in, nor to be made.
 
     `client` is an open sql_client; of other destinations than PostgreSQL nothing is known before it is tried.
     """
     if client.capabilities.sqlglot_dialect != "postgres":
         return
-    rows = client.execute_sql(_RIGHTS, list(schemas))
     missing = [
         f"to use the schema {name} and to create in it" if is_there else f"to create the schema {name}"
-        for name, is_there, may in rows
+        for name, is_there, may in rows(client, _RIGHTS, list(schemas))
         if not may
     ]
     if missing:

@@ -12,11 +12,12 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from conversync.errors import SettingsError
+from conversync.types import Row
 from conversync.warehouse import statement
 
 # Rows of a frame.
@@ -58,7 +59,7 @@ def _limit(seconds: int, memory: int) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def _answer(asked: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _answer(asked: Row) -> Iterator[tuple[str, Any]]:
     import duckdb
 
     try:

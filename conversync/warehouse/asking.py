@@ -24,6 +24,7 @@ from typing import IO, Any, cast
 
 from conversync import children
 from conversync.errors import SettingsError
+from conversync.types import Values
 
 # What its process may take, in bytes: DuckDB's own limit, Python, and rows on their way.
 MEMORY = 400 * 1024 * 1024
@@ -55,7 +56,7 @@ class QueryError(Exception):
 
 
 @contextmanager
-def asked(path: str, settings: Mapping[str, Any], query: str, until: float) -> Iterator[Answered]:
+def asked(path: str, settings: Mapping[str, object], query: str, until: float) -> Iterator[Answered]:
     """The query's rows, until that time of the monotonic clock (TimeoutError then).
 
     SettingsError for a text that may not be asked, and for one that takes too much; QueryError for what DuckDB says.
@@ -90,13 +91,13 @@ class Answered:
         self._process = process
         self._to, self._from = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout).fileno()
         self._until = until
-        self._rows: list[Any] = []
+        self._rows: list[Values] = []
         self._is_over = False
         self._ask(question)
         names = self._frame("columns")
-        self.description: Sequence[Any] = [(name,) for name in names]
+        self.description: Sequence[Values] = [(name,) for name in names]
 
-    def fetchmany(self, size: int) -> list[Any]:
+    def fetchmany(self, size: int) -> list[Values]:
         """So many rows at most; none at the end."""
         while not self._rows and not self._is_over:
             self._rows = self._frame("rows") or []

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from conversync.types import Connection
 from conversync.vendors import known
 from conversync.warehouse.allowed import STAGING
 
@@ -30,7 +31,7 @@ def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:
     return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
 
 
-def refresh(connection: Any) -> int:
+def refresh(connection: Connection) -> int:
     """Writes the comments that are missing or not as they should be, all at once; how many these were.
 
     `connection` is DuckDB's, to the warehouse. Tables that nobody describes, such as a person's own, are left alone.

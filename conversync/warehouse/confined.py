@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 from conversync.errors import SettingsError
+from conversync.types import Connection, Pipeline, SqlClient, Values
 from conversync.warehouse import asking, statement
 
+if TYPE_CHECKING:
+    from conversync.dlt_internals.postgres import Psycopg2SqlClient
+
 # DuckDB's settings of a closed instance, which cannot be opened again while it is there.
-CLOSED: Mapping[str, Any] = {
+CLOSED: Mapping[str, bool] = {
     "allow_persistent_secrets": False,
     "allow_community_extensions": False,
     "autoinstall_known_extensions": False,
@@ -60,7 +64,18 @@ _TRUSTED = """
 """
 
 
-def close(connection: Any, folder: Path | None = None) -> None:
+class Answers(Protocol):
+    """What is read of a query: a cursor of DB-API 2.0."""
+
+    @property
+    def description(self) -> Sequence[Values]:
+        """Its columns, each a tuple that begins with the name."""
+
+    def fetchmany(self, size: int) -> list[Values]:
+        """So many rows at most; none at the end."""
+
+
+def close(connection: Connection, folder: Path | None = None) -> None:
     """Closes an open DuckDB, for good: of files, all its sessions reach its own, and those in `folder`."""
     if folder is not None:
         connection.execute("set global temp_directory = ?", [str(folder / "spill")])
@@ -70,28 +85,29 @@ def close(connection: Any, folder: Path | None = None) -> None:
 
 
 @contextmanager
-def reading(pipeline: Any) -> Iterator[Any]:
+def reading(pipeline: Pipeline) -> Iterator[SqlClient]:
     """A sql_client of dlt's that is open for as long as the block lasts, and may only read where that can be said."""
     client = reader(pipeline)
     with client:
         yield client
 
 
-def reader(pipeline: Any) -> Any:
+def reader(pipeline: Pipeline) -> SqlClient:
     """The same, not open yet."""
     client = pipeline.sql_client()
     if client.capabilities.sqlglot_dialect == "postgres":
-        credentials = client.credentials.copy()
+        of_postgres = cast("Psycopg2SqlClient", client)
+        credentials = of_postgres.credentials.copy()
         query = dict(credentials.query or {})
         # An option of the start holds after a `reset all`, which dlt says after each error.
         query["options"] = f"{query.get('options', '')} -cdefault_transaction_read_only=on".strip()
         credentials.query = query
-        client.credentials = credentials
+        of_postgres.credentials = credentials
     return client
 
 
 @contextmanager
-def asked(client: Any, query: str, seconds: float) -> Iterator[Any]:
+def asked(client: SqlClient, query: str, seconds: float) -> Iterator[Answers]:
     """A person's query as a cursor (`description`, `fetchmany`) that is read within the block, `seconds` in all.
 
     SettingsError for a text that is no single SELECT, and where the time is over; the destination's own errors,
@@ -114,7 +130,7 @@ def asked(client: Any, query: str, seconds: float) -> Iterator[Any]:
         raise
 
 
-def trusted_role(client: Any) -> str | None:
+def trusted_role(client: SqlClient) -> str | None:
     """The role that a query runs as, where PostgreSQL lets it do more than reading tables."""
     if client.capabilities.sqlglot_dialect != "postgres":
         return None
@@ -137,7 +153,7 @@ class _Clock:
         return time.monotonic() >= self.until
 
     @contextmanager
-    def ending(self, end: Callable[[], Any]) -> Iterator[None]:
+    def ending(self, end: Callable[[], object]) -> Iterator[None]:
         """`end` is called when the time is over, from another thread."""
         timer = threading.Timer(self.left, end)
         timer.daemon = True
@@ -151,12 +167,12 @@ class _Clock:
 class _Timed:
     """A cursor that has nothing more to say when the time is over."""
 
-    def __init__(self, cursor: Any, clock: _Clock) -> None:
+    def __init__(self, cursor: Answers, clock: _Clock) -> None:
         self._cursor = cursor
         self._clock = clock
-        self.description: Sequence[Any] = cursor.description
+        self.description: Sequence[Values] = cursor.description
 
-    def fetchmany(self, size: int) -> list[Any]:
+    def fetchmany(self, size: int) -> list[Values]:
         """So many rows at most; none at the end. TimeoutError when the time is over."""
         if self._clock.over:
             raise TimeoutError
@@ -164,7 +180,7 @@ class _Timed:
 
 
 @contextmanager
-def _of_duckdb(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
+def _of_duckdb(client: SqlClient, query: str, clock: _Clock) -> Iterator[Answers]:
     connection = client.native_connection
     if path := _file_of(client):
         with asking.asked(path, _told_to(connection), query, clock.until) as rows:
@@ -179,7 +195,7 @@ def _of_duckdb(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
         yield cursor
 
 
-def _file_of(client: Any) -> str | None:
+def _file_of(client: SqlClient) -> str | None:
     """The file that another process may open beside us, where it is one that we only read."""
     from conversync.dlt_internals.duckdb import DuckDbCredentials
 
@@ -187,7 +203,7 @@ def _file_of(client: Any) -> str | None:
     return str(own.database) if isinstance(own, DuckDbCredentials) and own.read_only else None
 
 
-def _told_to(connection: Any) -> dict[str, Any]:
+def _told_to(connection: Connection) -> dict[str, object]:
     """The settings of a session that decide what a query may, and what it means; for another instance of DuckDB."""
     asked = (
         "preserve_insertion_order",
@@ -207,14 +223,14 @@ def _told_to(connection: Any) -> dict[str, Any]:
 class _Fetched:
     """PostgreSQL's cursor: rows are fetched from the server as they are taken."""
 
-    def __init__(self, client: Any, clock: _Clock) -> None:
+    def __init__(self, client: SqlClient, clock: _Clock) -> None:
         self._client = client
         self._clock = clock
-        self._first: list[Any] | None = None
-        self.description: Sequence[Any] = ()
+        self._first: list[Values] | None = None
+        self.description: Sequence[Values] = ()
         self._first = self.fetchmany(1)
 
-    def fetchmany(self, size: int) -> list[Any]:
+    def fetchmany(self, size: int) -> list[Values]:
         """So many rows at most; none at the end."""
         if self._first:
             first, self._first = self._first, None
@@ -226,7 +242,7 @@ class _Fetched:
 
 
 @contextmanager
-def _of_postgres(client: Any, query: str, clock: _Clock) -> Iterator[Any]:
+def _of_postgres(client: SqlClient, query: str, clock: _Clock) -> Iterator[Answers]:
     """A transaction that may only read, whatever the text is."""
     client.execute_sql("begin transaction isolation level repeatable read read only")
     try:
@@ -253,13 +269,13 @@ def _called(query: str) -> list[str]:
     return sorted({name if is_quoted else name.lower() for name, is_quoted in names})
 
 
-def _limit(client: Any, clock: _Clock) -> None:
+def _limit(client: SqlClient, clock: _Clock) -> None:
     """Each time anew: a function that the query calls may have set another one."""
     client.execute_sql(f"set local statement_timeout = {int(clock.left * 1000) or 1:d}")
 
 
 @contextmanager
-def _of_others(client: Any, query: str, _clock: _Clock) -> Iterator[Any]:
+def _of_others(client: SqlClient, query: str, _clock: _Clock) -> Iterator[Answers]:
     """Where the destination cannot be told to read only, the text is looked at, and the rights are its role's."""
     import sqlglot
     from sqlglot import exp

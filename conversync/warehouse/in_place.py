@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from conversync.errors import ConversyncError, LockedError
+from conversync.types import SqlClient
+from conversync.warehouse.query import rows
 from conversync.warehouse.sessions import NOT_HAD, WHO
 
 # Where views are kept so.
@@ -21,7 +22,7 @@ PATIENCE = 10.0
 OTHER_COLUMNS, NEEDED = "42P16", "2BP01"
 
 
-def make(client: Any, name: str, body: str) -> None:
+def make(client: SqlClient, name: str, body: str) -> None:
     """The view `name` is what `body` says, from now on.
 
     LockedError where somebody reads it in a transaction that does not end; ConversyncError where it must be made anew
@@ -42,23 +43,23 @@ def make(client: Any, name: str, body: str) -> None:
         ) from error
 
 
-def _is(client: Any, name: str, body: str) -> bool:
+def _is(client: SqlClient, name: str, body: str) -> bool:
     """Whether the view says that already: the server tells what it made of both texts. Makes one that is not there."""
     target, other = (client.make_qualified_table_name(one) for one in (name, f"{name}__other"))
     with client.begin_transaction():
-        [[there]] = client.execute_sql("select to_regclass(%s) is not null", target)
+        [[there]] = rows(client, "select to_regclass(%s) is not null", target)
         if not there:
             client.execute_sql(f"create view {target} as {body}")
             return True
         client.execute_sql(f"create view {other} as {body}")
-        [[same]] = client.execute_sql(
-            "select pg_get_viewdef(%s::regclass) = pg_get_viewdef(%s::regclass)", target, other
+        [[same]] = rows(
+            client, "select pg_get_viewdef(%s::regclass) = pg_get_viewdef(%s::regclass)", target, other
         )
         client.execute_sql(f"drop view {other}")
     return bool(same)
 
 
-def _replace(client: Any, name: str, body: str) -> None:
+def _replace(client: SqlClient, name: str, body: str) -> None:
     from conversync.dlt_internals import DatabaseException
 
     target = client.make_qualified_table_name(name)
@@ -69,7 +70,7 @@ def _replace(client: Any, name: str, body: str) -> None:
         if getattr(error.dbapi_exception, "pgcode", None) != OTHER_COLUMNS:
             raise
         with _changing(client):
-            rights = client.execute_sql(_RIGHTS, target, target)
+            rights = rows(client, _RIGHTS, target, target)
             client.execute_sql(f"drop view {target}")
             client.execute_sql(f"create view {target} as {body}")
             for (right,) in rights:
@@ -77,25 +78,22 @@ def _replace(client: Any, name: str, body: str) -> None:
 
 
 @contextmanager
-def _changing(client: Any) -> Iterator[None]:
+def _changing(client: SqlClient) -> Iterator[None]:
     with client.begin_transaction():
         client.execute_sql(f"set local lock_timeout = {int(PATIENCE * 1000)}")
         yield
 
 
-def _needed(client: Any, target: str, place: str) -> ConversyncError:
-    names = (
-        ", ".join(str(name) for (name,) in client.execute_sql(_DEPENDENTS, target, target))
-        or "something else"
-    )
+def _needed(client: SqlClient, target: str, place: str) -> ConversyncError:
+    names = ", ".join(str(name) for (name,) in rows(client, _DEPENDENTS, target, target)) or "something else"
     return ConversyncError(
         f"The view {place} has other columns in this version, and {names} depends on it, so it was left as it is. "
         f"Drop that, load again, and make it anew."
     )
 
 
-def _held(client: Any, target: str, place: str) -> LockedError:
-    who = ", ".join(str(name) for (name,) in client.execute_sql(_READERS, target)) or "a session"
+def _held(client: SqlClient, target: str, place: str) -> LockedError:
+    who = ", ".join(str(name) for (name,) in rows(client, _READERS, target)) or "a session"
     return LockedError(
         f"The view {place} is another one in this version, and could not be replaced within {PATIENCE:g} s: {who} has "
         "it open in a transaction. End that, and run it again."

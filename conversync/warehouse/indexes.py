@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from conversync.types import Pipeline, SqlClient
+
 # The destination that has them.
 SERVER = "postgres"
 # What PostgreSQL cuts off a longer name, in bytes.
 LONGEST_NAME = 63
 
 
-def keep(pipeline: Any, days: Mapping[str, str]) -> None:
+def keep(pipeline: Pipeline, days: Mapping[str, str]) -> None:
     """Makes the indexes that the tables of the pipeline lack; `days` has the column of days of some of them.
 
     Made after a first load, they cost one pass over what it brought.
@@ -38,7 +40,9 @@ def keep(pipeline: Any, days: Mapping[str, str]) -> None:
                 client.execute_sql(f"analyze {place}")
 
 
-def _wanted(name: str, table: Mapping[str, Any], day: str | None, client: Any) -> Iterator[tuple[str, str]]:
+def _wanted(
+    name: str, table: Mapping[str, Any], day: str | None, client: SqlClient
+) -> Iterator[tuple[str, str]]:
     """The name of each index, and what stands behind its table: by what rows are merged, and by what is asked."""
     from conversync.dlt_internals import get_columns_names_with_prop, get_validity_column_names
 
@@ -46,7 +50,7 @@ def _wanted(name: str, table: Mapping[str, Any], day: str | None, client: Any) -
         called = f"{name}_by_{'_'.join(columns)}{'_open' if where == is_open else ''}"[:LONGEST_NAME]
         return called, f"({', '.join(map(client.escape_column_name, columns))}){where}"
 
-    def hinted(hint: Any) -> list[str]:
+    def hinted(hint: object) -> list[str]:
         return get_columns_names_with_prop(table, hint)  # type: ignore[arg-type] # a table of the schema
 
     strategy, is_open = table.get("x-merge-strategy"), " where false"

@@ -6,14 +6,14 @@ and every "sent once" holds. docs/privacy.md lists the places.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pendulum
 from pendulum import DateTime
 
 from conversync.counts import rows
 from conversync.errors import SettingsError
 from conversync.settings import lookup
+from conversync.types import Pipeline
+from conversync.warehouse import query
 
 # Of each setting, the days without it.
 DEFAULTS = {"retain_sent_days": 180, "retain_rejected_days": 90}
@@ -52,7 +52,7 @@ def check() -> None:
         cutoff(name)
 
 
-def forget_rejected(pipeline: Any) -> str | None:
+def forget_rejected(pipeline: Pipeline) -> str | None:
     """Takes the text out of rows of `rejected_rows` that are long resolved; what was done as a sentence, if anything.
 
     The row itself stays: its hash, its reason, when it was seen. Where the vendor serves it again, so is its text.
@@ -63,7 +63,7 @@ def forget_rejected(pipeline: Any) -> str | None:
     with pipeline.sql_client() as client:
         place = client.make_qualified_table_name("rejected_rows")
         bounds = (before, before - GIVEN_UP_AFTER)
-        [[count]] = client.execute_sql(f"select count(*) from {place} where {_OLD}", *bounds)  # noqa: S608 - our own names
+        [[count]] = query.rows(client, f"select count(*) from {place} where {_OLD}", *bounds)  # noqa: S608 - our own names
         if not count:
             return None
         client.execute_sql(f"update {place} set raw = null where {_OLD}", *bounds)  # noqa: S608 - as above
@@ -73,7 +73,7 @@ def forget_rejected(pipeline: Any) -> str | None:
 _OLD = "raw is not null and (resolved_at < %s or (resolved_at is null and last_seen < %s))"
 
 
-def _has(pipeline: Any, table: str, column: str) -> bool:
+def _has(pipeline: Pipeline, table: str, column: str) -> bool:
     """Whether the destination has the column, by what the loads noted."""
     known = pipeline.default_schema if pipeline.default_schema_name else None
     return (

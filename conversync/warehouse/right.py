@@ -242,7 +242,7 @@ class _Session:
         query = "select key, pg_try_advisory_xact_lock(key) from unnest(%s::bigint[]) as key"
         return [key for key, is_ours in self._ask(query, [keys]) if not is_ours]
 
-    def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _ask(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         with self._connection.cursor() as cursor:
             cursor.execute(query, list(values) or None)
             self._answered()

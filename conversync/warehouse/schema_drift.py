@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from contextlib import contextmanager
+from typing import cast
 
 from conversync.errors import ConversyncError
+from conversync.types import Document, JobClient, Pipeline, SqlClient
 
 
-def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
+def check(pipeline: Pipeline, source: str, views: Iterable[str]) -> None:
     """Raises ConversyncError, with what is wrong and the way out, unless the dataset is as a load made it.
 
     Asks the destination for what the schema of `source`, as it is noted there, names. Where none is noted, the
@@ -21,7 +23,7 @@ def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
     """
     dataset = pipeline.dataset_name
     exact = pipeline.destination.destination_name == "duckdb"
-    with pipeline.destination_client() as client:
+    with session(pipeline) as client:
         made = noted(client, source)
         if not made or not hasattr(client, "get_storage_tables"):
             return
@@ -42,7 +44,14 @@ def check(pipeline: Any, source: str, views: Iterable[str]) -> None:
         )
 
 
-def noted(client: Any, source: str) -> dict[str, dict[str, Any]]:
+@contextmanager
+def session(pipeline: Pipeline) -> Iterator[JobClient]:
+    """dlt's client of the destination, open: what it can do beyond asking is the destination's."""
+    with pipeline.destination_client() as client:
+        yield cast("JobClient", client)
+
+
+def noted(client: JobClient, source: str) -> dict[str, Document]:
     """The columns of each table that the newest schema in the destination holds; empty without one."""
     from conversync.dlt_internals import DestinationUndefinedEntity
 
@@ -58,7 +67,7 @@ def noted(client: Any, source: str) -> dict[str, dict[str, Any]]:
 
 
 def _altered(
-    made: Mapping[str, Mapping[str, Any]], stored: Mapping[str, Mapping[str, Any]], *, exact: bool
+    made: Mapping[str, Document], stored: Mapping[str, Document], *, exact: bool
 ) -> Iterator[tuple[str, str]]:
     for table, columns in made.items():
         if not stored.get(table):
@@ -76,12 +85,12 @@ def _altered(
                 yield table, f"{table}.{name} is {is_now}, and a load made it {was}"
 
 
-def _kind(column: Mapping[str, Any]) -> str:
+def _kind(column: Document) -> str:
     kind = str(column.get("data_type"))
     return f"{kind}({column.get('precision')},{column.get('scale')})" if kind == "decimal" else kind
 
 
-def _tables_named(client: Any, views: Iterable[str]) -> list[str]:
+def _tables_named(client: SqlClient, views: Iterable[str]) -> list[str]:
     query = (
         "select table_name from duckdb_tables() where database_name = current_database() and schema_name = %s"
     )

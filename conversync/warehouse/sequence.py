@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 import pendulum
 
 from conversync.spans import words
+from conversync.types import Pipeline
 
 # So far after the newest load lies the next one where the clock is behind: more than the microsecond of a timestamp.
 MOMENT = 0.001
@@ -37,7 +37,7 @@ _NEWEST_SCHEMA = """
 """
 
 
-def take_newest_state(pipeline: Any) -> None:
+def take_newest_state(pipeline: Pipeline) -> None:
     """Puts the newest state in the place of the one that dlt restored; every load that changes it counts it up.
 
     Of two that were counted from the same one, as older versions of this program could leave them, the later load's.
@@ -61,7 +61,7 @@ def take_newest_state(pipeline: Any) -> None:
         state["_state_version"] = version
 
 
-def _take_newest_schema(pipeline: Any) -> None:
+def _take_newest_schema(pipeline: Pipeline) -> None:
     """Likewise the newest schema, which dlt takes to be the one that was written last by the clock."""
     from conversync.dlt_internals import DestinationUndefinedEntity, Schema
 
@@ -75,7 +75,7 @@ def _take_newest_schema(pipeline: Any) -> None:
         pipeline.schemas.save_schema(Schema.from_dict(json.loads(rows[0][1])))
 
 
-def newest_load(pipeline: Any, statements: Iterable[str]) -> float:
+def newest_load(pipeline: Pipeline, statements: Iterable[str]) -> float:
     """The latest time by which the dataset knows a load, in seconds since 1970; 0 where there is none.
 
     Loads that a kill left half done count, too: where a destination commits table by table, their statements stand.

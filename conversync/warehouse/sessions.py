@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from conversync.types import Destination
+
 # Seconds for which a statement waits for who holds a table, such as a reader whose transaction stays open where a
 # column is added, or somebody who changes a table that is read; dlt tries the jobs of a load some times more.
 PATIENCE = 60.0
@@ -14,7 +16,7 @@ NOT_HAD, HELD_BY = "55P03", "held_by"
 WHO = "concat_ws(' ', a.usename, a.application_name, 'pid ' || a.pid)"
 
 
-def settled(destination: Any, fences: Mapping[str, str] | None = None) -> Any:
+def settled(destination: Destination, fences: Mapping[str, str] | None = None) -> Any:
     """dlt's destination, whose sessions are patient from now on; with `fences`, they write (see fenced.py).
 
     A dataset without a fence is not to be written then.

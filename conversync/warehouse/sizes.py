@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.settings import lookup
+from conversync.types import SqlClient
+from conversync.warehouse.query import rows
 
 # In bytes, as DuckDB counts. With Python, the batches and a page beside the smallest, a million rows stay under 500 MB.
 MB = 1_000_000
@@ -27,7 +28,7 @@ UNITS = {"MB": MB, "GB": 1_000 * MB, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([KMG]i?B)", re.IGNORECASE)
 
 
-def limits() -> dict[str, Any]:
+def limits() -> dict[str, str | int | float | list[str]]:
     """DuckDB's settings `memory_limit` and `threads`. SettingsError where ours cannot be meant."""
     memory = _memory_set() or min(max(memory_here() // PART_OF_MEMORY, SMALLEST), LARGEST)
     by_machine = min(processors_here() // PART_OF_PROCESSORS, memory // SMALLEST, MOST_THREADS)
@@ -41,13 +42,13 @@ def let_go() -> None:
     pa.default_memory_pool().release_unused()
 
 
-def let_go_of_pages(client: Any) -> None:
+def let_go_of_pages(client: SqlClient) -> None:
     """Has DuckDB give back what it keeps of pages that it may read again: what comes next are the vendor's."""
     if client.capabilities.sqlglot_dialect != "duckdb":
         return
     from conversync.dlt_internals import DatabaseException
 
-    [[kept]] = client.execute_sql("select current_setting('memory_limit')")
+    [[kept]] = rows(client, "select current_setting('memory_limit')")
     try:
         with suppress(DatabaseException):  # some of it is in use
             client.execute_sql(f"set global memory_limit = '{LET_GO // MB}MB'")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 from conversync.errors import SettingsError
+from conversync.types import Connection
 
 UNREADABLE = "The query of the outbox cannot be read"
 # What is said to a query that asks for more.
@@ -50,7 +50,7 @@ _TELLS = "current_setting"
 _NAME = re.compile(r'"?(\w+)')
 
 
-def check(connection: Any, query: str) -> None:
+def check(connection: Connection, query: str) -> None:
     """SettingsError for a text that is no single SELECT, or that names a function which does more than it may."""
     _refuse_no_select(query)
     called, named = set(_called(query)), set(re.findall(r"\b(?:pg|duckdb|pragma)_\w+", query.lower()))
@@ -103,7 +103,7 @@ def _called(query: str) -> Iterator[str]:
             yield name[1].lower()
 
 
-def _meddling(connection: Any) -> set[str]:
+def _meddling(connection: Connection) -> set[str]:
     """DuckDB's own functions that are not about rows, by their kind, as this version has them."""
     functions = connection.execute(_OWN).fetchall()
     refused = {_TELLS} | {name for name, *kind in functions if _meddles(name, *kind)}
@@ -120,7 +120,7 @@ def _meddles(name: str, makes_rows: bool, definition: str | None) -> bool:
     return name not in harmless and not _OF_FILES.match(name)
 
 
-def _views_of(connection: Any, functions: set[str]) -> set[str]:
+def _views_of(connection: Connection, functions: set[str]) -> set[str]:
     """The names of DuckDB's own views that call one of these functions."""
     views = connection.execute(_VIEWS).fetchall()
     return {view for view, text in views if set(re.findall(r"\w+(?=\()", text.lower())) & functions}

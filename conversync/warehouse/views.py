@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any
 
+from conversync.types import Document, Pipeline, SqlClient
 from conversync.warehouse import in_place
 
 
-def refresh(pipeline: Any, views: Mapping[str, str]) -> list[str]:
+def refresh(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
     """Creates the views whose tables the schema knows, replacing those of that name, each in one transaction.
 
     On PostgreSQL one that is as it should be is left alone (see in_place.py). Returns the names of those that stand.
@@ -39,7 +39,7 @@ def refresh(pipeline: Any, views: Mapping[str, str]) -> list[str]:
     return made
 
 
-def mend(pipeline: Any, views: Mapping[str, str]) -> list[str]:
+def mend(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
     """Makes the views that cannot be read, and returns their names; those that older tables do not allow wait.
 
     Such a view names a column that the next load will add; `refresh` makes it then.
@@ -56,7 +56,7 @@ def mend(pipeline: Any, views: Mapping[str, str]) -> list[str]:
     return list(lost)
 
 
-def missing(client: Any, views: Mapping[str, str]) -> Iterator[str]:
+def missing(client: SqlClient, views: Mapping[str, str]) -> Iterator[str]:
     """The views that are not there, or cannot be read."""
     from conversync.dlt_internals import DatabaseException
 
@@ -108,7 +108,7 @@ def _parser():  # type: ignore[no-untyped-def] # duckdb is imported where it is 
     return duckdb.connect(config={"threads": 1})
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def _nodes(tree: object) -> Iterator[Document]:
     """Every object in a JSON document."""
     if isinstance(tree, dict):
         yield tree

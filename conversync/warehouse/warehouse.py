@@ -18,6 +18,7 @@ from typing import Any
 from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
+from conversync.types import Connection
 from conversync.warehouse import confined, files, right, sizes, unstaged
 from conversync.warehouse.waiting import Waiting, acquire
 
@@ -222,7 +223,7 @@ class Warehouse:
             confined.close(connection, folder)
             yield connection
 
-    def reader(self) -> Any:
+    def reader(self) -> Connection:
         """A session on the DuckDB file that may only read; LockedError while somebody holds it who writes."""
         import duckdb
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from conversync.send.forgetting import REMOVED, holds
+from conversync.types import Connection
 from conversync.vendors import targets
 from conversync.warehouse import confined, sizes
 
@@ -36,7 +36,7 @@ def withheld(source: Path) -> Tables:
         return {place: columns for place, columns in found.items() if _ever_held(connection, place, columns)}
 
 
-def _withheld(connection: Any) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
+def _withheld(connection: Connection) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
     personal = {name for target in targets().values() for name in target.personal}
     rows = connection.execute(
         "select schema_name, table_name, list(column_name) from duckdb_columns() where not internal and "
@@ -60,7 +60,7 @@ def _of_table(table: str, names: Mapping[str, str], personal: set[str]) -> dict[
     return dict.fromkeys((names[name] for name in own), NOTHING)
 
 
-def _ever_held(connection: Any, place: tuple[str, str], columns: dict[str, str]) -> bool:
+def _ever_held(connection: Connection, place: tuple[str, str], columns: dict[str, str]) -> bool:
     """Whether anything that is withheld stands there, or stood there until it was too old."""
     told = " or ".join(
         f"({_quoted(name)} is not null and ({said}) is null)" for name, said in columns.items()
@@ -104,7 +104,7 @@ _COLUMNS = """
 """
 
 
-def _copy_table(connection: Any, place: tuple[str, str], definition: str, own: dict[str, str]) -> None:
+def _copy_table(connection: Connection, place: tuple[str, str], definition: str, own: dict[str, str]) -> None:
     """The rows of one table. Raises what DuckDB does where a column that is withheld is part of a person's own key."""
     target, names, values = _quoted("new", *place), [], []
     for name, kind, is_nullable in connection.execute(_COLUMNS, place).fetchall():

@@ -12,91 +12,28 @@ README.md beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
 
 import dlt
-from dlt.common.configuration.specs import BaseConfiguration, configspec
-from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
-from pendulum import Date
 
-from conversync.extract.columns import now, zone
 from conversync.extract.evidence import EVIDENCE, Routed, routed
 from conversync.extract.mended import Days, with_old_days
-from conversync.extract.ranges import BUDGET, DAYS, check_ranges
 from conversync.extract.reading import OnRest
-from conversync.extract.windows import Window, day, first_day, planned, split_window
-from conversync.http.client import Client, Limits
-from conversync.http.secret import check_secret
+from conversync.extract.windows import Window, first_day, planned, split_window
+from conversync.types import Restored
 
-from . import feed, reading
+from . import reading
 from .catalogue import catalogue
 from .reading import OnPage
+from .settings import BesitosSettings as BesitosSettings
 from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
-from .walks import CONVERSIONS, REVERSALS, STREAMS
-
-# Between these a setting can be meant.
-LIMITS = {
-    "besitos_lookback_days": DAYS,
-    "besitos_reversal_lookback_days": DAYS,
-    "besitos_page_size": (1, 100_000),
-    "besitos_range_days": DAYS,
-    "besitos_concurrency": (1, 64),
-    "http_budget": BUDGET,
-}
-
-
-@configspec
-class BesitosSettings(BaseConfiguration):
-    """The settings, in the environment or in `.dlt/`. Only these are taken from there, never an argument."""
-
-    besitos_token: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
-    besitos_url: str = feed.DOCUMENTED
-    besitos_zone: str = "EST"
-    besitos_lookback_days: int = 7
-    besitos_reversal_lookback_days: int = 180
-    besitos_start_date: str | None = None
-    besitos_page_size: int = 1000
-    besitos_range_days: int = 31
-    besitos_concurrency: int = 8
-    besitos_partner_id: str | None = None
-    besitos_reversal_takes_payout: bool = False
-    besitos_withdrawn_counts: bool = True
-    http_budget: int = 600
-
-    def on_resolved(self) -> None:
-        """Refuses settings that cannot be meant, before any request."""
-        check_ranges(self, LIMITS)
-        check_secret("besitos_token", self.besitos_token)
-        self.client().close()  # refuses an address or a token that no request can carry
-        zone(self.besitos_zone, "besitos_zone")
-        if self.besitos_start_date is not None:
-            day(self.besitos_start_date, "besitos_start_date")
-
-    def lookback(self, stream: str) -> int:
-        """How many days before its cursor a stream is read again."""
-        return self.besitos_lookback_days if stream == CONVERSIONS else self.besitos_reversal_lookback_days
-
-    def today(self) -> Date:
-        """The day it is for the vendor."""
-        return now().in_timezone(zone(self.besitos_zone, "besitos_zone")).date()
-
-    def client(self) -> Client:
-        """The connection to the vendor, with the token in its header and nowhere else."""
-        return Client(
-            self.besitos_url,
-            vendor="Besitos",
-            # The vendor's server wants the capital B.
-            headers={"Authorization": f"Bearer {self.besitos_token}", "Accept": "application/json"},
-            credentials_hint="Check besitos_token in .dlt/secrets.toml or BESITOS_TOKEN.",
-            limits=Limits(http_budget=self.http_budget),
-        )
+from .walks import REVERSALS, STREAMS
 
 
 def plan(
-    state: Mapping[str, Any],
+    state: Restored,
     settings: BesitosSettings,
     start: date | str | None = None,
     end: date | str | None = None,

@@ -23,7 +23,9 @@ from conversync.extract.page_decoder import dumps
 from conversync.extract.values import AlteredError, Reads, is_nothing, taken_of
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Client, Response
+from conversync.types import Document
 
+from .settings import BesitosSettings
 from .tables import DEALS, OFFERS
 
 PER_PAGE = 1000
@@ -31,7 +33,7 @@ PER_PAGE = 1000
 MOST_PAGES = 1000
 
 
-def catalogue(settings: Any) -> list[DltResource]:
+def catalogue(settings: BesitosSettings) -> list[DltResource]:
     """The resources `offers` and `deals` of `besitos_partner_id`, both merged on `offer_id`."""
 
     def read(table: Table) -> Iterator[pa.Table]:
@@ -43,10 +45,10 @@ def catalogue(settings: Any) -> list[DltResource]:
     return [dlt.resource(read, name=table.name, **table.hints)(table) for table in (OFFERS, DEALS)]
 
 
-def _everything(client: Client, path: str) -> list[dict[str, Any]]:
+def _everything(client: Client, path: str) -> list[Document]:
     """All rows: page after page until one is empty, repeats the one before, or says that it is the last."""
-    found: list[dict[str, Any]] = []
-    previous: list[dict[str, Any]] = []
+    found: list[Document] = []
+    previous: list[Document] = []
     for number in range(1, MOST_PAGES + 1):
         body = client.get(path, {"per_page": str(PER_PAGE), "page": str(number)}, _body)
         rows = objects_of(body["data"] if isinstance(body, dict) and "data" in body else body)
@@ -63,7 +65,7 @@ def _everything(client: Client, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def _is_last(body: Any, number: int) -> bool:
+def _is_last(body: object, number: int) -> bool:
     """Whether a page is the last one, as it says; one that says nothing of pages is all there is."""
     meta = body.get("meta") if isinstance(body, dict) else None
     last = meta.get("last_page") if isinstance(meta, dict) else None
@@ -76,7 +78,7 @@ def _body(answer: Response) -> Any:
     return body
 
 
-def _row(item: dict[str, Any], table: Table) -> dict[str, Any]:
+def _row(item: Document, table: Table) -> Document:
     """One offer or deal: the columns that we know, everything else in `extra`."""
     rest = dict(item)
     identity = rest.pop("offer_id", None)
@@ -84,7 +86,7 @@ def _row(item: dict[str, Any], table: Table) -> dict[str, Any]:
         identity = rest.pop("id", None)
     if identity is None:
         raise InvalidResponseError("Besitos answered with an offer that has no id.")
-    row: dict[str, Any] = {"offer_id": _value("offer_id", KEY, identity)[0]}
+    row: Document = {"offer_id": _value("offer_id", KEY, identity)[0]}
     for column in table.served:
         if column.is_json:
             value = rest.pop(column.name, None)
@@ -98,7 +100,7 @@ def _row(item: dict[str, Any], table: Table) -> dict[str, Any]:
     return {**row, "extra": dumps(rest) if rest else None}
 
 
-def _value(name: str, kind: Reads, value: Any) -> tuple[Any, bool]:
+def _value(name: str, kind: Reads, value: object) -> tuple[Any, bool]:
     """What a field says, and whether that is all of what came."""
     try:
         taken = taken_of(kind, value)

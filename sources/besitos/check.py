@@ -19,7 +19,7 @@ from .walks import CONVERSIONS, REVERSALS
 if TYPE_CHECKING:
     from conversync.http.client import Client
 
-    from . import BesitosSettings
+    from .settings import BesitosSettings
 
 DAYS = 3
 # As many rows as no vendor refuses, for the first look.

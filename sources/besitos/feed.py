@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
-from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from conversync.extract.times import moments
 from conversync.http.client import Response
 from conversync.http.redact import quoted
 from conversync.http.strictjson import loads
+from conversync.types import Row
 
 from .tables import CONVERSION_EVENTS, IN_DOCUMENT
 
@@ -45,7 +45,7 @@ def decoder() -> PageDecoder:
     )
 
 
-def _original_has_payout(values: Mapping[str, Any]) -> None:
+def _original_has_payout(values: Row) -> None:
     # The document promises a reversal no more than its two rewards.
     if values["payout"] is None and not values["reverse"]:
         raise ValueError("payout is missing")
@@ -185,7 +185,7 @@ def page(answer: Response, asked: int, decoder: PageDecoder, origins: Sequence[s
     return Page(decoded, total, more, size=count(meta.get("per_page")), doubt=doubt)
 
 
-def _doubt(link: Any, asked: int, origins: Sequence[str]) -> str | None:
+def _doubt(link: object, asked: int, origins: Sequence[str]) -> str | None:
     """What is wrong with a next link; None for one that leads on, within the vendor's own addresses."""
     try:
         parts = urlsplit(str(link))

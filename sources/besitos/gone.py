@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from conversync.extract.cuts import LEAST_DAYS
 from conversync.extract.piece import Piece
@@ -13,6 +13,7 @@ from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import among, spoilt_ids
 from conversync.extract.windows import DAY, Window
+from conversync.types import Document
 
 from . import withdrawn
 from .walks import CONVERSIONS, REVERSALS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .reading import Feed
 
 # Events as dicts, of what `withdrawn_events` says.
-Rows = list[dict[str, Any]]
+Rows = list[Document]
 
 
 class Missed(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
@@ -20,15 +20,14 @@ from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
 from conversync.extract.windows import Window, first_day, unread
 from conversync.http.client import Client, Response
+from conversync.types import Document, State
 
 from . import feed, withdrawn
 from .gone import Gone, Rows, come_in
 from .reversals import Question, Reversals
+from .settings import BesitosSettings
 from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS
 from .walks import CONVERSIONS, REVERSALS
-
-if TYPE_CHECKING:
-    from . import BesitosSettings
 
 OnPage = Callable[[int, int], None]
 
@@ -40,7 +39,7 @@ class Feed:
         self,
         client: Client,
         settings: BesitosSettings,
-        state: MutableMapping[str, Any],
+        state: State,
         spill_files: SpillFiles,
         filters: Mapping[str, str],
         on_page: OnPage,
@@ -147,7 +146,7 @@ class Feed:
 
 
 def read_all(
-    state: MutableMapping[str, Any],
+    state: State,
     settings: BesitosSettings,
     todo: Sequence[Days],
     filters: dict[str, str],
@@ -195,14 +194,14 @@ def _gone(
     return gone, left
 
 
-def _move_cursors(state: MutableMapping[str, Any], settings: BesitosSettings, done: Sequence[Read]) -> None:
+def _move_cursors(state: State, settings: BesitosSettings, done: Sequence[Read]) -> None:
     today = settings.today()
     first = first_day(settings.besitos_start_date, today, "besitos_start_date")
     for one in done:
         move_cursor(state.setdefault(one.reading.stream, {}), first, one, today)
 
 
-def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | None:
+def _links_told(state: State, done: Sequence[Read]) -> str | None:
     """The sentence about next links that cannot be right, once for as long as it is the same."""
     doubt = next((scan.doubt for one in done for scan in one.scans if scan.doubt), None)
     known = state.pop("links", None)
@@ -214,7 +213,7 @@ def _links_told(state: MutableMapping[str, Any], done: Sequence[Read]) -> str | 
     return f"Besitos' next links cannot be right: {doubt}. None is followed; pages are asked for by number, and counted"
 
 
-def _passing(done: Sequence[Read], spill_files: SpillFiles) -> list[dict[str, Any]]:
+def _passing(done: Sequence[Read], spill_files: SpillFiles) -> list[Document]:
     """Events that came and went meanwhile. An original whose reversal is there has merely left the feed."""
     columns = ["transaction_id", "is_reversal"]
     gone = vanished(done, spill_files, "event_key", columns, "transaction_id", "occurred_on")

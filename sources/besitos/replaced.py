@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 
+from conversync.extract import again
 from conversync.extract.catalogue import held
 from conversync.extract.spill import SpillFile, SpillFiles
+from conversync.types import Row, Values
 
 from .tables import CONVERSION_EVENTS
 
-Row = dict[str, Any]
-Content = tuple[Any, ...]
+Content = Values
 # The content of an event, but for its currency, which may go without saying.
 _ALIKE = ("user_key", "offer_id", "goal_id", "survey_id", "type", "occurred_at", "payout", "reward")
 _COLUMNS = ("transaction_id", "event_key", "is_reversal", "currency", *_ALIKE)
@@ -106,21 +106,14 @@ class Replacements:
         self._stands_for[new].add(old)
 
     def _pair(self, gone: Iterable[Row], more: Sequence[Row]) -> None:
-        """One for one, those that were stated last first: what may stand in for them may for the others as well.
-
-        What came in this load may, and `more`.
-        """
+        """What came in this load, or is of `more`, takes the place of what it is like (see again.py)."""
         gone = sorted((row for row in gone if not self.is_replaced(row)), key=_number)
         wanted = pa.Table.from_pylist(gone, schema=_SCHEMA).select(_ALIKE)
         came = self._spill_files.alike(self._come, wanted, _COLUMNS, "not is_reversal")
         candidates = self._candidates([*came, *more], gone)
         first = _first_stated([one for some in candidates.values() for one in some])
-        for row in sorted(gone, key=lambda row: row["valid_from"], reverse=True):
-            others = candidates.get(_content(row), [])
-            new = next((one for one in others if one not in first or first[one] > row["valid_from"]), None)
-            if new is not None:
-                others.remove(new)
-                self._replace(_number(row), new)
+        for row, new in again.pairs(gone, candidates, first, _content):
+            self._replace(_number(row), new)
 
     def _candidates(self, rows: Iterable[Row], gone: Iterable[Row]) -> Mapping[Content, list[int]]:
         """By content, the transactions that are served, and are not in another one's place yet."""
@@ -132,7 +125,7 @@ class Replacements:
                 found[_content(row)].append(_number(row))
         return found
 
-    def _stated(self, keys: Iterable[str]) -> list[Row]:
+    def _stated(self, keys: Iterable[str]) -> Sequence[Row]:
         """What holds of these originals."""
         listed = ", ".join(f"'{key}'" for key in keys)  # numbers and a word of our own
         return (
@@ -189,8 +182,6 @@ def _of(ids: Iterable[int]) -> str:
 
 def _first_stated(ids: Sequence[int]) -> dict[int, datetime]:
     """When these originals were stated first; those that are not held are left out."""
-    first: dict[int, datetime] = {}
     query = f"not is_reversal and {_of(ids)}"
-    for row in held(CONVERSION_EVENTS, query, ("transaction_id", "valid_from")) if ids else ():
-        first[_number(row)] = min(row["valid_from"], first.get(_number(row), row["valid_from"]))
-    return first
+    rows = held(CONVERSION_EVENTS, query, ("transaction_id", "valid_from")) if ids else []
+    return again.first_stated(rows, _number)

@@ -6,10 +6,9 @@ last that is tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import pyarrow.compute as pc
 
@@ -20,6 +19,7 @@ from conversync.extract.pagination import PagedListing
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import Window
+from conversync.types import State
 
 # `is_reverse`, in this order: some servers take the one for no, or refuse it. The answer shows it.
 # `is_reverse=false` is never sent: a server may read the text "false" as true.
@@ -84,7 +84,7 @@ class Reversals:
 
     def __init__(
         self,
-        state: MutableMapping[str, Any],
+        state: State,
         spill_files: SpillFiles,
         found: list[str],
         today: date,

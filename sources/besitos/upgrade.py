@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from conversync.types import SqlClient
 
 from .feed import STATED
 
@@ -13,7 +13,7 @@ _OLDER = "is_reversal and event_key = cast(transaction_id as varchar) || ':rever
 _KEY = "event_key || ':' || cast(abs(reward) as varchar)"
 
 
-def name_reversals(client: Any, dialect: str) -> None:
+def name_reversals(client: SqlClient, dialect: str) -> None:
     """Gives reversals of an earlier version the key, and the hash, that this one would: nothing is stated anew.
 
     `client` is a dlt sql client of the dataset, whose table `conversion_events` is there. Does nothing the second time.
@@ -28,13 +28,13 @@ def name_reversals(client: Any, dialect: str) -> None:
         _add_rewards(client, table)
 
 
-def _index(client: Any, table: str) -> None:
+def _index(client: SqlClient, table: str) -> None:
     """An index of what is looked for: as a rule it is empty, and the table need not be read."""
     client.execute_sql(f"create index if not exists reversals_to_name on {table} (event_key) where {_OLD}")
     client.execute_sql(f"drop index if exists {client.make_qualified_table_name('old_reversals')}")
 
 
-def _add_times(client: Any, table: str, dialect: str) -> None:
+def _add_times(client: SqlClient, table: str, dialect: str) -> None:
     """The oldest keys get the time; `withdrawn_events` was not there yet. The hash holds a key without the reward."""
     instant = (
         "epoch_us(occurred_at)"
@@ -48,7 +48,7 @@ def _add_times(client: Any, table: str, dialect: str) -> None:
     client.execute_sql(f"update {table} set statement_hash = {digest}, event_key = {key} where {_OLDER}")  # noqa: S608
 
 
-def _add_rewards(client: Any, table: str) -> None:
+def _add_rewards(client: SqlClient, table: str) -> None:
     """Each statement's key gets its own reward, and what was withdrawn follows the one that stands."""
     name = "withdrawn_events"
     query = "select 1 from information_schema.tables where table_schema = %s and table_name = %s"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
+from conversync.types import Restored
 from conversync.vendors import (
     InReport,
     LoadRequest,
@@ -21,15 +22,16 @@ from conversync.vendors import (
     windows,
 )
 
-from . import BesitosSettings, besitos, parts, plan
+from . import besitos, parts, plan
 from .check import check
+from .settings import BesitosSettings
 from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS
 from .upgrade import name_reversals
 
 _TABLES = [table.name for table in (CONVERSION_EVENTS, WITHDRAWN_EVENTS, *EVIDENCE)]
 
 
-def steps(state: Mapping[str, Any], settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
+def steps(state: Restored, settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
     """Each stream's windows, oldest first; the catalogue where a partner id is set and no days were asked for.
 
     Last the old days on which rows may have been mended, in one commit.

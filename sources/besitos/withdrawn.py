@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,6 +17,7 @@ from conversync.extract.absence import is_unlikely, refusal, whole_days
 from conversync.extract.catalogue import held
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
+from conversync.types import Document, Row
 
 from .replaced import Replacements
 from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
@@ -30,12 +30,12 @@ _INSTANT = "regexp_replace(event_key, ':[^:]*$', '')"
 
 def absent(
     read: Read, spill_files: SpillFiles, come: Sequence[SpillFile], *, reversals: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+) -> tuple[list[Document], list[Document], int]:
     """The events of the whole pieces' days that did not come, though held and open; and how many are held at all.
 
     Of each its key, transaction, kind and day. Originals that have a reversal are told apart: they may have left.
     """
-    found: list[dict[str, Any]] = []
+    found: list[Document] = []
     known = 0
     kind = "is_reversal" if reversals else "not is_reversal"
     for days in whole_days(read):
@@ -51,7 +51,7 @@ def absent(
     return lost, [row for row in found if row["event_key"] not in keys], known
 
 
-def restated(rows: Sequence[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
+def restated(rows: Sequence[Document], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
     """How many of these events are reversals of which another came, of the same instant: another reward was stated."""
     instants = [row["event_key"].rpartition(":")[0] for row in rows if row["is_reversal"]]
     came = spill_files.among(come, _INSTANT, instants)
@@ -64,7 +64,7 @@ def refuse_most(read: Read, gone: int, known: int) -> None:
         raise refusal("Besitos", read, gone, known, "though each day was asked for alone.")
 
 
-def _events(condition: str) -> list[dict[str, Any]]:
+def _events(condition: str) -> list[Document]:
     """Of each event what `withdrawn_events` says of it."""
     return held(CONVERSION_EVENTS, condition, _OF_EVENTS)
 
@@ -75,8 +75,8 @@ def _listed(keys: Iterable[str]) -> str:
 
 
 def without_reversal(
-    rows: list[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]
-) -> list[dict[str, Any]]:
+    rows: list[Document], spill_files: SpillFiles, come: Sequence[SpillFile]
+) -> list[Document]:
     """Of originals, those of whose transaction neither a reversal is held nor anything came."""
     if not rows:
         return []
@@ -88,7 +88,7 @@ def without_reversal(
     return [row for row in rows if row["transaction_id"] not in reversed_]
 
 
-def days_of(rows: Iterable[dict[str, Any]]) -> list[date]:
+def days_of(rows: Iterable[Document]) -> list[date]:
     """The days on which something is absent, in order."""
     return sorted({row["occurred_on"] for row in rows})
 
@@ -99,8 +99,8 @@ def known() -> set[str]:
 
 
 def table(
-    gone: Sequence[dict[str, Any]],
-    left: Sequence[dict[str, Any]],
+    gone: Sequence[Document],
+    left: Sequence[Document],
     spill_files: SpillFiles,
     come: Sequence[SpillFile],
     at: datetime,
@@ -128,7 +128,7 @@ def table(
     return pa.Table.from_pylist(changed, schema=WITHDRAWN_EVENTS.schema), told
 
 
-def _with_another(rows: Iterable[dict[str, Any]], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
+def _with_another(rows: Iterable[Row], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:
     """How many of these are reversals of whose transaction another one came, which counts alone."""
     ids = [row["transaction_id"] for row in rows if row["is_reversal"]]
     came = spill_files.among(come, "case when is_reversal then transaction_id end", ids)

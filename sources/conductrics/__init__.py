@@ -11,18 +11,14 @@ what that leaves open is listed in README.md beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.common.configuration.specs import BaseConfiguration, configspec
-from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
-from pendulum import Date
 
-from conversync.errors import InvalidResponseError, SettingsError
+from conversync.errors import InvalidResponseError
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
 from conversync.extract.declared import Table
@@ -37,42 +33,16 @@ from conversync.extract.evidence import (
 )
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import resolved
-from conversync.extract.ranges import BUDGET, check_ranges
 from conversync.extract.windows import Window
-from conversync.http.secret import check_secret
+from conversync.types import Document, State
 
-from .asking import Access, Listed
+from .asking import Listed
 from .goals import goal_agents, versions
+from .settings import ConductricsSettings as ConductricsSettings
 from .tables import AGENTS, GOAL_AGENTS, GOAL_HISTORY, GOALS
 
-DOCUMENTED = "https://api-v3.conductrics.com"
 # A list is read whole, whenever a row of it was set aside.
 ALWAYS = Window(date.min, date.max)
-
-
-@configspec
-class ConductricsSettings(BaseConfiguration):
-    """The settings, in the environment or in `.dlt/`. Only these are taken from there, never an argument."""
-
-    conductrics_api_key: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
-    conductrics_account: str = None  # type: ignore[assignment] # as above
-    conductrics_url: str = DOCUMENTED
-    http_budget: int = 600
-
-    def on_resolved(self) -> None:
-        """Refuses settings that cannot be meant, before any request."""
-        check_secret("conductrics_api_key", str(self.conductrics_api_key))
-        check_ranges(self, {"http_budget": BUDGET})
-        if self.conductrics_account.strip() in ("", ".", ".."):
-            raise SettingsError("conductrics_account is empty: it stands under Developers > API Info & Keys.")
-
-    def today(self) -> Date:
-        """The day of a reading, in UTC."""
-        return now().date()
-
-    def access(self) -> Access:
-        """Who asks, and where."""
-        return Access(self.conductrics_url, self.conductrics_account, str(self.conductrics_api_key))
 
 
 @dlt.source(name="conductrics", max_table_nesting=0, spec=ConductricsSettings)
@@ -97,7 +67,7 @@ def conductrics(
 
 
 def _read(
-    state: MutableMapping[str, Any],
+    state: State,
     settings: ConductricsSettings,
     accept_empty: bool,
     on_page: Callable[[int, int], None],
@@ -117,12 +87,12 @@ def _read(
     yield from _evidence(state, {"goals": goals, "agents": agents}, settings.today(), read_at)
 
 
-def _whole(table: Table, rows: list[dict[str, Any]], found: Listed, current: str = "true") -> Routed:
+def _whole(table: Table, rows: list[Document], found: Listed, current: str = "true") -> Routed:
     """The whole of a table: the rows read, and of those held the ones that a bad row, or no list, stands for.
 
     A goal whose row had to be set aside is still there at the vendor, so it stays as it was last known.
     """
-    kept: list[dict[str, Any]] = []
+    kept: list[Document] = []
     if found.missing or found.spoilt or found.nameless:
         kept = [row for row in held(table, current) if found.missing or found.stands_for(row["code"])]
     return Routed(table.name, pa.Table.from_pylist([*rows, *kept], schema=table.schema))
@@ -139,12 +109,10 @@ def _believe(table: Table, found: Listed, accept_empty: bool) -> None:
         )
 
 
-def _evidence(
-    state: MutableMapping[str, Any], lists: dict[str, Listed], today: date, read_at: datetime
-) -> Iterator[Routed]:
+def _evidence(state: State, lists: dict[str, Listed], today: date, read_at: datetime) -> Iterator[Routed]:
     """What was set aside, each once, then a row of evidence for each list."""
     known = state.setdefault("set_aside", {})
-    set_aside: dict[str, dict[str, Any]] = {}
+    set_aside: dict[str, Document] = {}
     gone: list[str] = []
     for name, found in lists.items():
         aside = Quarantine(known, name, Window(today, today), read_at, found.note(name))

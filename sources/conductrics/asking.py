@@ -17,6 +17,7 @@ from conversync.extract.meaning import AND_THEN, bare
 from conversync.extract.parallel import ordered_parallel_map
 from conversync.http.client import Client, Limits, Response
 from conversync.http.strictjson import Row
+from conversync.types import Document
 
 from . import goals as documented
 from .envelope import ACCEPTED, CREDENTIALS_HINT, MOST_OF_LIST, Gone, item, items, refuse_long
@@ -34,7 +35,7 @@ OnPage = Callable[[int, int], None]
 class Listed:
     """A list as it was read: rows, what was set aside, and of which codes that can be said."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Document] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     codes: set[str] = field(default_factory=set)
@@ -190,7 +191,7 @@ def _take(
     found: Listed,
     code: str,
     row: Row,
-    understand: Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[str]]],
+    understand: Callable[[Mapping[str, Any]], tuple[Document, list[str]]],
 ) -> None:
     """Adds one object to the rows, or to what is set aside."""
     try:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from conversync.extract.check_results import CheckResult, clock
 from conversync.http.client import Response
 
-from . import ConductricsSettings
 from .goals import code_of
+from .settings import ConductricsSettings
 
 
 def check(settings: ConductricsSettings) -> Iterator[CheckResult]:

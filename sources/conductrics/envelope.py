@@ -6,8 +6,6 @@ object under `data`, as a list with it, or bare.
 
 from __future__ import annotations
 
-from typing import Any
-
 from conversync.errors import (
     CredentialsError,
     InvalidResponseError,
@@ -71,7 +69,7 @@ def refuse_long(size: int, most: int) -> None:
         )
 
 
-def _judge(answer: Response, body: Any) -> None:
+def _judge(answer: Response, body: object) -> None:
     """Refuses a body whose own status is none of success, or that speaks of an error. Without one, HTTP's counts."""
     status = body.get("status", answer.status) if isinstance(body, dict) else answer.status
     if isinstance(status, str) and status.isascii() and status.isdigit():

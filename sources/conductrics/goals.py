@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import pendulum
 import pyarrow as pa
@@ -13,6 +12,7 @@ from conversync.extract.columns import digest
 from conversync.extract.fields import Fields
 from conversync.extract.kinds import AMOUNT, INTEGER, KEY, TEXT
 from conversync.extract.page_decoder import dumps
+from conversync.types import Document, Row
 
 from .tables import AGENTS, GOAL_HISTORY
 
@@ -27,7 +27,7 @@ WARNED_OF = frozenset({"diagram", "tags"})
 class Codes:
     """A list of codes: each once, in their own order."""
 
-    def strict(self, value: Any) -> list[str]:
+    def strict(self, value: object) -> list[str]:
         if not isinstance(value, list):
             raise ValueError("is not a list")
         if not all(isinstance(one, str) and one for one in value):
@@ -38,7 +38,7 @@ class Codes:
 class Seconds:
     """Unix seconds, as UTC."""
 
-    def strict(self, value: Any) -> datetime | None:
+    def strict(self, value: object) -> datetime | None:
         seconds = INTEGER.strict(value)
         try:
             return None if seconds is None else pendulum.from_timestamp(seconds)
@@ -49,7 +49,7 @@ class Seconds:
 CODES, SECONDS = Codes(), Seconds()
 
 
-def code_of(served: Mapping[str, Any]) -> str:
+def code_of(served: Row) -> str:
     """The code of a goal or an agent; ValueError where it has none."""
     code = KEY.strict(served.get("code")) if served.get("code") is not None else ""
     if not code or code in (".", ".."):
@@ -57,9 +57,7 @@ def code_of(served: Mapping[str, Any]) -> str:
     return code
 
 
-def goal(
-    code: str, summary: Mapping[str, Any], detail: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
+def goal(code: str, summary: Row, detail: Row) -> tuple[Document, list[str]]:
     """A goal as its columns and its `agents`, and the fields that are new to us; ValueError for what is wrong.
 
     `detail` is what counts; where it leaves something out, `summary`, the goal in the list, says it.
@@ -80,7 +78,7 @@ def goal(
     return {**row, "extra": dumps(rest) if rest else None}, sorted(set(fields.unknown()) - WARNED_OF)
 
 
-def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def agent(served: Row) -> tuple[Document, list[str]]:
     """An agent as its columns, and the fields that are new to us; ValueError for what is wrong."""
     fields = Fields(served)
     record = fields.inside("rec")
@@ -94,12 +92,12 @@ def agent(served: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {**row, "extra": dumps(rest) if rest else None}, sorted(set(fields.unknown()) - {"rec"})
 
 
-def goal_agents(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def goal_agents(goals: Sequence[Row]) -> list[Document]:
     """A row for each goal and agent."""
     return [{"code": goal["code"], "agent": code} for goal in goals for code in goal["agents"]]
 
 
-def versions(goals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def versions(goals: Sequence[Row]) -> list[Document]:
     """What the goals say now, with a hash that is another one as soon as any of it is."""
     rows = [{**goal, "agents": dumps(goal["agents"])} for goal in goals]
     schema = pa.schema([GOAL_HISTORY.schema.field(name) for name in STATED])

@@ -29,6 +29,7 @@ from conversync.send import target_settings
 from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import flag, need_identifier, number, text, texts, whole
+from conversync.types import Document
 
 DOCUMENTED = "https://api-v3.conductrics.com"
 HINT = "Check conductrics_api_key in .dlt/secrets.toml or CONDUCTRICS_API_KEY."
@@ -56,7 +57,7 @@ class ConductricsSendSettings(BaseConfiguration):
         Goals().client(self).close()  # refuses an address or a key that no request can carry
 
 
-def goal(row: Row) -> dict[str, Any]:
+def goal(row: Row) -> Document:
     """The body of a PUT, within the documented limits: what is not null.
 
     With a name and agents it may create the goal, and then needs its `code`; else it is a partial document.
@@ -94,7 +95,7 @@ def _count_max(row: Row) -> int | None:
     return count_max
 
 
-def _values(row: Row) -> dict[str, Any]:
+def _values(row: Row) -> Document:
     least, most = number(row, "value_min"), number(row, "value_max")
     if least is None and most is None:
         return {}
@@ -133,9 +134,7 @@ class Goals(Target):
             limits=Limits(http_budget=settings.http_budget),
         )
 
-    def request(
-        self, row: Row, settings: ConductricsSendSettings, previous_response: Mapping[str, Any]
-    ) -> Request:
+    def request(self, row: Row, settings: ConductricsSendSettings, previous_response: Row) -> Request:
         """PUT, or DELETE; the code is encoded whole, slashes included."""
         deleted, code = flag(row, "deleted"), need_identifier(row, "code")
         if code in (".", ".."):
@@ -157,7 +156,7 @@ class Goals(Target):
         answer: Response,
         row: Row,
         settings: ConductricsSendSettings,
-        previous_response: Mapping[str, Any],
+        previous_response: Row,
     ) -> Outcome:
         """To delete a goal that is not there is no failure."""
         ear = ResponseReader("Conductrics", HINT, (str(settings.conductrics_api_key),))
@@ -178,7 +177,7 @@ class Goals(Target):
         """What is done to a goal is done in its order."""
         return None if row.get("code") is None else str(row["code"])
 
-    def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
+    def warnings(self, row: Row, known: Mapping[str, Sequence[Row]]) -> Sequence[str]:
         """The agents that the goal would lose, and that a goal would be deleted."""
         code = self.group(row)
         has = {str(one["agent"]) for one in known.get(GOAL_AGENTS, ()) if one["code"] == code}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conversync.monitor import views as health
+from conversync.types import Restored
 from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor
 
-from . import ConductricsSettings, conductrics
+from . import conductrics
 from .check import check
+from .settings import ConductricsSettings
 from .tables import LEDGERS, TABLES
 from .target import Goals
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from conversync.report.parts import Section
 
 
-def steps(_state: Mapping[str, Any], _settings: ConductricsSettings, asked: LoadRequest) -> Iterator[Step]:
+def steps(_state: Restored, _settings: ConductricsSettings, asked: LoadRequest) -> Iterator[Step]:
     """One step: goals and agents belong together."""
 
     def read(on_page: OnPage) -> Any:

@@ -12,18 +12,14 @@ reads what is due of every pair in `infobip_pairs`, by the cursors in the pipeli
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import dlt
 import pyarrow as pa
-from dlt.common.configuration.specs import BaseConfiguration, configspec
-from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
-from pendulum import Date
 
-from conversync.errors import SettingsError
 from conversync.extract.columns import now
 from conversync.extract.decoded import note_names
 from conversync.extract.evidence import (
@@ -37,58 +33,20 @@ from conversync.extract.evidence import (
 )
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
-from conversync.extract.ranges import BUDGET, DAYS, check_ranges
-from conversync.extract.windows import DAY, Window, advance_cursor, day, first_day, hold_cursor, planned
-from conversync.http.secret import check_secret
+from conversync.extract.windows import DAY, Window, advance_cursor, first_day, hold_cursor, planned
+from conversync.types import Document, Restored, State
 
 from . import pairs as named
-from .asking import Access
 from .pairs import Pair
 from .reading import Found, Known, Reading, Todo
+from .settings import InfobipSettings as InfobipSettings
 from .statistics import Frame
 from .tables import CONVERSION_RATES, CONVERSION_TIMES, PROCESSES, TAGS
 
-DOCUMENTED = "https://oneapi.infobip.com"
 # The tables of days, each of which is a stream of every pair.
 STREAMS = {table.name: table for table in (CONVERSION_RATES, CONVERSION_TIMES)}
 # What is set aside tells its day by the window in which it was counted.
 _TRACES = Traces(("from",))
-
-
-@configspec
-class InfobipSettings(BaseConfiguration):
-    """The settings, in the environment or in `.dlt/`. Only these are taken from there, never an argument."""
-
-    infobip_username: str = None  # type: ignore[assignment] # dlt's way to say that it is required
-    infobip_password: TSecretStrValue = None  # type: ignore[assignment] # as above
-    infobip_pairs: list[Any] = None  # type: ignore[assignment] # as above
-    infobip_url: str = DOCUMENTED
-    infobip_lookback_days: int = 30
-    infobip_start_date: str | None = None
-    http_budget: int = 600
-
-    def on_resolved(self) -> None:
-        """Refuses settings that cannot be meant, before any request."""
-        check_ranges(self, {"infobip_lookback_days": DAYS, "http_budget": BUDGET})
-        check_secret("infobip_username", self.infobip_username)
-        check_secret("infobip_password", str(self.infobip_password))
-        if ":" in self.infobip_username:
-            raise SettingsError("infobip_username holds a colon, which Basic authorization cannot carry.")
-        named.parse(self.infobip_pairs)
-        if self.infobip_start_date is not None:
-            day(self.infobip_start_date, "infobip_start_date")
-
-    def pairs(self) -> list[Pair]:
-        """The pairs to read, each once."""
-        return named.parse(self.infobip_pairs)
-
-    def today(self) -> Date:
-        """The day it is in UTC, by which the vendor counts."""
-        return now().date()
-
-    def access(self) -> Access:
-        """Who asks, and where."""
-        return Access(self.infobip_url, self.infobip_username, str(self.infobip_password))
 
 
 class Due(NamedTuple):
@@ -100,7 +58,7 @@ class Due(NamedTuple):
 
 
 def plan(
-    state: Mapping[str, Any],
+    state: Restored,
     settings: InfobipSettings,
     start: date | str | None = None,
     end: date | str | None = None,
@@ -167,7 +125,7 @@ def infobip(
 
 
 def _read(
-    state: MutableMapping[str, Any],
+    state: State,
     settings: InfobipSettings,
     todo: Sequence[Todo],
     trailing: bool,
@@ -181,7 +139,7 @@ def _read(
         replies = reading.read(todo, trailing=trailing, on_page=on_page)
     yield Routed(PROCESSES.name, named.processes(settings.pairs()))
     yield Routed(TAGS.name, named.tags(settings.pairs()))
-    set_aside: dict[str, dict[str, Any]] = {}
+    set_aside: dict[str, Document] = {}
     remembered = state.setdefault("set_aside", {})
     whole: dict[str, list[Window]] = {}
     for (one, stream), found in replies.items():
@@ -224,18 +182,16 @@ def _routed(stream: str, found: Found, aside: Quarantine, pair: Pair) -> Iterato
     yield Routed("windows", row)
 
 
-def _distinct(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+def _distinct(rows: Iterator[Document]) -> list[Document]:
     """One row for each day or windows: where a server answers other windows than asked, two may be the same."""
     key = ("day", *Frame._fields)
-    found: dict[tuple[date | datetime | None, ...], dict[str, Any]] = {}
+    found: dict[tuple[date | datetime | None, ...], Document] = {}
     for row in rows:
         found[tuple(row.get(name) for name in key)] = row
     return list(found.values())
 
 
-def _move(
-    state: MutableMapping[str, Any], settings: InfobipSettings, read: Mapping[Todo, Sequence[Window]]
-) -> None:
+def _move(state: State, settings: InfobipSettings, read: Mapping[Todo, Sequence[Window]]) -> None:
     """Moves the cursors of the pairs that were read, and forgets those of pairs that left the settings.
 
     Each has the days of which something did not come: the cursor stays before the first of them.

@@ -11,9 +11,9 @@ from conversync.extract.effort import MOST_IN_SILENCE
 from conversync.extract.windows import Window
 from conversync.http.client import Response
 
-from . import InfobipSettings
 from .asking import Question
 from .pairs import Pair
+from .settings import InfobipSettings
 from .statistics import Rows
 
 DAYS = 3

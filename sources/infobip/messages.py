@@ -35,6 +35,7 @@ from conversync.http.rejection import document
 from conversync.http.strictjson import dumps
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError
 from conversync.send.values import identifier, need, plain, text, texts, thing
+from conversync.types import Document
 
 from .tables import MESSAGE_RESULTS
 from .targets import InfobipSendSettings, InfobipTarget, set_only
@@ -83,9 +84,7 @@ class Messages(InfobipTarget):
     personal: Sequence[str] = ("address", "message", "url_track_info")
     personal_tables: Mapping[str, Sequence[str]] = MappingProxyType({RESULTS: ("address",)})
 
-    def request(
-        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
-    ) -> Request:
+    def request(self, row: Row, settings: InfobipSendSettings, previous_response: Row) -> Request:
         """To all addresses; where an earlier request of this row reached some, to the others."""
         sender = _sender(row)
         listed, addresses = _addresses(row)
@@ -109,7 +108,7 @@ class Messages(InfobipTarget):
             "POST", _requests(sender), json={**asked, "clientCorrelator": correlator}, identity=correlator
         )
 
-    def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
+    def warnings(self, row: Row, known: Mapping[str, Sequence[Row]]) -> Sequence[str]:
         """What the vendor would dial as it is, though its country may be missing."""
         try:
             short = any(_may_lack_its_country(one) for one in _addresses(row)[1])
@@ -127,7 +126,7 @@ class Messages(InfobipTarget):
         reference: str,
         row: Row,
         settings: InfobipSendSettings,
-        previous_response: Mapping[str, Any],
+        previous_response: Row,
     ) -> Outcome:
         """What became of the request at each address. A 404 may also mean that it was forgotten, so doubt stays."""
         ear = settings.ear()
@@ -150,7 +149,7 @@ class Messages(InfobipTarget):
             {"clientCorrelator": reference, "sendMessageResults": results}, row, previous_response
         )
 
-    def forgotten(self, answer: Mapping[str, Any], send_key: str, *, may_go_again: bool) -> Mapping[str, Any]:
+    def forgotten(self, answer: Row, send_key: str, *, may_go_again: bool) -> Row:
         """No number stands in it. A row that may go again keeps fingerprints: who has the message gets no other one."""
         results = [
             {**one, "address": fingerprint(str(one.get("address")), send_key) if may_go_again else None}
@@ -158,7 +157,7 @@ class Messages(InfobipTarget):
         ]
         return {**answer, "results": results} if results else answer
 
-    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Row, row: Row, previous_response: Row) -> Outcome:
         """Sent if no address failed. An address without a result (they are optional) counts as taken."""
         _, addresses = _addresses(row)
         asked = _asked(row, previous_response)
@@ -184,7 +183,7 @@ def fingerprint(address: str, send_key: str) -> str:
     return FORGOTTEN + hashlib.sha256(told).hexdigest()[:32]
 
 
-def reached(previous_response: Mapping[str, Any]) -> set[str]:
+def reached(previous_response: Row) -> set[str]:
     """The numbers that the answer of an earlier request shows as taken."""
     return {
         number_of(str(one["address"])) for one in previous_response.get("results", ()) if one.get("accepted")
@@ -224,12 +223,12 @@ def _may_lack_its_country(address: str) -> bool:
     return bare.isdigit() and not bare.startswith("0") and len(bare) <= SHORT
 
 
-def _asked(row: Row, previous_response: Mapping[str, Any]) -> list[str]:
+def _asked(row: Row, previous_response: Row) -> list[str]:
     """The addresses that the row's last request went to."""
     return _left(row, _addresses(row)[1], previous_response)
 
 
-def _left(row: Row, addresses: Sequence[str], previous_response: Mapping[str, Any]) -> list[str]:
+def _left(row: Row, addresses: Sequence[str], previous_response: Row) -> list[str]:
     done, key = reached(previous_response), str(row.get("send_key"))
     return [one for one in addresses if not {number_of(one), fingerprint(one, key)} & done]
 
@@ -238,7 +237,7 @@ def _requests(sender: str) -> str:
     return f"/1/smsmessaging/outbound/{quote(sender, safe='')}/requests"
 
 
-def _correlator(row: Row, body: Mapping[str, Any], previous_response: Mapping[str, Any]) -> str:
+def _correlator(row: Row, body: Row, previous_response: Row) -> str:
     """Of this row with this content after what was answered before: the same again for a request that is made again."""
     about = [str(row.get("send_key")), previous_response.get("client_correlator"), dumps(body).decode()]
     return hashlib.sha256(dumps(about)).hexdigest()[:32]
@@ -268,7 +267,7 @@ def _addresses(row: Row) -> tuple[bool, list[str]]:
     return listed, addresses
 
 
-def _deliveries(body: Any) -> list[dict[str, Any]]:
+def _deliveries(body: object) -> list[Document]:
     """What a body with deliveries says of each address, in the form of a send's results."""
     listed = body.get("deliveryInfoList") if isinstance(body, dict) else None
     infos = listed.get("deliveryInfo") if isinstance(listed, dict) else None
@@ -279,18 +278,18 @@ def _deliveries(body: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _destination(result: Mapping[str, Any]) -> Any:
+def _destination(result: Row) -> object:
     """The address that it names, be it in a list of one."""
     name = result.get("destinationAddress")
     return name[0] if isinstance(name, list) and len(name) == 1 else name
 
 
-def _by_address(body: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def _by_address(body: Row, asked: Sequence[str]) -> dict[str, Row]:
     """The results by the address as we wrote it; by their order where they do not name theirs."""
     listed = body.get("sendMessageResults")
     results = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     ours = {number_of(one): one for one in asked}
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, Row] = {}
     nameless = []
     for one in results:
         address = ours.get(number_of(str(_destination(one))))
@@ -305,7 +304,7 @@ def _by_address(body: Mapping[str, Any], asked: Sequence[str]) -> dict[str, Mapp
     return found
 
 
-def _result(address: str, result: Mapping[str, Any] | None) -> dict[str, Any]:
+def _result(address: str, result: Row | None) -> Document:
     """What the vendor said of one address; nulls where it said nothing."""
     said = result or {}
     status, error = said.get("messageStatus"), said.get("errorMessageId")
@@ -321,14 +320,14 @@ def _result(address: str, result: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _price(price: Any) -> str | None:
+def _price(price: object) -> str | None:
     """Its digits: the ledger's JSON must not make a float of it."""
     if isinstance(price, int | Decimal) and not isinstance(price, bool):
         return plain(Decimal(price))
     return price if isinstance(price, str) else None
 
 
-def _of_request(body: Mapping[str, Any]) -> dict[str, Any]:
+def _of_request(body: Row) -> Document:
     """What the vendor said of the whole request. The document's table and sample name the key differently."""
     reference = body.get("resourceReference")
     return {
@@ -338,7 +337,7 @@ def _of_request(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _table_row(row: Row, result: Mapping[str, Any], of_request: Mapping[str, Any]) -> dict[str, Any]:
+def _table_row(row: Row, result: Row, of_request: Row) -> Document:
     """A row of `sent.infobip_message_results`; the price as money is everywhere, with six decimals."""
     try:
         price = None if result["price"] is None else Decimal(result["price"]).quantize(MONEY)
@@ -347,7 +346,7 @@ def _table_row(row: Row, result: Mapping[str, Any], of_request: Mapping[str, Any
     return {"send_key": row.get("send_key"), **result, "price": price, **of_request}
 
 
-def _status(results: Sequence[Mapping[str, Any]], of: int) -> tuple[Any, str | None]:
+def _status(results: Sequence[Row], of: int) -> tuple[Any, str | None]:
     failed = [one for one in results if not one["accepted"]]
     silent = sum(one["message_status"] is None and one["accepted"] for one in results)
     if failed:

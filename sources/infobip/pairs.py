@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
         return f"/1/conversion-rate/process/{quote(self.process_key, safe='')}/statistics/{statistic}"
 
 
-def parse(tables: Iterable[Any]) -> list[Pair]:
+def parse(tables: Iterable[object]) -> list[Pair]:
     """The pairs of the setting, each once; SettingsError, naming the setting, for what is none."""
     pairs = [_pair(table) for table in tables]
     if not pairs:
@@ -54,7 +54,7 @@ def parse(tables: Iterable[Any]) -> list[Pair]:
     return list(dict.fromkeys(pairs))
 
 
-def _pair(table: Any) -> Pair:
+def _pair(table: object) -> Pair:
     if not isinstance(table, dict):
         raise SettingsError(
             "infobip_pairs must be a list of tables, each with process_key, start_tag, end_tag."

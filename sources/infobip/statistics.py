@@ -25,6 +25,7 @@ from conversync.extract.windows import DAY, Window
 from conversync.http.body_status import BodyStatusError, refuse_error, rows_of
 from conversync.http.client import Response
 from conversync.http.strictjson import Row
+from conversync.types import Document
 
 from .pairs import Pair
 
@@ -49,7 +50,7 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 class Instant:
     """A time with its offset, `2014-09-10T15:55:09.647+0200` (a colon or Z will do), as UTC."""
 
-    def strict(self, value: Any) -> datetime | None:
+    def strict(self, value: object) -> datetime | None:
         if is_blank(value):
             return None
         found = read(str(trimmed(value)), _LIKE)
@@ -64,7 +65,7 @@ class Instant:
 class Count:
     """How often: a whole number, zero or more."""
 
-    def strict(self, value: Any) -> int | None:
+    def strict(self, value: object) -> int | None:
         count = INTEGER.strict(value)
         if count is not None and count < 0:
             raise ValueError("is negative")
@@ -74,7 +75,7 @@ class Count:
 class Measure:
     """A number, zero or more, as the double that the document speaks of; or its text."""
 
-    def strict(self, value: Any) -> float | None:
+    def strict(self, value: object) -> float | None:
         if is_blank(value):
             return None
         measure = number(value)
@@ -86,7 +87,7 @@ class Measure:
 class Anything:
     """Whatever came."""
 
-    def strict(self, value: Any) -> Any:
+    def strict(self, value: object) -> Any:
         return value
 
 
@@ -120,7 +121,7 @@ class Frame(NamedTuple):
 class Rows:
     """What answers came to: rows for the table, what was set aside, and how many items came."""
 
-    good: list[dict[str, Any]] = field(default_factory=list)
+    good: list[Document] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     received: int = 0
@@ -167,7 +168,7 @@ def rates(answer: Response, pair: Pair, window: Window) -> Rows:
             f"Infobip counted {pair} by {granulation[:40]} where days were expected: ask the vendor what changed."
         )
     found = Rows(received=len(items))
-    days: dict[date, tuple[dict[str, Any], str]] = {}
+    days: dict[date, tuple[Document, str]] = {}
     for item in items:
         try:
             row = _bucket(Fields({**envelope, **item.sound()}), window)
@@ -207,7 +208,7 @@ def times(answer: Response, pair: Pair, asked: Frame, today: date) -> Rows:
     return found
 
 
-def _buckets(answer: Response) -> tuple[dict[str, Any], list[Row]]:
+def _buckets(answer: Response) -> tuple[Document, list[Row]]:
     """The document around the buckets, and these. One that leaves them out must be no other document."""
     try:
         return rows_of(answer, "conversionRates")
@@ -232,7 +233,7 @@ def _rated(answer: Response) -> Response:
     return replace(answer, body=_NOT_A_RATE.sub(rb"\1null", answer.body))
 
 
-def _bucket(fields: Fields, window: Window) -> dict[str, Any] | None:
+def _bucket(fields: Fields, window: Window) -> Document | None:
     """One day of the window; None for the day after it. ValueError for anything else."""
     frame = fields.inside("startTimeFrame", "startTagTimeFrame")
     start, end = frame.need(INSTANT, "from"), frame.take(INSTANT, "to")
@@ -257,7 +258,7 @@ def _bucket(fields: Fields, window: Window) -> dict[str, Any] | None:
     return row
 
 
-def _figures(fields: Fields) -> dict[str, Any]:
+def _figures(fields: Fields) -> Document:
     """What both answers say: counts, rate and average time; a zero start count has no rate, whatever came."""
     stats, average = fields.inside("conversionRateStats"), fields.inside("averageConversionTime")
     start_count, end_count = stats.take(COUNT, "startCount"), stats.take(COUNT, "endCount")
@@ -310,7 +311,7 @@ def _answered(frame: Fields, asked: tuple[datetime, datetime], today: date) -> t
     return asked if start == asked[0] and (now_or_so or abs(end - asked[1]) <= SLACK) else (start, end)
 
 
-def _keep(days: dict[date, tuple[dict[str, Any], str]], row: dict[str, Any], raw: str, found: Rows) -> None:
+def _keep(days: dict[date, tuple[Document, str]], row: Document, raw: str, found: Rows) -> None:
     """Keeps one row a day: counts only grow, so of two contents the greater; the other is set aside."""
     kept = days.get(row["day"])
     if kept is None:
@@ -324,5 +325,5 @@ def _keep(days: dict[date, tuple[dict[str, Any], str]], row: dict[str, Any], raw
         )
 
 
-def _counts(kept: tuple[dict[str, Any], str]) -> tuple[int, int, str]:
+def _counts(kept: tuple[Document, str]) -> tuple[int, int, str]:
     return kept[0]["start_count"], kept[0]["end_count"], kept[1]

@@ -34,6 +34,7 @@ from conversync.send import target_settings
 from conversync.send.response_words import ResponseReader
 from conversync.send.target import Column, Outcome, Request, Row, RowRefusedError, Target
 from conversync.send.values import identifier, need, need_identifier, text
+from conversync.types import Document
 
 from .statistics import INSTANT
 from .tables import PROCESSES, TAGS
@@ -101,7 +102,7 @@ class InfobipTarget(Target):
         return settings.client()
 
     def outcome(
-        self, answer: Response, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
+        self, answer: Response, row: Row, settings: InfobipSendSettings, previous_response: Row
     ) -> Outcome:
         """`told` of an answer that takes the row. One whose keys cannot be read cannot be trusted."""
         ear = settings.ear()
@@ -117,7 +118,7 @@ class InfobipTarget(Target):
         return self.told(body, row, previous_response)
 
     @abstractmethod
-    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Row, row: Row, previous_response: Row) -> Outcome:
         """The outcome of a row that was taken."""
 
     def is_idempotent(self, row: Row, settings: InfobipSendSettings) -> bool:
@@ -150,14 +151,12 @@ class Processes(InfobipTarget):
     )
     keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.processes": PROCESSES.key})
 
-    def request(
-        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
-    ) -> Request:
+    def request(self, row: Row, settings: InfobipSendSettings, previous_response: Row) -> Request:
         """Both are required."""
         body = {"name": need(row, "name"), "description": need(row, "description")}
         return Request("POST", PROCESS, json=body)
 
-    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Row, row: Row, previous_response: Row) -> Outcome:
         """The process as the vendor made it, for `infobip.processes`."""
         process = {
             "key": key_of(body),
@@ -182,9 +181,7 @@ class Tags(InfobipTarget):
     )
     keys: Mapping[str, Sequence[str]] = MappingProxyType({"infobip.tags": TAGS.key})
 
-    def request(
-        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
-    ) -> Request:
+    def request(self, row: Row, settings: InfobipSendSettings, previous_response: Row) -> Request:
         """What is null is left out."""
         kind = text(row, "process_tag_type")
         body = {
@@ -194,7 +191,7 @@ class Tags(InfobipTarget):
         }
         return Request("POST", f"{process_path(row)}/tag", json=set_only(body))
 
-    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Row, row: Row, previous_response: Row) -> Outcome:
         """The tag as the vendor made it, for `infobip.tags`."""
         tag = {
             "process_key": need_identifier(row, "process_key"),
@@ -221,9 +218,7 @@ class Logs(InfobipTarget):
         Column("os_type", ", ".join(OS_TYPES)),
     )
 
-    def request(
-        self, row: Row, settings: InfobipSendSettings, previous_response: Mapping[str, Any]
-    ) -> Request:
+    def request(self, row: Row, settings: InfobipSendSettings, previous_response: Row) -> Request:
         """What is null is left out."""
         body = {
             "processLogKey": identifier(row, "process_log_key"),
@@ -233,7 +228,7 @@ class Logs(InfobipTarget):
         }
         return Request("POST", f"{process_path(row)}/log", json=set_only(body))
 
-    def told(self, body: Mapping[str, Any], row: Row, previous_response: Mapping[str, Any]) -> Outcome:
+    def told(self, body: Row, row: Row, previous_response: Row) -> Outcome:
         """`addCount` above 1: the vendor had this log already. It stands, is said, and kept as `duplicate`."""
         count = body.get("addCount")
         duplicate = isinstance(count, int) and not isinstance(count, bool) and count > 1
@@ -269,12 +264,12 @@ def _os_type(row: Row) -> str | None:
     return constant
 
 
-def set_only(body: Mapping[str, Any]) -> dict[str, Any]:
+def set_only(body: Row) -> Document:
     """Without what is null."""
     return {name: value for name, value in body.items() if value is not None}
 
 
-def key_of(body: Mapping[str, Any]) -> str:
+def key_of(body: Row) -> str:
     """The key that the vendor gave; without it, what was made cannot be found again."""
     key = body.get("key")
     if not isinstance(key, str) or not key:
@@ -282,7 +277,7 @@ def key_of(body: Mapping[str, Any]) -> str:
     return key
 
 
-def instant(written: Any) -> datetime | None:
+def instant(written: object) -> datetime | None:
     """UTC, from `2015-03-19T09:21:57.934+0100`; None for what is not so written."""
     try:
         return INSTANT.strict(written)

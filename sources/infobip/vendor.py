@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,16 @@ from conversync.counts import counted
 from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
 from conversync.settings.questions import Questions
+from conversync.types import Restored
 from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor, divided, old_days
 
-from . import InfobipSettings, infobip, plan
+from . import infobip, plan
 from .check import check
 from .messages import Messages
 from .pairs import Pair
 from .reading import Known
 from .reconcile import RECONCILE
+from .settings import InfobipSettings
 from .tables import LEDGERS, TABLES
 from .targets import Logs, Processes, Tags
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from conversync.report.parts import Section
 
 
-def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: LoadRequest) -> Iterator[Step]:
+def steps(state: Restored, settings: InfobipSettings, asked: LoadRequest) -> Iterator[Step]:
     """The windows, oldest first; the trailing 30 days with the last one, unless days were asked for.
 
     Last the old days on which rows may have been mended, in one commit.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC
-from typing import TYPE_CHECKING
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
@@ -15,10 +14,8 @@ from conversync.extract.windows import Window
 
 from . import log, report
 from .reading import CONVERSIONS, REPORT, Asking
+from .settings import KeitaroSettings
 from .tracker import Tracker, page
-
-if TYPE_CHECKING:
-    from . import KeitaroSettings
 
 DAYS = 3
 

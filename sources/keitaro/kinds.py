@@ -33,11 +33,11 @@ class Word:
     null = None
     short: int | None = SHORT
 
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[object]) -> tuple[pa.Array, int]:
         column = pa.array([value if value is None else _word(value) for value in values], self.arrow)
         return column, sum(isinstance(value, str) for value in values)
 
-    def strict(self, value: Any) -> str:
+    def strict(self, value: object) -> str:
         return TEXT.strict(value)
 
 
@@ -46,7 +46,7 @@ class Identity(Word):
 
     short = None
 
-    def strict(self, value: Any) -> str:
+    def strict(self, value: object) -> str:
         return KEY.strict(value)
 
 
@@ -57,13 +57,13 @@ class Reference:
     json = str | int | None | UnsetType
     null = None
 
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[object]) -> tuple[pa.Array, int]:
         column = pa.array(
             [_whole(value) if isinstance(value, str) else value for value in values], self.arrow
         )
         return column, sum(isinstance(value, str) for value in values)
 
-    def strict(self, value: Any) -> int | None:
+    def strict(self, value: object) -> int | None:
         return INTEGER.strict(value)
 
 
@@ -84,7 +84,7 @@ class Figure(Money):
 class Measure(Figure):
     """A number that is no amount, such as a rate: in millionths, and however fine it was."""
 
-    def strict(self, value: Any) -> Decimal | None:
+    def strict(self, value: object) -> Decimal | None:
         return None if is_blank(value) else millionths(number(value))
 
 
@@ -98,7 +98,7 @@ class Moment(Stamp):
         super().fast([value for value in given if value is not None])
         return pa.array(given, self.arrow), sum(isinstance(value, str) for value in values)
 
-    def strict(self, value: Any) -> str | None:
+    def strict(self, value: object) -> str | None:
         return (
             None if isinstance(value, str) and value.strip().startswith(_ZERO_DATE) else STAMP.strict(value)
         )
@@ -111,10 +111,10 @@ class Day:
     json = str
     null = None
 
-    def fast(self, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    def fast(self, values: Sequence[object]) -> tuple[pa.Array, int]:
         return pa.array([_day(value) for value in values], self.arrow), len(values)
 
-    def strict(self, value: Any) -> date:
+    def strict(self, value: object) -> date:
         if not isinstance(value, str):
             raise ValueError("is not a day like 2026-01-31")
         return _day(value)
@@ -139,7 +139,7 @@ class Nested:
         counted = sum(pa.array(quotes, pa.int64()).take(encoded.indices).to_pylist())
         return pa.array(distinct, self.arrow).take(encoded.indices), counted // 2
 
-    def strict(self, value: Any) -> str:
+    def strict(self, value: object) -> str:
         return dumps(value)
 
 
@@ -147,7 +147,7 @@ WORD, IDENTITY, REFERENCE, FIGURE, MEASURE = Word(), Identity(), Reference(), Fi
 MOMENT, DAY, NESTED = Moment(), Day(), Nested()
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import dlt
 import pyarrow as pa
@@ -22,6 +21,7 @@ from conversync.extract.meaning import nothing_of
 from conversync.extract.page_decoder import dumps
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Response
+from conversync.types import Document
 
 from .tables import LISTS
 from .tracker import Tracker
@@ -71,7 +71,7 @@ def _is_withheld(error: VendorError) -> bool:
     return refused or status in (403, 404)
 
 
-def _entries(answer: Response, name: str) -> list[dict[str, Any]]:
+def _entries(answer: Response, name: str) -> list[Document]:
     body = answer.json(as_served=True)
     refuse_error(body)
     entries = objects_of(body)
@@ -83,7 +83,7 @@ def _entries(answer: Response, name: str) -> list[dict[str, Any]]:
         raise InvalidResponseError(f"Keitaro answered {name} with an entry whose {reason}.") from None
 
 
-def _entry(item: dict[str, Any]) -> dict[str, Any]:
+def _entry(item: Document) -> Document:
     fields = Fields(item)
     known = fields.taken(LISTS[0].served)
     rest = fields.rest()

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +26,7 @@ from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.times import moments, plainly
 from conversync.extract.windows import Window
 from conversync.http.client import Response
+from conversync.types import Document, Row
 
 from . import statuses
 from .kinds import IDENTITY, MOMENT
@@ -87,7 +87,7 @@ def question(
     offset: int = 0,
     *,
     newest_first: bool = False,
-) -> dict[str, Any]:
+) -> Document:
     """The body of a request for the window's days in UTC, both included, in an order that does not change."""
     order = [{"name": sort, "order": "DESC" if newest_first else "ASC"}] if sort else []
     return {
@@ -163,7 +163,7 @@ def _refused(
     return None
 
 
-def _identity(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def _identity(columns: Sequence[str], rows: Sequence[Row]) -> str:
     """The id to sort by: one that the tracker takes as a column, if possible one that the rows have."""
     present = {name for row in rows for name in IDS if row.get(name) is not None}
     taken = [name for name in IDS if name in columns]
@@ -189,7 +189,7 @@ def _decoder(columns: Sequence[str], envelope: Sequence[str]) -> PageDecoder:
     )
 
 
-def _has_id(values: Mapping[str, Any]) -> None:
+def _has_id(values: Row) -> None:
     if all(values.get(name) is None for name in IDS):
         raise ValueError(NO_ID)
 

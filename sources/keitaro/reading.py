@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,7 @@ from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
 from conversync.extract.windows import Window, unread
+from conversync.types import State
 
 from . import log, report, statuses
 from .lists import OnSkip, warn
@@ -31,7 +32,7 @@ from .tracker import Tracker
 from .withdrawn import Absence
 
 if TYPE_CHECKING:
-    from . import KeitaroSettings
+    from .settings import KeitaroSettings
 
 CONVERSIONS = "conversions"
 REPORT = "report"
@@ -53,7 +54,7 @@ class Asking:
 
     tracker: Tracker
     settings: KeitaroSettings
-    state: MutableMapping[str, Any]
+    state: State
     days: Sequence[Days]
     on_page: OnPage
     on_rest: OnRest | None
@@ -126,8 +127,8 @@ class Asking:
                 self.tracker.pace.hurried = fails(error)
         raise refusal or AssertionError("a window has days")
 
-    def _found(self, stream: str) -> MutableMapping[str, Any]:
-        found: MutableMapping[str, Any] = self.state.setdefault("found", {}).setdefault(stream, {})
+    def _found(self, stream: str) -> State:
+        found: State = self.state.setdefault("found", {}).setdefault(stream, {})
         return found
 
     def _read(
@@ -279,7 +280,7 @@ READERS: dict[str, Callable[[Asking], Generator[Routed, None, list[Read]]]] = {
 }
 
 
-def _news(state: MutableMapping[str, Any], known: str, names: Sequence[str], text: str) -> str | None:
+def _news(state: State, known: str, names: Sequence[str], text: str) -> str | None:
     """The sentence about these names, once for as long as they stay the same."""
     news = bool(names) and state.get(known) != list(names)
     state[known] = list(names)

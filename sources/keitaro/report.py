@@ -7,11 +7,10 @@ Whole days are replaced. Groupings and metrics that the tracker does not know ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +23,7 @@ from conversync.extract.page_decoder import Field, PageDecoder, fields_of
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.windows import Window
 from conversync.http.client import Response
+from conversync.types import Document, Row
 
 from .kinds import DAY, FIGURE, IDENTITY, MEASURE, REFERENCE
 from .tables import CLEARED, REPORT_DAILY
@@ -107,7 +107,7 @@ def _kind(name: str, grouping: bool) -> FieldType:
 
 def question(
     window: Window, report: Report, zone: str, limit: int, offset: int, words: tuple[str, str] = WORDS[0]
-) -> dict[str, Any]:
+) -> Document:
     """The body of a request for the window's days in `zone`, and the day after them.
 
     Whether `to` covers its whole day is not known; asking for one day more, and leaving it off again, covers the
@@ -231,7 +231,7 @@ def listing(
     )
 
 
-def _anything(_values: Mapping[str, Any]) -> None:
+def _anything(_values: Row) -> None:
     """Any row that decodes is right."""
 
 

@@ -6,8 +6,9 @@ as; that comes first. A status that neither of them explains is of no kind: it c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
+
+from conversync.types import State
 
 # By the tracker's word, what it counts as.
 KINDS = {
@@ -37,7 +38,7 @@ def unknown(pairs: Iterable[tuple[str | None, str | None]]) -> set[str]:
     return {word for word in plain if word}
 
 
-def told_once(state: MutableMapping[str, Any], strange: Iterable[str]) -> str | None:
+def told_once(state: State, strange: Iterable[str]) -> str | None:
     """The sentence about statuses of no kind, without those that were told before, which `state` remembers."""
     known = state.get("unknown_statuses", [])
     news = sorted(set(strange) - set(known))[: MOST_TOLD - len(known)]

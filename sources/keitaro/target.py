@@ -167,9 +167,7 @@ class Conversions(Target):
             limits=Limits(http_budget=settings.http_budget),
         )
 
-    def request(
-        self, row: Row, settings: KeitaroSendSettings, previous_response: Mapping[str, Any]
-    ) -> Request:
+    def request(self, row: Row, settings: KeitaroSendSettings, previous_response: Row) -> Request:
         """GET the postback, or POST the conversion."""
         secrets, identity = (settings.key(),), self.identity(row)
         if settings.keitaro_transport == ADMIN_API:
@@ -192,7 +190,7 @@ class Conversions(Target):
         return {**row, "status": "rejected"} if self.is_idempotent(row, None) else None  # type: ignore[arg-type]
 
     def outcome(
-        self, answer: Response, row: Row, settings: KeitaroSendSettings, previous_response: Mapping[str, Any]
+        self, answer: Response, row: Row, settings: KeitaroSendSettings, previous_response: Row
     ) -> Outcome:
         """A refusal is `{"error": …}` or `{"field": ["message"]}`; the Admin API tells what it created."""
         ear = ResponseReader("Keitaro", HINTS[settings.keitaro_transport], (settings.key(),))
@@ -216,7 +214,7 @@ class Conversions(Target):
         """What becomes of a click is told in its order."""
         return None if row.get("subid") is None else str(row["subid"])
 
-    def warnings(self, row: Row, known: Mapping[str, Sequence[Mapping[str, Any]]]) -> Sequence[str]:
+    def warnings(self, row: Row, known: Mapping[str, Sequence[Row]]) -> Sequence[str]:
         """A row without a tid can be sent once only."""
         if self.is_idempotent(row, None):  # type: ignore[arg-type] # it does not depend on the settings
             return ()

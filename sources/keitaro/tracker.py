@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from conversync.errors import RequestRejectedError
 from conversync.extract.decoded import Decoded
@@ -13,6 +13,7 @@ from conversync.extract.pagination import Page, count
 from conversync.http.body_status import envelope_of
 from conversync.http.client import Client, Response
 from conversync.http.strictjson import Row
+from conversync.types import Document
 
 API = "/admin_api/v1"
 # Which setting a field of a refused request comes from.
@@ -64,7 +65,7 @@ class Tracker:
         return self._ask("GET", path, understand)
 
     def post(
-        self, path: str, question: dict[str, Any], understand: Callable[[Response], T], *, retry: bool = True
+        self, path: str, question: Document, understand: Callable[[Response], T], *, retry: bool = True
     ) -> T:
         """What `understand` makes of the answer to a question. Asking changes nothing, so it may be repeated."""
         return self._ask("POST", path, understand, question, retry=retry)
@@ -74,7 +75,7 @@ class Tracker:
         method: str,
         path: str,
         understand: Callable[[Response], T],
-        question: dict[str, Any] | None = None,
+        question: Document | None = None,
         *,
         retry: bool = True,
     ) -> T:
@@ -125,14 +126,14 @@ def tells_whole(shown: Sample, limit: int) -> bool:
 class Sample:
     """An answer looked into: the envelope without its rows, how many there are, and those that can be read."""
 
-    envelope: dict[str, Any]
+    envelope: Document
     received: int
-    rows: list[dict[str, Any]]
+    rows: list[Document]
 
 
 def sample(answer: Response) -> Sample:
     """Of an answer to a question for a few rows."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Document] = []
     received = 0
 
     def take(row: Row) -> None:
@@ -145,6 +146,6 @@ def sample(answer: Response) -> Sample:
     return Sample(envelope, received, rows)
 
 
-def beside(envelope: dict[str, Any]) -> tuple[str, ...]:
+def beside(envelope: Document) -> tuple[str, ...]:
     """The envelope's keys as a decoder takes them: pages like this one are decoded the fast way."""
     return tuple(envelope) if all(name.isidentifier() for name in envelope) else ("total", "meta")

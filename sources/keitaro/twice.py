@@ -8,20 +8,20 @@ one of the same click, status, revenue, currency and instant.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 
 from conversync.counts import counted, noun
+from conversync.extract import again
 from conversync.extract.catalogue import held
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.http.redact import quoted
+from conversync.types import Row, State, Values
 
 from .tables import CONVERSION_EVENTS
 
-Row = dict[str, Any]
 KEY = "conversion_id"
 _NAMES = ("sub_id", "tid")
 _ALIKE = ("sub_id", "status", "revenue", "currency", "occurred_at")
@@ -37,7 +37,7 @@ def told(
     missed: Sequence[str],
     spill_files: SpillFiles,
     come: Sequence[SpillFile],
-    state: MutableMapping[str, Any],
+    state: State,
     *,
     is_last: bool,
     is_accepted: bool,
@@ -81,16 +81,13 @@ def _pairs(
     candidates = _by_name(_came_alike(gone, spill_files, come), {*taken, *missed})
     first = _first_stated([key for keys in candidates.values() for key in keys])
     gone.sort(key=lambda row: str(row[KEY]))
-    for row in sorted(gone, key=lambda row: row["valid_from"], reverse=True):
-        keys = candidates.get(_name(row), [])
-        if later := [key for key in keys if key not in first or first[key] > row["valid_from"]]:
-            keys.remove(later[0])
-            yield row[KEY], later[0]
+    for row, new in again.pairs(gone, candidates, first, _name):
+        yield row[KEY], new
 
 
-def _by_name(rows: Iterable[Row], but: Collection[str]) -> Mapping[tuple[Any, ...], list[str]]:
+def _by_name(rows: Iterable[Row], but: Collection[str]) -> Mapping[Values, list[str]]:
     """The ids of rows of one name, in their order, `but` these."""
-    found: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
+    found: defaultdict[Values, list[str]] = defaultdict(list)
     for row in sorted((row for row in rows if row[KEY] not in but), key=lambda row: str(row[KEY])):
         found[_name(row)].append(row[KEY])
     return found
@@ -105,16 +102,14 @@ def _came_alike(gone: Sequence[Row], spill_files: SpillFiles, come: Sequence[Spi
     return list({row[KEY]: row for row in found}.values())
 
 
-def _name(row: Row) -> tuple[Any, ...]:
+def _name(row: Row) -> Values:
     return tuple(row[name] for name in (_NAMES if row["tid"] else _ALIKE))
 
 
 def _first_stated(keys: Sequence[str]) -> dict[str, datetime]:
     """When these conversions were stated first; those that are not held are left out."""
-    first: dict[str, datetime] = {}
-    for row in held(CONVERSION_EVENTS, _of(keys), _FIRST) if keys else ():
-        first[row[KEY]] = min(row["valid_from"], first.get(row[KEY], row["valid_from"]))
-    return first
+    rows = held(CONVERSION_EVENTS, _of(keys), _FIRST) if keys else []
+    return again.first_stated(rows, lambda row: str(row[KEY]))
 
 
 def _of(keys: Iterable[str]) -> str:

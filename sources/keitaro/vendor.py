@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from conversync.extract.mended import Days
 from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
 from conversync.table import Table
+from conversync.types import Restored
 from conversync.vendors import (
     InReport,
     LoadRequest,
@@ -24,10 +25,11 @@ from conversync.vendors import (
     windows,
 )
 
-from . import KeitaroSettings, keitaro, plan, statuses
+from . import keitaro, plan, statuses
 from .check import check
 from .reading import CONVERSIONS, REPORT
 from .reconcile import RECONCILE
+from .settings import KeitaroSettings
 from .tables import CONVERSION_EVENTS, LEDGERS, LISTS, REPORT_DAILY, TABLES
 from .target import Conversions
 
@@ -35,7 +37,7 @@ from .target import Conversions
 STREAMS = {CONVERSIONS: CONVERSION_EVENTS.name, REPORT: REPORT_DAILY.name}
 
 
-def steps(state: Mapping[str, Any], settings: KeitaroSettings, asked: LoadRequest) -> Iterator[Step]:
+def steps(state: Restored, settings: KeitaroSettings, asked: LoadRequest) -> Iterator[Step]:
     """Each stream's windows, oldest first; the lists where no days were asked for.
 
     Last the old days on which rows may have been mended, in one commit a stream.
@@ -66,12 +68,12 @@ def _old(again: Sequence[Days], accept_empty: bool) -> Iterator[Step]:
         yield Step(label, partial(_days, read, STREAMS[stream]), told, is_extra=True)
 
 
-def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> Any:
+def _days(read: Callable[..., Any], table: str, on_page: OnPage) -> object:
     """The source without its lists: they are a step of their own."""
     return read(on_page=on_page).with_resources(table, *(one.name for one in EVIDENCE))
 
 
-def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> Any:
+def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> object:
     return keitaro(on_skip=on_skip).with_resources(*(one.name for one in LISTS))
 
 

@@ -7,9 +7,8 @@ load that has read the day on which it was missed. Most of them at once is no le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,6 +17,7 @@ from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import spoilt_ids
 from conversync.extract.windows import DAY, Window
+from conversync.types import State
 
 from . import twice
 
@@ -33,9 +33,7 @@ class Absence:
     in `accepted`, how many conversions of a day are gone, as a person said.
     """
 
-    def __init__(
-        self, done: Sequence[Read], spill_files: SpillFiles, state: MutableMapping[str, Any], today: date
-    ) -> None:
+    def __init__(self, done: Sequence[Read], spill_files: SpillFiles, state: State, today: date) -> None:
         self._done, self._spill_files, self._today = done, spill_files, today
         self._state = state
         self._missed: dict[str, str | None] = state.setdefault("absent", {})

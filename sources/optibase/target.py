@@ -13,7 +13,7 @@ nothing is ever sent twice on our own account, and nothing that was sent can be 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,14 +110,14 @@ class Conversions(Target):
             limits=Limits(http_budget=settings.http_budget),
         )
 
-    def request(self, row: Row, settings: OptibaseSettings, previous_response: Mapping[str, Any]) -> Request:
+    def request(self, row: Row, settings: OptibaseSettings, previous_response: Row) -> Request:
         """POST the endpoint."""
         key = str(settings.optibase_public_api_key)
         _, path = _endpoint(settings.optibase_url)
         return Request("POST", path, json=conversion(row, key), secrets=(key,))
 
     def outcome(
-        self, answer: Response, row: Row, settings: OptibaseSettings, previous_response: Mapping[str, Any]
+        self, answer: Response, row: Row, settings: OptibaseSettings, previous_response: Row
     ) -> Outcome:
         """Nothing of the answer is documented, so nothing of it is kept."""
         ear = ResponseReader("Optibase", HINT, (str(settings.optibase_public_api_key),))

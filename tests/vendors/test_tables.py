@@ -22,7 +22,7 @@ from conversync.extract.declared import (
 )
 from conversync.extract.evidence import EVIDENCE
 from conversync.sandbox import Sandbox, World
-from conversync.send import ledger
+from conversync.send import ledger, loading
 from conversync.send.records import Record, moment
 from conversync.vendors import known, targets, vendors
 from conversync.warehouse import comments
@@ -109,7 +109,7 @@ def test_a_ledger_is_what_is_declared(tmp_path: Path, monkeypatch: pytest.Monkey
         destination = warehouse.dlt_destination([ledger.DATASET])
         with warehouse.held(0, folder) as connection:
             for name in SENT:
-                ledger.load(destination, folder, targets()[name], [row])
+                loading.load(destination, folder, targets()[name], [row])
             comments.refresh(connection)
     declared = {table.name: table for vendor in known().values() for table in vendor.ledgers}
     assert declared.keys() == {*map(ledger.table_of, targets()), MESSAGE_RESULTS.name}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from conversync.report import charts, numbers
 from conversync.report.parts import Column, Content, Figure
 from conversync.report.picture import picture
 from conversync.report.reading import Reader, Row
+from conversync.types import Document
 from conversync.vendors import in_report, lists, title, vendors
 
 
@@ -85,7 +84,7 @@ def _lateness(row: Row) -> str | None:
     return f"{row['days_since']:.0f} days ago" if row["is_stale"] else None
 
 
-def _calendar(reader: Reader, vendor: str) -> dict[str, Any]:
+def _calendar(reader: Reader, vendor: str) -> Document:
     """The values of one source's ninety days."""
     days = reader.ask("calendar").of(vendor=vendor)
     counts = {state: sum(row["state"] == state for row in days.rows) for state in charts.STATES}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from conversync.report import charts, numbers
 from conversync.report.parts import Column, Content, identifier, money
 from conversync.report.picture import picture
 from conversync.report.reading import Reader
+from conversync.types import Document
 from conversync.vendors import in_report, title
 
 
@@ -28,7 +27,7 @@ def offers(reader: Reader) -> Content:
     )
 
 
-def _account(reader: Reader, vendor: str, currency: str) -> dict[str, Any]:
+def _account(reader: Reader, vendor: str, currency: str) -> Document:
     """The values of one vendor and currency."""
     ranked = reader.ask("offers").of(vendor=vendor, currency=currency)
     name, colour = title(vendor), in_report(vendor).colour

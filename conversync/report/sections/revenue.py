@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from conversync.report import charts, numbers
 from conversync.report.parts import Column, Content, Figure, identifier, money
 from conversync.report.picture import picture
 from conversync.report.reading import Reader, Row
+from conversync.types import Document
 from conversync.vendors import in_report, title
 
 # What is noted beside a day; nothing beside one that was read whole.
@@ -37,7 +37,7 @@ def revenue(reader: Reader) -> Content:
     )
 
 
-def _account(reader: Reader, total: Row) -> dict[str, Any]:
+def _account(reader: Reader, total: Row) -> Document:
     """The values of one vendor and currency."""
     vendor, currency = total["vendor"], total["currency"]
     daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from conversync.report import charts, numbers
 from conversync.report.parts import Column, Content, Figure
 from conversync.report.picture import picture
 from conversync.report.reading import Answer, Reader, Row
+from conversync.types import Document
 from conversync.vendors import in_report, title
 
 
@@ -60,7 +60,7 @@ def _wait(row: Row) -> str:
     return f"Of {of}, {numbers.listed(within)}; the latest of all came after {row['latest_days']}."
 
 
-def _vendor(reader: Reader, vendor: str) -> dict[str, Any]:
+def _vendor(reader: Reader, vendor: str) -> Document:
     """The values of one vendor's weeks."""
     weekly = reader.ask("reversals_weekly").of(vendor=vendor)
     name, colour = title(vendor), in_report(vendor).colour
@@ -76,7 +76,7 @@ def _vendor(reader: Reader, vendor: str) -> dict[str, Any]:
     return {"name": name, "colour": colour, "says": says, "picture": drawn, "weekly": weekly}
 
 
-def _late(lateness: Answer, most: Row) -> dict[str, Any]:
+def _late(lateness: Answer, most: Row) -> Document:
     """The picture of how late reversals become known, what it says, and its keys."""
     settled = most["days_for_95_percent"]
     says = f"How late a reversal becomes known, in days from its conversion. {_wait(most)}"
