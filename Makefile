@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-more test-long lint types generate measures bench bench-nights bench-several \
+.PHONY: help install demo test test-more test-long test-destinations lint types generate measures bench bench-nights bench-several \
 	bench-sending lock clean
 
 help: ## This list
@@ -30,6 +30,11 @@ test-more: install ## What CI runs, too: further cases, kills, both ways of deco
 
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or more'
+
+test-destinations: install ## One story in DuckDB, PostgreSQL and DuckLake, held against the oracle (about ten minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r tests/destinations/requirements.lock
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m destinations
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -59,6 +64,8 @@ bench-sending: install ## Rows a second of a send at 50 ms a request, beside a b
 lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-annotate --no-header --constraint constraints.txt -o requirements.lock
+	uv pip compile tests/destinations/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --constraint constraints.txt -o tests/destinations/requirements.lock
 
 clean: ## Removes what was built, loaded and cached
 	rm -rf .venv build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -133,7 +133,8 @@ class Tables:
     def has(self, table: str, column: str) -> bool:
         """Whether a table, or a view, has a column."""
         if self._columns is None:
-            rows = self._client.execute_sql(_COLUMNS, self._client.dataset_name) or []
+            *_, dataset = self._client.make_qualified_table_name_path(None, quote=False)
+            rows = self._client.execute_sql(_COLUMNS, dataset) or []
             self._columns = {(str(name).lower(), str(own).lower()) for name, own in rows}
         return (table, column) in self._columns
 
