@@ -33,6 +33,7 @@ class SpillFile:
         self.rows = 0
         self._key = key
         self._hashes: list[np.ndarray] = []
+        self._is_each_once: bool | None = None
         self.schema: pa.Schema | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
 
@@ -43,6 +44,7 @@ class SpillFile:
             self._writer = pa.ipc.new_file(str(self.path), table.schema)
         self._writer.write_table(table)
         self._hashes.append(hashes(table.column(self._key)))
+        self._is_each_once = None
         self.rows += table.num_rows
 
     def close(self) -> None:
@@ -55,10 +57,11 @@ class SpillFile:
 
         Equal keys have equal hashes, so where no hash stands twice, no key does. Eight bytes a row are held for it.
         """
-        if len(self._hashes) > 1:
-            self._hashes = [np.sort(np.concatenate(self._hashes))]
-        ordered = np.sort(self._hashes[0]) if self._hashes else np.empty(0, np.uint64)
-        return not bool(np.any(ordered[1:] == ordered[:-1]))
+        if self._is_each_once is None:
+            ordered = np.sort(np.concatenate(self._hashes)) if self._hashes else np.empty(0, np.uint64)
+            self._hashes = [ordered]
+            self._is_each_once = not bool(np.any(ordered[1:] == ordered[:-1]))
+        return self._is_each_once
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """What was written, batch by batch; of these columns, or of all."""
