@@ -49,6 +49,10 @@ ROOMS = {
         "vendors",
         "warehouse",
     },
+    "books": {
+        *("cli", "dlt_errors", "errors", "extract", "load", "monitor", "send", "settings"),
+        *("vendors", "warehouse"),
+    },
     "monitor": {
         "spans",
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),
@@ -85,6 +89,7 @@ ROOMS = {
     },
     "testing": set[str](),
     "sources": {
+        "books",
         "report",
         "spans",
         "errors",

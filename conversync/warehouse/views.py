@@ -69,7 +69,18 @@ def missing(client: Any, views: Mapping[str, str]) -> Iterator[str]:
 
 def tables_of(query: str) -> set[str]:
     """The tables that a query in DuckDB's dialect reads."""
-    return {name for name, _ in _read(query)}
+    return {name for name, _, _ in _read(query)}
+
+
+def with_tables(query: str, selects: Mapping[str, str]) -> str:
+    """A query in DuckDB's dialect that reads these SELECTs in the place of the tables of their names."""
+    text = query.encode()
+    for name, start, is_called in sorted(_read(query), key=lambda one: -one[1]):
+        if name in selects:
+            end = start + len(name.encode())
+            inner = f"({selects[name]})" if is_called else f"({selects[name]}) as {name}"
+            text = text[:start] + inner.encode() + text[end:]
+    return text.decode()
 
 
 def in_dataset(client: Any, dialect: str) -> Callable[[str], str]:
@@ -87,7 +98,7 @@ def portable(query: str, place: Callable[[str], str], dialect: str) -> str:
     if dialect != "duckdb":
         return _transpiled(query, tuple((table, place(table)) for table in sorted(tables_of(query))), dialect)
     text = query.encode()
-    for table, start in sorted(_read(query), key=lambda one: -one[1]):
+    for table, start, _ in sorted(_read(query), key=lambda one: -one[1]):
         text = text[:start] + place(table).encode() + text[start + len(table.encode()) :]
     return text.decode()
 
@@ -109,8 +120,11 @@ def _transpiled(query: str, places: tuple[tuple[str, str], ...], dialect: str) -
 
 
 @cache
-def _read(query: str) -> tuple[tuple[str, int], ...]:
-    """The tables that a query reads, each with the byte at which it is named: as DuckDB itself understands it."""
+def _read(query: str) -> tuple[tuple[str, int, bool], ...]:
+    """The tables that a query reads, as DuckDB itself understands it.
+
+    Each with the byte at which it is named, and whether it is given another name there.
+    """
     [[text]] = _parser().execute("select json_serialize_sql(?)", [query]).fetchall()
     translate_errors = json.loads(text)
     if translate_errors["error"]:
@@ -119,7 +133,9 @@ def _read(query: str) -> tuple[tuple[str, int], ...]:
     local = {cte["key"] for node in nodes for cte in node.get("cte_map", {}).get("map", ())}
     tables = (node for node in nodes if node.get("type") == "BASE_TABLE")
     return tuple(
-        (node["table_name"], node["query_location"]) for node in tables if node["table_name"] not in local
+        (node["table_name"], node["query_location"], bool(node["alias"]))
+        for node in tables
+        if node["table_name"] not in local
     )
 
 

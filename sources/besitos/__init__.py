@@ -34,7 +34,7 @@ from conversync.http.secret import check_secret
 from . import feed, reading
 from .catalogue import catalogue
 from .reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
-from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
+from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 
 # Between these a setting can be meant.
 LIMITS = {
@@ -159,5 +159,5 @@ def besitos(
         todo = list(again) or plan(state, settings, start, end, streams)
         yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
-    tables = routed(scan, (CONVERSION_EVENTS, WITHDRAWN_EVENTS, *EVIDENCE))
+    tables = routed(scan, (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE))
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]

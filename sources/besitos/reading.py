@@ -26,7 +26,7 @@ from conversync.http.client import Client, Response
 
 from . import feed, withdrawn
 from .reversals import Question, Reversals
-from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS
+from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 
 if TYPE_CHECKING:
     from . import BesitosSettings
@@ -180,6 +180,7 @@ def read_all(
         counts = settings.besitos_withdrawn_counts
         changed, news = withdrawn.table(gone, left, spill_files, _come(done), done[0].at, counts=counts)
         yield Routed(WITHDRAWN_EVENTS.name, changed)
+        yield Routed(WITHDRAWN_HISTORY.name, withdrawn.history(changed))
         told = [
             source.bounds.told("Besitos"),
             vanished_told("Besitos", passing),
