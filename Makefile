@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-more test-long test-destinations lint types generate measures bench bench-nights bench-several \
+.PHONY: help install demo test test-more test-long test-destinations test-orchestration lint types generate measures bench bench-nights bench-several \
 	bench-sending lock clean
 
 help: ## This list
@@ -36,6 +36,14 @@ test-destinations: install ## One story in DuckDB, PostgreSQL and DuckLake, held
 		-r tests/destinations/requirements.lock
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m destinations
 
+test-orchestration: install .venv-dagster/installed .venv-airflow/installed ## The pipelines of Dagster and Airflow, run by them
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m orchestration
+
+.venv-%/installed: tests/orchestration/%/requirements.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -66,7 +74,10 @@ lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 		--no-strip-extras --no-annotate --no-header --constraint constraints.txt -o requirements.lock
 	uv pip compile tests/destinations/requirements.in --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --constraint constraints.txt -o tests/destinations/requirements.lock
+	for one in dagster airflow; do uv pip compile tests/orchestration/$$one/requirements.in --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header \
+		-o tests/orchestration/$$one/requirements.lock; done
 
 clean: ## Removes what was built, loaded and cached
-	rm -rf .venv build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
