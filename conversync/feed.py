@@ -22,7 +22,7 @@ from conversync.extract.bounds import Bounds
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
 from conversync.extract.columns import zone as zone_of
-from conversync.extract.evidence import EVIDENCE, Routed, routed, workplace
+from conversync.extract.evidence import EVIDENCE, Routed, routed, spooled
 from conversync.extract.mended import Days, Traces, with_old_days
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, PagedListing
@@ -333,7 +333,7 @@ def _read_all(
     InvalidResponseError where most of what is held of its days came no more, unless `accept_empty`.
     """
     names = [one.name for one in stream.table.columns]
-    with settings.client() as client, SpillFiles(workplace()) as spill_files:
+    with settings.client() as client, spooled() as spill_files:
         done = stream.read(client, settings, spill_files, days, state, on_page, on_rest)
         if not accept_empty:
             refuse_most(settings.title, done, spill_files, stream.table.name)

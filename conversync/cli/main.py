@@ -85,6 +85,7 @@ def main() -> NoReturn:
     process.guard_streams()
     process.log_in_json(sys.argv[1:])
     process.give_memory_back()
+    process.look_for_cycles_seldom()
     files.keep_alone()
     try:
         from conversync.warehouse import warehouse  # noqa: F401 - says whether this system has what a run needs

@@ -11,7 +11,7 @@ from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.cuts import LEAST_DAYS
-from conversync.extract.evidence import Routed, workplace
+from conversync.extract.evidence import Routed, spooled
 from conversync.extract.failing import spoils
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
@@ -167,7 +167,7 @@ def read_all(
 
     The cursors move last, not past a day that is short.
     """
-    with settings.client() as client, SpillFiles(workplace()) as spill_files:
+    with settings.client() as client, spooled() as spill_files:
         source = Feed(client, settings, state, spill_files, filters, on_page)
         done = [source.read(days, on_rest) for days in todo]
         passing = _passing(done, spill_files)
