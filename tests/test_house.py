@@ -71,7 +71,7 @@ ROOMS = {
         "vendors",
         "warehouse",
     },
-    "build": {"children", "errors", "vendors", "warehouse"},
+    "build": {"children", "errors", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
     "report": {"spans", "build", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
