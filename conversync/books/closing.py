@@ -10,7 +10,8 @@ from typing import Any
 import pendulum
 
 from conversync.books import store
-from conversync.books.lines import Line, Period, fingerprint, lines, place, totals_text
+from conversync.books.histories import CHANGES
+from conversync.books.lines import Line, Period, fingerprint, has, lines, place, totals_text
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
@@ -110,7 +111,7 @@ def reopen(
 def _candidate(
     client: Any, vendor: Vendor, period: Period, why: str | None, now: datetime
 ) -> Candidate | None:
-    if not _is_there(client, vendor):
+    if not has(client, vendor.name, CHANGES):
         return None
     before = store.closings(client, [vendor], period.name)
     if any(one.is_closed for one in before):
@@ -170,19 +171,8 @@ def _states(client: Any, vendor: Vendor) -> dict[str, dict[date, str]]:
     return found
 
 
-def _is_there(client: Any, vendor: Vendor) -> bool:
-    """Whether this version ever loaded it."""
-    from conversync.dlt_internals import DatabaseUndefinedRelation
-
-    try:
-        client.execute_sql(f"select 1 from {place(client, vendor.name, 'revenue_changes')} where 1 = 0")  # noqa: S608
-    except DatabaseUndefinedRelation:
-        return False
-    return True
-
-
 def _newest(client: Any, vendor: Vendor) -> datetime | None:
-    query = f"select max(known_at) from {place(client, vendor.name, 'revenue_changes')}"  # noqa: S608 - our own names
+    query = f"select max(known_at) from {place(client, vendor.name, CHANGES)}"  # noqa: S608 - our own names
     [[newest]] = client.execute_sql(query)
     return newest if newest is None else pendulum.instance(newest).in_timezone("UTC")
 

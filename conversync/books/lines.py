@@ -104,6 +104,17 @@ def ask(client: Any, query: str, vendor: str, *values: Any) -> list[Any]:
         return []
 
 
+def has(client: Any, dataset: str, table: str, column: str = "1") -> bool:
+    """Whether there is such a table or view, with this column."""
+    from conversync.dlt_internals import DatabaseException
+
+    try:
+        client.execute_sql(f"select {column} from {place(client, dataset, table)} where 1 = 0")  # noqa: S608 - our own names
+    except DatabaseException:
+        return False
+    return True
+
+
 def lines(client: Any, vendor: str, period: Period, moment: datetime = EVER) -> list[Line]:
     """Of a period as it was known at a moment, in the order in which they are reported."""
     found = [Line(*row) for row in ask(client, "lines", vendor, moment, period.first, period.last)]

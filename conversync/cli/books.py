@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from conversync.cli import options
 from conversync.cli.common import at, begin
 from conversync.cli.terminal import say
+from conversync.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conversync.books.closing import Candidate
+    from conversync.books.explained import Difference
     from conversync.books.lines import Amounts
     from conversync.vendors import Vendor
     from conversync.warehouse.warehouse import Warehouse
@@ -171,3 +173,93 @@ def books(
         for text in shown.balances(found):
             say(text)
     raise typer.Exit(0 if all(one.is_right for one in found) else 1)
+
+
+def explain(
+    transaction: Annotated[
+        str | None, typer.Argument(metavar="TRANSACTION_ID", help="One transaction's whole life.")
+    ] = None,
+    day: Annotated[str | None, typer.Option(metavar="DATE", help="Why this day's figure moved.")] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="PERIOD", help="Why this month's did; a closed one since it was closed."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Since the beginning of that day, or since a time with its offset."
+        ),
+    ] = None,
+    offer: Annotated[str | None, typer.Option(metavar="OFFER", help="Only what this offer earned.")] = None,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Only this currency.")] = None,
+    vendor: OfVendor = None,
+    as_json: options.AsJson = False,
+    destination: options.Destination = "duckdb",
+    warehouse: options.WarehousePath = None,
+    project: options.Project = None,
+) -> None:
+    """Say why a figure moved, as the transactions whose changes add up to it; or tell one transaction's life.
+
+    A life is every statement of it, when it was learned, by which load and window, what followed for the books, what
+    was sent of it, and in which closed period it stands. Takes no lock.
+
+    Exit codes: 0 done · 1 failed · 2 settings, or nobody knows the transaction · 4 a run holds the warehouse, and there
+    is no copy.
+
+    Examples: `conversync explain 2601266` · `conversync explain --day 2026-10-03 --since 2026-10-05 --json`
+    """
+    begin(project, debug=False)
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from conversync.books import explained, lines, shown, store
+    from conversync.dlt_errors import translate_errors
+    from conversync.monitor.look import opened
+
+    if sum(one is not None for one in (transaction, day, period)) != 1:
+        raise SettingsError("Say one of a transaction's id, --day and --period.")
+    if day and since is None:
+        raise SettingsError("Say since when the day's figure moved, with --since 2026-10-05.")
+    chosen, place = lines.in_the_books(vendor or ()), at(warehouse, destination)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        translate_errors(),
+        opened(place) as (readable, _),
+        store.reading(readable, Path(folder)) as client,
+    ):
+        if transaction is not None:
+            found = explained.lives(client, chosen, transaction)
+            sent = explained.sent(client, sorted({transaction, *(one.conversion_id for one in found)}))
+            document: Any = {
+                "transaction_id": transaction,
+                "vendors": [shown.life_fields(one) for one in found],
+                "sent": [shown.plain_fields(one) for one in sent],
+            }
+            told = list(shown.lives(found, sent))
+        else:
+            days = explained.day_of(day) if day else lines.period_of(period or "")
+            there = [one for one in chosen if lines.has(client, one.name, "revenue_changes")]
+            moved = [
+                one
+                for one in explained.differences(client, there, days, since, offer)
+                if currency in (None, one.currency)
+            ]
+            document, told = _one(moved, as_json=as_json), list(shown.differences(moved))
+    if transaction is not None and not told:
+        raise SettingsError(f"Nobody knows the transaction {transaction}.")
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        for text in told:
+            say(text)
+
+
+def _one(moved: Sequence[Difference], *, as_json: bool) -> dict[str, Any]:
+    """The one figure that moved: one of several would be a sum across currencies."""
+    from conversync.books import shown
+
+    if as_json and len(moved) > 1:
+        several = ", ".join(f"{one.vendor} {one.currency}" for one in moved)
+        raise SettingsError(f"Several figures moved ({several}): choose one with --vendor and --currency.")
+    return shown.difference_fields(moved[0]) if moved else {"difference": "0.00", "transactions": []}

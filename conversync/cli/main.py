@@ -29,6 +29,7 @@ COMMANDS = (
     books.close,
     books.reopen,
     books.books,
+    books.explain,
     showing.demo,
     showing.sandbox,
 )
