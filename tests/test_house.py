@@ -73,7 +73,7 @@ ROOMS = {
     },
     "build": {"children", "errors", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
-    "report": {"spans", "build", "errors", "monitor", "vendors", "warehouse"},
+    "report": {"spans", "books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
         "spans",
         "build",

@@ -197,3 +197,28 @@ def test_what_somebody_altered_is_told(make_ledger: MakeLedger) -> None:
     assert wrong.code == 1
     assert '"is_as_sealed": false' in wrong.out
     assert '"difference": "-1.00"' in wrong.out
+
+
+def test_a_closed_report_is_the_same_byte_for_byte(make_ledger: MakeLedger) -> None:
+    """Whatever came since; of a month that is open there is none."""
+    house = make_ledger()
+    house.night([row(1, payout=10), row(2, payout=7, offer_id=None), row(3, payout=5, currency="EUR")])
+
+    def page(name: str) -> bytes:
+        asked = ("report", "--period", "2024-12", "--output", name)
+        made = command(*asked, cwd=house.folder, environment=house.environment)
+        assert made.code == 0, made.err
+        return (house.folder / name).read_bytes()
+
+    none = command("report", "--period", "2024-12", cwd=house.folder, environment=house.environment)
+    assert (none.code, none.err) == (
+        2,
+        "conversync: 2024-12 is not closed: run conversync close 2024-12 first.\n",
+    )
+    close(house, "2024-12", why="<all> is well")
+    first = page("first.html")
+    assert b"<td>without an offer</td>" in first
+    assert b"&lt;all&gt; is well" in first
+    assert b'<td class="number">17.00</td>' in first
+    house.night([row(1, payout=11), row(2, payout=7, offer_id=None), row(4)])
+    assert page("second.html") == first
