@@ -71,9 +71,9 @@ ROOMS = {
         "vendors",
         "warehouse",
     },
-    "build": {"children", "errors", "vendors", "warehouse"},
+    "build": {"children", "errors", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
-    "report": {"spans", "build", "errors", "monitor", "vendors", "warehouse"},
+    "report": {"spans", "books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
         "spans",
         "build",

@@ -172,6 +172,7 @@ CHANGES_TABLE = Table(
         Column(
             "is_backfilled", BOOLEAN, "Whether known_on is the vendor's, since nobody knows when it came."
         ),
+        Column("read_on", DATE, "The day of known_at in the vendor's zone, whoever dates it."),
         Column(
             "reason",
             STRING,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from conversync.cli import health, nightly, process, reading, sending, showing, terminal, warehousing
+from conversync.cli import books, health, nightly, process, reading, sending, showing, terminal, warehousing
 from conversync.errors import ConversyncError, SettingsError
 from conversync.http.redact import redact
 from conversync.warehouse import files
@@ -26,6 +26,10 @@ COMMANDS = (
     warehousing.report,
     sending.send,
     sending.reconcile,
+    books.close,
+    books.reopen,
+    books.books,
+    books.explain,
     showing.demo,
     showing.sandbox,
 )

@@ -24,6 +24,7 @@ from conversync.vendors import (
 from . import BesitosSettings, besitos, parts, plan
 from .books import books
 from .check import check
+from .reading import CONVERSIONS, REVERSALS
 from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .upgrade import name_reversals
 
@@ -109,6 +110,7 @@ VENDOR = Vendor(
     check=check,
     views=views,
     functions=functions,
+    books=(CONVERSIONS, REVERSALS),
     tables=TABLES,
     upgrade=name_reversals,
     account=("besitos_partner_id",),

@@ -129,6 +129,7 @@ VENDOR = Vendor(
     check=check,
     views=views,
     functions=functions,
+    books=(CONVERSIONS,),
     tables=TABLES,
     tables_by=_tables,
     ledgers=LEDGERS,

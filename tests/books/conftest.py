@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conversync.sandbox import Sandbox, World
-from tests.besitos.rows import FROM, TO
+from tests.books.nights import FROM, TO
 from tests.houses import VendorWorkspace, forget_settings
 
 Rows = list[tuple[Any, ...]]

@@ -10,8 +10,10 @@ from typing import Any
 
 from tests.besitos.rows import reversal, row
 
-FIRST = date(2024, 12, 1)
-DAYS = 12
+# Days of two months.
+FIRST = date(2024, 11, 22)
+DAYS = 18
+FROM, TO = "2024-11-20", "2024-12-12"
 OFFERS = ("tU5z8PU5BIR9", "aB1", None)
 CURRENCIES = (None, None, "EUR")
 

@@ -12,9 +12,8 @@ import pytest
 from conversync.load import load
 from conversync.vendors import LoadRequest, vendors
 from conversync.warehouse.warehouse import Warehouse
-from tests.besitos.rows import FROM, TO
 from tests.books.conftest import Ledger
-from tests.books.nights import Feed
+from tests.books.nights import FROM, TO, Feed
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
 from tests.support import Quiet

@@ -175,14 +175,14 @@ books_dated as (
 -- What was taken back of what was there before us has a day of its own.
 books_known as (
     select
-        conversion, known_at, occurred_on, currency, offer_id, reason, is_backfilled,
+        conversion, known_at, read_on, occurred_on, currency, offer_id, reason, is_backfilled,
         case when is_backfilled then occurred_on else read_on end as known_on,
         gross,
         case when is_backfilled then 0 else reversed end as reversed
     from books_dated
     union all
     select
-        conversion, known_at, occurred_on, currency, offer_id, reason, is_backfilled,
+        conversion, known_at, read_on, occurred_on, currency, offer_id, reason, is_backfilled,
         coalesce(reversed_on, occurred_on) as known_on,
         0 as gross,
         reversed
@@ -198,10 +198,11 @@ select
     offer_id,
     known_on,
     is_backfilled,
+    read_on,
     reason,
     cast(sum(gross) as decimal(18, 6)) as gross_change,
     cast(sum(reversed) as decimal(18, 6)) as reversed_change,
     cast(sum(gross) - sum(reversed) as decimal(18, 6)) as net_change
 from books_known
-group by conversion, known_at, occurred_on, currency, offer_id, known_on, is_backfilled, reason
+group by conversion, known_at, occurred_on, currency, offer_id, known_on, is_backfilled, read_on, reason
 having sum(gross) <> 0 or sum(reversed) <> 0
