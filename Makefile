@@ -4,8 +4,8 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-more test-long test-destinations test-orchestration lint types generate measures bench bench-nights bench-several \
-	bench-sending lock clean
+.PHONY: help install demo test test-more test-long test-destinations test-orchestration lint types generate measures \
+	bench bench-quick lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,17 +57,11 @@ generate: install ## dbt's sources and staging models, from the tables that the 
 measures: install ## What the code measures: lines, functions, imports
 	$(BIN)/python -m benchmarks.measures
 
-bench: install ## Ours beside dlt's rest_api and a hand-written loader; writes docs/speed.md
+bench: install ## Everybody beside us, nights, build, report, send; writes docs/speed.md (about fifty minutes)
 	$(BIN)/python -m benchmarks
 
-bench-nights: install ## A night of 10,000 rows into nothing, 1M and 10M rows (about a quarter of an hour)
-	$(BIN)/python -m benchmarks.nights
-
-bench-several: install ## Several vendors at once, and one of them slow (some minutes)
-	$(BIN)/python -m benchmarks.several
-
-bench-sending: install ## Rows a second of a send at 50 ms a request, beside a bare client (some minutes)
-	$(BIN)/python -m benchmarks.sending
+bench-quick: install ## What CI looks at: ratios at 100,000 rows, and a night into a million (about a minute)
+	$(BIN)/python -m benchmarks --quick
 
 lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
