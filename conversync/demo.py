@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -18,8 +18,8 @@ import pendulum
 
 from conversync import demo_sends
 from conversync.build import build
+from conversync.cli import terminal
 from conversync.cli.output import Lines
-from conversync.cli.output import console as standard_output
 from conversync.errors import SettingsError
 from conversync.extract.windows import DAY
 from conversync.load import load
@@ -29,6 +29,7 @@ from conversync.warehouse.publish import FOLDER, publish, published_path, report
 from conversync.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from conversync.cli.screen import Screen
     from conversync.sandbox import Sandbox, World
 
 DAYS = 75
@@ -49,7 +50,7 @@ def demo(folder: Path) -> int:
     """Writes `folder/warehouse.duckdb` anew and prints the story; 0 if our totals are the sandbox's, else 1."""
     from conversync.sandbox import Sandbox, World
 
-    console = standard_output()
+    console = terminal.screen()
     shutil.rmtree(folder, ignore_errors=True)
     warehouse = Warehouse((folder / "warehouse.duckdb").absolute())
     last = pendulum.instance(date.today())  # noqa: DTZ011 - a story that ends today, wherever that is
@@ -96,7 +97,7 @@ def _settings(sandbox: Sandbox, world: World, warehouse: Warehouse) -> Iterator[
         os.environ.update(before)
 
 
-def _night(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date, night: int) -> None:
+def _night(console: Screen, warehouse: Warehouse, sandbox: Sandbox, today: date, night: int) -> None:
     """One run of all sources, as the vendors' clocks would have it; raises what a source failed with."""
     _clock(sandbox, today)
     if hiccup := night == 1:
@@ -121,7 +122,7 @@ def _clock(sandbox: Sandbox, today: date) -> None:
     sandbox.world.now = datetime.combine(today, RUN_AT, sandbox.world.now.tzinfo)
 
 
-def _round_trip(console: Any, warehouse: Warehouse, sandbox: Sandbox, today: date) -> bool:
+def _round_trip(console: Screen, warehouse: Warehouse, sandbox: Sandbox, today: date) -> bool:
     """Conversions go out, a night later their reversals, and the tracker's own log is compared; whether all agrees."""
     names = [(player.id.lower(), number) for number, player in enumerate(sandbox.world.players[::MAPPED])]
     demo_sends.map_players(warehouse, names)
@@ -159,7 +160,7 @@ def _hiccup(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(path="*/partner/conversions", times=1, reset_after=2000))
 
 
-def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
+def _compare(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     """Prints net revenue by offer, and our totals beside the sandbox's own; whether they are equal to the cent."""
     oracle = sandbox.besitos.oracle.totals()
     [ours], offers, late = (_ask(warehouse, query) for query in (_TOTALS, _BY_OFFER, _LATE))
@@ -186,7 +187,7 @@ def _compare(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     return bool(ours == theirs)
 
 
-def _reconcile(console: Any, warehouse: Warehouse, sandbox: Sandbox) -> bool:
+def _reconcile(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     """Prints offerwall and tracker joined on the transaction, beside the sandbox's own; whether they are equal."""
     [ours] = _ask(warehouse, _JOINED)
     wall, tracker = sandbox.besitos.oracle.statements(), sandbox.keitaro.oracle.revenue_by_tid()
@@ -210,7 +211,7 @@ def _ask(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
 
 
 def _beside(
-    console: Any, title: str, names: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any]
+    console: Screen, title: str, names: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any]
 ) -> None:
     lines = zip(names, ours, theirs, strict=True)
     cells = [(name, _cell(a), _cell(b), "=" if a == b else "NOT EQUAL") for name, a, b in lines]
@@ -223,19 +224,14 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _table(console: Any, title: str, heads: tuple[str, ...], lines: Any) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number else "left", no_wrap=True)
-    for line in lines:
-        table.add_row(*line)
-    console.print(table)
+def _table(console: Screen, title: str, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    every = range(len(heads))
+    console.print(
+        terminal.table(heads, lines, right=every[1:], unbroken=every, title=title, title_style="bold")
+    )
 
 
-def _for_analysts(console: Any, warehouse: Warehouse) -> bool:
+def _for_analysts(console: Screen, warehouse: Warehouse) -> bool:
     """Models, their tests, the copy for readers and the report; whether every test passed."""
     try:
         with console.status("building the models ..."):
@@ -254,7 +250,7 @@ def _for_analysts(console: Any, warehouse: Warehouse) -> bool:
     return not built.failures
 
 
-def _closing(console: Any, warehouse: Warehouse) -> None:
+def _closing(console: Screen, warehouse: Warehouse) -> None:
     copy, python = published_path(warehouse) or warehouse.path, os.path.relpath(sys.executable)
     place, page = os.path.relpath(copy), report_path(warehouse)
     command = f"{python} -c \"import duckdb; duckdb.connect('{place}').sql('{_QUERY}').show()\""

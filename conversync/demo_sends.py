@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conversync.cli.output import Lines
 from conversync.load import load
@@ -13,6 +13,9 @@ from conversync.send.options import options
 from conversync.send.run import send
 from conversync.vendors import LoadRequest, targets, vendors
 from conversync.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from conversync.cli.screen import Screen
 
 TARGETS = ("keitaro.conversions", "optibase.conversions")
 # How the demo's players are called in the tracker.
@@ -42,7 +45,7 @@ def map_players(warehouse: Warehouse, players: Sequence[tuple[str, int]]) -> Non
             connection.execute(f"comment on {place} is '{text}'")
 
 
-def load_one(console: Any, warehouse: Warehouse, name: str, today: str) -> None:
+def load_one(console: Screen, warehouse: Warehouse, name: str, today: str) -> None:
     """One run of one source; raises what it failed with."""
     [report] = load(warehouse, [vendors()[name]], LoadRequest(end=today), Lines(StringIO(), "text"))
     if report.error:
@@ -53,7 +56,7 @@ def load_one(console: Any, warehouse: Warehouse, name: str, today: str) -> None:
     )
 
 
-def send_all(console: Any, warehouse: Warehouse) -> None:
+def send_all(console: Screen, warehouse: Warehouse) -> None:
     """Sends what is due to each target; raises what it failed with."""
     for name in TARGETS:
         with console.status(f"sending to {name} ..."):
@@ -80,7 +83,7 @@ def ours(warehouse: Warehouse) -> tuple[Any, ...]:
     return (*tracker, counted)
 
 
-def reconciled(console: Any, warehouse: Warehouse) -> bool:
+def reconciled(console: Screen, warehouse: Warehouse) -> bool:
     """Prints what `conversync reconcile keitaro` finds; whether that is no difference."""
     found = reconcile.reconcile(warehouse, "keitaro")
     console.print(

@@ -71,39 +71,59 @@ def sentence(error: BaseException) -> ConversyncError | None:
 def _of_machine(error: BaseException) -> ConversyncError | None:
     """What a database's words say of this machine, the file, or the views in it."""
     text = str(error)
-    if "Could not set lock on file" in text or "Conflicting lock is held" in text:
-        return LockedError(
-            "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m."
-        )
     if right.LOST in text:
         return LockedError(right.TELLS)
     if getattr(error, "pgcode", None) == sessions.NOT_HAD or _WAITED in text:
-        who = sessions.held_by(error)
-        named, told = (f" ({who})", "") if who else ("", " (pg_locks tells it)")
-        return LockedError(
-            f"Somebody holds a table of the destination in a transaction that stays open{named}, and what was to be "
-            "read or changed there waited for it in vain; what was committed before stands. "
-            f"End that session{told}, and run it again."
-        )
-    if any(words in text for words in NO_SPACE):
-        return ConversyncError(DISK_FULL)
-    if isinstance(error, MemoryError) or "Out of Memory Error" in text:
-        return ConversyncError(
-            "There is not enough memory; what was committed before is safe. "
-            "Run it with more, or with smaller windows, such as --window 7d."
-        )
-    if confined.REFUSED in text:
-        return ConversyncError(
-            f"A view of the warehouse reaches for what is no table ({text.strip().splitlines()[0]}), which none "
+        return _waited(error)
+    is_without_memory = isinstance(error, MemoryError)
+    for kind, words, told in _OF_MACHINE:
+        if any(one in text for one in words) or (is_without_memory and told is _NO_MEMORY):
+            return kind(told.format(first="".join(text.strip().splitlines()[:1])))
+    return None
+
+
+def _waited(error: BaseException) -> LockedError:
+    """A lock that was waited for in vain, with who holds it, as far as the server tells."""
+    who = sessions.held_by(error)
+    named, told = (f" ({who})", "") if who else ("", " (pg_locks tells it)")
+    return LockedError(
+        f"Somebody holds a table of the destination in a transaction that stays open{named}, and what was to be "
+        "read or changed there waited for it in vain; what was committed before stands. "
+        f"End that session{told}, and run it again."
+    )
+
+
+_NO_MEMORY = (
+    "There is not enough memory; what was committed before is safe. "
+    "Run it with more, or with smaller windows, such as --window 7d."
+)
+# What a database's words mean: the error, the words, and the sentence, in which `first` is their first line.
+_OF_MACHINE = (
+    (
+        LockedError,
+        ("Could not set lock on file", "Conflicting lock is held"),
+        "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m.",
+    ),
+    (ConversyncError, NO_SPACE, DISK_FULL),
+    (ConversyncError, ("Out of Memory Error",), _NO_MEMORY),
+    (
+        ConversyncError,
+        (confined.REFUSED,),
+        (
+            "A view of the warehouse reaches for what is no table ({first}), which none "
             "of ours does, and it was not let. See who made it, and drop it; conversync load makes ours anew."
-        )
-    if confined.ONLY_READS in text:
-        return ConversyncError(
-            f"The destination only lets it read ({text.strip().splitlines()[0]}): a view there writes when it "
+        ),
+    ),
+    (
+        ConversyncError,
+        (confined.ONLY_READS,),
+        (
+            "The destination only lets it read ({first}): a view there writes when it "
             "is read, which none of ours does, or the server takes no changes, as a standby. See who made the view "
             "and drop it, or name another server."
-        )
-    return None
+        ),
+    ),
+)
 
 
 def _is_not_allowed(error: BaseException) -> bool:
@@ -125,12 +145,6 @@ def _connection_lost(error: BaseException) -> bool:
 
 def _destination(error: BaseException) -> ConversyncError | None:
     """What is wrong with the settings of a destination, or the way to it."""
-    from conversync.dlt_internals import (
-        ConfigFieldMissingException,
-        DestinationConnectionError,
-        MissingDependencyException,
-    )
-
     if type(error).__name__ in _OF_A_NEWER_DLT:
         return SettingsError(
             "The tables were last loaded by a newer version of dlt than the one installed here, which cannot read what "
@@ -140,6 +154,12 @@ def _destination(error: BaseException) -> ConversyncError | None:
     if _is_not_allowed(error):
         said = quoted(str(error).strip().splitlines()[0], 200)
         return SettingsError(allowed.refusal(said))
+    return _of_settings(error) or _of_sessions(error) or _of_the_way(error)
+
+
+def _of_settings(error: BaseException) -> SettingsError | None:
+    from conversync.dlt_internals import ConfigFieldMissingException, MissingDependencyException
+
     if isinstance(error, ConfigFieldMissingException):
         missing = ", ".join(error.fields)
         return SettingsError(
@@ -149,19 +169,28 @@ def _destination(error: BaseException) -> ConversyncError | None:
     if isinstance(error, MissingDependencyException):
         needed = " ".join(error.dependencies)
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
-    if getattr(error, "pgcode", None) == _TOO_MANY_CODE or any(words in str(error) for words in _TOO_MANY):
-        lines = str(error).strip().splitlines()
-        said = quoted(
-            next((line for line in lines if any(map(line.__contains__, _TOO_MANY))), lines[-1]), 200
-        )
-        return UnreachedError(
-            f"The destination has as many sessions as it lets in ({said}), and a load or a send needs three. What was "
-            "committed before stands. End some, raise the limit (of the role, the database, or max_connections), or "
-            "run it again later."
-        )
-    if isinstance(error, DestinationConnectionError) or _connection_lost(error):
-        return UnreachedError(
-            "The destination cannot be reached, or refused the credentials; what was committed before stands. "
-            "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
-        )
     return None
+
+
+def _of_sessions(error: BaseException) -> UnreachedError | None:
+    text = str(error)
+    if getattr(error, "pgcode", None) != _TOO_MANY_CODE and not any(words in text for words in _TOO_MANY):
+        return None
+    lines = text.strip().splitlines()
+    said = quoted(next((line for line in lines if any(map(line.__contains__, _TOO_MANY))), lines[-1]), 200)
+    return UnreachedError(
+        f"The destination has as many sessions as it lets in ({said}), and a load or a send needs three. What was "
+        "committed before stands. End some, raise the limit (of the role, the database, or max_connections), or "
+        "run it again later."
+    )
+
+
+def _of_the_way(error: BaseException) -> UnreachedError | None:
+    from conversync.dlt_internals import DestinationConnectionError
+
+    if not isinstance(error, DestinationConnectionError) and not _connection_lost(error):
+        return None
+    return UnreachedError(
+        "The destination cannot be reached, or refused the credentials; what was committed before stands. "
+        "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
+    )

@@ -181,36 +181,33 @@ class Stream:
         on_rest: OnRest | None = None,
     ) -> Read:
         """The days of a window, believed or short; what was found of the vendor is noted in the state."""
-        known, state = (
-            {} if state is None else state,
-            {} if state is None else state.setdefault(self.name, {}),
-        )
-        today, limits = settings.today(), (settings.of("range_days"), settings.of("page_size"))
-        bounds = Bounds.remembered(state, *limits, today)
+        state = {} if state is None else state
+        own, today = state.setdefault(self.name, {}), settings.today()
+        limits = settings.of("range_days"), settings.of("page_size")
+        bounds = Bounds.remembered(own, *limits, today)
         pieces = Pieces(
             partial(self.listing, client, settings, on_page),
             spill_files,
             client,
             bounds,
             today,
-            unread=unread(state),
+            unread=unread(own),
             lookback=settings.of("lookback_days"),
             in_parts=True,
             dated=f"({self.table.reversal}) is not true" if self.table.reversal else "true",
         )
-        names = {one.name: one.json or one.name for one in self.table.columns}
         reading = Reading(
             self.name,
             days.window,
             pieces,
-            traces=Traces((names[self.table.at],), (names[self.table.key],), settings.zone),
+            traces=Traces(*self.table.traces, settings.zone),
             is_fixed=True,
             on_rest=on_rest,
-            known=known.get("set_aside", {}),
+            known=state.get("set_aside", {}),
             is_again=days.again,
         )
         [done] = read([reading])
-        bounds.remember(state, *limits, today)
+        bounds.remember(own, *limits, today)
         return done
 
 
@@ -235,40 +232,43 @@ def feed_vendor(
         raise ValueError(f"the settings of {name} do not say with which headers it is asked")
     settings.vendor, settings.title = name, title
     source = _source(name, settings, streams)
-
-    def steps(state: Mapping[str, Any], chosen: Any, asked: LoadRequest) -> Iterator[Step]:
-        due, again = divided(_plan(streams, state, chosen, asked.start, asked.end))
-        for stream, planned_, _ in due:
-            window = with_its_last_day(planned_, chosen.today()) if asked.end else planned_
-            for part, on_rest in with_their_rest(split_window(window, asked.window_days)):
-                days = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
-                run = partial(days, accept_empty=asked.accept_empty)
-                yield Step(f"{stream} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
-        if again:
-            run = partial(source, again=again, accept_empty=asked.accept_empty)
-            yield Step(
-                old_days(days[:2] for days in again), lambda on_page: run(on_page=on_page), is_extra=True
-            )
-
-    def all_views(chosen: Any) -> dict[str, str]:
-        zone = chosen.of("zone")
-        late = health.lateness(reversed_rows, zone) if reversed_rows else {}
-        return {**views(chosen), **health.days(health.text(zone)), **late}
-
     return Vendor(
         name=name,
         title=title,
         settings=settings,
         source=source,
-        steps=steps,
+        steps=partial(_steps, source, streams),
         check=partial(_check, streams),
-        views=all_views,
+        views=partial(_views, views, reversed_rows),
         tables=(
             *(stream.table.table for stream in streams),
             *dated_views(f"a day in {name}_zone", lateness=bool(reversed_rows)),
         ),
         **more,
     )
+
+
+def _steps(
+    source: Any, streams: Sequence[Stream], state: Mapping[str, Any], chosen: Any, asked: LoadRequest
+) -> Iterator[Step]:
+    """What is due, window by window; then old days."""
+    due, again = divided(_plan(streams, state, chosen, asked.start, asked.end))
+    for stream, planned_, _ in due:
+        window = with_its_last_day(planned_, chosen.today()) if asked.end else planned_
+        for part, on_rest in with_their_rest(split_window(window, asked.window_days)):
+            days = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
+            run = partial(days, accept_empty=asked.accept_empty)
+            yield Step(f"{stream} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
+    if again:
+        run = partial(source, again=again, accept_empty=asked.accept_empty)
+        yield Step(old_days(days[:2] for days in again), lambda on_page: run(on_page=on_page), is_extra=True)
+
+
+def _views(own: Callable[[Any], Mapping[str, str]], reversed_rows: str | None, chosen: Any) -> dict[str, str]:
+    """A vendor's own, those of days, and of lateness where something is taken back."""
+    zone = chosen.of("zone")
+    late = health.lateness(reversed_rows, zone) if reversed_rows else {}
+    return {**own(chosen), **health.days(health.text(zone)), **late}
 
 
 def _plan(

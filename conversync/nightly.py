@@ -22,6 +22,7 @@ from typing import Any
 
 from conversync.cli import output
 from conversync.cli.output import explain
+from conversync.counts import counted
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, LockedError, SettingsError
 from conversync.load import GRAVITY, Progress, SourceReport, load
@@ -303,7 +304,7 @@ def _alert(
         if not night.problems:
             step.text = "nothing to tell"
             return
-        count = "1 problem" if len(night.problems) == 1 else f"{len(night.problems)} problems"
+        count = counted(len(night.problems), "problem")
         if not channels:
             step.outcome, step.text = SKIPPED, f"{count}, and nobody is told"
             step.notes = [f"{alert.NOWHERE[0].upper()}{alert.NOWHERE[1:]}"]

@@ -86,6 +86,12 @@ class Events:
         """What a statement says: its own columns, with the instant for the text that tells it."""
         return [*(one.name for one in self.columns if one.name != self.at), "occurred_at"]
 
+    @property
+    def traces(self) -> tuple[tuple[str], tuple[str]]:
+        """Where a row of the vendor's tells its instant, and its id: as `Traces` takes them."""
+        names = {one.name: one.json or one.name for one in self.columns}
+        return (names[self.at],), (names[self.key],)
+
     def decoder(self, rows: str, beside: Sequence[str]) -> PageDecoder:
         """Decodes pages whose rows stand under `rows`, beside the other keys of the envelope."""
         return PageDecoder(

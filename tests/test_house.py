@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.measures import measure, python_files
 
 ROOT = Path(__file__).parents[1]
 TOPS = ("conversync", "sources", "pipelines", "benchmarks", "tests")
@@ -21,24 +24,23 @@ OF_DLT = {
 ROOMS = {
     "errors": set[str](),
     "dlt_internals": set[str](),
+    "counts": set[str](),
     "spans": set[str](),
-    "http": {"errors", "spans"},
-    "extract": {"errors", "http", "spans"},
+    "http": {"errors"},
+    "extract": {"errors", "http"},
     "table": {"extract"},
     "vendors": {"errors"},
     "children": {"http", "vendors"},
-    "settings": {"spans", "children", "errors", "extract", "http", "send", "vendors", "warehouse"},
+    "settings": {"children", "errors", "extract", "http", "send", "vendors", "warehouse"},
     "dlt_shortcuts": set[str](),
     "dlt_errors": {"errors", "http", "warehouse"},
     "warehouse": {
         "children",
-        "spans",
         *("build", "dlt_errors", "dlt_shortcuts", "errors", "extract"),
         *("http", "send", "settings", "vendors"),
     },
     "tally": {"vendors", "warehouse"},
     "load": {
-        "spans",
         "tally",
         "dlt_errors",
         "dlt_shortcuts",
@@ -54,13 +56,11 @@ ROOMS = {
         *("vendors", "warehouse"),
     },
     "monitor": {
-        "spans",
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),
         *("load", "settings", "table", "vendors", "warehouse"),
     },
-    "feed": {"spans", "extract", "http", "monitor", "table", "vendors"},
+    "feed": {"extract", "http", "monitor", "table", "vendors"},
     "send": {
-        "spans",
         "cli",
         "dlt_errors",
         "errors",
@@ -73,9 +73,8 @@ ROOMS = {
     },
     "build": {"children", "errors", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
-    "report": {"spans", "books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
+    "report": {"books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
-        "spans",
         "build",
         "cli",
         "dlt_errors",
@@ -91,7 +90,6 @@ ROOMS = {
     "sources": {
         "books",
         "report",
-        "spans",
         "errors",
         "extract",
         "feed",
@@ -103,12 +101,23 @@ ROOMS = {
         "vendors",
     },
 }
+# What every room may use: counts and spans of time in words.
+WORDS = {"counts", "spans"}
 # These show everything, and only they know the sandbox.
 SHOWS = {"cli", "demo", "demo_sends"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")
 # The sandbox serves, its tests and those of the client ask it without ours, and the benchmarks compare with others.
 MAY_TALK = ("conversync/http/", "conversync/sandbox/", "tests/", "benchmarks/")
 MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION, MOST_COMPLEX = 40, 10
+EXCUSED = {
+    "conversync/cli/sending.py send": "nineteen options, a line each, and what its help says of them",
+    "conversync/load.py _load_steps": "one step after the other, in the order in which they are safe",
+    "conversync/warehouse/committed.py _wrong": "a list of what may be wrong, a line each",
+    "conversync/extract/spill.py deduplicate": "one decision, by what the files hold",
+}
+# What is shown is shown by these; the last one asks a person at a terminal.
+PRINTS = {"conversync/cli/terminal.py", "conversync/cli/screen.py", "conversync/settings/questions.py"}
 
 
 def files(*tops: str) -> Iterator[tuple[str, Path]]:
@@ -166,7 +175,7 @@ def test_imports_run_one_way() -> None:
                 continue
             assert not has(module, "conversync.cli.main"), f"{name} imports the command line"
             assert not has(module, "sources"), f"{name} knows a vendor by its name ({module})"
-            if mine in SHOWS or theirs in {mine, "dlt_internals"} or mine == "conversync":
+            if mine in SHOWS or theirs in {mine, "dlt_internals", *WORDS} or mine == "conversync":
                 continue
             assert theirs in ROOMS[mine], f"{name} imports {module}"
 
@@ -200,10 +209,32 @@ def test_only_one_room_knows_what_dlt_keeps_to_itself() -> None:
             assert not kept, f"{name} imports {kept}"
 
 
+def test_one_module_prints() -> None:
+    """Lines, JSON, tables and bars go through one place, which shows what others wrote as what it is."""
+    for name, path in files("conversync", "sources"):
+        if name in PRINTS or name.startswith("conversync/sandbox/"):
+            continue
+        assert not {module for module in imported(path) if has(module, "rich")}, f"{name} draws by itself"
+        told = {
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        }
+        assert not told & {"print", "typer.echo", "sys.stdout.write", "sys.stderr.write"}, f"{name} prints"
+
+
 def test_no_file_is_long() -> None:
     """Four hundred lines are read in one sitting."""
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in files(*TOPS)}
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def test_no_function_is_long_or_complex() -> None:
+    """As `make measures` measures them; what is excused stands in `EXCUSED`, with its reason."""
+    found = measure(python_files("conversync", "sources", "pipelines", but="conversync/sandbox"))
+    long = {name for lines, name in found.functions if lines > MOST_LINES_OF_A_FUNCTION}
+    dense = {name for complexity, name in found.complexities if complexity > MOST_COMPLEX}
+    assert {re.sub(r":\d+ ", " ", name) for name in long | dense} - EXCUSED.keys() == set()
 
 
 def test_the_engine_names_no_vendor() -> None:

@@ -63,6 +63,13 @@ def tell_tracebacks(errors: Iterable[BaseException | None]) -> None:
         logging.getLogger("conversync").error("traceback", exc_info=error)
 
 
+def gravest(codes: Iterable[int]) -> int:
+    """Of several exit codes, the one that a person has to hear of first."""
+    from conversync.load import GRAVITY
+
+    return max(codes, key=GRAVITY.index)
+
+
 def choose(names: list[str]) -> list[vendors.Vendor]:
     """The vendors of these names, or all that are configured; SettingsError where that is none."""
     from conversync.settings import lookup

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from conversync.cli import options
-from conversync.cli.common import at, begin, choose, tell_tracebacks
-from conversync.cli.terminal import say
+from conversync.cli.common import at, begin, choose, gravest, tell_tracebacks
+from conversync.cli.terminal import emit, say
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from conversync.monitor.limits import Limits
+    from conversync.monitor.look import Health
+    from conversync.monitor.verify import Verified
+    from conversync.vendors import Vendor
+    from conversync.warehouse.warehouse import Warehouse
 
 
 def status(
     source: options.Source = None,
-    tables: Annotated[bool, typer.Option("--tables", help="Every table, too.")] = False,
-    days: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Look at the N days up to yesterday. [default: first to last read]"
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", help="Exit 3 if something is stale, incomplete, short, set aside or in doubt."
-        ),
-    ] = False,
+    tables: options.Tables = False,
+    days: options.Days = None,
+    strict: options.Strict = False,
     as_json: options.AsJson = False,
     destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
@@ -43,21 +42,12 @@ def status(
     Examples: `conversync status` · `conversync status besitos --days 90 --strict --json`
     """
     begin(project, debug=False)
-    import tempfile
-    from pathlib import Path
-
-    import pendulum
-
     from conversync.monitor import shown
     from conversync.monitor.limits import limits
-    from conversync.monitor.look import look
     from conversync.monitor.problems import STRICT, problems
-    from conversync.vendors import vendors
 
-    chosen, bounds = choose(source) if source else list(vendors().values()), limits()
-    first = pendulum.now("UTC").date().subtract(days=days) if days else None
-    with tempfile.TemporaryDirectory() as folder:
-        health = look(at(warehouse, destination), chosen, Path(folder), first, bounds)
+    bounds = limits()
+    health = _look(source, at(warehouse, destination), bounds, days)
     if as_json:
         shown.show_json(health, bounds)
     elif log_format is options.LogFormat.json:
@@ -68,17 +58,27 @@ def status(
         raise typer.Exit(3)
 
 
+def _look(names: list[str] | None, place: Warehouse, bounds: Limits, days: int | None = None) -> Health:
+    """How these sources are, or all of them; since so many days, or ever."""
+    import tempfile
+    from pathlib import Path
+
+    import pendulum
+
+    from conversync.monitor.look import look
+    from conversync.vendors import vendors
+
+    chosen = choose(names) if names else list(vendors().values())
+    first = pendulum.now("UTC").date().subtract(days=days) if days else None
+    with tempfile.TemporaryDirectory() as folder:
+        return look(place, chosen, Path(folder), first, bounds)
+
+
 def verify(
     source: options.Source = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day. [default: six days before --to]")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day. [default: yesterday]")
-    ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what differs, all or nothing, and compare again.")
-    ] = False,
+    start: options.VerifyFrom = None,
+    end: options.VerifyTo = None,
+    repair: options.Repair = False,
     as_json: options.AsJson = False,
     destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
@@ -100,36 +100,45 @@ def verify(
     Examples: `conversync verify besitos --from 2024-12-01 --to 2024-12-07` · `conversync verify besitos --repair`
     """
     begin(project, debug)
-    from conversync.cli import output
-    from conversync.load import GRAVITY
     from conversync.monitor import compared
-    from conversync.monitor import verify as compare
-    from conversync.monitor.repair import repair as mend
+    from conversync.monitor import verify as verifying
     from conversync.settings import lookup
-    from conversync.warehouse.publish import check_published, published_after
+    from conversync.warehouse.publish import published_after
 
-    seconds = lookup.duration(wait, "--wait")
-    first, last = compare.days_asked(start, end)
+    seconds, days = lookup.duration(wait, "--wait"), verifying.days_asked(start, end)
     chosen, place = choose(source or []), at(warehouse, destination)
-    with output.progress(log_format) as progress:
-        if repair:
-            check_published(place)
-            found = mend(place, chosen, first, last, progress, seconds)
-        else:
-            found = compare.verify(place, chosen, first, last, progress)
+    found = _verify(place, chosen, days, log_format, seconds if repair else None)
     (compared.show_json if as_json or log_format is options.LogFormat.json else compared.show)(found)
     if any(one.mended for one in found):
         published_after(place, seconds)
     if debug:
         tell_tracebacks(one.error for one in found)
-    raise typer.Exit(max((one.exit_code for one in found), key=GRAVITY.index))
+    raise typer.Exit(gravest(one.exit_code for one in found))
+
+
+def _verify(
+    place: Warehouse,
+    chosen: list[Vendor],
+    days: tuple[date, date],
+    log_format: str,
+    mend_within: float | None,
+) -> list[Verified]:
+    """What comparing comes to, after what differs was mended where it is to be."""
+    from conversync.cli import output
+    from conversync.monitor.repair import repair
+    from conversync.monitor.verify import verify
+    from conversync.warehouse.publish import check_published
+
+    with output.progress(log_format) as progress:
+        if mend_within is None:
+            return verify(place, chosen, *days, progress)
+        check_published(place)
+        return repair(place, chosen, *days, progress, mend_within)
 
 
 def alert(
-    test: Annotated[
-        bool, typer.Option("--test", help="Send a made-up problem, to see that it arrives.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent.")] = False,
+    test: options.Test = False,
+    dry_run: options.AlertOnly = False,
     destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
     project: options.Project = None,
@@ -146,31 +155,24 @@ def alert(
     Example: `conversync alert --test`
     """
     begin(project, debug=False)
-    import json
-    import tempfile
-    from pathlib import Path
-
     from conversync.monitor import alert as alerting
     from conversync.monitor.limits import limits
-    from conversync.monitor.look import look
     from conversync.monitor.problems import problems
-    from conversync.vendors import vendors
 
     channels, place, bounds = alerting.channels(), at(warehouse, destination), limits()
     if test:
         found = [alerting.MADE_UP]
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            health = look(place, list(vendors().values()), Path(folder), bounds=bounds)
+        health = _look(None, place, bounds)
         found = [one for one in problems(health, bounds) if one.kind in alerting.TOLD]
     if not found:
-        typer.echo("Nothing to tell.")
+        say("Nothing to tell.")
         return
     document = alerting.document(place, found, test=test)
-    typer.echo(json.dumps(document, indent=2))
+    emit(document, indent=2)
     failures = [] if dry_run else alerting.deliver(document, channels)
     for failure in failures:
         say(f"conversync: {failure}", error=True)
     if not channels:
-        typer.echo(f"conversync: {alerting.NOWHERE}", err=True)
+        say(f"conversync: {alerting.NOWHERE}", error=True)
     raise typer.Exit(1 if failures else 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import threading
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from conversync.cli import terminal
 from conversync.http.redact import plain, redact
 
 # What is told to everybody, and not with --debug alone.
@@ -59,18 +58,17 @@ class _Line(logging.Handler):
         self._json = as_json
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = getattr(record, "told", {"text": record.getMessage()})
-        text = json.dumps(told) if self._json else plain(f"conversync: {record.getMessage()}")
-        with suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)  # noqa: T201
+        if self._json:
+            terminal.emit(getattr(record, "told", {"text": record.getMessage()}), error=True)
+        else:
+            terminal.say(f"conversync: {record.getMessage()}", error=True)
 
 
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     import traceback
 
-    with suppress(OSError, ValueError):
-        text = _set_in("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
-        sys.stderr.write(redact(plain(text, lines=True)) + "\n")
+    text = _set_in("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
+    terminal.say(redact(plain(text, lines=True)), error=True, lines=True)
 
 
 def _set_in(trace: str) -> str:

@@ -76,7 +76,7 @@ def options(
     if version:
         from importlib.metadata import version as installed
 
-        typer.echo(f"conversync {installed('conversync')}")
+        terminal.say(f"conversync {installed('conversync')}")
         raise typer.Exit
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
-from conversync.cli.terminal import say, styled
-from conversync.monitor.shown import grid, screen, write
+from conversync.cli import terminal
 from conversync.nightly import FAILED, SKIPPED, Night, Step
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def show(night: Night) -> None:
     """The table on standard output; failures once more on standard error, for cron's mail."""
     with suppress(OSError, ValueError):
-        out = screen()
-        out.print(grid(("step", "", "outcome", "seconds"), (_line(one) for one in night.steps), right=(3,)))
+        out = terminal.screen()
+        lines = (_line(one) for one in night.steps)
+        out.print(terminal.table(("step", "", "outcome", "seconds"), lines, right=(3,), is_narrow=True))
         for step in night.steps:
             for note in step.notes:
                 out.say(note)
@@ -26,7 +28,9 @@ def show(night: Night) -> None:
         out.say(f"Warehouse: {night.warehouse}")
     for step in night.steps:
         if step.outcome == FAILED:
-            say(f"conversync: {' '.join(filter(None, (step.step, step.what)))}: {step.text}", error=True)
+            terminal.say(
+                f"conversync: {' '.join(filter(None, (step.step, step.what)))}: {step.text}", error=True
+            )
 
 
 def show_json(night: Night) -> None:
@@ -34,14 +38,14 @@ def show_json(night: Night) -> None:
     steps = [{**asdict(step), "seconds": round(step.seconds, 2)} for step in night.steps]
     found = [problem.fields() for problem in night.problems]
     said = {"event": "nightly", "warehouse": night.warehouse, "exit_code": night.exit_code}
-    write(json.dumps({**said, "steps": steps, "problems": found}))
+    terminal.emit({**said, "steps": steps, "problems": found})
 
 
-def _line(step: Step) -> tuple[Any, ...]:
-    outcome: Any = step.text
+def _line(step: Step) -> tuple[str | Text, ...]:
+    outcome: str | Text = step.text
     if step.outcome == FAILED:
         code = f" (exit code {step.exit_code})" if step.exit_code else ""
-        outcome = styled("FAILED", "red").append(code, style="default")
+        outcome = terminal.styled("FAILED", "red").append(code, style="default")
     elif step.outcome == SKIPPED:
-        outcome = styled(f"skipped: {step.text}", "dim")
+        outcome = terminal.styled(f"skipped: {step.text}", "dim")
     return step.step, step.what, outcome, f"{step.seconds:.1f}"

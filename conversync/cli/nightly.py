@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from conversync.cli import options
 from conversync.cli.common import at, begin, choose, tell_new_folder
+from conversync.cli.terminal import say
 
 
 def nightly(
     source: options.Source = None,
-    build: Annotated[
-        bool,
-        typer.Option("--build/--no-build", help="Build the analysts' tables with dbt, if it is installed."),
-    ] = True,
-    send: Annotated[
-        bool, typer.Option("--send/--no-send", help="Send every outbox that config.toml names.")
-    ] = True,
-    html: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report.")] = True,
-    alert: Annotated[bool, typer.Option("--alert/--no-alert", help="Tell what is wrong.")] = True,
+    build: options.Build = True,
+    send: options.Send = True,
+    html: options.Report = True,
+    alert: options.Alert = True,
     destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
     wait: options.Wait = "0s",
@@ -55,22 +49,13 @@ def nightly(
 
 
 def init(
-    folder: Annotated[str, typer.Option(metavar="DIR", help="The project's folder.")] = ".",
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="A source to set up; again for more. [default: asks, or those set]"
-        ),
-    ] = None,
-    at_time: Annotated[str, typer.Option("--at", metavar="06:15", help="When the night runs.")] = "06:15",
-    systemd: Annotated[
-        bool, typer.Option("--systemd", help="Write systemd/conversync.service and .timer, too.")
-    ] = False,
-    dbt: Annotated[bool, typer.Option("--dbt", help="Write profiles.yml for dbt by hand, too.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: settings come from the environment.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    folder: options.Folder = ".",
+    source: options.Sources = None,
+    at_time: options.AtTime = "06:15",
+    systemd: options.Systemd = False,
+    dbt: options.Dbt = False,
+    yes: options.Yes = False,
+    force: options.Force = False,
 ) -> None:
     """Write a project: .dlt/secrets.toml, which only you can read, .dlt/config.toml, and a line for cron.
 
@@ -95,4 +80,4 @@ def init(
     interactive = not yes and sys.stdin.isatty()
     plan = making.plan(wanted, source or [], Questions() if interactive else None)
     for line in making.write(plan):
-        typer.echo(line)
+        say(line)

@@ -93,3 +93,72 @@ MaxChangePct = Annotated[
         help="Send nothing if more of the sent rows changed. [default: 50, beyond 100 rows]",
     ),
 ]
+
+# Of `conversync load`.
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")]
+Window = Annotated[str, typer.Option(metavar="31d", help="How many days are committed together.")]
+AcceptEmpty = Annotated[
+    bool,
+    typer.Option(
+        "--accept-empty",
+        help="Believe a vendor that serves nothing, or hardly anything, of what it served before.",
+    ),
+]
+SameAccount = Annotated[
+    bool,
+    typer.Option(
+        "--same-account",
+        help="Believe that an address, or an account's name, that changed is the same account's.",
+    ),
+]
+PlanOnly = Annotated[
+    bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
+]
+
+# Of `conversync status`.
+Tables = Annotated[bool, typer.Option("--tables", help="Every table, too.")]
+Days = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Look at the N days up to yesterday. [default: first to last read]"
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Exit 3 if something is stale, incomplete, short, set aside or in doubt."),
+]
+
+# Of `conversync verify`.
+VerifyFrom = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First day. [default: six days before --to]")
+]
+VerifyTo = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day. [default: yesterday]")]
+Repair = Annotated[
+    bool, typer.Option("--repair", help="Mend what differs, all or nothing, and compare again.")
+]
+
+# Of `conversync alert`.
+Test = Annotated[bool, typer.Option("--test", help="Send a made-up problem, to see that it arrives.")]
+AlertOnly = Annotated[bool, typer.Option("--dry-run", help="Print what would be sent.")]
+
+# Of `conversync nightly`.
+Build = Annotated[
+    bool,
+    typer.Option("--build/--no-build", help="Build the analysts' tables with dbt, if it is installed."),
+]
+Send = Annotated[bool, typer.Option("--send/--no-send", help="Send every outbox that config.toml names.")]
+Report = Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report.")]
+Alert = Annotated[bool, typer.Option("--alert/--no-alert", help="Tell what is wrong.")]
+
+# Of `conversync init`.
+Folder = Annotated[str, typer.Option(metavar="DIR", help="The project's folder.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A source to set up; again for more. [default: asks, or those set]"),
+]
+AtTime = Annotated[str, typer.Option("--at", metavar="06:15", help="When the night runs.")]
+Systemd = Annotated[bool, typer.Option("--systemd", help="Write systemd/conversync.service and .timer, too.")]
+Dbt = Annotated[bool, typer.Option("--dbt", help="Write profiles.yml for dbt by hand, too.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: settings come from the environment.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]

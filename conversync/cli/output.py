@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from conversync.build import BuildReport
 from conversync.cli import logs, process, terminal
+from conversync.counts import counted, noun, rows
 from conversync.errors import ConversyncError
 from conversync.extract.decoded import not_as_it_came, not_whole, told_apart
 from conversync.http.redact import plain, redact
@@ -19,9 +19,11 @@ from conversync.load import Progress, SourceReport
 from conversync.tally import StepReport
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
     from rich.table import Table
 
-log = logging.getLogger("conversync")
+    from conversync.cli.screen import Screen
 
 
 class Lines:
@@ -52,16 +54,15 @@ class Lines:
 
     def say(self, text: str, **fields: Any) -> None:
         """One line: the text, or the fields as JSON."""
-        with suppress(OSError, ValueError):
-            print(json.dumps(fields) if self._json else plain(text), file=self._stream, flush=True)
+        terminal.line_to(self._stream, json.dumps(fields) if self._json else plain(text))
 
 
 class Bar:
     """A bar a source on a terminal: the rows of the window that is being read."""
 
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-        self._tasks: dict[str, Any] = {}
+    def __init__(self, bar: Bars, screen: Screen) -> None:
+        self._bar, self._screen = bar, screen
+        self._tasks: dict[str, TaskID] = {}
 
     def step(self, dataset: str, label: str) -> None:
         """Starts the source's bar anew for a window."""
@@ -75,7 +76,7 @@ class Bar:
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
         """A line above the bar for a committed window."""
-        self._bar.console.say(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
+        self._screen.say(f"{dataset} {label}: {step.received:,} read, {step.added:,} new", style="dim")
 
 
 class Noted:
@@ -103,17 +104,9 @@ def progress(log_format: str) -> Iterator[Progress]:
     if log_format == "json" or not sys.stderr.isatty():
         yield Lines(sys.stderr, log_format)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as RichProgress
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-    )
-    with RichProgress(*columns, console=terminal.screen(error=True), transient=True) as bar:
-        yield Bar(bar)
+    screen = terminal.screen(error=True)
+    with terminal.bars(screen) as bar:
+        yield Bar(bar, screen)
 
 
 def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) -> None:
@@ -121,70 +114,50 @@ def summary(reports: Sequence[SourceReport], warehouse: str, log_format: str) ->
 
     A source that failed before it read anything has its sentence, and no line of zeros.
     """
+    if log_format == "json":
+        sources = [_fields(report) for report in reports]
+        terminal.emit({"event": "summary", "warehouse": warehouse, "sources": sources})
+        return
     with suppress(OSError, ValueError):
-        if log_format == "json":
-            print(
-                json.dumps(
-                    {"event": "summary", "warehouse": warehouse, "sources": [_fields(r) for r in reports]}
-                )
-            )
-        else:
-            _table(reports, warehouse)
+        _table(reports, warehouse)
 
 
 def built(report: BuildReport) -> None:
     """What a build came to, in a line; before it, a sentence for everything that failed."""
-    with suppress(OSError, ValueError):
-        for sentence in report.failures:
-            terminal.say(sentence, error=True)
-        for sentence in report.warnings:
-            terminal.say(sentence)
-        print(
-            f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
-            f"{report.skipped} skipped, {report.seconds:.0f} s"
-        )
+    for sentence in report.failures:
+        terminal.say(sentence, error=True)
+    for sentence in report.warnings:
+        terminal.say(sentence)
+    terminal.say(
+        f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
+        f"{report.skipped} skipped, {report.seconds:.0f} s"
+    )
 
 
 def published(path: Path | None, log_format: str = "text") -> None:
     """Where the copy for readers is now."""
-    if path is not None:
-        with suppress(OSError, ValueError):
-            event = json.dumps({"event": "published", "path": str(path)})
-            terminal.say(event if log_format == "json" else f"Published for readers: {path}")
+    if path is None:
+        return
+    if log_format == "json":
+        terminal.emit({"event": "published", "path": str(path)})
+    else:
+        terminal.say(f"Published for readers: {path}")
 
 
 def forgot(told: Iterable[str], log_format: str = "text") -> None:
     """What was removed because it is old."""
     for sentence in told:
-        with suppress(OSError, ValueError):
-            event = json.dumps({"event": "forgotten", "text": sentence})
-            print(event if log_format == "json" else f"{sentence}.")
+        if log_format == "json":
+            terminal.emit({"event": "forgotten", "text": sentence})
+        else:
+            terminal.say(f"{sentence}.")
 
 
 def show_settings(dataset: str, settings: Iterable[tuple[str, str, str]]) -> None:
     """A table of settings: name, value (secrets are masked before they come here), origin."""
-    _print_table(dataset, ("setting", "value", "from"), settings)
-
-
-def _print_table(title: str | None, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for head in heads:
-        # Values and places may be long; they are folded rather than cut.
-        folded = head in ("value", "from")
-        table.add_column(
-            head, justify="right" if head == "rows" else "left", no_wrap=not folded, overflow="fold"
-        )
-    for line in lines:
-        table.add_row(*map(terminal.cell, line))
-    console().print(table)
-
-
-def console() -> Any:
-    """Standard output (see `terminal.screen`)."""
-    return terminal.screen()
+    terminal.screen().print(
+        terminal.table(("setting", "value", "from"), settings, unbroken=(0,), title=dataset)
+    )
 
 
 def _fields(report: SourceReport) -> dict[str, Any]:
@@ -205,7 +178,7 @@ def _fields(report: SourceReport) -> dict[str, Any]:
 
 
 def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
-    out = console()
+    out = terminal.screen()
     read = [report for report in reports if report.steps or report.error is None]
     if read:
         out.print(_figures(read))
@@ -220,19 +193,29 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
 
 
 def _figures(read: Sequence[SourceReport]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    return figures(
+        ("source", "read", "new", "reversals", "restated", "set aside"),
+        ((report.dataset, _counts(report), report.seconds, report.error) for report in read),
+    )
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("source")
-    for name in ("read", "new", "reversals", "restated", "set aside", "seconds"):
-        table.add_column(name, justify="right")
-    for report in read:
-        figures = [report.total(name) for name in ("received", "added", "reversals", "restated")]
-        aside = report.total("rejected_new") + report.known_rejected
-        cells = [f"{figure:,}" for figure in [*figures, aside]]
-        table.add_row(report.dataset, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
-    return table
+
+def _counts(report: SourceReport) -> list[int]:
+    counts = [report.total(name) for name in ("received", "added", "reversals", "restated")]
+    return [*counts, report.total("rejected_new") + report.known_rejected]
+
+
+def figures(
+    heads: Sequence[str], lines: Iterable[tuple[str, Iterable[int], float, BaseException | None]]
+) -> Table:
+    """A line each for what was read or sent: its name, counts, seconds; in red where it failed."""
+    cells = (
+        [
+            terminal.styled(text, "red" if error else "")
+            for text in (name, *(f"{count:,}" for count in counts), f"{seconds:.1f}")
+        ]
+        for name, counts, seconds, error in lines
+    )
+    return terminal.table((*heads, "seconds"), cells, right=range(1, len(heads) + 1))
 
 
 def notes(report: SourceReport) -> Iterator[str]:
@@ -246,7 +229,7 @@ def notes(report: SourceReport) -> Iterator[str]:
             f"later, load those days: conversync load {report.dataset} --from DAY --to DAY"
         )
     if known:
-        stay = "stays" if known == 1 else "stay"
+        stay = noun(known, "stays", "stay")
         yield f"{report.dataset}: {rows(known)} known from earlier {stay} aside. See: {query}"
     yield from _of_fields(report)
     for note in report.notes:
@@ -277,16 +260,10 @@ def _of_fields(report: SourceReport) -> Iterator[str]:
 def failure(report: SourceReport) -> str:
     """What a source failed with, and what of it is loaded all the same."""
     assert report.error is not None  # noqa: S101 - asked of failed ones only
-    before = (
-        "1 window before it is" if len(report.steps) == 1 else f"{len(report.steps):,} windows before it are"
-    )
-    loaded = f" {before} loaded; the next run goes on there." if report.steps else ""
+    done = len(report.steps)
+    before = f"{counted(done, 'window')} before it {noun(done, 'is', 'are')}"
+    loaded = f" {before} loaded; the next run goes on there." if done else ""
     return f"conversync: {report.dataset}: {explain(report.error)}{loaded}"
-
-
-def rows(count: int) -> str:
-    """ "1 row", "2 rows"."""
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def explain(error: BaseException) -> str:

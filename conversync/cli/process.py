@@ -16,6 +16,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import IO, Any, NoReturn, cast
 
+from conversync.counts import counted
 from conversync.http.redact import plain, redact
 
 # What this run committed until now, by dataset: windows, rows read, and the last window's name. None where the command
@@ -219,7 +220,7 @@ def end_line(name: str) -> str:
     if not committed:
         return f"{begun}this run had committed nothing yet; the next one goes on where the last one that did ended."
     parts = [
-        f"{dataset} {'1 window' if windows == 1 else f'{windows} windows'} ({received:,} rows, the last: {label})"
+        f"{dataset} {counted(windows, 'window')} ({received:,} rows, the last: {label})"
         for dataset, (windows, received, label) in committed.items()
     ]
     return f"{begun}committed in this run: {', '.join(parts)}; the next run goes on from there."

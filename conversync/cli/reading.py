@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from conversync.cli import options
-from conversync.cli.common import at, begin, choose, tell_new_folder, tell_tracebacks
+from conversync.cli.common import at, begin, choose, gravest, tell_new_folder, tell_tracebacks
 from conversync.cli.terminal import say
 from conversync.errors import ConversyncError, LockedError
 
@@ -18,33 +18,15 @@ if TYPE_CHECKING:
 
 def load(
     source: options.Source = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day, in the vendor's zone.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day, in the vendor's zone.")
-    ] = None,
-    window: Annotated[str, typer.Option(metavar="31d", help="How many days are committed together.")] = "31d",
+    start: options.From = None,
+    end: options.To = None,
+    window: options.Window = "31d",
     destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
     wait: options.Wait = "0s",
-    accept_empty: Annotated[
-        bool,
-        typer.Option(
-            "--accept-empty",
-            help="Believe a vendor that serves nothing, or hardly anything, of what it served before.",
-        ),
-    ] = False,
-    same_account: Annotated[
-        bool,
-        typer.Option(
-            "--same-account",
-            help="Believe that an address, or an account's name, that changed is the same account's.",
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
-    ] = False,
+    accept_empty: options.AcceptEmpty = False,
+    same_account: options.SameAccount = False,
+    dry_run: options.PlanOnly = False,
     project: options.Project = None,
     log_format: options.Format = options.LogFormat.text,
     debug: options.Debug = False,
@@ -60,12 +42,8 @@ def load(
     Examples: `conversync load` · `conversync load besitos --from 2024-12-01 --to 2024-12-20`
     """
     begin(project, debug)
-    from conversync.cli import output
-    from conversync.load import GRAVITY, load
     from conversync.settings import lookup
     from conversync.vendors import LoadRequest
-    from conversync.warehouse import retention, sizes
-    from conversync.warehouse.publish import check_published, published_after
 
     lookup.span(start, end, "--from", "--to")
     asked = LoadRequest(start, end, lookup.days(window, "--window"), accept_empty, same_account)
@@ -74,6 +52,24 @@ def load(
     if dry_run:
         show_plan(chosen, asked, place)
         return
+    raise typer.Exit(_load(place, chosen, asked, seconds, log_format, debug=debug))
+
+
+def _load(
+    place: warehouse.Warehouse,
+    chosen: list[vendors.Vendor],
+    asked: vendors.LoadRequest,
+    seconds: float,
+    log_format: str,
+    *,
+    debug: bool,
+) -> int:
+    """Loads, publishes, and prints progress and summary; the exit code."""
+    from conversync.cli import output
+    from conversync.load import load
+    from conversync.warehouse import retention, sizes
+    from conversync.warehouse.publish import check_published, published_after
+
     check_published(place)  # a setting that cannot be meant is told before any request
     retention.check()
     sizes.limits()
@@ -86,7 +82,7 @@ def load(
         output.published(published_after(place, seconds), log_format)
     if debug:
         tell_tracebacks(one.error for one in reports)
-    raise typer.Exit(max(codes, key=GRAVITY.index))
+    return gravest(codes)
 
 
 def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
@@ -99,7 +95,7 @@ def _forget(place: warehouse.Warehouse, wait: float, log_format: str) -> int:
     except LockedError:
         return 0
     except ConversyncError as error:
-        typer.echo(f"conversync: {error}", err=True)
+        say(f"conversync: {error}", error=True)
         return error.exit_code
     return 0
 
@@ -119,14 +115,13 @@ def check(
     Example: `conversync check besitos`
     """
     foreign = begin(project, debug)
-    from conversync.load import GRAVITY
     from conversync.monitor import check as look
 
     chosen, place = choose(source or []), at(None, destination)
     if told := look.writers(place):
         say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
-        typer.echo(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
+        say(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
     for vendor in chosen:
         _show_settings(vendor)
     if foreign:
@@ -135,7 +130,7 @@ def check(
     for dataset, finding, code in look.check(chosen):
         say(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
         codes.append(code)
-    raise typer.Exit(max(codes, key=GRAVITY.index))
+    raise typer.Exit(gravest(codes))
 
 
 def _show_settings(vendor: vendors.Vendor) -> None:

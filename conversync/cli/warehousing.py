@@ -8,6 +8,7 @@ import typer
 
 from conversync.cli import options
 from conversync.cli.common import at, begin
+from conversync.cli.terminal import say
 
 
 def publish(
@@ -31,7 +32,7 @@ def publish(
     place = at(warehouse, "duckdb")
     check_published(place)
     path = publish(place, compact=compact, wait=lookup.duration(wait, "--wait"))
-    typer.echo(f"Published: {path}" if path else 'Nothing is published: `published` is "off".')
+    say(f"Published: {path}" if path else 'Nothing is published: `published` is "off".')
 
 
 def build(
@@ -114,4 +115,4 @@ def report(
         typer.echo(f"Report: {where} ({size / 1000:,.0f} kB, {period} as reported)")
         return
     done = write_report(place.path, where)
-    typer.echo(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")
+    say(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

@@ -28,6 +28,12 @@ def has_ended(scan: Scan) -> bool:
     return scan.pages > 0 and (scan.is_past_end or is_unknown)
 
 
+def _announce_alike(scans: Sequence[Scan]) -> bool:
+    """Whether all came to their end, and each page of each announced the same, or nothing."""
+    totals = {total for scan in scans for total in scan.totals}
+    return len(totals) == 1 and all(scan.is_ended and scan.totals for scan in scans)
+
+
 class Belief:
     """Looks at passes over one stream. `in_parts`: what announces no number has to come in parts, too."""
 
@@ -47,14 +53,15 @@ class Belief:
             return None
         if last.pages <= 1 and last.received >= (last.announced or 0):
             return PAGE
-        if (
-            last.total is not None
-            and not last.has_slid
-            and self._spools.events(last.spill_file) + len(last.bad_hashes) == last.total
-            and not self.moved(scans)
-        ):
+        if self._counts_all(last) and not self.moved(scans):
             return COUNT
         return PASSES if self._agree(scans, counts) else None
+
+    def _counts_all(self, scan: Scan) -> bool:
+        """Whether as many distinct events came as each page announced, and nothing slid meanwhile."""
+        if scan.total is None or scan.has_slid:
+            return False
+        return self._spools.events(scan.spill_file) + len(scan.bad_hashes) == scan.total
 
     def moved(self, scans: Sequence[Scan]) -> bool:
         """Whether a row happened while the last pass was made, on several pages of one and the same total.
@@ -68,17 +75,14 @@ class Belief:
 
     def _agree(self, scans: Sequence[Scan], counts: bool) -> bool:
         """Whether passes that alone prove nothing do so together."""
-        ended = [scan for scan in scans if scan.is_ended and len(scan.totals) == 1]
-        if len(scans) < 2 or len(ended) < len(scans) or len({scan.total for scan in scans}) > 1:
+        if len(scans) < 2 or not _announce_alike(scans):
             return False
         if self.repeats(scans, counts=counts):
             return True
-        total = scans[-1].total if counts else None
-        return (
-            total is not None
-            and len(scans) > 2
-            and self.together(scans[:-1]) == self.together(scans) == total
-        )
+        total = scans[-1].total
+        if total is None or not counts or len(scans) < 3:
+            return False
+        return self.together(scans[:-1]) == self.together(scans) == total
 
     def repeats(self, scans: Sequence[Scan], *, counts: bool) -> bool:
         """Whether the last two passes are alike, and each of them is all there is."""

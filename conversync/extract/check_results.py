@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -51,13 +51,15 @@ def newest_row(
     known = sorted(one for one in times if one is not None)
     if not known:
         return
-    age, told = at - known[-1], newest and len(known) >= ENOUGH and known[-1] - known[0] >= LONG
-    gap = max((later - earlier for earlier, later in pairwise(known)), default=timedelta(0))
+    age, gap = (
+        at - known[-1],
+        max((later - earlier for earlier, later in pairwise(known)), default=timedelta(0)),
+    )
     if -age > TOLERANCE:
         yield CheckResult(
             False, f"the newest row lies {words(age)} in the future if its times are {zone}: {doubt}"
         )
-    elif told and max(QUIET, 2 * gap) < age < FURTHEST + gap:
+    elif newest and _tells(known) and max(QUIET, 2 * gap) < age < FURTHEST + gap:
         yield CheckResult(
             False,
             f"the newest row is {words(age)} old if its times are {zone}, and before it there were never more than "
@@ -66,3 +68,8 @@ def newest_row(
     else:
         row = "the newest row" if newest else f"the newest of {len(known):,} rows"
         yield CheckResult(True, f"{row} is from {known[-1]:%Y-%m-%d %H:%M} UTC, plausible for {zone}")
+
+
+def _tells(times: Sequence[datetime]) -> bool:
+    """Whether so many times, in their order, tell anything about a zone."""
+    return len(times) >= ENOUGH and times[-1] - times[0] >= LONG

@@ -80,12 +80,8 @@ class Cuts:
         That day itself came then, and of the others of the piece nobody knows. What its last day lacks is the next
         piece's matter, where there is one.
         """
-        start, end = piece.window
-        is_doubted = before is not None and before.short_on == Window(start, start)
-        if not is_doubted and self._shows(before, start):
-            start += DAY
-        if end > start and self._shows(after, end):
-            end -= DAY
+        is_doubted = before is not None and before.short_on == Window(piece.window.start, piece.window.start)
+        start, end = self._unshown(before, piece.window, after, is_doubted=is_doubted)
         if Window(start, end) == piece.window and not is_doubted:
             return piece
         if piece.window.days > LEAST_DAYS:
@@ -93,6 +89,17 @@ class Cuts:
         if start == piece.window.end and after is not None:
             return replace(piece, short_on=Window(start, start))
         return replace(piece, proof=None, missing=1, proving=(), short_on=Window(start, max(start, end)))
+
+    def _unshown(
+        self, before: Piece | None, window: Window, after: Piece | None, *, is_doubted: bool
+    ) -> Window:
+        """The days without those at its ends that a neighbour shows; not the first one, if that is in doubt itself."""
+        start, end = window
+        if not is_doubted and self._shows(before, start):
+            start += DAY
+        if end > start and self._shows(after, end):
+            end -= DAY
+        return Window(start, end)
 
     def _shows(self, neighbour: Piece | None, day: date) -> bool:
         """Whether a neighbour has rows of a day, and the vendor gives them as well when it is asked for that day."""

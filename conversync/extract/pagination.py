@@ -202,11 +202,11 @@ class PagedListing:
         first = self.fetch(1, True)
         scan.since = clock.theirs()
         way = _Way(first, self._cut(first), self.size, scan, counts=self.counts)
-        if not way.size and (first.total or first.more):
+        if way.is_without_rows(first):
             yield 1, way.take(first, 1)
             return
         for number, page in self._chain(first, way, scan):
-            if way.is_uneven(number, page) or way.is_behind(number, page) or way.is_empty(page):
+            if way.is_over(number, page):
                 return
             yield number, way.take(page, number)
             if way.is_at_end(number, page) or is_too_long(scan.announced or 0, way.received):
@@ -244,15 +244,20 @@ class PagedListing:
                 is_after_gap = False
                 yield number, page
                 continue
-            if number == 2 and scan.is_sewn and not self.by_offset and isinstance(page, RequestRejectedError):
+            is_rejected = isinstance(page, RequestRejectedError)
+            if is_rejected and self._is_second_sewn(number, scan):
                 scan.is_uneven = True
                 return
             scan.refused = page
-            scan.is_cut = is_after_gap or isinstance(page, RequestRejectedError)
+            scan.is_cut = is_after_gap or is_rejected
             if scan.is_cut or scan.announced is None or ends_pages(page):
                 return
             is_after_gap = True
             self.on_failure()
+
+    def _is_second_sewn(self, number: int, scan: Scan) -> bool:
+        """Whether a page is the first one that was asked for by a size of its own, so that it overlaps."""
+        return number == 2 and scan.is_sewn and not self.by_offset
 
     def _fetch(self, most: int, cut: Cut, number: int) -> tuple[int, Page | VendorError]:
         """A page; or why it was not given, where that may be the page's own matter."""
@@ -302,6 +307,14 @@ class _Way:
         self.received += fresh.decoded.received
         self._previous, self._number = page, number
         return fresh
+
+    def is_without_rows(self, first: Page) -> bool:
+        """Whether nothing comes, though the first page speaks of rows, or of more pages."""
+        return not self.size and bool(first.total or first.more)
+
+    def is_over(self, number: int, page: Page) -> bool:
+        """Whether this page is none of the listing's any more."""
+        return self.is_uneven(number, page) or self.is_behind(number, page) or self.is_empty(page)
 
     def is_uneven(self, number: int, page: Page) -> bool:
         """Whether a page is longer than it was asked for, by what it says itself or by its rows; or the first again."""

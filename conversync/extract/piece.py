@@ -71,20 +71,59 @@ def told(days: Sequence[Piece]) -> int:
     return sum(one.statements if one.announced is None else one.announced for one in days)
 
 
-def joined(
-    window: Window, scans: Sequence[Scan], days: Sequence[Piece], missing: int, lacking: Sequence[Window]
-) -> Piece:
-    """The days of a question, each asked for alone after these `scans` of both, as one piece that lacks so much."""
-    is_proven = not missing and all(one.proof for one in days)
-    return Piece(
-        window,
-        [*scans, *(scan for one in days for scan in one.scans)],
-        None if missing else days[0].proof,
-        missing,
-        sum(one.statements for one in days),
-        told(days) if any(one.announced is not None for one in days) else None,
-        sum(one.received for one in days),
-        [scan for one in days for scan in one.believed] if is_proven else (),
-        Window(lacking[0].start, lacking[-1].end) if lacking else None,
-        Window(days[0].window.start, days[-1].window.end),
-    )
+@dataclass(frozen=True)
+class Alone:
+    """The days of one question, each asked for alone after passes over both.
+
+    `is_last`: no piece follows, whose matter the second day would be. `is_blind`: no page of both days came, so nobody
+    knows what the days alone leave out, unless the first one shows that it was covered (`is_covered`).
+    """
+
+    days: Sequence[Piece]
+    is_last: bool
+    is_blind: bool
+    is_covered: bool
+
+    @property
+    def counted(self) -> Sequence[Piece]:
+        """The days whose lack counts here."""
+        return self.days if self.is_last else self.days[:1]
+
+    @property
+    def missing(self) -> int:
+        """How much they lack."""
+        return max(sum(one.missing for one in self.counted), int(self.is_blind and not self.is_covered))
+
+    @property
+    def short_on(self) -> Window | None:
+        """From the first day that lacks something to the last one; None where none does."""
+        looked_at = self.days if self.is_blind else self.counted
+        lacking = [one.window for one in looked_at if one.missing]
+        return Window(lacking[0].start, lacking[-1].end) if lacking else None
+
+    @property
+    def proving(self) -> Sequence[Scan]:
+        """The passes that prove all of it; none where something is not proved."""
+        if self.missing or not all(one.proof for one in self.days):
+            return ()
+        return [scan for one in self.days for scan in one.believed]
+
+    @property
+    def announced(self) -> int | None:
+        """How many rows they announce together; None where no day announces any number."""
+        return told(self.days) if any(one.announced is not None for one in self.days) else None
+
+    def joined(self, window: Window, scans: Sequence[Scan]) -> Piece:
+        """All of it as one piece, after these `scans` of both days."""
+        return Piece(
+            window,
+            [*scans, *(scan for one in self.days for scan in one.scans)],
+            None if self.missing else self.days[0].proof,
+            self.missing,
+            sum(one.statements for one in self.days),
+            self.announced,
+            sum(one.received for one in self.days),
+            self.proving,
+            self.short_on,
+            Window(self.days[0].window.start, self.days[-1].window.end),
+        )

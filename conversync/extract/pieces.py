@@ -28,7 +28,7 @@ from conversync.extract.cuts import LEAST_DAYS, Cuts
 from conversync.extract.failing import Pace, ends_pages, is_failure
 from conversync.extract.pagination import PagedListing, Scan
 from conversync.extract.passes import Passes
-from conversync.extract.piece import PASSES, Piece, is_gap, joined, told
+from conversync.extract.piece import PASSES, Alone, Piece, is_gap, told
 from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
@@ -200,10 +200,14 @@ class Pieces:
             proof = self._belief.proof(scans, counts=self._passes.counts)
         if proof:
             return self._whole(window, earlier, scans, proof)
-        is_all = scans[-1].is_ended and scans[-1].refused is None
-        if self._parts.days(window) > 1 and not (is_all and self._effort.is_spent):
-            return earlier + scans
-        return self._one_day(window, earlier, scans)
+        return (
+            earlier + scans if self._may_halve(window, scans[-1]) else self._one_day(window, earlier, scans)
+        )
+
+    def _may_halve(self, window: Window, scan: Scan) -> bool:
+        """Whether halves are asked for, after this pass proved nothing; not of a whole one, once effort is spent."""
+        is_all = scan.is_ended and scan.refused is None
+        return self._parts.days(window) > 1 and not (is_all and self._effort.is_spent)
 
     def _without_a_number(self, window: Window, earlier: list[Scan], whole: Scan) -> Piece | list[Scan]:
         """As `_piece`, where no page announced how many rows there are."""
@@ -238,18 +242,16 @@ class Pieces:
     def _contradicts_itself(self, window: Window, scan: Scan) -> bool:
         """Whether two parts of days that are over announce more than the days together, which no count of rows does.
 
-        Asked is where more rows are announced than come. The parts have no day in common. Rows that come meanwhile
-        would do the same, so the days are asked for again.
+        The parts have no day in common. Rows that come meanwhile would do the same, so the days are asked for again.
         """
         over = Window(window.start, min(window.end, self.today - DAY))
-        may_ask = over.start < over.end and self._checks < MOST_CHECKS and not self._effort.is_spent
-        if not may_ask or not scan.is_ended or self._belief.together([scan]) >= (scan.total or 0):
+        if over.start >= over.end or not self._may_miscount(scan):
             return False
         self._checks += 1
-        parts = (*over.halves(), over)
-        first, second, whole = ((page and page.total) or 0 for page in map(self._passes.first_page, parts))
-        whole = max(whole, (scan.announced or 0) if over == window else 0)
-        if not whole or first + second <= whole:
+        first, second, whole = map(self._announced, (*over.halves(), over))
+        if over == window:
+            whole = max(whole, scan.announced or 0)
+        if not 0 < whole < first + second:
             return False
         self._passes.counts, self.bounds.miscounts = False, True
         self.bounds.found.append(
@@ -257,6 +259,16 @@ class Pieces:
             "it), so days are believed where two readings are alike"
         )
         return True
+
+    def _may_miscount(self, scan: Scan) -> bool:
+        """Whether fewer rows came than were announced, and it is still asked what that means."""
+        is_asked = self._checks < MOST_CHECKS and not self._effort.is_spent
+        return is_asked and scan.is_ended and self._belief.together([scan]) < (scan.total or 0)
+
+    def _announced(self, window: Window) -> int:
+        """What the first page of these days announces; 0 where it does not come, or says nothing."""
+        page = self._passes.first_page(window)
+        return (page and page.total) or 0
 
     def _one_day(self, window: Window, earlier: list[Scan], scans: list[Scan]) -> Piece:
         """One day that did not prove itself: alone, if that is possible; in other pages; else short."""
@@ -299,27 +311,24 @@ class Pieces:
         return self._whole(window, earlier, scans, proof) if proof else None
 
     def _alone(self, window: Window, earlier: Sequence[Scan], scans: Sequence[Scan]) -> Piece | None:
-        """Both days of a question asked for alone; None where there is one, or the days alone are not all of it.
-
-        What the second one lacks is the next piece's matter, or counts here where there is none. Where no page of both
-        came, nobody knows what the days alone leave out, but of one that shows that it was covered.
-        """
+        """Both days of a question asked for alone; None where there is one, or the days alone are not all of it."""
         if window.end <= window.start or not self.shared:
             return None
-        is_last, is_blind = window.end == self._last, not any(scan.pages or scan.announced for scan in scans)
-        days = [self._day(window.start)]
-        is_covered = is_blind and self._covers_its_last(days[0])
-        if is_last or not (is_blind and (days[0].missing or is_covered)):
-            days.append(self._day(window.end))
+        alone = self._each(window, is_blind=not any(scan.pages or scan.announced for scan in scans))
+        return alone.joined(window, [*earlier, *scans]) if told(alone.days) >= self._most(scans) else None
+
+    def _each(self, window: Window, *, is_blind: bool) -> Alone:
+        """The first day, and the second one where it can tell anything (see `Alone`)."""
+        first, is_last = self._day(window.start), window.end == self._last
+        is_covered = is_blind and self._covers_its_last(first)
+        is_enough = not is_last and is_blind and (first.missing or is_covered)
+        days = [first] if is_enough else [first, self._day(window.end)]
+        return Alone(days, is_last, is_blind, is_covered)
+
+    def _most(self, scans: Sequence[Scan]) -> int:
+        """The most rows that one of these passes announced, or brought where it announced none that count."""
         counts = self._passes.counts
-        if told(days) < max(
-            (counts and scan.announced) or self.spill_files.events(scan.spill_file) for scan in scans
-        ):
-            return None
-        counted = days if is_last else days[:1]
-        missing = max(sum(one.missing for one in counted), int(is_blind and not is_covered))
-        lacking = [one.window for one in (days if is_blind else counted) if one.missing]
-        return joined(window, [*earlier, *scans], days, missing, lacking)
+        return max((counts and scan.announced) or self.spill_files.events(scan.spill_file) for scan in scans)
 
     def _covers_its_last(self, day: Piece) -> bool:
         """Whether rows of two instants came of a day alone: a question covers its last day, not a second of it."""

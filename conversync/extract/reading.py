@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from conversync.counts import counted
 from conversync.errors import CredentialsError, InvalidResponseError, VendorError
 from conversync.extract.columns import now
+from conversync.extract.decoded import Rejected
 from conversync.extract.evidence import Quarantine, Routed, rejected_table, resolved_rows, window_row
 from conversync.extract.meaning import bare, nothing_of
 from conversync.extract.mended import NO_TRACES, Traces, resolved
@@ -74,6 +76,11 @@ class Read:
         return [scan for piece in self.pieces for scan in piece.believed]
 
     @property
+    def bad(self) -> list[Rejected]:
+        """The rows that were set aside."""
+        return [rejected for scan in self.scans for rejected, _ in scan.bad]
+
+    @property
     def proven(self) -> list[Window]:
         """The days, both ends included, of which the believed have all; of the last one, all that is asked for."""
         last = self.window.end
@@ -136,22 +143,31 @@ def _refuse_what_holds_nothing(done: Read) -> None:
 
     But for rows that are known to be bad. And where rows are announced and not one comes, nothing was answered.
     """
-    scans = done.scans
-    bad = [rejected for scan in scans for rejected, _ in scan.bad]
-    is_known = bool(bad) and all(rejected.raw_hash in done.reading.known for rejected in bad)
-    if is_known or any(scan.spill_file.rows for scan in scans):
+    if any(scan.spill_file.rows for scan in done.scans):
         return
-    if (refused := _not_understood(done)) is not None:
-        raise refused
-    what = scans[0].what
-    if bad:
-        raise InvalidResponseError(
-            f"{what}: every one of {len(scans[0].bad):,} rows would have to be set aside, the first because "
-            f"{bad[0].reason}."
-        )
-    announced = max(scan.announced or 0 for scan in scans)
-    if announced and any(piece.missing for piece in done.pieces):
-        raise InvalidResponseError(f"{what}: the first page is empty, yet it announces {announced:,} rows.")
+    bad = done.bad
+    if bad and all(rejected.raw_hash in done.reading.known for rejected in bad):
+        return
+    error = _not_understood(done) or (_all_bad(done, bad[0]) if bad else _all_missing(done))
+    if error is not None:
+        raise error
+
+
+def _all_bad(done: Read, first: Rejected) -> InvalidResponseError:
+    scan = done.scans[0]
+    return InvalidResponseError(
+        f"{scan.what}: every one of {len(scan.bad):,} rows would have to be set aside, the first because "
+        f"{first.reason}."
+    )
+
+
+def _all_missing(done: Read) -> InvalidResponseError | None:
+    announced = max(scan.announced or 0 for scan in done.scans)
+    if not announced or not any(piece.missing for piece in done.pieces):
+        return None
+    return InvalidResponseError(
+        f"{done.scans[0].what}: the first page is empty, yet it announces {announced:,} rows."
+    )
 
 
 def _not_understood(done: Read) -> VendorError | None:
@@ -204,25 +220,44 @@ def evidence(
     is where the ids stand that `Traces` reads from a row set aside.
     """
     known = state.setdefault("set_aside", {})
-    found: list[tuple[Read, Piece, Quarantine, int]] = []
+    found = list(_set_aside(done, spill_files, known, columns, found_out))
+    # Two pieces or streams may bring the same bad row; twice in one load it would stand twice in the table.
+    rows = {raw_hash: row for one in found for raw_hash, row in one.aside.rows.items()}
+    yield Routed(
+        "rejected_rows",
+        rejected_table([*rows.values(), *_resolved(done, spill_files, known, rows, id_column)]),
+    )
+    for one in found:
+        yield Routed("windows", window_row(one.piece, one.aside, one.lost, one.read.reading.filters))
+
+
+class _Looked(NamedTuple):
+    """A piece, what of it was set aside, and how many rows another one superseded."""
+
+    read: Read
+    piece: Piece
+    aside: Quarantine
+    lost: int
+
+
+def _set_aside(
+    done: Sequence[Read],
+    spill_files: SpillFiles,
+    known: MutableMapping[str, list[Any]],
+    columns: Sequence[str],
+    found_out: str | None,
+) -> Iterator[_Looked]:
+    """Each piece. Its reading's notes stand at the first one, `found_out` at the first of all."""
     for one in done:
-        note = ". ".join(note for note in (one.reading.note, found_out, _short(one)) if note) or None
+        note = ". ".join(filter(None, (one.reading.note, found_out, _short(one)))) or None
         for piece in one.pieces:
             aside = Quarantine(known, one.reading.stream, one.told(piece), one.at, note, one.reading.traces)
             lost = aside.add_all(piece.scans, spill_files, columns)
             if one.reading.is_fixed and piece is one.pieces[-1]:
                 last = [other.scans[-1].spill_file for other in one.pieces]
                 lost += aside.supersede(spill_files.superseded_across(last, columns))
-            found.append((one, piece, aside, lost))
+            yield _Looked(one, piece, aside, lost)
             note = found_out = None
-    # Two pieces or streams may bring the same bad row; twice in one load it would stand twice in the table.
-    rows = {raw_hash: row for _, _, aside, _ in found for raw_hash, row in aside.rows.items()}
-    yield Routed(
-        "rejected_rows",
-        rejected_table([*rows.values(), *_resolved(done, spill_files, known, rows, id_column)]),
-    )
-    for one, piece, aside, lost in found:
-        yield Routed("windows", window_row(piece, aside, lost, one.reading.filters))
 
 
 def _resolved(
@@ -249,25 +284,24 @@ def _short(one: Read) -> str | None:
     short = [piece for piece in one.pieces if piece.missing]
     if not short:
         return None
-    failure = next(
-        (scan.refused for piece in short for scan in piece.scans if is_gap(scan) and scan.refused), None
-    )
-    if failure is not None:
-        why = "not all of it can be had, however it is asked for"
-        ask = (
-            f"what is wrong with them: {_without_advice(failure)}, while it answered for other days or pages"
-        )
-    elif any(piece.announced is not None for piece in short):
-        why, ask = (
-            "fewer rows came than were announced, however they were asked for",
-            "in which order rows are listed",
-        )
-    else:
-        why, ask = "no number of rows is announced, nor shown otherwise", "for a total on each page"
+    why, ask = _why(short)
     return (
         f"{one.reading.stream} {_lack(short)} on {_days(short)}: {why}. What came is loaded, and the days "
         f"are read again next time; if it stays so, ask the vendor {ask}"
     )
+
+
+def _why(short: Sequence[Piece]) -> tuple[str, str]:
+    """Why something is missing, and what to ask the vendor."""
+    gaps = (scan for piece in short for scan in piece.scans if is_gap(scan))
+    failure = next((scan.refused for scan in gaps if scan.refused), None)
+    if failure is not None:
+        wrong = f"{_without_advice(failure)}, while it answered for other days or pages"
+        return "not all of it can be had, however it is asked for", f"what is wrong with them: {wrong}"
+    if any(piece.announced is not None for piece in short):
+        why = "fewer rows came than were announced, however they were asked for"
+        return why, "in which order rows are listed"
+    return "no number of rows is announced, nor shown otherwise", "for a total on each page"
 
 
 def _lack(short: Sequence[Piece]) -> str:
@@ -283,7 +317,7 @@ def _lack(short: Sequence[Piece]) -> str:
     if not (missing := max(counts)):
         return "cannot be shown to be whole"
     at_least = "" if is_exact else "at least "
-    return f"is short by {at_least}{missing:,} {'row' if missing == 1 else 'rows'}"
+    return f"is short by {at_least}{counted(missing, 'row')}"
 
 
 def _days(short: Sequence[Piece]) -> str:

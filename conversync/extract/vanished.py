@@ -7,9 +7,10 @@ does not have the row. The vendor states it no more, and no earlier load held it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from datetime import date
 from typing import Any
 
+from conversync.extract.piece import Piece
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
@@ -42,22 +43,28 @@ def _still_gone(
     one: Read, spill_files: SpillFiles, key: str, gone: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Those that do not come either where their day is asked for alone, and comes; what comes is read, either way."""
-    last = one.window.end
-    alone = {
-        day: list(one.reading.pieces.read(Window(day, min(day + DAY, last))))
-        for day in sorted({row["day"] for row in gone})
-    }
-    pieces = list(chain.from_iterable(alone.values()))
+    last, pieces, sure = one.window.end, list[Piece](), set[date]()
+    for day in sorted({row["day"] for row in gone}):
+        alone = list(one.reading.pieces.read(Window(day, min(day + DAY, last))))
+        pieces += alone
+        if not any(piece.missing for piece in alone):
+            sure.add(day)
     one.pieces.extend(pieces)
-    scans = chain.from_iterable(piece.scans for piece in pieces)
-    come = spill_files.among([scan.spill_file for scan in scans], key, [row[key] for row in gone])
-    sure = {day for day, some in alone.items() if not any(piece.missing for piece in some)}
+    come = among(pieces, spill_files, key, gone)
     return [row for row in gone if row[key] not in come and row["day"] in sure]
+
+
+def among(
+    pieces: Sequence[Piece], spill_files: SpillFiles, key: str, rows: Sequence[dict[str, Any]]
+) -> set[str]:
+    """The keys of those of these rows that came in the pieces."""
+    files = [scan.spill_file for piece in pieces for scan in piece.scans]
+    return spill_files.among(files, key, [row[key] for row in rows])
 
 
 def spoilt_ids(read: Read) -> set[str | None]:
     """The ids of rows that came and were set aside; None among them where one cannot be read."""
-    return {read.reading.traces.of(rejected.raw)[1] for scan in read.scans for rejected, _ in scan.bad}
+    return {read.reading.traces.of(rejected.raw)[1] for rejected in read.bad}
 
 
 def told(vendor: str, gone: Sequence[dict[str, Any]]) -> str | None:

@@ -148,9 +148,7 @@ class Client:
                 began = time.monotonic()
                 call = Call(prepared, what, not retry, accept, budget.patience(what, once=not retry))
                 value, failure = self._attempt(call, decode, began)
-                if failure is None or (
-                    failure.kind is FailureKind.FATAL and failure.error.status is not None
-                ):
+                if failure is None or failure.is_answer:
                     budget.answered()
                 if failure is None:
                     return value  # type: ignore[return-value]  # a value stands wherever no trouble does

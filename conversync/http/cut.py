@@ -21,22 +21,30 @@ def closed(text: str) -> str:
     end = depth = 0
     for token in _TOKEN.finditer(text):
         sign = token[0]
-        if sign[0] == '"':
-            if token[1] is None and not is_name:
-                return _HALF.sub(r"\1", text) + '"' + _closing(open_)
-            if token[1] is None:
-                break
-            if not is_name:
-                end, depth = token.end(), len(open_)
-        elif sign in _CLOSING:
+        if sign[0] == '"' and token[1] is None:
+            return text[:end] + _closing(open_[:depth]) if is_name else _within(text, open_)
+        if sign in _CLOSING:
             open_.append(sign)
         elif sign in "]}":
             del open_[-1:]
-            end, depth = token.end(), len(open_)
-        elif sign == ",":
-            end, depth = token.start(), len(open_)
+        ended = _end(token, is_name=is_name)
+        if ended is not None:
+            end, depth = ended, len(open_)
         is_name = sign in "{," and open_[-1:] == ["{"]
     return text[:end] + _closing(open_[:depth])
+
+
+def _end(token: re.Match[str], *, is_name: bool) -> int | None:
+    """Where a value ends by this sign or text; None where none does."""
+    sign = token[0]
+    if sign == ",":
+        return token.start()
+    return token.end() if sign in "]}" or (sign[0] == '"' and not is_name) else None
+
+
+def _within(text: str, open_: list[str]) -> str:
+    """All of it, closed in the text that it ends in."""
+    return _HALF.sub(r"\1", text) + '"' + _closing(open_)
 
 
 def _closing(open_: list[str]) -> str:

@@ -40,6 +40,11 @@ class Failure:
     kind: FailureKind
     error: VendorError
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether the vendor answered what was asked, and that is final."""
+        return self.kind is FailureKind.FATAL and self.error.status is not None
+
 
 @dataclass(frozen=True)
 class ErrorMessages:

@@ -31,18 +31,15 @@ def check_secret(name: str, value: str) -> None:
 def _problem(name: str, value: str) -> str | None:
     inner = value.strip()
     quoted = len(inner) > 1 and inner[-1] == _QUOTES.get(inner[0])
-    if not inner or (quoted and not inner[1:-1].strip()):
-        return "is empty"
-    if _PLACEHOLDER.fullmatch(inner[1:-1].strip() if quoted else inner):
-        return "still holds a placeholder"
-    if not inner.isprintable():
-        return "holds a line break or another character that cannot be seen"
-    if inner != value:
-        return "begins or ends with a blank or a line break, which is not part of it"
-    if quoted:
-        return "stands in quotes, which would be sent with it (an env-file of docker takes none)"
-    if inner.upper().startswith(f"{name.upper()}="):
-        return "holds its own name and an equals sign"
-    if scheme := _SCHEME.match(inner):
-        return f'begins with "{scheme[1]}", which is not part of it'
-    return None
+    said = inner[1:-1].strip() if quoted else inner
+    scheme = _SCHEME.match(inner)
+    problems = {
+        "is empty": not said,
+        "still holds a placeholder": bool(_PLACEHOLDER.fullmatch(said)),
+        "holds a line break or another character that cannot be seen": not inner.isprintable(),
+        "begins or ends with a blank or a line break, which is not part of it": inner != value,
+        "stands in quotes, which would be sent with it (an env-file of docker takes none)": quoted,
+        "holds its own name and an equals sign": inner.upper().startswith(f"{name.upper()}="),
+        f'begins with "{scheme and scheme[1]}", which is not part of it': bool(scheme),
+    }
+    return next((problem for problem, is_so in problems.items() if is_so), None)

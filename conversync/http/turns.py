@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from conversync.http.threads import Waited
@@ -93,13 +93,14 @@ class Turns:
 _turns: ContextVar[Turns | None] = ContextVar("turns of the sources", default=None)
 
 
-class _Source(Waited):
-    """A job in a thread of its own; what it returned, or raised, when it has ended."""
+class _Source(Waited, Generic[Outcome]):
+    """A job in a thread of its own."""
 
-    def __init__(self, turns: Turns, job: Callable[[], Any], number: int) -> None:
+    _outcome: Outcome
+
+    def __init__(self, turns: Turns, job: Callable[[], Outcome], number: int) -> None:
         super().__init__(f"source-{number}", self._begin)
-        self.outcome: Any = None
-        self.error: BaseException | None = None
+        self._error: BaseException | None = None
         self._turns, self._job = turns, job
         self._context = copy_context()
 
@@ -109,13 +110,19 @@ class _Source(Waited):
         except EndedError:
             pass
         except BaseException as error:  # noqa: BLE001 - it is raised again where the jobs are waited for
-            self.error = error
+            self._error = error
+
+    def result(self) -> Outcome:
+        """What the job returned; what it raised is raised. It has ended."""
+        if self._error is not None:
+            raise self._error
+        return self._outcome
 
     def _work(self) -> None:
         _turns.set(self._turns)
         self._turns.take()
         try:
-            self.outcome = self._job()
+            self._outcome = self._job()
         finally:
             self._turns.give()
 
@@ -141,10 +148,7 @@ def side_by_side(jobs: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
             if source.is_working:
                 source.wait()
         raise
-    for error in (source.error for source in sources):
-        if error is not None:
-            raise error
-    return [source.outcome for source in sources]
+    return [source.result() for source in sources]
 
 
 @contextmanager

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from conversync.cli import terminal
 from conversync.cli.output import explain
-from conversync.cli.terminal import say
-from conversync.monitor.shown import grid, screen, write
 from conversync.monitor.verify import Difference, Verified
 
 # Differences that a person is shown of each table; the JSON has more.
 SHOWN = 20
+_HEADS = ("table", "", "vendor", "warehouse", "")
 
 
 def show(found: Sequence[Verified]) -> None:
     """A line for each table and sum, then what differs."""
     with suppress(OSError, ValueError):
-        out = screen()
+        out = terminal.screen()
         lines = [line for one in found for line in _lines(one)]
         if lines:
-            out.print(grid(("table", "", "vendor", "warehouse", ""), lines, right=(2, 3)))
+            out.print(terminal.table(_HEADS, lines, right=(2, 3), is_narrow=True))
         for one in found:
             for sentence in _sentences(one):
                 out.say(sentence)
     for one in found:
         if one.error is not None:
-            say(f"conversync: {one.source}: {explain(one.error)}", error=True)
+            terminal.say(f"conversync: {one.source}: {explain(one.error)}", error=True)
 
 
 def show_json(found: Sequence[Verified]) -> None:
     """One document: counts as numbers, sums as text, the first thousand differences of each table."""
-    write(json.dumps({"event": "verify", "sources": [_fields(one) for one in found]}))
+    terminal.emit({"event": "verify", "sources": [_fields(one) for one in found]})
 
 
 def _fields(found: Verified) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pendulum
 
+from conversync.counts import counted, noun, rows
 from conversync.extract.decoded import told_apart
 from conversync.extract.windows import DAY
 from conversync.monitor.days import ranges
@@ -42,7 +43,7 @@ def problems(health: Health, bounds: Limits) -> list[Problem]:
     for send in health.sends:
         if send.in_doubt:
             text = (
-                f"{send.target}: {_rows(send.in_doubt)} in doubt, the vendor may have them or not; find out, then "
+                f"{send.target}: {rows(send.in_doubt)} in doubt, the vendor may have them or not; find out, then "
                 f"conversync send {send.target} --resend-in-doubt, or leave them."
             )
             found.append(Problem("in_doubt", send.target, text, {"rows": send.in_doubt}))
@@ -98,8 +99,8 @@ def _incomplete(source: SourceHealth) -> Iterator[Problem]:
         )
         yield Problem("incomplete", source.source, text, {"days": []})
     if days := source.days("never"):
-        count = "1 day was" if len(days) == 1 else f"{len(days)} days were"
-        text = f"{source.source}: {count} never read ({_spans(days)}): {_again(source, days)}"
+        count, were = counted(len(days), "day"), noun(len(days), "was", "were")
+        text = f"{source.source}: {count} {were} never read ({_spans(days)}): {_again(source, days)}"
         yield Problem("incomplete", source.source, text, {"days": [str(day) for day in days]})
     for stream in source.current():
         if short := list(stream.days.short):
@@ -107,16 +108,16 @@ def _incomplete(source: SourceHealth) -> Iterator[Problem]:
 
 
 def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Problem:
-    rows = stream.days.missing
-    if rows:
-        lack, why = f"is short by {_rows(rows)}", "not all that the vendor has of them came"
+    missing = stream.days.missing
+    if missing:
+        lack, why = f"is short by {rows(missing)}", "not all that the vendor has of them came"
     else:
         lack, why = "cannot be shown to be whole", "what came of them may not be all"
     text = (
         f"{source.source}: {stream.stream} {lack} on {_spans(days)}: {why}. Every night reads what is due again; "
         f"by hand: {_again(source, days)}"
     )
-    figures = {"stream": stream.stream, "rows": rows, "days": [str(day) for day in days]}
+    figures = {"stream": stream.stream, "rows": missing, "days": [str(day) for day in days]}
     return Problem("short", source.source, text, figures)
 
 
@@ -125,10 +126,10 @@ def _set_aside(source: SourceHealth) -> Iterator[Problem]:
     query = f"select reason, raw from {source.source}.rejected_rows where resolved_at is null order by first_seen desc"  # noqa: S608
     new, known = source.rejects.new, source.rejects.rows - source.rejects.new
     if new:
-        text = f"{source.source}: {_rows(new)} newly set aside. See: {query}"
+        text = f"{source.source}: {rows(new)} newly set aside. See: {query}"
         yield Problem("rejected", source.source, text, {"rows": new})
     if known:
-        text = f"{source.source}: {_rows(known)} still set aside, and in no sum. See: {query}"
+        text = f"{source.source}: {rows(known)} still set aside, and in no sum. See: {query}"
         yield Problem("set_aside", source.source, text, {"rows": known})
 
 
@@ -163,7 +164,3 @@ def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) ->
 
 def _hours(span: timedelta) -> float:
     return round(span.total_seconds() / 3600, 1)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"

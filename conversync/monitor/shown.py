@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, datetime
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.cli import terminal
+from conversync.counts import counted
 from conversync.monitor.limits import Limits
 from conversync.monitor.look import Health
 from conversync.monitor.problems import Problem, problems, stale
@@ -22,14 +21,15 @@ from conversync.spans import ago, old
 def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
     """The sources in a table each their line, then a sentence for everything that wants one."""
     with suppress(OSError, ValueError):
-        out = screen()
-        out.print(grid(_HEADS, (_line(one, health.at, bounds) for one in health.sources), right=range(3, 6)))
+        out = terminal.screen()
+        sources = (_line(one, health.at, bounds) for one in health.sources)
+        out.print(terminal.table(_HEADS, sources, right=range(3, 6), is_narrow=True))
         if health.sends:
             heads = ("sent to", "sent", "rejected", "in doubt")
             lines = [(s.target, f"{s.sent:,}", f"{s.rejected:,}", f"{s.in_doubt:,}") for s in health.sends]
-            out.print(grid(heads, lines, right=range(1, 4)))
+            out.print(terminal.table(heads, lines, right=range(1, 4), is_narrow=True))
         if tables:
-            out.print(grid(_TABLE_HEADS, _tables(health), right=range(1, 2)))
+            out.print(terminal.table(_TABLE_HEADS, _tables(health), right=(1,), is_narrow=True))
         for sentence in _sentences(health):
             out.say(sentence)
         for problem in problems(health, bounds):
@@ -38,20 +38,14 @@ def show(health: Health, bounds: Limits, *, tables: bool = False) -> None:
 
 def show_json(health: Health, bounds: Limits) -> None:
     """Everything, as one document."""
-    write(json.dumps(fields(health, problems(health, bounds)), indent=2))
+    terminal.emit(fields(health, problems(health, bounds)), indent=2)
 
 
 def show_lines(health: Health) -> None:
     """A JSON object a line for each table, as logs take them."""
     for source in health.sources:
         for table in source.tables:
-            write(json.dumps(asdict(table)))
-
-
-def write(text: str) -> None:
-    """A line on standard output, whoever has closed it."""
-    with suppress(OSError, ValueError):
-        sys.stdout.write(text + "\n")
+            terminal.emit(asdict(table))
 
 
 def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
@@ -61,24 +55,6 @@ def fields(health: Health, found: Sequence[Problem]) -> dict[str, Any]:
         if told.volume is not None:
             source["volume"]["drop_pct"] = round(told.volume.drop_pct, 1)
     return {**document, "problems": [one.fields() for one in found]}
-
-
-def screen() -> Any:
-    """Standard output (see `terminal.screen`)."""
-    return terminal.screen()
-
-
-def grid(heads: Sequence[str], lines: Iterable[Sequence[Any]], right: Iterable[int] = ()) -> Any:
-    """A table of texts, or of rich's; figures stand at the right, and what is too long for the screen is folded."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number in right else "left", overflow="fold")
-    for line in lines:
-        table.add_row(*map(terminal.cell, line))
-    return table
 
 
 _HEADS = ("source", "last load", "through", "unread", "short", "set aside", "reversals late")
@@ -132,7 +108,7 @@ def _sentences(health: Health) -> Iterator[str]:
         for reason, rows in source.rejects.reasons:
             yield f"{source.source}: {rows:,} set aside: {reason}"
         if source.withdrawn:
-            count = "1 conversion" if source.withdrawn == 1 else f"{source.withdrawn:,} conversions"
+            count = counted(source.withdrawn, "conversion")
             place = f"(withdrawn_at in {source.source}.conversions)"
             yield f"{source.source}: {count} that the vendor serves no more {place}"
         for stream in source.streams:

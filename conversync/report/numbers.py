@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import pendulum
 from pendulum import DateTime
 
+from conversync.counts import noun
+
 NOTHING = "\u2013"
 _CENT = Decimal("0.01")
 _MINUS = "\u2212"
@@ -80,7 +82,7 @@ def utc(value: datetime) -> DateTime:
 
 def many(number: int, one: str, more: str | None = None) -> str:
     """So many of something: `1 day`, `2 days`."""
-    return f"{count(number)} {one if number == 1 else more or one + 's'}"
+    return f"{count(number)} {noun(number, one, more)}"
 
 
 def listed(words: Sequence[str]) -> str:

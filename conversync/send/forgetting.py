@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from conversync.cli.output import rows
+from conversync.counts import rows
 from conversync.http.redact import redact
 from conversync.load import pipeline_for
 from conversync.send import ledger

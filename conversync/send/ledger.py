@@ -165,7 +165,7 @@ def _table(target: Target, dataset: str, table: str, rows: Sequence[Mapping[str,
         raise ConversyncError(f"{target.name} fills {dataset}.{table}, and names no key for it.")
     folded = {tuple(row.get(key) for key in keys): row for row in rows}
     columns = _columns(list(folded.values()))
-    nested = [name for name, column in columns.items() if any(isinstance(one, dict | list) for one in column)]
+    nested = [name for name, column in columns.items() if _is_nested(column)]
     columns |= {name: [_nested(value) for value in columns[name]] for name in nested}
     arrays = {name: _array(column) for name, column in columns.items()}
     return dlt.resource(
@@ -181,6 +181,10 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The values by column, in its name's order; columns without any left out."""
     names = sorted({name for row in rows for name, value in row.items() if value is not None})
     return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _is_nested(column: Sequence[Any]) -> bool:
+    return any(isinstance(value, dict | list) for value in column)
 
 
 def _nested(value: Any) -> str | None:

@@ -97,8 +97,7 @@ def options(
 
     `said`: the options that are said or not: resend_in_doubt, retry_rejected, resolve_in_doubt, adopt, after_restore.
     """
-    if limit is not None and limit < 1:
-        raise SettingsError(f"--limit is {limit}, but must be at least 1.")
+    _check_limit(limit)
     configured = _own(target, "query") or _own(target, "from")
     chosen = outbox or configured
     found = {name: read(target, name) for name in RULES}
@@ -114,11 +113,16 @@ def options(
         http_budget=found["http_budget"],
         outbox=chosen,
         label=_label(chosen or "", configured),
-        since=day(since.strip(), "--since") if since is not None else found["send_since"],
+        since=found["send_since"] if since is None else day(since.strip(), "--since"),
         missing=found["send_missing"],
         cleared=found["send_cleared_amounts"],
         **said,
     )
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise SettingsError(f"--limit is {limit}, but must be at least 1.")
 
 
 def check(targets: Iterable[str]) -> None:

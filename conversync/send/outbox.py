@@ -10,6 +10,7 @@ key a row could never be known as sent, so one such row refuses the whole outbox
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -112,27 +113,25 @@ def entries(client: Any, query: str, target: Target, options: Options) -> Iterat
 
 
 def _check_columns(names: Sequence[str], target: Target) -> None:
-    known = {column.name for column in target.columns} | {KEY, *DATES}
-    twice = sorted({name for name in names if names.count(name) > 1})
-    unknown = [f"{name}{_guess(name, known)}" for name in names if name not in known]
+    takes = [KEY, *(column.name for column in target.columns)]
     required = [KEY, *(column.name for column in target.columns if column.required)]
-    missing = [name for name in required if name not in names]
     complaints = (
-        ("columns that stand twice", twice),
-        ("columns that it does not know", unknown),
-        ("not the columns that it needs", missing),
+        ("columns that stand twice", sorted(Counter(names) - Counter(set(names)))),
+        ("columns that it does not know", _unknown(names, {*takes, *DATES})),
+        ("not the columns that it needs", [name for name in required if name not in names]),
     )
     wrong = [f"{what}: {', '.join(found)}" for what, found in complaints if found]
     if wrong:
         raise SettingsError(
-            f"The outbox of {target.name} has {'; '.join(wrong)}. Nothing was sent. "
-            f"It takes {', '.join([KEY, *(column.name for column in target.columns)])}."
+            f"The outbox of {target.name} has {'; '.join(wrong)}. Nothing was sent. It takes {', '.join(takes)}."
         )
 
 
-def _guess(name: str, known: Collection[str]) -> str:
-    near = nearest(name, sorted(known))
-    return f" (did you mean {near}?)" if near else ""
+def _unknown(names: Sequence[str], known: Collection[str]) -> list[str]:
+    """Those that are none of the known ones, each with the one that may be meant."""
+    strange = [name for name in names if name not in known]
+    near = {name: nearest(name, sorted(known)) for name in strange}
+    return [f"{name} (did you mean {near[name]}?)" if near[name] else name for name in strange]
 
 
 def _entries(cursor: Any, names: Sequence[str], target: Target, most: int) -> Iterator[Entry]:

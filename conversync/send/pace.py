@@ -34,6 +34,11 @@ def in_doubt(error: VendorError) -> bool:
     return error.in_doubt and error.status not in TURNED_AWAY
 
 
+def is_distrusted(error: VendorError) -> bool:
+    """Whether the vendor took the request, and its answer cannot be trusted."""
+    return isinstance(error, InvalidResponseError) and error.status not in TURNED_AWAY
+
+
 class Pace:
     """Requests start one after the other, at least `interval` seconds apart, and not while the gate is shut."""
 
@@ -133,28 +138,31 @@ class RowState:
 
         StoppingError if the send ends meanwhile. The client has counted the attempt itself, which was made once.
         """
-        if not self._failed:
-            self._since = time.monotonic()
-            self._rows.fails(1)
-        self._failed += 1
-        if isinstance(error, InvalidResponseError) and error.status not in TURNED_AWAY:
-            self._distrusted += 1
-            if self._distrusted >= DISTRUSTED_ATTEMPTS:
-                return self._give_up(error, alone=in_doubt(error))
-        elif in_doubt(error) and self._is_alone():
+        self._count(error)
+        if self._is_of_row(error):
             return False
         is_unreached = isinstance(error, UnavailableError) and not error.sent
         kind = FailureKind.CONNECT if is_unreached else FailureKind.RETRYABLE
-        seconds = self._retry.delay(Failure(kind, error), time.monotonic())
+        is_hopeless = self._distrusted >= DISTRUSTED_ATTEMPTS and is_distrusted(error)
+        seconds = None if is_hopeless else self._retry.delay(Failure(kind, error), time.monotonic())
         if seconds is None:
-            return self._give_up(error, alone=False)
+            raise error
         if error.retry_after:
             self._rows.pace.shut(seconds)
         if self._rows.stopping.wait(seconds):
             raise StoppingError("the send is ending")
         return True
 
-    def _give_up(self, error: VendorError, *, alone: bool) -> bool:
-        if alone:
+    def _count(self, error: VendorError) -> None:
+        """Another attempt failed."""
+        if not self._failed:
+            self._since = time.monotonic()
+            self._rows.fails(1)
+        self._failed += 1
+        self._distrusted += is_distrusted(error)
+
+    def _is_of_row(self, error: VendorError) -> bool:
+        """Whether this row is given up, and the send goes on: it may have arrived, and others fare better."""
+        if not in_doubt(error):
             return False
-        raise error
+        return self._distrusted >= DISTRUSTED_ATTEMPTS if is_distrusted(error) else self._is_alone()

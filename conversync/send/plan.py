@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from conversync.cli.output import rows
+from conversync.counts import rows
 from conversync.send.history import History
 from conversync.send.identities import Identities
 from conversync.send.outbox import Entry

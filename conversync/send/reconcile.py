@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from conversync.cli.terminal import say
+from conversync.cli.terminal import emit, say
 from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
@@ -102,21 +101,20 @@ def _record(row: Mapping[str, Any]) -> Record:
 
 def show(found: Comparison, log_format: str) -> None:
     """The comparison as a table, or as JSON."""
-    with suppress(OSError, ValueError):
-        if log_format == "json":
-            differences = [vars(one) for one in found.differences]
-            print(json.dumps({"event": "reconciliation", **vars(found), "differences": differences}))  # noqa: T201
-            return
-        say(
-            f"{found.vendor}: {found.sent:,} sent, {found.agree:,} there as sent, "
-            f"{len(found.differences):,} differences"
-        )
-        for one in found.differences[:SHOWN]:
-            say(f"  {one.send_key}: {one.what}: sent {one.sent}; there {one.there or 'nothing'}")
-        if len(found.differences) > SHOWN:
-            say(f"  ... and {len(found.differences) - SHOWN:,} more")
-        for note in found.notes[:SHOWN]:
-            say(f"  {note}.")
+    if log_format == "json":
+        differences = [vars(one) for one in found.differences]
+        emit({"event": "reconciliation", **vars(found), "differences": differences})
+        return
+    say(
+        f"{found.vendor}: {found.sent:,} sent, {found.agree:,} there as sent, "
+        f"{len(found.differences):,} differences"
+    )
+    for one in found.differences[:SHOWN]:
+        say(f"  {one.send_key}: {one.what}: sent {one.sent}; there {one.there or 'nothing'}")
+    if len(found.differences) > SHOWN:
+        say(f"  ... and {len(found.differences) - SHOWN:,} more")
+    for note in found.notes[:SHOWN]:
+        say(f"  {note}.")
 
 
 def _text(value: Any) -> str | None:

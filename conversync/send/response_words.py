@@ -37,7 +37,11 @@ class ResponseReader:
         status = answer.status if answer.status >= 400 else body_status(body, answer.status)
         if status < 400 and not says_error(body):
             return None
-        reason = self.reason(f"refused ({status})", said(answer).text)
+        return self._refused(status, said(answer).text)
+
+    def _refused(self, status: int, words: str | None) -> Outcome:
+        """The outcome of a row that was turned down; the error where that is not the row's matter."""
+        reason = self.reason(f"refused ({status})", words)
         if status in (401, 403):
             raise CredentialsError(f"{self.vendor} {reason}. {self.hint}", status=status)
         if status in _LATER or status >= 500:

@@ -7,20 +7,19 @@ goes on from there.
 
 from __future__ import annotations
 
-import errno
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, LockedError, SettingsError, UnreachedError
-from conversync.load import pipeline_for
 from conversync.send import begun, forgetting, ledger, outbox
+from conversync.send.bookkeeper import Bookkeeper
 from conversync.send.epoch import (
     epoch_of_others,
     epoch_path,
@@ -41,9 +40,8 @@ from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
 from conversync.settings import lookup as configured
 from conversync.vendors import targets
-from conversync.warehouse import allowed, comments, confined, files
+from conversync.warehouse import allowed, confined
 from conversync.warehouse.right import Right
-from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.warehouse import Warehouse
 
 # What was sent is loaded even where another run holds the warehouse for a moment; else the next send loads it.
@@ -91,76 +89,100 @@ def send(
     if not options.enabled:
         raise SettingsError(f"{SWITCHED_OFF}: nothing was sent to {target.name}.")
     settings, query = _asked(warehouse, target, options)
-    started = time.monotonic()
-    with (
-        translate_errors(),
-        _locked(warehouse, target, wait) as right,
-        _journal(warehouse, target) as journal,
-    ):
-        resolved = (
-            _resolved(warehouse, target, settings, journal, wait) if options.resolve_in_doubt else Resolved()
-        )
-        with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
+    started, keeper = time.monotonic(), Bookkeeper(warehouse, target, wait)
+    with translate_errors(), keeper.locked() as right, keeper.journal() as journal:
+        resolved = _resolved(keeper, settings, journal) if options.resolve_in_doubt else Resolved()
+        with keeper.reading() as client:
             books = mend(client, target, journal)
-            plan = _plan(client, query, warehouse, target, settings, books, journal, options)
+            plan = _plan(client, query, keeper, settings, books, journal, options)
             if plan.writes or journal.unloaded():
                 allowed.check(client, ledger.schemas(target))
         plan.notes += resolved.notes
-        _load(warehouse, target, journal, wait, right)
+        keeper.load(journal, right)
         show(plan)
         if plan.refusals:
             raise SettingsError(" ".join(plan.refusals))
-        report = SendReport(target.name, plan)
-        report.resolved = resolved.rejected
-        try:
-            _begin(warehouse, target, journal, books, plan, options)
-            if right.is_shared and plan.rows:
-                with _books(warehouse, max(wait, PATIENCE), right) as client:
-                    begun.note(client, target, journal.epoch or 0)
-            _send(target, settings, journal, options, report, tell, right)
-        finally:
-            _finish(warehouse, target, journal, max(wait, PATIENCE), report, right, books)
+        report = SendReport(target.name, plan, resolved=resolved.rejected)
+        _send(keeper.patient(PATIENCE), settings, journal, books, options, report, tell, right)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _resolved(warehouse: Warehouse, target: Target, settings: Any, journal: Journal, wait: float) -> Resolved:
-    """Asks the vendor about every row in doubt that it can be asked about."""
-    with warehouse.locked(wait) as folder, _session(warehouse, folder, wait) as client:
-        mend(client, target, journal)
-    return resolve(target, settings, journal)
-
-
-def _begin(
-    warehouse: Warehouse, target: Target, journal: Journal, books: Mending, plan: Plan, options: Options
+def _send(
+    keeper: Bookkeeper,
+    settings: Any,
+    journal: Journal,
+    books: Mending,
+    options: Options,
+    report: SendReport,
+    tell: Callable[[int], None],
+    right: Right,
 ) -> None:
+    """What the plan says, noted in the books before and after."""
+    rows = report.plan.rows
+    try:
+        _begin(keeper, journal, books, report.plan, options)
+        if rows and right.is_shared:
+            keeper.begins(journal, right)
+        if rows:
+            _request(keeper.target, settings, journal, options, report, tell, right)
+    finally:
+        _finish(keeper, journal, report, right, books.begun)
+
+
+def _request(
+    target: Target,
+    settings: Any,
+    journal: Journal,
+    options: Options,
+    report: SendReport,
+    tell: Callable[[int], None],
+    right: Right,
+) -> None:
+    with target.client(settings) as client:
+        sender = Sender(target, settings, client, journal, options, right.check)
+        report.sent = sender.result
+        try:
+            sender.run(report.plan.rows, tell)
+        except Exception as error:  # noqa: BLE001 - the outcomes are loaded all the same; it is reported
+            report.error = error
+
+
+def _resolved(keeper: Bookkeeper, settings: Any, journal: Journal) -> Resolved:
+    """Asks the vendor about every row in doubt that it can be asked about."""
+    with keeper.reading() as client:
+        mend(client, keeper.target, journal)
+    return resolve(keeper.target, settings, journal)
+
+
+def _begin(keeper: Bookkeeper, journal: Journal, books: Mending, plan: Plan, options: Options) -> None:
     """What stands in the books before the first request: the number of this send, and what goes without a request."""
     if plan.renamed:
         journal.rename_outbox(plan.renamed, options.label)
     if not plan.writes:
         return
-    path = epoch_path(warehouse, target.name)
+    path = epoch_path(keeper.warehouse, keeper.target.name)
     elsewhere = books.begun.epoch if books.begun else 0
     number = max(last_epoch(path) or 0, journal.epoch or 0, books.ledgers_epoch or 0, elsewhere) + 1
     # The journal first: a run that ends in between must not look like a restored journal.
     journal.begin(number)
     write_epoch(path, number)
     if plan.marks:
-        journal.conclude(*marked(plan.marks, target, options.label))
+        journal.conclude(*marked(plan.marks, keeper.target, options.label))
 
 
 def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
     """The plan that `send` would make now. No request, no lock, and nothing is written, to no journal and no ledger."""
     settings, query = _asked(warehouse, target, options)
-    path = journal_path(warehouse)
+    keeper = Bookkeeper(warehouse, target)
     with (
         translate_errors(),
         tempfile.TemporaryDirectory() as folder,
-        Journal(path, target.name, read_only=True) as journal,
-        _session(warehouse, Path(folder), 0) as client,
+        keeper.journal(read_only=True) as journal,
+        keeper.reading(Path(folder)) as client,
     ):
         mending = compare(client, target, journal)
-        plan = _plan(client, query, warehouse, target, settings, mending, journal, options)
+        plan = _plan(client, query, keeper, settings, mending, journal, options)
     if not options.enabled:
         plan.notes.insert(0, f"{SWITCHED_OFF}: send would refuse, and send nothing to {target.name}")
     return plan
@@ -176,62 +198,16 @@ def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any,
     return settings, query
 
 
-@contextmanager
-def _locked(warehouse: Warehouse, target: Target, wait: float) -> Iterator[Right]:
-    """One send of a target at a time, on all machines. The locks end with the process."""
-    until = time.monotonic() + wait
-    path = warehouse.home / f"send-{warehouse.lock_path.stem}-{target.name}.lock"
-    try:
-        handle = files.lock_file(files.private_folder(path.parent) / path.name)
-    except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            raise
-        raise SettingsError(
-            f"The folder {path.parent} cannot be written ({error.strerror}), and without a journal nothing is sent: "
-            "give this user the right to."
-        ) from None
-    with handle:
-        acquire(handle, wait, f"Another send to {target.name} is at work")
-        left = max(0.0, until - time.monotonic())
-        with warehouse.reserved([f"{ledger.DATASET}/{target.name}"], "send", left) as right:
-            yield right
-
-
-def _journal(warehouse: Warehouse, target: Target) -> Journal:
-    return Journal(journal_path(warehouse), target.name)
-
-
-@contextmanager
-def _session(warehouse: Warehouse, folder: Path, wait: float) -> Iterator[Any]:
-    """An open sql_client that may only read; it waits for somebody who has the file open."""
-    # Of DuckDB's dataset main, so that a table without a dataset is found there.
-    dataset = "main" if warehouse.destination == "duckdb" else ledger.DATASET
-    destination = warehouse.dlt_destination([ledger.DATASET], read_only=True, spill=folder / "spill")
-    client = confined.reader(pipeline_for(dataset, destination, folder))
-    waiting = Waiting(wait, f"Somebody has {warehouse} open")
-    while True:
-        try:
-            with translate_errors():
-                client.open_connection()
-            break
-        except LockedError:
-            waiting.go_on("close that session, or wait for it with --wait 30m")
-    try:
-        yield client
-    finally:
-        client.close_connection()
-
-
 def _plan(
     client: Any,
     query: str,
-    warehouse: Warehouse,
-    target: Target,
+    keeper: Bookkeeper,
     settings: Any,
     mending: Mending,
     journal: Journal,
     options: Options,
 ) -> Plan:
+    target = keeper.target
     tables = ledger.known_rows(client, target.reads)
     found = _not_in_journal(client, target, mending, journal)
     books = Books(
@@ -242,21 +218,22 @@ def _plan(
     planner = Planner(target, settings, books, options)
     with outbox.entries(client, query, target, options) as rows:
         plan = planner.read(rows, tables)
-    plan.notes += list(_notes(target, mending, journal))
+    plan.notes += list(_notes(keeper, mending, journal))
     if role := confined.trusted_role(client):
         plan.notes.append(
             f"PostgreSQL lets the role {role} read the server's own files, write them or start programs, and with it "
             "the query of an outbox: give Conversync a role that may do no more than it needs"
         )
     plan.forgets = bool(forgetting.look(client, target, journal))
-    if not options.after_restore and (why := _doubted(warehouse, target, journal, mending)):
+    if not options.after_restore and (why := _doubted(keeper, journal, mending)):
         plan.refusals.insert(0, why)
     return plan
 
 
-def _doubted(warehouse: Warehouse, target: Target, journal: Journal, mending: Mending) -> str | None:
+def _doubted(keeper: Bookkeeper, journal: Journal, mending: Mending) -> str | None:
     """Why the books cannot be trusted, if so."""
-    path = epoch_path(warehouse, target.name)
+    target = keeper.target
+    path = epoch_path(keeper.warehouse, target.name)
     last = last_epoch(path)
     if last is None and journal.epoch is None:
         why = known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
@@ -273,9 +250,9 @@ def _not_in_journal(client: Any, target: Target, mending: Mending, journal: Jour
     return found | {one.send_key: one for one in mending.doubts}
 
 
-def _notes(target: Target, mending: Mending, journal: Journal) -> Iterator[str]:
+def _notes(keeper: Bookkeeper, mending: Mending, journal: Journal) -> Iterator[str]:
     """What a person should know of the books."""
-    table = f"{ledger.DATASET}.{ledger.table_of(target.name)}"
+    table = keeper.ledger
     if mending.to_ledger:
         yield (
             f"{table} lacks {len(mending.to_ledger):,} outcomes that it once had, as after a restored backup; "
@@ -289,55 +266,34 @@ def _notes(target: Target, mending: Mending, journal: Journal) -> Iterator[str]:
         yield f"{len(mending.doubts):,} requests were on their way when the last send ended: they are in doubt"
 
 
-def _send(
-    target: Target,
-    settings: Any,
-    journal: Journal,
-    options: Options,
-    report: SendReport,
-    tell: Callable[[int], None],
-    right: Right,
-) -> None:
-    if not report.plan.rows:
-        return
-    with target.client(settings) as client:
-        sender = Sender(target, settings, client, journal, options, right.check)
-        report.sent = sender.result
-        try:
-            sender.run(report.plan.rows, tell)
-        except Exception as error:  # noqa: BLE001 - the outcomes are loaded all the same; it is reported
-            report.error = error
-
-
 def _finish(
-    warehouse: Warehouse,
-    target: Target,
-    journal: Journal,
-    wait: float,
-    report: SendReport,
-    right: Right,
-    books: Mending,
+    keeper: Bookkeeper, journal: Journal, report: SendReport, right: Right, other: begun.Begun | None
 ) -> None:
-    """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
+    """Brings all outcomes into the ledger; what is in the way of that is the report's error."""
     try:
         with translate_errors():
-            for doubt in journal.intents():
-                journal.conclude(doubt)
-                report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
-            _load(warehouse, target, journal, wait, right)
-            if right.is_shared and (report.plan.rows or (books.begun and not books.begun.is_over)):
-                last = max(journal.epoch or 0, books.begun.epoch if books.begun else 0)
-                with _books(warehouse, wait, right) as client:
-                    begun.end(client, target, last)
-            if report.plan.forgets:
-                report.said += _forget(warehouse, target, journal, wait)
+            _conclude(keeper, journal, report, right, other)
     except (LockedError, UnreachedError) as error:
         report.error = report.error or type(error)(
-            f"{error} All is in the journal; the next send loads it into "
-            f"{ledger.DATASET}.{ledger.table_of(target.name)}."
+            f"{error} All is in the journal; the next send loads it into {keeper.ledger}."
         )
     except Exception as error:  # noqa: BLE001 - what ended the send is graver; the journal has it all
         report.error = report.error or error
+
+
+def _conclude(
+    keeper: Bookkeeper, journal: Journal, report: SendReport, right: Right, other: begun.Begun | None
+) -> None:
+    """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
+    for doubt in journal.intents():
+        journal.conclude(doubt)
+        report.sent.in_doubt.setdefault(doubt.send_key, doubt.reason or "")
+    keeper.load(journal, right)
+    is_open = bool(report.plan.rows) or (other is not None and not other.is_over)
+    if right.is_shared and is_open:
+        keeper.ends(journal, right, other)
+    if report.plan.forgets:
+        report.said += keeper.forget(journal)
 
 
 def forget_old(warehouse: Warehouse, wait: float) -> Iterator[str]:
@@ -346,52 +302,15 @@ def forget_old(warehouse: Warehouse, wait: float) -> Iterator[str]:
     Only where this machine has sent: the journal tells. A target whose send is at work sees to its own. LockedError
     where somebody holds the warehouse for longer than `wait` seconds.
     """
-    path = journal_path(warehouse)
-    for target in targets().values() if path.exists() and warehouse.exists() else ():
-        with ExitStack() as held, Journal(path, target.name, read_only=True) as journal:
+    is_there = journal_path(warehouse).exists() and warehouse.exists()
+    for target in targets().values() if is_there else ():
+        keeper = Bookkeeper(warehouse, target, wait)
+        with ExitStack() as held, keeper.journal(read_only=True) as journal:
             if not forgetting.old_lines(target, journal):
                 continue
             try:
-                held.enter_context(_locked(warehouse, target, 0))
+                held.enter_context(replace(keeper, wait=0).locked())
             except LockedError:
                 continue
-            with translate_errors(), _journal(warehouse, target) as own:
-                yield from _forget(warehouse, target, own, wait)
-
-
-def _forget(warehouse: Warehouse, target: Target, journal: Journal, wait: float) -> Iterator[str]:
-    names = ledger.datasets(target)
-    with warehouse.locked(wait, "forget", names) as folder, warehouse.held(wait, folder):
-        told = forgetting.forget(warehouse.dlt_destination(names), folder, target, journal)
-    if told is not None:
-        yield told
-
-
-@contextmanager
-def _books(warehouse: Warehouse, wait: float, right: Right) -> Iterator[Any]:
-    """An open sql_client that may write beside the ledger, where several machines send."""
-    with warehouse.locked(wait, "send", [ledger.DATASET, *right.lost()]) as folder:
-        pipeline = pipeline_for(ledger.DATASET, warehouse.dlt_destination([ledger.DATASET]), folder)
-        with pipeline.sql_client() as client:
-            yield client
-
-
-def _load(warehouse: Warehouse, target: Target, journal: Journal, wait: float, right: Right) -> None:
-    """Loads what the ledger does not have yet.
-
-    Where the right to send was lost meanwhile it is taken again for this, and what others sent since is heeded first.
-    """
-    if not journal.unloaded():
-        return
-    names, lost = ledger.datasets(target), right.lost()
-    with warehouse.locked(wait, "send", [*names, *lost]) as folder:
-        if lost:
-            with _session(warehouse, folder, wait) as client:
-                mend(client, target, journal)
-        outcomes = journal.unloaded()
-        destination = warehouse.dlt_destination(names)
-        with warehouse.held(wait, folder) as connection:
-            ledger.load(destination, folder, target, outcomes)
-            if connection is not None:
-                comments.refresh(connection)
-    journal.loaded(outcomes)
+            with translate_errors(), keeper.journal() as own:
+                yield from keeper.forget(own)

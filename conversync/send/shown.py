@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +9,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from conversync.cli import logs
-from conversync.cli.output import Lines, console, explain, rows
-from conversync.cli.terminal import say
+from conversync.cli import logs, terminal
+from conversync.cli.output import Lines, explain, figures
+from conversync.counts import rows
 from conversync.send import ledger
 from conversync.send.history import FRESH
 from conversync.send.outbox import DATES
@@ -25,12 +24,12 @@ EVERY = 10.0
 
 def show_plan(plan: Plan, log_format: str, *, dry: bool = False) -> None:
     """What would go, or is about to. A dry run, which a person asks for, shows a sample of the exact requests."""
+    if log_format == "json":
+        sample = plan.sample if dry else []
+        terminal.emit({"event": "plan", "dry_run": dry, **plan.fields(), "sample": sample})
+        return
     with suppress(OSError, ValueError):
-        if log_format == "json":
-            sample = plan.sample if dry else []
-            print(json.dumps({"event": "plan", "dry_run": dry, **plan.fields(), "sample": sample}))  # noqa: T201 - for a log
-            return
-        out = console()
+        out = terminal.screen()
         for line in _plan_lines(plan, dry=dry):
             out.say(line)
 
@@ -119,11 +118,11 @@ def progress(target: str, log_format: str) -> Callable[[int], None]:
 
 def summary(report: SendReport, warehouse: str, log_format: str) -> None:
     """The table at the end, on standard output, and a sentence for everything that wants one."""
+    if log_format == "json":
+        terminal.emit({"event": "summary", "warehouse": warehouse, **fields(report)})
+        return
     with suppress(OSError, ValueError):
-        if log_format == "json":
-            print(json.dumps({"event": "summary", "warehouse": warehouse, **fields(report)}))  # noqa: T201
-        else:
-            _table(report, warehouse)
+        _table(report, warehouse)
 
 
 def fields(report: SendReport) -> dict[str, Any]:
@@ -152,13 +151,8 @@ def fields(report: SendReport) -> dict[str, Any]:
 
 
 def _table(report: SendReport, warehouse: str) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    out, plan, sent = console(), report.plan, report.sent
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("target")
-    figures = {
+    out, plan, sent = terminal.screen(), report.plan, report.sent
+    counts = {
         "sent": sent.sent,
         "already sent": plan.already,
         "rejected": len(sent.rejected) + plan.rejected,
@@ -167,19 +161,15 @@ def _table(report: SendReport, warehouse: str) -> None:
         "unsupported": len(plan.unsupported),
         "requests": sent.requests,
     }
-    for name in (*figures, "seconds"):
-        table.add_column(name, justify="right")
-    cells = [f"{figure:,}" for figure in figures.values()]
-    table.add_row(report.target, *cells, f"{report.seconds:.1f}", style="red" if report.error else None)
-    if (
-        sent.requests or report.error is None
-    ):  # a send that failed at once has its sentence, and no table of zeros
-        out.print(table)
+    # A send that failed at once has its sentence, and no table of zeros.
+    if sent.requests or report.error is None:
+        figured = report.target, counts.values(), report.seconds, report.error
+        out.print(figures(("target", *counts), [figured]))
     for line in _sentences(report):
         out.say(line)
     out.say(f"Warehouse: {warehouse}")
     if report.error:
-        say(f"conversync: {report.target}: {explain(report.error)}", error=True)
+        terminal.say(f"conversync: {report.target}: {explain(report.error)}", error=True)
 
 
 def _sentences(report: SendReport) -> Iterator[str]:

@@ -132,17 +132,29 @@ def amount(row: Row, name: str) -> Decimal | None:
     A floating-point number is taken where its shortest form has six decimals at most.
     """
     value = row.get(name)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, float):
-        return _exact(value, name)
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return Decimal(value.strip())
-    raise RowRefusedError(f"{name} is no number: it takes digits and at most one point.")
+    match value:
+        case None:
+            return None
+        case float():
+            return _exact(value, name)
+        case str():
+            return _written(value.strip(), name)
+        case Decimal() if value.is_finite():
+            return value
+        case int() if not isinstance(value, bool):
+            return Decimal(value)
+    raise _no_number(name)
+
+
+def _written(text: str, name: str) -> Decimal | None:
+    """The number of a text; None of a blank one."""
+    if text and not _NUMBER.fullmatch(text):
+        raise _no_number(name)
+    return Decimal(text) if text else None
+
+
+def _no_number(name: str) -> RowRefusedError:
+    return RowRefusedError(f"{name} is no number: it takes digits and at most one point.")
 
 
 def plain(number: Decimal) -> str:

@@ -7,7 +7,7 @@ every send read stands here, and nowhere else: `settings.preference` and `send.o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -154,22 +154,28 @@ def in_file(document: Mapping[str, Any], file: str, found: Strangers) -> None:
 
 
 def _table(table: Mapping[str, Any], section: Path, file: str, found: Strangers) -> None:
-    inside, ours = known().within(section), _is_ours(section)
+    inside, dlts = known().within(section), _dlts(section)
     for name, value in table.items():
         path = (*section, name)
         if path in known().paths:
-            if wanted := _mistyped(value, known().paths[path], text=_is_text(path)):
-                found.wrong.append(f"{_written(path)} in {file} must be {wanted}.")
+            wrong = _mistyped(value, known().paths[path], text=_is_text(path))
+            found.wrong += [f"{_written(path)} in {file} must be {wrong}."] if wrong else []
         elif isinstance(value, Mapping) and name in inside:
             _table(value, path, file, found)
-        elif ours or _misplaced(name, section):
-            found.wrong.append(f"{_written(path, value)} in {file} is not a setting: {_meant(path, inside)}.")
-        elif name not in _dlts(section) and (near := _alike(name, value, section, inside)):
-            found.wrong.append(f"{_written(path, value)} in {file} is not a setting: {near} is.")
+        elif meant := _no_setting(path, value, inside, dlts):
+            found.wrong.append(f"{_written(path, value)} in {file} is not a setting: {meant}.")
         else:
-            if name not in _dlts(section):
-                found.foreign.append(f"{_written(path, value)} in {file}")
+            found.foreign += [f"{_written(path, value)} in {file}"] if name not in dlts else []
             _elsewhere(value, path, file, found)
+
+
+def _no_setting(path: Path, value: Any, inside: Sequence[str], dlts: Collection[str]) -> str | None:
+    """What a name was to be that is no setting; None where it belongs to somebody else."""
+    *section, name = path
+    if _is_ours(tuple(section)) or _misplaced(name, tuple(section)):
+        return _meant(path, inside)
+    near = None if name in dlts else _alike(name, value, tuple(section), inside)
+    return f"{near} is" if near else None
 
 
 def _elsewhere(value: Any, section: Path, file: str, found: Strangers) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
+from conversync.counts import rows
 from conversync.errors import SettingsError
 from conversync.settings import lookup
 
@@ -66,8 +67,7 @@ def forget_rejected(pipeline: Any) -> str | None:
         if not count:
             return None
         client.execute_sql(f"update {place} set raw = null where {_OLD}", *bounds)  # noqa: S608 - as above
-    rows = "1 row" if count == 1 else f"{count:,} rows"
-    return f"the text of {rows} set aside and long resolved was removed, as retain_rejected_days says"
+    return f"the text of {rows(count)} set aside and long resolved was removed, as retain_rejected_days says"
 
 
 _OLD = "raw is not null and (resolved_at < %s or (resolved_at is null and last_seen < %s))"

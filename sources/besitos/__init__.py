@@ -33,8 +33,9 @@ from conversync.http.secret import check_secret
 
 from . import feed, reading
 from .catalogue import catalogue
-from .reading import CONVERSIONS, REVERSALS, STREAMS, OnPage
+from .reading import OnPage
 from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
+from .walks import CONVERSIONS, REVERSALS, STREAMS
 
 # Between these a setting can be meant.
 LIMITS = {

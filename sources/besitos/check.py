@@ -13,7 +13,8 @@ from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 from . import feed
-from .reading import CONVERSIONS, REVERSALS, Feed
+from .reading import Feed
+from .walks import CONVERSIONS, REVERSALS
 
 if TYPE_CHECKING:
     from conversync.http.client import Client

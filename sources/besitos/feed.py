@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -189,14 +189,21 @@ def _doubt(link: Any, asked: int, origins: Sequence[str]) -> str | None:
     """What is wrong with a next link; None for one that leads on, within the vendor's own addresses."""
     try:
         parts = urlsplit(str(link))
-        place = _place(str(link))
         number = count(parse_qs(parts.query).get("page", [""])[0])
+        is_ours = _is_ours(str(link), parts, origins)
     except ValueError:
         return "they are no addresses"
-    is_ours = not parts.scheme and not parts.netloc and str(link)[:1] in {"/", "?"}
-    if not is_ours and (parts.username is not None or place not in {_place(origin) for origin in origins}):
+    if not is_ours:
         return f"they lead to another host ({quoted(parts.hostname or 'none', 100)})"
     return "they lead back" if number is not None and number <= asked else None
+
+
+def _is_ours(link: str, parts: SplitResult, origins: Sequence[str]) -> bool:
+    """Whether a link stays at the vendor's own addresses; ValueError for one that is no address."""
+    place = _place(link)
+    if not parts.scheme and not parts.netloc and link[:1] in {"/", "?"}:
+        return True
+    return parts.username is None and place in {_place(origin) for origin in origins}
 
 
 def _place(url: str) -> tuple[str, int | None]:

@@ -64,9 +64,12 @@ class Replacements:
         reversed_ = self._reversed()
         self._pair(reversed_, self._reversed_anew(reversed_))
         more = self._left | {row["event_key"]: row for row in reversed_}
-        for row in more.values():
-            if self.is_replaced(row):
-                yield {**row, "withdrawn_at": at, "replaced_by": self._instead[row["transaction_id"]]}
+        for row in filter(self.is_replaced, more.values()):
+            yield {**row, "withdrawn_at": at, "replaced_by": self._instead[row["transaction_id"]]}
+        yield from self._noted()
+
+    def _noted(self) -> Iterator[Row]:
+        """Of what is gone, or was, the rows that change."""
         for key, row in self._rows.items():
             now = None if row["is_reversal"] else self._instead.get(row["transaction_id"])
             if key in self._back:
@@ -111,23 +114,22 @@ class Replacements:
         wanted = pa.Table.from_pylist(gone, schema=_SCHEMA).select(_ALIKE)
         came = self._spill_files.alike(self._come, wanted, _COLUMNS, "not is_reversal")
         candidates = self._candidates([*came, *more], gone)
-        first = _first_stated([_number(row) for some in candidates.values() for row in some])
+        first = _first_stated([one for some in candidates.values() for one in some])
         for row in sorted(gone, key=lambda row: row["valid_from"], reverse=True):
             others = candidates.get(_content(row), [])
-            for new in map(_number, others):
-                if new not in first or first[new] > row["valid_from"]:
-                    self._replace(_number(row), new)
-                    others[:] = [one for one in others if _number(one) != new]
-                    break
+            new = next((one for one in others if one not in first or first[one] > row["valid_from"]), None)
+            if new is not None:
+                others.remove(new)
+                self._replace(_number(row), new)
 
-    def _candidates(self, rows: Iterable[Row], gone: Iterable[Row]) -> Mapping[Content, list[Row]]:
-        """By content, those that are served, and are not in another one's place yet."""
+    def _candidates(self, rows: Iterable[Row], gone: Iterable[Row]) -> Mapping[Content, list[int]]:
+        """By content, the transactions that are served, and are not in another one's place yet."""
         taken = {*self._instead.values(), *map(_number, (*gone, *self._left.values(), *self._rows.values()))}
-        found: dict[Content, list[Row]] = defaultdict(list)
+        found: dict[Content, list[int]] = defaultdict(list)
         for row in sorted(rows, key=_number):
             if _number(row) not in taken:
                 taken.add(_number(row))
-                found[_content(row)].append(row)
+                found[_content(row)].append(_number(row))
         return found
 
     def _stated(self, keys: Iterable[str]) -> list[Row]:
@@ -147,14 +149,14 @@ class Replacements:
         ids = {_number(row) for row in self._gone.values() if row["is_reversal"]}
         ids -= self._spill_files.among(self._come, "transaction_id", sorted(ids))
         rows = held(CONVERSION_EVENTS, f"valid_to is null and {_of(ids)}", _STATED) if ids else []
-        standing = {
-            _number(row) for row in rows if row["is_reversal"] and not self._is_gone(row["event_key"])
-        }
-        return [
-            row
-            for row in rows
-            if not row["is_reversal"] and _number(row) not in standing and row["event_key"] not in self._rows
-        ]
+        standing = {_number(row) for row in rows if self._is_standing_reversal(row)}
+        return [row for row in rows if self._is_open_original(row) and _number(row) not in standing]
+
+    def _is_open_original(self, row: Row) -> bool:
+        return not row["is_reversal"] and row["event_key"] not in self._rows
+
+    def _is_standing_reversal(self, row: Row) -> bool:
+        return row["is_reversal"] and not self._is_gone(row["event_key"])
 
     def _reversed_anew(self, gone: Sequence[Row]) -> list[Row]:
         """Of the originals that are held, and are as these are, those of which a reversal came."""

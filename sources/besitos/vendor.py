@@ -24,9 +24,9 @@ from conversync.vendors import (
 from . import BesitosSettings, besitos, parts, plan
 from .books import books
 from .check import check
-from .reading import CONVERSIONS, REVERSALS
 from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .upgrade import name_reversals
+from .walks import CONVERSIONS, REVERSALS
 
 _TABLES = [table.name for table in (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE)]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
+from conversync.counts import counted
 from conversync.errors import VendorError
 from conversync.extract.apart import Standing, outcome
 from conversync.extract.meaning import AND_THEN, bare
@@ -67,7 +68,7 @@ class Found:
         days = Window(min(days.start for days in self.lacking), max(days.end for days in self.lacking))
         shown = days if days.start < days.end else days.start
         return (
-            f"{what} is short by {self.missing} {'row' if self.missing == 1 else 'rows'} on {shown}: "
+            f"{what} is short by {counted(self.missing, 'row')} on {shown}: "
             f"{bare(self.error).rstrip('.')}. What came is loaded, and the days are read again next time; "
             f"{AND_THEN}, which answered for others"
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from conversync.counts import counted
 from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
 from conversync.settings.questions import Questions
@@ -41,7 +42,7 @@ def steps(state: Mapping[str, Any], settings: InfobipSettings, asked: LoadReques
 
 
 def _count(pairs: list[Pair]) -> str:
-    return "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
+    return counted(len(pairs), "pair")
 
 
 def _read(window: Window, pairs: list[Pair], trailing: bool, known: Known, on_page: OnPage) -> Any:

@@ -165,11 +165,11 @@ def _refused(
 
 def _identity(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """The id to sort by: one that the tracker takes as a column, if possible one that the rows have."""
-    present = [name for name in IDS if any(row.get(name) is not None for row in rows)]
+    present = {name for row in rows for name in IDS if row.get(name) is not None}
     taken = [name for name in IDS if name in columns]
     if (rows and not present) or not taken:
         raise InvalidResponseError(_NO_ID_AT_ALL)
-    return next((name for name in present if name in taken), taken[0])
+    return next(filter(present.__contains__, taken), taken[0])
 
 
 _NO_ID_AT_ALL = (

@@ -8,12 +8,13 @@ one of the same click, status, revenue, currency and instant.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
+from conversync.counts import counted, noun
 from conversync.extract.catalogue import held
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.http.redact import quoted
@@ -55,19 +56,21 @@ def told(
         accepted |= new.keys()
         new = {}
     state["accepted_twice"] = sorted(accepted)[:MOST]
-    pairs = {**known, **new}
-    ids = [*pairs, *pairs.values()]
-    came = spill_files.among(come, KEY, ids)
-    there = (
-        came | {row[KEY] for row in held(CONVERSION_EVENTS, f"valid_to is null and {_of(ids)}", _FIRST)}
-        if ids
-        else came
-    )
-    # One that came again counts as the new one where the other is absent now.
-    turned = ((now, old) if old in came and now not in came else (old, now) for old, now in pairs.items())
-    stand = [pair for pair in turned if there.issuperset(pair) and not came.issuperset(pair)][-MOST:]
+    stand = _standing({**known, **new}, spill_files, come)[-MOST:]
     state["twice"] = dict(stand)
     return _sentence(stand) if stand and (new or is_last) else None
+
+
+def _standing(
+    pairs: Mapping[str, str], spill_files: SpillFiles, come: Sequence[SpillFile]
+) -> list[tuple[str, str]]:
+    """Those of which both are there, and not both were served; one that came again while the other did not is new."""
+    ids = [*pairs, *pairs.values()]
+    came = spill_files.among(come, KEY, ids)
+    stated = held(CONVERSION_EVENTS, f"valid_to is null and {_of(ids)}", _FIRST) if ids else []
+    there = came.union(row[KEY] for row in stated)
+    turned = ((now, old) if old in came and now not in came else (old, now) for old, now in pairs.items())
+    return [pair for pair in turned if there.issuperset(pair) and not came.issuperset(pair)]
 
 
 def _pairs(
@@ -75,18 +78,22 @@ def _pairs(
 ) -> Iterator[tuple[str, str]]:
     """Each that is absent with one that came, and was first stated later; no new one twice."""
     gone = held(CONVERSION_EVENTS, f"valid_to is null and {_of(missed)}", _STATED) if missed else []
-    candidates: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for row in sorted(_came_alike(gone, spill_files, come), key=lambda row: str(row[KEY])):
-        if row[KEY] not in taken and row[KEY] not in missed:
-            candidates[_name(row)].append(row[KEY])
+    candidates = _by_name(_came_alike(gone, spill_files, come), {*taken, *missed})
     first = _first_stated([key for keys in candidates.values() for key in keys])
     gone.sort(key=lambda row: str(row[KEY]))
     for row in sorted(gone, key=lambda row: row["valid_from"], reverse=True):
         keys = candidates.get(_name(row), [])
-        new = next((key for key in keys if key not in first or first[key] > row["valid_from"]), None)
-        if new is not None:
-            keys.remove(new)
-            yield row[KEY], new
+        if later := [key for key in keys if key not in first or first[key] > row["valid_from"]]:
+            keys.remove(later[0])
+            yield row[KEY], later[0]
+
+
+def _by_name(rows: Iterable[Row], but: Collection[str]) -> Mapping[tuple[Any, ...], list[str]]:
+    """The ids of rows of one name, in their order, `but` these."""
+    found: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for row in sorted((row for row in rows if row[KEY] not in but), key=lambda row: str(row[KEY])):
+        found[_name(row)].append(row[KEY])
+    return found
 
 
 def _came_alike(gone: Sequence[Row], spill_files: SpillFiles, come: Sequence[SpillFile]) -> list[Row]:
@@ -119,7 +126,7 @@ def _of(keys: Iterable[str]) -> str:
 def _sentence(pairs: Sequence[tuple[str, str]]) -> str:
     count, more = len(pairs), ", ..." if len(pairs) > NAMED else ""
     names = ", ".join(f"{quoted(old, 60)} is {quoted(new, 60)}" for old, new in pairs[:NAMED])
-    came, each = ("1 conversion", "it") if count == 1 else (f"{count:,} conversions", "each")
+    came, each = counted(count, "conversion"), noun(count, "it", "each")
     return (
         f"{came} came from Keitaro under another id than before ({names}{more}): {each} is kept under both and counts "
         "twice. Ask who runs the tracker what became of its ids. If the new ones stay, delete the old ones from "
