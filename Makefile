@@ -4,8 +4,8 @@ BIN := .venv/bin
 # A shell may carry this variable; without compiled files every start costs a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-more test-long lint types generate measures bench bench-nights bench-several \
-	bench-sending lock clean
+.PHONY: help install demo test test-more test-long test-destinations test-orchestration lint types generate measures \
+	bench bench-quick lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,19 @@ test-more: install ## What CI runs, too: further cases, kills, both ways of deco
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or more'
 
+test-destinations: install ## One story in DuckDB, PostgreSQL and DuckLake, held against the oracle (about ten minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r tests/destinations/requirements.lock
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m destinations
+
+test-orchestration: install .venv-dagster/installed .venv-airflow/installed ## The pipelines of Dagster and Airflow, run by them
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m orchestration
+
+.venv-%/installed: tests/orchestration/%/requirements.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,22 +57,21 @@ generate: install ## dbt's sources and staging models, from the tables that the 
 measures: install ## What the code measures: lines, functions, imports
 	$(BIN)/python -m benchmarks.measures
 
-bench: install ## Ours beside dlt's rest_api and a hand-written loader; writes docs/speed.md
+bench: install ## Everybody beside us, nights, build, report, send; writes docs/speed.md (about fifty minutes)
 	$(BIN)/python -m benchmarks
 
-bench-nights: install ## A night of 10,000 rows into nothing, 1M and 10M rows (about a quarter of an hour)
-	$(BIN)/python -m benchmarks.nights
-
-bench-several: install ## Several vendors at once, and one of them slow (some minutes)
-	$(BIN)/python -m benchmarks.several
-
-bench-sending: install ## Rows a second of a send at 50 ms a request, beside a bare client (some minutes)
-	$(BIN)/python -m benchmarks.sending
+bench-quick: install ## What CI looks at: ratios at 100,000 rows, and a night into a million (about a minute)
+	$(BIN)/python -m benchmarks --quick
 
 lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-annotate --no-header --constraint constraints.txt -o requirements.lock
+	uv pip compile tests/destinations/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --constraint constraints.txt -o tests/destinations/requirements.lock
+	for one in dagster airflow; do uv pip compile tests/orchestration/$$one/requirements.in --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header \
+		-o tests/orchestration/$$one/requirements.lock; done
 
 clean: ## Removes what was built, loaded and cached
-	rm -rf .venv build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist demo bench-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

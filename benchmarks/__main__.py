@@ -1,71 +1,126 @@
-"""`python -m benchmarks`: measures the same load done three ways and writes docs/speed.md.
+"""`python -m benchmarks`: measures what docs/speed.md tells, and writes it.
 
-python -m benchmarks                                  100,000 rows x 3 rounds, 1,000,000 rows x 1
-python -m benchmarks --rows 100000 --rounds 5         one size
-python -m benchmarks --smoke                          2,000 rows once, nothing written: does it still work?
+python -m benchmarks                            every part, one after the other, and then the page
+python -m benchmarks --part nights --part marts-1m    some parts anew; the page has the others as they were measured
+python -m benchmarks --part loads-1m --only hand --only conversync --rounds 1    to look at, nothing is kept
+python -m benchmarks --list                     which parts there are, and how many minutes each takes
+python -m benchmarks --prepare                  makes what takes long to make: environments, large warehouses
+python -m benchmarks --page                     the page alone, from what was measured before
+python -m benchmarks --quick                    for CI: ratios at 100,000 rows, and a night into a million
 """
 
 import argparse
+import os
 import signal
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.contestants import EVERYBODY
-from benchmarks.report import report
-from benchmarks.runner import ROOT, BenchmarkError, Measurement, compete, compile_everything
-
-DEFAULT = ((100_000, 3), (1_000_000, 1))
-SMOKE = ((2_000, 1),)
+from benchmarks.environments import NotInstalledError, make
+from benchmarks.page import write
+from benchmarks.parts import marts, nights
+from benchmarks.parts.part import Notes, Wish
+from benchmarks.plan import MILLION, PARTS, QUICK, SMOKE, Part
+from benchmarks.results import About, Run, found, keep, machine
+from benchmarks.runner import BenchmarkError, compile_everything
+from benchmarks.tables import told
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line; `--rows` may stand several times, each with the same `--rounds`."""
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, action="append", help="how many rows the feed holds")
-    parser.add_argument("--rounds", type=int, help="how often each contestant runs")
+    parser.add_argument("--part", action="append", choices=PARTS, default=[], help="this part; several times")
+    parser.add_argument("--rounds", type=int, help="how often; each part has a number of its own")
     parser.add_argument(
-        "--only", action="append", metavar="NAME", help="part of a contestant's name; writes nothing"
+        "--size", type=int, action="append", default=[], help="rows, other than the part's; not kept"
     )
-    parser.add_argument("--smoke", action="store_true", help="a few seconds, writes nothing")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "speed.md")
+    parser.add_argument("--only", action="append", default=[], help="part of a contestant's name; not kept")
+    parser.add_argument(
+        "--code", type=Path, action="append", default=[], help="another checkout beside it (several, sending)"
+    )
+    parser.add_argument("--keys", choices=("growing", "random"), default="growing", help="ids of the nights")
+    parser.add_argument("--profile", action="store_true", help="what each statement of a night takes")
+    parser.add_argument("--list", action="store_true", help="the parts")
+    parser.add_argument("--prepare", action="store_true", help="makes environments and large warehouses")
+    parser.add_argument("--page", action="store_true", help="writes the page alone")
+    parser.add_argument("--quick", action="store_true", help="for CI; nothing is kept")
+    parser.add_argument("--smoke", action="store_true", help="does it still work? nothing is kept")
     return parser.parse_args(arguments)
 
 
-def plan(options: argparse.Namespace) -> tuple[tuple[int, int], ...]:
-    """Which sizes, how many rounds each."""
-    if options.smoke:
-        return SMOKE
-    if options.rows:
-        return tuple((rows, options.rounds or 3) for rows in options.rows)
-    return tuple((rows, options.rounds or rounds) for rows, rounds in DEFAULT)
+def measure(name: str, part: Part, wish: Wish, command: str) -> Run:
+    """One run of a part, whatever was measured before."""
+    print(f"-- {name}: {part.what}", flush=True)
+    notes, began, started = Notes(), datetime.now(UTC), time.monotonic()
+    load = os.getloadavg()[1]
+    part.measure(wish, notes)
+    about = About(
+        name,
+        command,
+        f"{began:%Y-%m-%d %H:%M}",
+        machine(),
+        seconds=time.monotonic() - started,
+        load=load,
+        notes=tuple(notes.said),
+        facts=notes.facts,
+    )
+    return Run(about, tuple(notes.figures))
 
 
-def command(options: argparse.Namespace) -> str:
-    """What was typed, without the place of the output."""
-    sizes = [f"--rows {rows}" for rows in options.rows or ()]
-    rounds = [f"--rounds {options.rounds}"] if options.rounds else []
-    return " ".join(["python -m benchmarks", *sizes, *rounds])
+def prepare() -> None:
+    """What is made once for many runs; an environment that cannot be made is told when it is wanted."""
+    for one in EVERYBODY:
+        try:
+            if one.environment_name:
+                make(one.environment_name)
+        except NotInstalledError as error:
+            print(f"{one.name} could not be installed: {error}")
+    for size in nights.SIZES:
+        nights.filled(size, "growing")
+    for size in (MILLION, 10 * MILLION):
+        marts.filled(size)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when everybody loaded the feed exactly; 1 with the reason otherwise."""
+    """0 when every table held what it has to; 1 with the reason otherwise."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parsed(arguments)
-    wanted = [c for c in EVERYBODY if not options.only or any(name in c.name for name in options.only)]
-    if not options.smoke:
-        compile_everything()
-    results: list[Measurement] = []
+    if options.list:
+        for name, part in PARTS.items():
+            print(f"{name:<12} {part.minutes:>3.0f} min  {part.what}")
+        return 0
+    wish = Wish(
+        options.rounds,
+        tuple(options.size),
+        tuple(options.only),
+        tuple(path.resolve() for path in options.code),
+        options.keys,
+        options.profile,
+    )
+    is_kept = not (options.quick or options.smoke or wish != Wish(options.rounds))
+    parts = QUICK if options.quick else SMOKE if options.smoke else PARTS
+    chosen = [] if options.page or options.prepare else options.part or list(parts)
     try:
-        for rows, rounds in plan(options):
-            results += compete(wanted, rows, rounds)
+        if not options.page:
+            compile_everything()
+        if options.prepare:
+            prepare()
+        for name in chosen:
+            words = f"--part {name}" + (f" --rounds {wish.rounds}" if wish.rounds else "")
+            run = measure(name, parts[name], wish, f"python -m benchmarks {words}")
+            if is_kept:
+                print(f"kept in {keep(run)}")
+            else:
+                print("\n".join(told(run)))
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
-    if not (options.smoke or options.only):
-        options.output.write_text(report(results, command(options)), encoding="utf-8")
-        print(f"wrote {options.output}")
+    if options.page or (chosen and is_kept):
+        print(f"wrote {write(found(PARTS))}")
     return 0
 
 

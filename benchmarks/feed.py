@@ -242,8 +242,9 @@ class Feed:
 class Connection(asyncio.Protocol):
     """One kept-alive connection: a request in, one write out (asyncio sets TCP_NODELAY itself)."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, delay: float) -> None:
         self.feed = feed
+        self.delay = delay
         self.waiting = b""
         self.transport: asyncio.Transport | None = None
 
@@ -258,10 +259,14 @@ class Connection(asyncio.Protocol):
         self.waiting += data
         while b"\r\n\r\n" in self.waiting and self.transport:
             head, _, self.waiting = self.waiting.partition(b"\r\n\r\n")
-            self.transport.write(self.feed.reply(head.decode("latin-1")))
+            answered = self.feed.reply(head.decode("latin-1"))
+            if self.delay:
+                asyncio.get_running_loop().call_later(self.delay, self.transport.write, answered)
+            else:
+                self.transport.write(answered)
 
 
-async def serve(story: Story) -> None:
+async def serve(story: Story, delay: float) -> None:
     """Listens on a free loopback port, announces it, and serves until stdin closes."""
     loop = asyncio.get_running_loop()
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -270,19 +275,21 @@ async def serve(story: Story) -> None:
     totals = story.totals(len(feed.everything.body(1, story.rows[:PER_PAGE])))
     story.rows.clear()
     story.reversals.clear()
-    server = await loop.create_server(lambda: Connection(feed), sock=listener)
+    server = await loop.create_server(lambda: Connection(feed, delay), sock=listener)
     print(json.dumps({"url": root, **asdict(totals)}), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 def main() -> None:
-    """The command line: how many rows the feed holds."""
+    """The command line: how many rows the feed holds, and how long an answer takes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=100_000)
-    asyncio.run(serve(write_story(parser.parse_args().rows)))
+    parser.add_argument("--delay", type=float, default=0, help="seconds from a request to its answer")
+    asked = parser.parse_args()
+    asyncio.run(serve(write_story(asked.rows), asked.delay))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""Measures: one feed, everybody in turn, every load a fresh process, every table checked.
+"""Measures a process from its start to its exit, serves the feed, and checks what a load left in a table.
 
-CPU is user plus system time of the whole process from start to exit, as the kernel counted it (`wait4`),
-its children included. The rounds are interleaved and the order rotates, so that a busy minute of the
-machine falls on everybody. This module imports the standard library alone: what a parent holds counts in
-its children's peak.
+CPU is user plus system time of the whole process as the kernel counted it (`wait4`), its children included.
+This module imports the standard library alone: what a parent holds counts in its children's peak.
 """
 
 import contextlib
@@ -13,20 +11,18 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
-from benchmarks.contestants import DATABASE, Contestant
+from benchmarks.environments import ROOT
 from benchmarks.feed import Totals
 
-ROOT = Path(__file__).resolve().parent.parent
-LOADS = ("first", "identical second")
+MB = 1_000_000
 PATIENCE = 1800.0  # seconds one load may take before it is ended
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 
@@ -37,21 +33,11 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took: seconds of CPU, seconds on the clock, megabytes (2**20) at the peak."""
+    """What one process took: seconds of CPU, seconds on the clock, megabytes (a million bytes) at the peak."""
 
     cpu: float
     wall: float
     peak: float
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One load of one contestant."""
-
-    contestant: str
-    totals: Totals
-    load: str
-    cost: Cost
 
 
 def clean_environment() -> dict[str, str]:
@@ -68,9 +54,12 @@ def compile_everything() -> None:
 
 
 @contextlib.contextmanager
-def running_feed(rows: int) -> Iterator[tuple[str, Totals]]:
-    """The feed as a process of its own: its address and what it holds; gone at the end."""
-    command = [sys.executable, "-m", "benchmarks.feed", "--rows", str(rows)]
+def running_feed(rows: int, delay: float = 0) -> Iterator[tuple[str, Totals]]:
+    """The feed as a process of its own: its address and what it holds; gone at the end.
+
+    Each answer comes `delay` seconds after its request.
+    """
+    command = [sys.executable, "-m", "benchmarks.feed", "--rows", str(rows), "--delay", str(delay)]
     feed = subprocess.Popen(
         command, cwd=ROOT, env=clean_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -90,7 +79,7 @@ def running_feed(rows: int) -> Iterator[tuple[str, Totals]]:
         said.close()
 
 
-def measured(command: Sequence[str], environment: dict[str, str], directory: Path, log: Path) -> Cost:
+def measured(command: Sequence[str], environment: Mapping[str, str], directory: Path, log: Path) -> Cost:
     """Runs one process to its end and tells what it took; raises with the end of its output unless exit 0."""
     with log.open("wb") as output:
         began = time.perf_counter()
@@ -119,53 +108,46 @@ def measured(command: Sequence[str], environment: dict[str, str], directory: Pat
     if process.returncode:
         tail = log.read_text(errors="replace")[-2000:]
         raise BenchmarkError(f"{' '.join(command)}\nended with {process.returncode}:\n{tail}")
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / unit)
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * unit / MB)
 
 
-def check(contestant: Contestant, directory: Path, totals: Totals) -> None:
-    """Raises unless every table of the contestant holds each event once and has the feed's exact sums."""
-    verify = str(Path(__file__).with_name("verify.py"))
-    for table in contestant.tables:
-        command = [sys.executable, verify, str(directory / DATABASE), table, contestant.reversal]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        right = (
-            found["rows"] == found["events"] == totals.rows
-            and found["reversals"] == totals.reversals
-            and Decimal(found["payout"]) == Decimal(totals.payout)
-            and Decimal(found["reward"]) == Decimal(totals.reward)
-            and all(found[kind].startswith("DECIMAL") for kind in ("payout_type", "reward_type"))
-        )
-        if not right:
-            raise BenchmarkError(f"{contestant.name}: {table} holds {found}, the feed {totals}.")
+def asked(database: Path, query: str) -> list[Any]:
+    """The first row of a query of a DuckDB file."""
+    command = [sys.executable, str(Path(__file__).with_name("verify.py")), str(database), query]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode:
+        raise BenchmarkError(f"{query}\ncould not be asked:\n{ended.stderr[-2000:]}")
+    return cast("list[Any]", json.loads(ended.stdout))
 
 
-def both_loads(contestant: Contestant, url: str, totals: Totals) -> list[Measurement]:
-    """A first load into nothing and the same again, in a directory of its own that is removed."""
-    results = []
-    with tempfile.TemporaryDirectory(prefix="conversync-benchmark-") as name:
-        home = Path(name)
-        work = home / "work"
-        work.mkdir()
-        environment = clean_environment() | contestant.environment(url, home)
-        for load in LOADS:
-            cost = measured(contestant.command(url, home), environment, work, home / "output.log")
-            check(contestant, home, totals)
-            results.append(Measurement(contestant.name, totals, load, cost))
-            print(
-                f"{totals.rows:>9,} rows  {contestant.name:<22} {load:<17} CPU {cost.cpu:6.2f} s"
-                f"  wall {cost.wall:6.2f} s  peak {cost.peak:5.0f} MB",
-                flush=True,
-            )
-    return results
+def check(name: str, database: Path, table: str, reversal: str, totals: Totals, *, money: str) -> None:
+    """Raises unless the table holds each event of the feed once, and the feed's exact sums.
+
+    `table` is what can stand after FROM, `reversal` tells a reversal in it, and its amounts are of the type `money`.
+    """
+    found = asked(database, HELD.format(table=table, reversal=reversal))
+    rows, events, reversals, payout, reward, *types = found
+    right = (
+        rows == events == totals.rows
+        and reversals == totals.reversals
+        and (Decimal(payout or 0), Decimal(reward or 0)) == (Decimal(totals.payout), Decimal(totals.reward))
+        and all(str(kind).startswith(money) for kind in types)
+    )
+    if not right:
+        raise BenchmarkError(f"{name}: {table} holds {found}, the feed {totals}.")
 
 
-def compete(contestants: Sequence[Contestant], rows: int, rounds: int) -> list[Measurement]:
-    """Every contestant once a round, the order rotated from round to round, on one feed."""
-    results: list[Measurement] = []
-    with running_feed(rows) as (url, totals):
-        for turn in range(rounds):
-            first = turn % len(contestants)
-            for contestant in (*contestants[first:], *contestants[:first]):
-                results += both_loads(contestant, url, totals)
-    return results
+HELD = """
+    select count(*), count(distinct (transaction_id, {reversal})), count(*) filter ({reversal}),
+        sum(cast(payout as decimal(18, 6)))::varchar, sum(cast(reward as decimal(18, 6)))::varchar,
+        any_value(typeof(payout)), any_value(typeof(reward))
+    from {table}
+"""
+
+
+def size_of(database: Path) -> float:
+    """How large the file is, with its log, in megabytes."""
+    return (
+        sum(path.stat().st_size for path in database.parent.glob(f"{database.name}*") if path.is_file()) / MB
+    )

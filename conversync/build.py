@@ -17,6 +17,7 @@ from typing import Any
 
 from conversync import children
 from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.settings import lookup
 from conversync.vendors import Vendor, vendors
 from conversync.warehouse import views
 from conversync.warehouse.warehouse import Warehouse
@@ -162,16 +163,7 @@ def _models() -> Iterator[dict[str, Any]]:
 
 def _settings(vendor: Vendor) -> Any:
     """What is set of a vendor, whether or not it is enough to load it."""
-    from conversync.dlt_internals import ConfigurationException, resolve_configuration
-
-    try:
-        return resolve_configuration(
-            vendor.settings(), sections=("sources", vendor.name), accept_partial=True
-        )
-    except (SettingsError, ConfigurationException) as error:
-        raise SettingsError(
-            f"The settings of {vendor.name} cannot be read: {str(error).splitlines()[0]}"
-        ) from None
+    return lookup.resolve_partly(vendor.settings, vendor.name)
 
 
 def relations(connection: Any) -> set[str]:

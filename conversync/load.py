@@ -35,6 +35,7 @@ from conversync.warehouse import (
     allowed,
     comments,
     committed,
+    functions,
     indexes,
     merging,
     retention,
@@ -211,16 +212,16 @@ def _load_steps(
     pipeline: Any, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress, report: SourceReport
 ) -> None:
     """Step after step, each committed and looked at before the next is read."""
-    state, wanted = restored(pipeline, vendor.name), dict(vendor.views(chosen))
+    state, wanted = restored(pipeline, vendor.name), functions.Wanted.of(vendor, chosen)
     with pipeline.sql_client() as client:
         allowed.check(client, [client.staging_dataset_name])
     if not asked.same_account:
         account.check(vendor, chosen, state)
     report.said += filter(None, [account.moved(vendor, chosen, state)])
-    schema_drift.check(pipeline, vendor.name, wanted)
+    schema_drift.check(pipeline, vendor.name, wanted.views)
     committed.refuse_what_is_in_doubt(pipeline, vendor)
     _upgrade(pipeline, vendor)
-    views.mend(pipeline, wanted)
+    views.mend(pipeline, wanted.views)
     account.note(pipeline, vendor, chosen)
     newest = sequence.newest_load(pipeline, vendor.statements)
     report.said += filter(None, [sequence.behind(newest)])
@@ -254,20 +255,17 @@ def _load_steps(
 
 
 def _commit(
-    pipeline: Any, vendor: Vendor, source: Any, wanted: dict[str, str]
+    pipeline: Any, vendor: Vendor, source: Any, wanted: functions.Wanted
 ) -> tuple[list[str], dict[str, int]]:
     """Loads what a source yields and looks at it; the ids of its loads, and its rows by table.
 
-    The views that are `wanted` stand before the first row is committed; those that were made are taken out.
+    The views and functions that are `wanted` stand before the first row is committed.
     """
     pipeline.extract(source)
     normalized = pipeline.normalize()
     sizes.let_go()
     counts = {table: rows for table, rows in normalized.row_counts.items() if not table.startswith("_dlt")}
-    if wanted:
-        pipeline.sync_schema()
-        for name in views.refresh(pipeline, wanted):
-            del wanted[name]
+    wanted.make(pipeline)
     with committed.staged_rows_kept():
         loads = pipeline.load().loads_ids
     try:

@@ -111,6 +111,10 @@ class Vendor:
     """Looks at the vendor, given the settings, and loads nothing."""
     views: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
     """By the settings: a view's name and its SQL (DuckDB's dialect, tables unqualified)."""
+    functions: Callable[[Any], Mapping[str, str]] = field(default=lambda _settings: {})
+    """By the settings: a function's name and its SQL, as of views, over a `moment` that it is given."""
+    books: Sequence[str] = ()
+    """The listings whose days must be read whole before a period is closed; none: it is not in the books."""
     tables: Sequence[Table] = ()
     """Its tables, and those of its views that are to be told of, without what every source has (`windows` ...)."""
     tables_by: Callable[[Any], Sequence[Table]] | None = None

@@ -21,6 +21,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/analysts.md",
+    "docs/books.md",
     "docs/container.md",
     "docs/privacy.md",
     "dbt/README.md",

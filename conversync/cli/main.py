@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from conversync.cli import health, nightly, process, reading, sending, showing, terminal, warehousing
+from conversync.cli import books, health, nightly, process, reading, sending, showing, terminal, warehousing
 from conversync.errors import ConversyncError, SettingsError
 from conversync.http.redact import redact
 from conversync.warehouse import files
@@ -26,6 +26,10 @@ COMMANDS = (
     warehousing.report,
     sending.send,
     sending.reconcile,
+    books.close,
+    books.reopen,
+    books.books,
+    books.explain,
     showing.demo,
     showing.sandbox,
 )
@@ -85,6 +89,7 @@ def main() -> NoReturn:
     process.guard_streams()
     process.log_in_json(sys.argv[1:])
     process.give_memory_back()
+    process.look_for_cycles_seldom()
     files.keep_alone()
     try:
         from conversync.warehouse import warehouse  # noqa: F401 - says whether this system has what a run needs

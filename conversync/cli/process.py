@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -35,6 +36,10 @@ _MALLOC = {
 }
 
 
+# See `look_for_cycles_seldom`.
+_NEW_OBJECTS = 20_000
+
+
 def give_memory_back() -> None:
     """From now on, what is large goes back to the system as soon as it is let go; where the C library can say so.
 
@@ -47,6 +52,14 @@ def give_memory_back() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for name, value in _MALLOC.items():
             mallopt(name, value)
+
+
+def look_for_cycles_seldom() -> None:
+    """From now on Python looks for cycles after so many new objects, not after 700: a page makes more than that.
+
+    Each look finds next to nothing, and many of them walk through all that was imported.
+    """
+    gc.set_threshold(_NEW_OBJECTS)
 
 
 def guard_streams() -> None:

@@ -10,6 +10,17 @@ from conversync.cli import options
 from conversync.cli.common import at, begin
 from conversync.cli.terminal import say
 
+Output = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH", help="Where the page goes. [default: report.html beside the published copy]"
+    ),
+]
+ReportedPeriod = Annotated[
+    str | None,
+    typer.Option(metavar="PERIOD", help="A closed month instead, such as 2026-10, as it was reported."),
+]
+
 
 def publish(
     compact: Annotated[
@@ -71,34 +82,40 @@ def build(
 
 
 def report(
-    output: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH", help="Where the page goes. [default: report.html beside the published copy]"
-        ),
-    ] = None,
+    output: Output = None,
+    period: ReportedPeriod = None,
     warehouse: options.WarehousePath = None,
     project: options.Project = None,
     debug: options.Debug = False,
 ) -> None:
     """Write the last ninety days as one HTML page: revenue, reversals, offers, SMS, reconciliation, what was read.
 
-    It fetches nothing and works offline. Needs `pip install "conversync[report]"`, and a `conversync build` before.
+    It fetches nothing and works offline. Needs `pip install "conversync[report]"`, and a `conversync build` before;
+    with `--period` a `conversync close` before: that page is the same byte for byte whenever it is made.
 
     Exit codes: 0 done · 1 failed · 2 settings, or nothing built yet · 4 somebody writes to the warehouse.
 
-    Example: `conversync report --output report.html`
+    Examples: `conversync report --output report.html` · `conversync report --period 2026-10`
     """
     begin(project, debug)
     from pathlib import Path
 
+    from conversync.books.lines import period_of
     from conversync.report import write_report
+    from conversync.report.period import write_period
     from conversync.warehouse.publish import refuse_folder, refuse_ours, report_path
 
     place = at(warehouse, "duckdb")
-    where = Path(output).absolute() if output else report_path(place)
+    named = report_path(place)
+    if period:
+        named = named.with_name(f"{named.stem}-{period_of(period).name}{named.suffix}")
+    where = Path(output).absolute() if output else named
     refuse_ours(place, where, "report")
     if not output:
         refuse_folder(where)
+    if period:
+        size = write_period(place, where, period_of(period))
+        say(f"Report: {where} ({size / 1000:,.0f} kB, {period} as reported)")
+        return
     done = write_report(place.path, where)
     say(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

@@ -38,6 +38,9 @@ from dlt.common.runtime.run_context import RunContext as RunContext
 from dlt.common.schema import Schema as Schema
 from dlt.common.schema.utils import get_columns_names_with_prop as get_columns_names_with_prop
 from dlt.common.schema.utils import get_validity_column_names as get_validity_column_names
+from dlt.common.storages.exceptions import (
+    CurrentLoadPackageStateNotAvailable as CurrentLoadPackageStateNotAvailable,
+)
 from dlt.common.storages.live_schema_storage import LiveSchemaStorage as LiveSchemaStorage
 from dlt.common.time import increasing_precise_time as increasing_precise_time
 from dlt.common.typing import is_optional_type as is_optional_type

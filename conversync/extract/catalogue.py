@@ -63,6 +63,11 @@ def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[Docume
     return [{**empty, **dict(zip(present, map(_plain, row), strict=True))} for row in rows]
 
 
+def is_held(table: Table) -> bool:
+    """Whether the active pipeline's destination has such a table."""
+    return bool(_known(table.name))
+
+
 def held_values(table: str, column: str, condition: str) -> Iterator[list[Any]]:
     """One column of `held`, some at a time."""
     if column in _known(table):

@@ -102,6 +102,8 @@ _SCD2 = _merge(
 # A log of statements about the events of the key: another one closes the one before. dlt fills in valid_from and
 # valid_to; they are declared, and come empty, so that it need not write every file a second time.
 STATEMENTS = Kept(_SCD2, "merge_key")
+# The same of what we found out ourselves: no statement of the vendor's, and no load is judged by it.
+FINDINGS = Kept(_SCD2, "merge_key", is_frozen=False)
 # The same of a list that comes whole: one that is absent is closed, too.
 VERSIONS = Kept(_SCD2)
 # A list that comes whole: what left the vendor's leaves the table, in one transaction with what came.

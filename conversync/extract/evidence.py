@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from conversync.dlt_internals import current_pipeline
+from conversync.dlt_internals import CurrentLoadPackageStateNotAvailable, current_pipeline
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
 from conversync.extract.declared import (
@@ -30,7 +31,7 @@ from conversync.extract.mended import NO_TRACES, Noted, Traces
 from conversync.extract.page_decoder import dumps
 from conversync.extract.pagination import Scan
 from conversync.extract.piece import Piece
-from conversync.extract.spill import SpillFiles
+from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import Window
 from conversync.types import Document
 
@@ -256,13 +257,38 @@ class Routed:
     """Rows on their way from the one resource that walks to the table that takes them."""
 
     table: str
-    rows: pa.Table
+    rows: pa.Table | SpillFile
+
+    def items(self) -> Iterator[Any]:
+        """What dlt is given: a table, or a file that a load takes as it lies; outside of a load, its tables."""
+        rows = self.rows
+        if isinstance(rows, pa.Table):
+            yield rows
+        elif not rows.rows:
+            yield rows.none
+        elif current_load() is None:
+            yield from rows.tables()
+        else:
+            yield dlt.mark.with_file_import(str(rows.path), "parquet", rows.rows, rows.none)
 
 
-def workplace() -> str | None:
-    """The working directory of the pipeline that runs, which goes away with what a killed run left there."""
+def current_load() -> str | None:
+    """The id of the load that is being extracted; None where there is none."""
+    try:
+        return str(dlt.current.load_package_state()["load_id"])
+    except CurrentLoadPackageStateNotAvailable:
+        return None
+
+
+def spooled(**options: str) -> SpillFiles:
+    """An empty folder for what is read (see `SpillFiles`), for the load that asks for it.
+
+    It lies in the working directory of the pipeline that runs, which goes away with what a killed run left there.
+    """
     pipeline = current_pipeline()
-    return pipeline.working_dir if pipeline is not None else None
+    is_told = bool(dlt.config.get("normalize.parquet_normalizer.add_dlt_load_id", bool))
+    load_id = current_load() if is_told else None
+    return SpillFiles(pipeline.working_dir if pipeline is not None else None, load_id=load_id, **options)
 
 
 def routed(scan: DltResource, tables: Iterable[Table]) -> list[DltResource]:
@@ -275,8 +301,8 @@ def routed(scan: DltResource, tables: Iterable[Table]) -> list[DltResource]:
 
 
 def _routed(scan: DltResource, table: Table) -> DltResource:
-    def pick(item: Routed) -> Iterator[pa.Table]:
+    def pick(item: Routed) -> Iterator[Any]:
         if item.table == table.name:
-            yield item.rows
+            yield from item.items()
 
     return dlt.transformer(pick, data_from=scan, name=table.name, **table.hints)

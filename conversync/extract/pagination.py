@@ -15,7 +15,7 @@ from functools import partial
 import pyarrow as pa
 
 from conversync.errors import InvalidResponseError, RequestRejectedError, TooLongError, VendorError
-from conversync.extract.decoded import Decoded, Rejected, note_names
+from conversync.extract.decoded import Decoded, Rejected, note_names, size_of
 from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
 from conversync.extract.meaning import nothing_of
 from conversync.extract.parallel import ordered_parallel_map
@@ -175,17 +175,17 @@ class PagedListing:
         """
         scan = Scan(self.what, spill_file)
         batch: list[pa.Table] = []
+        held = 0
         for number, page in self._pages(scan, is_too_long):
             scan.set_aside(page.decoded.rejected, number)
             note_names(scan.unknown, page.decoded.unknown)
             scan.doubt = scan.doubt or page.doubt
             batch.append(page.decoded.table)
-            if (
-                sum(table.num_rows for table in batch) >= BATCH_ROWS
-                or sum(table.nbytes for table in batch) >= BATCH_BYTES
-            ):
+            held += size_of(page.decoded.table)
+            if sum(table.num_rows for table in batch) >= BATCH_ROWS or held >= BATCH_BYTES:
                 spill_file.write(self.derive(pa.concat_tables(batch).combine_chunks()))
                 batch.clear()
+                held = 0
             seen = spill_file.rows + sum(table.num_rows for table in batch)
             self.on_page(seen, scan.announced or seen)
         if batch:

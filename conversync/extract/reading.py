@@ -197,12 +197,14 @@ def move_cursor(progress: State, first: date, done: Read, today: date) -> None:
 def statements(
     done: Sequence[Read], spill_files: SpillFiles, table: str, without: Sequence[str] = ()
 ) -> Iterator[Routed]:
-    """One statement for each event of all readings, whatever walk saw it last; at least one table.
+    """One statement for each event of all readings, whatever walk saw it last; an empty table where there is none.
 
     `without` these events, by their keys (see vanished.py).
     """
-    for rows in spill_files.deduplicate([scan.spill_file for one in done for scan in one.scans], without):
-        yield Routed(table, rows)
+    chosen = spill_files.one_each([scan.spill_file for one in done for scan in one.scans], without)
+    if chosen is not None:
+        chosen.outlive()
+        yield Routed(table, chosen)
 
 
 def evidence(

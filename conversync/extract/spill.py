@@ -13,75 +13,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
 
-from conversync.extract.columns import hashes
+from conversync.extract.spill_file import SpillFile as SpillFile
 from conversync.http import clock
 
 MEMORY = "150MB"
-# Rows that are ranked together, in bytes, and those that are handed on at a time.
-PART, PIECE = 16 * 1024 * 1024, 4 * 1024 * 1024
-
-
-class SpillFile:
-    """The tables of one walk, in the order they came, in one Arrow file."""
-
-    def __init__(self, path: Path, key: str) -> None:
-        self.path = path
-        self.rows = 0
-        self._key = key
-        self._hashes: list[np.ndarray] = []
-        self.schema: pa.Schema | None = None
-        self._writer: pa.ipc.RecordBatchFileWriter | None = None
-
-    def write(self, table: pa.Table) -> None:
-        """Adds a table; all of one spool have the same schema."""
-        if self._writer is None:
-            self.schema = table.schema
-            self._writer = pa.ipc.new_file(str(self.path), table.schema)
-        self._writer.write_table(table)
-        self._hashes.append(hashes(table.column(self._key)))
-        self.rows += table.num_rows
-
-    def close(self) -> None:
-        """Ends the writing; what was written can then be read."""
-        if self._writer is not None:
-            self._writer.close()
-
-    def no_event_twice(self) -> bool:
-        """True only if no event stands twice; false where that would have to be looked up.
-
-        Equal keys have equal hashes, so where no hash stands twice, no key does. Eight bytes a row are held for it.
-        """
-        if len(self._hashes) > 1:
-            self._hashes = [np.sort(np.concatenate(self._hashes))]
-        ordered = np.sort(self._hashes[0]) if self._hashes else np.empty(0, np.uint64)
-        return not bool(np.any(ordered[1:] == ordered[:-1]))
-
-    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """What was written, batch by batch; of these columns, or of all."""
-        assert self.schema is not None  # noqa: S101 - there are rows
-        fields = None if columns is None else [self.schema.get_field_index(name) for name in columns]
-        options = pa.ipc.IpcReadOptions(included_fields=fields)
-        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file, options=options) as reader:
-            for number in range(reader.num_record_batches):
-                table = pa.Table.from_batches([reader.get_batch(number)])
-                size = max(1, PIECE * table.num_rows // max(table.nbytes, PIECE))
-                yield from (table.slice(at, size) for at in range(0, max(table.num_rows, 1), size))
+# Rows that are ranked together, in bytes.
+PART = 16 * 1024 * 1024
 
 
 class SpillFiles:
     """A folder of spools that is gone when the reading is over, and the questions about them.
 
     `key` is the column that names an event; of two contents of one event, the one with the greater `latest` wins.
+    `load_id` is that of the load which is to take them, if it wants it with each row.
     """
 
     def __init__(
-        self, parent: str | None = None, *, key: str = "event_key", latest: str = "occurred_at"
+        self,
+        parent: str | None = None,
+        *,
+        key: str = "event_key",
+        latest: str = "occurred_at",
+        load_id: str | None = None,
     ) -> None:
-        self._key, self._latest = key, latest
+        self._key, self._latest, self._load_id = key, latest, load_id
         self._folder = tempfile.TemporaryDirectory(prefix="conversync-spool-", dir=parent)
         self._count = 0
         self._connection: Any = None
@@ -99,7 +56,8 @@ class SpillFiles:
     def new(self) -> SpillFile:
         """An empty spool."""
         self._count += 1
-        return SpillFile(Path(self._folder.name) / f"{self._count}.arrow", self._key)
+        path = Path(self._folder.name) / f"{self._count}.parquet"
+        return SpillFile(path, self._key, self._load_id)
 
     def events(self, *spill_files: SpillFile) -> int:
         """How many distinct events the spools hold together."""
@@ -169,22 +127,19 @@ class SpillFiles:
             query += f" and {self._key} not in (select {self._key} from before)"  # noqa: S608
         return self._count_of(query, rows, [since.replace(microsecond=0), clock.theirs()]) > 0
 
-    def deduplicate(
-        self, spill_files: Sequence[SpillFile], without: Sequence[Any] = ()
-    ) -> Iterator[pa.Table]:
+    def one_each(self, spill_files: Sequence[SpillFile], without: Sequence[Any] = ()) -> SpillFile | None:
         """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash).
 
-        Events `without` which it is are named by their keys.
-        At least one table, if need be an empty one, and all of one schema: a table is made from the first of them.
+        Events `without` which it is are named by their keys. None where nothing was written, not even an empty table.
         """
         spill_files = [spill_file for spill_file in spill_files if spill_file.schema is not None]
-        schema = next((spill_file.schema for spill_file in spill_files), None)
-        if schema is None:
-            return
-        yield schema.empty_table()
+        if not spill_files:
+            return None
         if len(spill_files) == 1 and not without and self.events(spill_files[0]) == spill_files[0].rows:
-            yield from spill_files[0].tables()
-            return
+            return spill_files[0]
+        [schema, *_] = [one.schema for one in spill_files if one.schema is not None]
+        chosen = self.new()
+        chosen.write(schema.empty_table())
         values = [list(without)] if without else []
         for part in self._parts(spill_files):
             query = f"select * exclude (walk, place) from ({self._ranked(part)}) where place = 1"  # noqa: S608
@@ -192,7 +147,9 @@ class SpillFiles:
                 query += f" and {self._key} not in (select unnest(?))"
             reader = self._ask(query, {"walks": _walks(spill_files)}, values).to_arrow_reader(20_000)
             for batch in reader:
-                yield pa.Table.from_batches([batch]).cast(schema)
+                chosen.write(pa.Table.from_batches([batch]).cast(schema))
+        chosen.close()
+        return chosen
 
     def superseded(
         self, spill_files: Sequence[SpillFile], columns: Sequence[str]
@@ -321,9 +278,7 @@ class SpillFiles:
 
         DuckDB sorts whole rows in more memory than it is allowed: so it is given few at a time.
         """
-        parts = (
-            sum(spill_file.path.stat().st_size for spill_file in spill_files if spill_file.rows) // PART + 1
-        )
+        parts = sum(spill_file.size for spill_file in spill_files) // PART + 1
         return (f"hash({self._key}) % {parts} = {number}" for number in range(parts))
 
     def _ranked(self, part: str) -> str:
@@ -349,13 +304,11 @@ class SpillFiles:
                 "temp_directory": f"{self._folder.name}/spill",
             }
             self._connection = duckdb.connect(config=config)
-        for name, spill_file in rows_of.items():
-            rows = (
-                pyarrow.dataset.dataset(str(spill_file.path), format="ipc")
-                if isinstance(spill_file, SpillFile)
-                else spill_file
-            )
-            self._connection.register(name, rows)
+        for name, rows in rows_of.items():
+            if isinstance(rows, SpillFile):
+                self._connection.read_parquet(str(rows.path)).create_view(name, replace=True)
+            else:
+                self._connection.register(name, rows)
         return self._connection.execute(query, list(values))
 
 

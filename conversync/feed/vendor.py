@@ -11,7 +11,7 @@ import dlt
 from dlt.extract import DltResource
 
 from conversync.extract.absence import refuse_most
-from conversync.extract.evidence import EVIDENCE, Routed, routed, workplace
+from conversync.extract.evidence import EVIDENCE, Routed, routed, spooled
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import (
     OnRest,
@@ -19,7 +19,6 @@ from conversync.extract.reading import (
     move_cursor,
     statements,
 )
-from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
 from conversync.extract.windows import (
@@ -166,7 +165,7 @@ def _read_all(
     InvalidResponseError where most of what is held of its days came no more, unless `accept_empty`.
     """
     names = [one.name for one in stream.table.columns]
-    with settings.client() as client, SpillFiles(workplace()) as spill_files:
+    with settings.client() as client, spooled() as spill_files:
         done = stream.read(client, settings, spill_files, days, state, on_page, on_rest)
         if not accept_empty:
             refuse_most(settings.title, done, spill_files, stream.table.name)

@@ -36,11 +36,12 @@ class Source(Protocol):
 def weigh(body: bytes, limits: Limits) -> None:
     """TooLargeError where more would be made of a body of JSON than fits: counted are the signs that begin a value.
 
-    Those in texts count, too: the bounds leave room for them.
+    Those in texts count, too: the bounds leave room for them. Nothing is counted in a body that is too short for it:
+    an object has an end as well, and what is none is refused where it is met.
     """
-    if body.count(b"{") + body.count(b"[") > limits.objects:
+    if len(body) > 2 * limits.objects and body.count(b"{") + body.count(b"[") > limits.objects:
         raise TooLargeError(f"{limits.objects:,} objects")
-    if body.count(b",") > limits.values:
+    if len(body) > limits.values and body.count(b",") > limits.values:
         raise TooLargeError(f"{limits.values:,} values")
 
 

@@ -135,7 +135,8 @@ class Tables:
     def has(self, table: str, column: str) -> bool:
         """Whether a table, or a view, has a column."""
         if self._columns is None:
-            found = asking.rows(self._client, _COLUMNS, self._client.dataset_name)
+            *_, dataset = self._client.make_qualified_table_name_path(None, quote=False)
+            found = asking.rows(self._client, _COLUMNS, dataset)
             self._columns = {(str(name).lower(), str(own).lower()) for name, own in found}
         return (table, column) in self._columns
 

@@ -79,7 +79,7 @@ def write_report(
     with opened(warehouse, zones if zones is not None else _zones(), limits().stale_hours) as reader:
         page = _page(reader, now or pendulum.now("UTC"))
         period = reader.period
-    _replace(output, page)
+    put(output, page)
     return ReportSummary(
         output,
         len(page.encode()),
@@ -99,7 +99,7 @@ def _zones() -> dict[str, str]:
 
 def _page(reader: Reader, now: datetime) -> str:
     sections = sections_of_page()
-    pages = _templates(section.folder for section in sections)
+    pages = templates(section.folder for section in sections)
     shown = [
         (section, content, _body(pages, section, content))
         for section in sections
@@ -143,7 +143,7 @@ def sections_of_page() -> list[Section]:
     return found
 
 
-def _templates(folders: Iterable[Path]) -> Environment:
+def templates(folders: Iterable[Path]) -> Environment:
     """The templates of the page. What they are given is escaped; a name that they were not given is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -160,7 +160,7 @@ def _templates(folders: Iterable[Path]) -> Environment:
     return environment
 
 
-def _replace(output: Path, page: str) -> None:
+def put(output: Path, page: str) -> None:
     """The page in a file beside the output, which then takes its place."""
     try:
         who = publish.readers()

@@ -61,6 +61,18 @@ def resolve(settings: type[T], vendor: str) -> T:
         ) from None
 
 
+def resolve_partly(settings: type[T], vendor: str) -> T:
+    """What is set of a vendor, whether or not it is enough to load it; SettingsError for what cannot be meant."""
+    from conversync.dlt_internals import ConfigurationException, resolve_configuration
+
+    try:
+        return resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)  # type: ignore[type-var]
+    except (SettingsError, ConfigurationException) as error:
+        raise SettingsError(
+            f"The settings of {vendor} cannot be read: {str(error).splitlines()[0]}"
+        ) from None
+
+
 def resolve_each(vendors: Iterable[Any]) -> Document:
     """By vendor, its settings, or the SettingsError that they are: it stops no other vendor.
 

@@ -6,7 +6,7 @@ that came.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,12 @@ def check(pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[s
     Raises ConversyncError where a statement stands twice or is missing, or where the evidence tells of other rows. The
     loads then move no cursor and are no evidence, so the next run reads the same days again; it is told first.
     """
+    # A catalog in a file of DuckDB's (DuckLake) lets in one session at a time: this one ends before the next begins.
+    with pipeline.destination_client() as destination:
+        staged = {table for table in counts if destination.should_load_data_to_staging_dataset(table)}
     with pipeline.sql_client() as client:
         merging.find_by_index(client)
-        wrong = next(_wrong(client, pipeline, vendor, loads, counts), None)
+        wrong = next(_wrong(client, pipeline, vendor, loads, counts, staged), None)
         if wrong is not None:
             _doubt(client, loads)
     if wrong is not None:
@@ -116,13 +119,20 @@ def _sentence(vendor: Vendor, wrong: str) -> str:
 
 
 def _wrong(
-    client: Any, pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[str, int]
+    client: Any,
+    pipeline: Any,
+    vendor: Vendor,
+    loads: Sequence[str],
+    counts: Mapping[str, int],
+    staged_tables: Collection[str],
 ) -> Iterator[str]:
-    """What is not as it should be, in words."""
+    """What is not as it should be, in words; `staged_tables` are those whose rows came by a staging table."""
     ids = ", ".join(f"'{load}'" for load in loads)
     for table in sorted(vendor.statements.keys() & counts.keys()):
         columns = pipeline.default_schema.tables[table]["columns"]
-        place, staged_in = _places(client, pipeline, table, loads)
+        place, staged_in = client.get_qualified_table_names(table)
+        if table not in staged_tables:
+            staged_in = unstaged.rows_of(place, _files(pipeline, table, loads))
         names = merging.Names(place, staged_in, key_of(columns), hash_of(columns), "valid_to")
         [[staged]] = client.execute_sql(_STAGED.format(**names._asdict()))
         with _open_rows(client, names) as open_:
@@ -162,19 +172,14 @@ def _open_rows(client: Any, names: merging.Names) -> Iterator[str]:
         client.execute_sql(f"drop table {_LOOKED_AT}")
 
 
-def _places(client: Any, pipeline: Any, table: str, loads: Sequence[str]) -> tuple[str, str]:
-    """The table, and what its rows came from, as SQL: files where they are merged as they lie."""
-    place, staged = client.get_qualified_table_names(table)
-    with pipeline.destination_client() as destination:
-        if destination.should_load_data_to_staging_dataset(table):
-            return place, staged
+def _files(pipeline: Any, table: str, loads: Sequence[str]) -> list[Path]:
+    """The files in which the rows of a table came, where they are merged as they lie."""
     storage = pipeline._get_load_storage().loaded_packages  # noqa: SLF001 - as above
     folders = [
         Path(storage.storage.make_full_path(storage.get_job_state_folder_path(load, "completed_jobs")))
         for load in loads
     ]
-    files = sorted(file for folder in folders for file in folder.glob(f"{table}.*.parquet"))
-    return place, unstaged.rows_of(place, files)
+    return sorted(file for folder in folders for file in folder.glob(f"{table}.*.parquet"))
 
 
 def _told(client: Any, ids: str) -> tuple[int, int] | None:

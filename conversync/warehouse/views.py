@@ -7,7 +7,7 @@ missing at the start of a run is made there and then, since the vendor may not a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 
@@ -28,7 +28,7 @@ def refresh(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
             if not tables_of(query) <= {table for table in known if known[table].get("columns")}:
                 continue
             target = client.make_qualified_table_name(name)
-            body = portable(query, client.dataset_name, dialect)
+            body = portable(query, in_dataset(client, dialect), dialect)
             if dialect == in_place.SERVER:
                 in_place.make(client, name, body)
             else:
@@ -69,26 +69,62 @@ def missing(client: SqlClient, views: Mapping[str, str]) -> Iterator[str]:
 
 def tables_of(query: str) -> set[str]:
     """The tables that a query in DuckDB's dialect reads."""
-    return {name for name, _ in _read(query)}
+    return {name for name, _, _ in _read(query)}
 
 
-@cache
-def portable(query: str, dataset: str, dialect: str) -> str:
-    """A query in DuckDB's dialect as one in `dialect`, its tables qualified with the dataset."""
-    place = f'"{dataset}".'.encode()
+def with_tables(query: str, selects: Mapping[str, str]) -> str:
+    """A query in DuckDB's dialect that reads these SELECTs in the place of the tables of their names."""
     text = query.encode()
-    for _, start in sorted(_read(query), key=lambda one: -one[1]):
-        text = text[:start] + place + text[start:]
-    if dialect == "duckdb":
-        return text.decode()
-    import sqlglot
+    for name, start, is_called in sorted(_read(query), key=lambda one: -one[1]):
+        if name in selects:
+            end = start + len(name.encode())
+            inner = f"({selects[name]})" if is_called else f"({selects[name]}) as {name}"
+            text = text[:start] + inner.encode() + text[end:]
+    return text.decode()
 
-    return str(sqlglot.transpile(text.decode(), read="duckdb", write=dialect, comments=False)[0])
+
+def in_dataset(client: SqlClient, dialect: str) -> Callable[[str], str]:
+    """How views name a table: as dlt's client of the destination does (Snowflake's names are in upper case).
+
+    On DuckDB without the name of the file, which a copy has another of.
+    """
+    if dialect == "duckdb":
+        return lambda table: f'"{client.dataset_name}".{table}'
+    return lambda table: str(client.make_qualified_table_name(table))
+
+
+def portable(query: str, place: Callable[[str], str], dialect: str) -> str:
+    """A query in DuckDB's dialect as one in `dialect`, in which `place` says how each of its tables is named."""
+    if dialect != "duckdb":
+        return _transpiled(query, tuple((table, place(table)) for table in sorted(tables_of(query))), dialect)
+    text = query.encode()
+    for table, start, _ in sorted(_read(query), key=lambda one: -one[1]):
+        text = text[:start] + place(table).encode() + text[start + len(table.encode()) :]
+    return text.decode()
 
 
 @cache
-def _read(query: str) -> tuple[tuple[str, int], ...]:
-    """The tables that a query reads, each with the byte at which it is named: as DuckDB itself understands it."""
+def _transpiled(query: str, places: tuple[tuple[str, str], ...], dialect: str) -> str:
+    """ValueError for what the dialect has no words for."""
+    import sqlglot
+    from sqlglot import exp
+
+    tree, named = sqlglot.parse_one(query, read="duckdb"), dict(places)
+    local = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in list(tree.find_all(exp.Table)):
+        if table.name in named and table.name not in local:
+            path = exp.to_table(named[table.name], dialect=dialect)
+            for part in ("this", "db", "catalog"):
+                table.set(part, path.args.get(part))
+    return tree.sql(dialect, comments=False, unsupported_level=sqlglot.ErrorLevel.RAISE)
+
+
+@cache
+def _read(query: str) -> tuple[tuple[str, int, bool], ...]:
+    """The tables that a query reads, as DuckDB itself understands it.
+
+    Each with the byte at which it is named, and whether it is given another name there.
+    """
     [[text]] = _parser().execute("select json_serialize_sql(?)", [query]).fetchall()
     translate_errors = json.loads(text)
     if translate_errors["error"]:
@@ -97,7 +133,9 @@ def _read(query: str) -> tuple[tuple[str, int], ...]:
     local = {cte["key"] for node in nodes for cte in node.get("cte_map", {}).get("map", ())}
     tables = (node for node in nodes if node.get("type") == "BASE_TABLE")
     return tuple(
-        (node["table_name"], node["query_location"]) for node in tables if node["table_name"] not in local
+        (node["table_name"], node["query_location"], bool(node["alias"]))
+        for node in tables
+        if node["table_name"] not in local
     )
 
 

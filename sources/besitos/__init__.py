@@ -28,7 +28,7 @@ from . import reading
 from .catalogue import catalogue
 from .reading import OnPage
 from .settings import BesitosSettings as BesitosSettings
-from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
+from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .walks import REVERSALS, STREAMS
 
 
@@ -97,5 +97,5 @@ def besitos(
         todo = list(again) or plan(state, settings, start, end, streams)
         yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
-    tables = routed(scan, (CONVERSION_EVENTS, WITHDRAWN_EVENTS, *EVIDENCE))
+    tables = routed(scan, (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE))
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]

@@ -9,7 +9,7 @@ from typing import Any
 from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
-from conversync.extract.evidence import Routed, workplace
+from conversync.extract.evidence import Routed, spooled
 from conversync.extract.failing import spoils
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
@@ -26,7 +26,7 @@ from . import feed, withdrawn
 from .gone import Gone, Rows, come_in
 from .reversals import Question, Reversals
 from .settings import BesitosSettings
-from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS
+from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .walks import CONVERSIONS, REVERSALS
 
 OnPage = Callable[[int, int], None]
@@ -158,7 +158,7 @@ def read_all(
 
     The cursors move last, not past a day that is short.
     """
-    with settings.client() as client, SpillFiles(workplace()) as spill_files:
+    with settings.client() as client, spooled() as spill_files:
         source = Feed(client, settings, state, spill_files, filters, on_page)
         done = [source.read(days, on_rest) for days in todo]
         passing = _passing(done, spill_files)
@@ -169,6 +169,7 @@ def read_all(
         counts = settings.besitos_withdrawn_counts
         changed, news = withdrawn.table(gone, left, spill_files, come_in(done), done[0].at, counts=counts)
         yield Routed(WITHDRAWN_EVENTS.name, changed)
+        yield Routed(WITHDRAWN_HISTORY.name, withdrawn.history(changed))
         told = (
             source.bounds.told("Besitos"),
             vanished_told("Besitos", passing),

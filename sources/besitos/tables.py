@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from conversync.books.histories import CHANGES_TABLE
 from conversync.extract.declared import (
     BIGINT,
     BOOLEAN,
     DATE,
     EXTRA,
+    FINDINGS,
     INSTANT,
     JSON,
     MONEY,
@@ -105,6 +107,20 @@ WITHDRAWN_EVENTS = Table(
     UPSERTED,
     ("event_key",),
     is_news=False,
+)
+WITHDRAWN_HISTORY = Table(
+    "withdrawn_history",
+    "Every state of withdrawn_events, with the time in which it stood: what was known of an event at any moment.",
+    (
+        *WITHDRAWN_EVENTS.columns,
+        Column("statement_hash", STRING, "The fingerprint of the state.", required=True),
+        Column("valid_from", INSTANT, "When we found it so."),
+        Column("valid_to", INSTANT, "When we found it otherwise; null for what holds now."),
+    ),
+    FINDINGS,
+    ("event_key",),
+    is_news=False,
+    staged=None,
 )
 CONVERSIONS = Table(
     "conversions",
@@ -219,8 +235,10 @@ DEALS = Table(
 TABLES = (
     CONVERSION_EVENTS,
     WITHDRAWN_EVENTS,
+    WITHDRAWN_HISTORY,
     CONVERSIONS,
     OFFERS,
     DEALS,
     *dated_views("a day in besitos_zone", lateness=True),
+    CHANGES_TABLE,
 )

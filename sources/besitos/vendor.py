@@ -23,12 +23,14 @@ from conversync.vendors import (
 )
 
 from . import besitos, parts, plan
+from .books import books
 from .check import check
 from .settings import BesitosSettings
-from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS
+from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .upgrade import name_reversals
+from .walks import CONVERSIONS, REVERSALS
 
-_TABLES = [table.name for table in (CONVERSION_EVENTS, WITHDRAWN_EVENTS, *EVIDENCE)]
+_TABLES = [table.name for table in (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE)]
 
 
 def steps(state: Restored, settings: BesitosSettings, asked: LoadRequest) -> Iterator[Step]:
@@ -62,16 +64,27 @@ def _feed(read: Callable[..., Any], on_page: OnPage) -> Any:
     return read(on_page=on_page).with_resources(*_TABLES)
 
 
-def views(settings: BesitosSettings) -> dict[str, str]:
-    """`conversions`, by the settings that say what counts; what is known of days and of lateness."""
-    own = sql_files(
+def _own(settings: BesitosSettings) -> dict[str, str]:
+    """`conversions`, by the settings that say what counts."""
+    return sql_files(
         __file__,
         reversal_takes_payout=str(settings.besitos_reversal_takes_payout).lower(),
         withdrawn_counts=str(settings.besitos_withdrawn_counts).lower(),
     )
+
+
+def views(settings: BesitosSettings) -> dict[str, str]:
+    """`conversions`; its changes; what is known of days and of lateness."""
+    own = _own(settings)
     reversed_rows = _REVERSED.format(conversions=own["conversions"])
     zone = settings.besitos_zone
-    return {**own, **health.days(health.text(zone)), **health.lateness(reversed_rows, zone)}
+    changes = books(zone).views(own["conversions"])
+    return {**own, **health.days(health.text(zone)), **health.lateness(reversed_rows, zone), **changes}
+
+
+def functions(settings: BesitosSettings) -> dict[str, str]:
+    """What `conversions` said at a moment."""
+    return books(settings.besitos_zone).functions(_own(settings)["conversions"])
 
 
 _REVERSED = """
@@ -98,6 +111,8 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
+    functions=functions,
+    books=(CONVERSIONS, REVERSALS),
     tables=TABLES,
     upgrade=name_reversals,
     account=("besitos_partner_id",),

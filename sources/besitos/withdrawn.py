@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from conversync.extract.absence import absent as keys_absent
 from conversync.extract.absence import is_unlikely, refusal, whole_days
-from conversync.extract.catalogue import held
+from conversync.extract.catalogue import held, is_held
+from conversync.extract.columns import UTC_MICROSECONDS, digest
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.types import Document, Row
 
 from .replaced import Replacements
-from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS
+from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 
 _GONE = "withdrawn_at is not null"
 _OF_EVENTS = [name for name in WITHDRAWN_EVENTS.schema.names if name not in {"withdrawn_at", "replaced_by"}]
@@ -126,6 +127,20 @@ def table(
     gave_way = _with_another(others, spill_files, come)
     told = _told(len(found), len(found) - len(others), gave_way, counts=counts) if found else None
     return pa.Table.from_pylist(changed, schema=WITHDRAWN_EVENTS.schema), told
+
+
+def history(changed: pa.Table) -> pa.Table:
+    """The same rows as `withdrawn_history`; the first time, also those that an earlier version had found."""
+    rows = changed
+    if not is_held(WITHDRAWN_HISTORY):
+        keys = set(changed["event_key"].to_pylist())
+        before = [row for row in held(WITHDRAWN_EVENTS, _GONE) if row["event_key"] not in keys]
+        rows = pa.concat_tables([changed, pa.Table.from_pylist(before, schema=changed.schema)])
+    nothing = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
+    more = {"statement_hash": digest(rows, rows.schema.names), "valid_from": nothing, "valid_to": nothing}
+    columns = {**dict(zip(rows.schema.names, rows.columns, strict=True)), **more}
+    schema = WITHDRAWN_HISTORY.schema
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def _with_another(rows: Iterable[Row], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:

@@ -11,7 +11,7 @@ from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.cuts import LEAST_DAYS
-from conversync.extract.evidence import Routed, workplace
+from conversync.extract.evidence import Routed, spooled
 from conversync.extract.failing import OF_RANGE, fails, is_of_size, may_be_of_days, spoils
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Days, Traces
@@ -212,7 +212,7 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
     agreed = asking.agreed(CONVERSIONS, lambda window: log.agree(tracker, window, wanted))
     text = "the tracker does not know the columns {}: they stay empty"
     note = _news(asking.state, "unknown_columns", agreed.unknown, text)
-    with SpillFiles(workplace(), key="conversion_id", latest="occurred_at") as spill_files:
+    with spooled(key="conversion_id", latest="occurred_at") as spill_files:
         done = [
             asking.conversions(agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
@@ -243,7 +243,7 @@ def daily_report(asking: Asking) -> Generator[Routed, None, list[Read]]:
         asking.state["report_words"] = list(agreed.words)
     text = "the report leaves out the metrics {}: they stay empty"
     note = _news(asking.state, "left_out_metrics", agreed.left_out, text)
-    with SpillFiles(workplace(), latest=report.DAY_COLUMN) as spill_files:
+    with spooled(latest=report.DAY_COLUMN) as spill_files:
         done = [
             asking.report(asked, agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
@@ -269,9 +269,8 @@ def _whole_days(piece: Piece, spill_files: SpillFiles, asked: report.Report) -> 
     """
     if piece.missing:
         return ()
-    return report.whole_days(
-        spill_files.deduplicate([scan.spill_file for scan in piece.believed]), piece.window, asked
-    )
+    chosen = spill_files.one_each([scan.spill_file for scan in piece.believed])
+    return report.whole_days(chosen.tables() if chosen else (), piece.window, asked)
 
 
 READERS: dict[str, Callable[[Asking], Generator[Routed, None, list[Read]]]] = {

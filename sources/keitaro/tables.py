@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversync.books.histories import CHANGES_TABLE
 from conversync.extract.declared import (
     BIGINT,
     BOOLEAN,
@@ -186,6 +187,7 @@ TABLES = (
     REPORT_DAILY,
     *LISTS,
     *dated_views("a UTC day for the log, one in keitaro_zone for the report", lateness=True),
+    CHANGES_TABLE,
 )
 LEDGERS = (
     ledger(

@@ -26,6 +26,7 @@ from conversync.vendors import (
 )
 
 from . import keitaro, plan, statuses
+from .books import books
 from .check import check
 from .reading import CONVERSIONS, REPORT
 from .reconcile import RECONCILE
@@ -77,13 +78,23 @@ def _lists(on_skip: Callable[[str], None], _on_page: OnPage) -> object:
     return keitaro(on_skip=on_skip).with_resources(*(one.name for one in LISTS))
 
 
+def _own() -> dict[str, str]:
+    return sql_files(__file__, kind=statuses.sql())
+
+
 def views(settings: KeitaroSettings) -> dict[str, str]:
-    """`conversions`; what is known of days (UTC ones of the log, the tracker's of the report) and of lateness."""
-    own = sql_files(__file__, kind=statuses.sql())
+    """`conversions`; its changes; what is known of days (UTC ones of the log, else the tracker's) and of lateness."""
+    own = _own()
     zone = health.text(settings.keitaro_zone)
     days = health.days(f"case when w.stream = {health.text(CONVERSIONS)} then 'UTC' else {zone} end")
     rejected = _REVERSED.format(conversions=own["conversions"])
-    return {**own, **days, **health.lateness(rejected, settings.keitaro_zone)}
+    changes = books(settings.keitaro_zone).views(own["conversions"])
+    return {**own, **days, **health.lateness(rejected, settings.keitaro_zone), **changes}
+
+
+def functions(settings: KeitaroSettings) -> dict[str, str]:
+    """What `conversions` said at a moment."""
+    return books(settings.keitaro_zone).functions(_own()["conversions"])
 
 
 # Nobody dates a rejection: it is known since when we saw it.
@@ -119,6 +130,8 @@ VENDOR = Vendor(
     steps=steps,
     check=check,
     views=views,
+    functions=functions,
+    books=(CONVERSIONS,),
     tables=TABLES,
     tables_by=_tables,
     ledgers=LEDGERS,

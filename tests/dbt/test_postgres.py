@@ -36,6 +36,8 @@ MARTS = (
     "goal_catalogue",
     "readings",
     "days",
+    "revenue_by_knowledge",
+    "corrections",
 )
 
 
@@ -87,6 +89,10 @@ def test_postgres_builds_the_same_marts(database: Cluster, tmp_path: Path) -> No
     assert database.ask(
         "select watched_days, reversals from marts.reversal_lookback where vendor = 'besitos'"
     ) == [(besitos.watched_days, besitos.rows)]
+    told = "select conversion_id, net_revenue from {} where vendor = 'keitaro'"
+    assert Counter(database.ask(told.format("marts.conversions_as_of(now())"))) == Counter(
+        database.ask(told.format("marts.conversions"))
+    )
     figures = database.ask(
         "select vendor, sum(gross_revenue), sum(net_revenue) from marts.conversions group by vendor order by vendor"
     )

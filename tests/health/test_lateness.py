@@ -33,7 +33,8 @@ def known(*rows: tuple[str, str | None, int, bool]) -> dict[str, tuple[int | Non
         connection.execute("set timezone = 'UTC'")
         connection.register("declared", STATEMENTS.empty_table())
         connection.execute(EVENTS.format(rows=values))
-        connection.execute(f"create view keitaro.reversals as {portable(view, 'keitaro', 'duckdb')}")
+        body = portable(view, "keitaro.{}".format, "duckdb")
+        connection.execute(f"create view keitaro.reversals as {body}")
         found = connection.execute(
             "select conversion_id, days_until_known, is_arrival_known from keitaro.reversals"
         ).fetchall()

@@ -1,14 +1,9 @@
-"""What sending reaches at 50 ms a request and 8 at a time: `python -m benchmarks.sending`.
+"""What sending reaches at 50 ms a request and 8 at a time, beside a bare client that keeps no journal.
 
-python -m benchmarks.sending                       2,000 rows, beside a bare client that keeps no journal
-python -m benchmarks.sending --code ../other       and the same with the code of another checkout
-
-Told are medians. Rows a second are counted where the requests arrive, from the first to the last, and told as a share
-of what 8 at a time come to at so many ms, and of what the bare client reached on this machine. CPU a row is what a send
-of all rows takes more than one of a few, by its process. The rounds are interleaved.
+Rows a second are counted where the requests arrive, from the first to the last. CPU a row is what a send of all rows
+takes more than one of a few, by its process. With `--code` the same is measured with the code of other checkouts, too.
 """
 
-import argparse
 import http.client
 import itertools
 import sys
@@ -17,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 
 import duckdb
 
 from benchmarks.contestants import DATABASE
-from benchmarks.runner import ROOT, BenchmarkError, clean_environment, compile_everything, measured
+from benchmarks.environments import ROOT
+from benchmarks.parts.part import Measure, Notes, Wish
+from benchmarks.runner import BenchmarkError, clean_environment, measured
 from conversync.sandbox.faults import Fault
 from conversync.sandbox.messages import Answer, Request, json_answer
 from conversync.sandbox.server import Server
@@ -31,6 +27,9 @@ from conversync.sandbox.world import World
 KEY = "benchmark-key"
 PATH = f"/{KEY}/postback"
 AT_ONCE, FEW = 8, 100
+ROWS, DELAY = 2_000, 0.05
+OURS, BARE = "conversync", "a bare client"
+SEND = "send"
 COMMAND = "import sys; from conversync.cli.main import main; sys.argv[0] = 'conversync'; main()"
 
 
@@ -125,35 +124,14 @@ def rounds(
                 yield code, tracker.rate, (cpu - few) * 1000 / (rows - FEW)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """0 when every send ended well."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sending",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rows", type=int, default=2_000)
-    parser.add_argument("--delay", type=float, default=0.05, help="seconds that each answer takes")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--code", type=Path, action="append", default=[], help="another checkout, beside it")
-    options = parser.parse_args(arguments)
-    codes = [ROOT, *(path.resolve() for path in options.code)]
-    compile_everything()
-    found: dict[Path | None, list[tuple[float, float]]] = {code: [] for code in (None, *codes)}
-    try:
-        for code, rate, cpu in rounds(codes, options.rounds, options.rows, options.delay):
-            found[code].append((rate, cpu))
-            print(f"{code.name if code else 'bare':<12} {rate:.1f} rows/s  {cpu:.2f} ms a row", flush=True)
-    except BenchmarkError as error:
-        print(error, file=sys.stderr)
-        return 1
-    ceiling, reached = AT_ONCE / options.delay, median(rate for rate, _ in found[None])
-    for code, some in found.items():
-        rate, cpu = (median(one) for one in zip(*some, strict=True))
-        shares = f"{rate / ceiling:.0%} of {ceiling:.0f}, {rate / reached:.0%} of the bare client"
-        print(f"{code.name if code else 'bare':<12} {rate:.1f} rows/s, {shares}; CPU {cpu:.2f} ms a row")
-    return 0
+def part(count: int = 3) -> Measure:
+    """A measure of so many rounds."""
 
+    def run(wish: Wish, notes: Notes) -> None:
+        rows = wish.sizes[0] if wish.sizes else ROWS
+        notes.facts.update(at_once=AT_ONCE, delay=DELAY)
+        for code, rate, cpu in rounds((ROOT, *wish.codes), wish.rounds or count, rows, DELAY):
+            subject = BARE if code is None else OURS if code == ROOT else code.name
+            notes.figure(subject, SEND, rows, {"rate": rate} | ({"ms": cpu} if code else {}))
 
-if __name__ == "__main__":
-    sys.exit(main())
+    return run

@@ -1,0 +1,198 @@
+"""A period is closed: what is known of it then is what was reported, for good; or opened again, its history kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import pendulum
+
+from conversync.books import store
+from conversync.books.histories import CHANGES
+from conversync.books.lines import Line, Period, fingerprint, has, lines, place, totals_text
+from conversync.books.store import Closing
+from conversync.dlt_errors import translate_errors
+from conversync.errors import ConversyncError, SettingsError
+from conversync.extract.windows import DAY
+from conversync.monitor.days import ranges
+from conversync.monitor.views import DAYS, judged
+from conversync.settings import lookup
+from conversync.types import SqlClient
+from conversync.vendors import Vendor
+from conversync.warehouse import files
+from conversync.warehouse.query import rows
+from conversync.warehouse.warehouse import Warehouse
+
+# How a day that stands against it is told, by its state in the view `days`.
+TOLD = {
+    "short": "read short",
+    "never": "never read",
+    "due": "not read yet",
+    "open": "not over",
+    "young": "younger than the lookback of {days} days",
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What closing a period of one vendor comes to: its lines, and what stands against it, a sentence each."""
+
+    closing: Closing
+    lines: Sequence[Line]
+    against: Sequence[str] = field(default=())
+
+
+def candidates(
+    client: SqlClient, vendors: Sequence[Vendor], period: Period, why: str | None, now: datetime
+) -> list[Candidate]:
+    """Of each vendor that was ever loaded and has not closed the period yet; SettingsError where there is none."""
+    found = [
+        candidate
+        for vendor in vendors
+        if (candidate := _candidate(client, vendor, period, why, now)) is not None
+    ]
+    if not found:
+        names = ", ".join(vendor.name for vendor in vendors)
+        raise SettingsError(
+            f"There is nothing to close of {period.name}: of {names}, what was loaded is closed already (see "
+            "conversync books), or nothing was loaded by this version yet."
+        )
+    return found
+
+
+def close(
+    warehouse: Warehouse,
+    vendors: Sequence[Vendor],
+    period: Period,
+    *,
+    why: str | None = None,
+    force: bool = False,
+    wait: float = 0,
+) -> list[Candidate]:
+    """Seals the period of all these vendors, or of none: ConversyncError, with every reason, where a day is not whole.
+
+    With `force` it is sealed all the same, and what stood against it is kept. LockedError as from a load.
+    """
+    if force and not why:
+        raise SettingsError("--force closes what is not whole: say why, with --why TEXT.")
+    _refuse_without(warehouse)
+    with translate_errors(), store.writing(warehouse, vendors, "close", wait) as client:
+        found = candidates(client, vendors, period, why, pendulum.now("UTC"))
+        if not force:
+            refuse(found)
+        store.write(client, [(one.closing, one.lines) for one in found])
+    return found
+
+
+def refuse(found: Sequence[Candidate]) -> None:
+    """ConversyncError with every reason there is."""
+    if reasons := [reason for one in found for reason in one.against]:
+        raise ConversyncError(
+            f"{found[0].closing.period} is not closed: {'; '.join(reasons)}. Load those days, or say --force "
+            "--why TEXT."
+        )
+
+
+def reopen(
+    warehouse: Warehouse, vendors: Sequence[Vendor], period: Period, why: str, wait: float = 0
+) -> list[Closing]:
+    """Opens the period of all these vendors that closed it; SettingsError where none did, or without a reason."""
+    if not why.strip():
+        raise SettingsError("Say why the period is opened again, with --why TEXT.")
+    _refuse_without(warehouse)
+    with translate_errors(), store.writing(warehouse, vendors, "reopen", wait) as client:
+        closed = [one for one in store.closings(client, vendors, period.name) if one.is_closed]
+        if not closed:
+            raise SettingsError(f"{period.name} is not closed, so there is nothing to open again.")
+        store.reopen(client, closed, pendulum.now("UTC"), _who(), why)
+    return closed
+
+
+def _candidate(
+    client: SqlClient, vendor: Vendor, period: Period, why: str | None, now: datetime
+) -> Candidate | None:
+    if not has(client, vendor.name, CHANGES):
+        return None
+    before = store.closings(client, [vendor], period.name)
+    if any(one.is_closed for one in before):
+        return None
+    known_until = _newest(client, vendor) or now
+    found = lines(client, vendor.name, period, known_until)
+    against = list(_against(client, vendor, period, now))
+    closing = Closing(
+        period.name,
+        vendor.name,
+        vendor.name,
+        len(before) + 1,
+        period.first,
+        period.last,
+        now,
+        _who(),
+        why,
+        "; ".join(against) or None,
+        known_until,
+        totals_text(found),
+        fingerprint(period.name, vendor.name, vendor.name, found),
+    )
+    return Candidate(closing, found, against)
+
+
+def _against(client: SqlClient, vendor: Vendor, period: Period, now: datetime) -> Iterator[str]:
+    """What stands against closing, by listing: the days in the words of their state."""
+    settings = _settings(vendor)
+    today = now.astimezone(pendulum.timezone(_zone(settings, vendor))).date()
+    lookback = int(settings[f"{vendor.name}_lookback_days"])
+    days = [period.first + DAY * number for number in range((period.last - period.first).days + 1)]
+    old = [day for day in days if day + DAY * lookback <= today]
+    if young := days[len(old) :]:
+        yield f"{vendor.name}: {', '.join(ranges(young))} {_is(young)} {TOLD['young'].format(days=lookback)}"
+    states = _states(client, vendor)
+    for stream in vendor.books:
+        known = states.get(stream, {})
+        for state, words in TOLD.items():
+            if bad := [day for day in old if known.get(day, "never") == state]:
+                yield f"{vendor.name} {stream}: {', '.join(ranges(bad))} {_was(bad, state)} {words}"
+
+
+def _is(days: Sequence[date]) -> str:
+    return "is" if len(days) == 1 else "are"
+
+
+def _was(days: Sequence[date], state: str) -> str:
+    return _is(days) if state in ("due", "open") else "was" if len(days) == 1 else "were"
+
+
+def _states(client: SqlClient, vendor: Vendor) -> dict[str, dict[date, str]]:
+    """By listing, the state of each day that the view `days` knows."""
+    query = f"select stream, day, {judged()} from {place(client, vendor.name, DAYS)}"  # noqa: S608 - our own words
+    found: dict[str, dict[date, str]] = {}
+    for stream, day, state in client.execute_sql(query) or ():
+        found.setdefault(stream, {})[day] = state
+    return found
+
+
+def _newest(client: SqlClient, vendor: Vendor) -> datetime | None:
+    query = f"select max(known_at) from {place(client, vendor.name, CHANGES)}"  # noqa: S608 - our own names
+    [[newest]] = rows(client, query)
+    return newest if newest is None else pendulum.instance(newest).in_timezone("UTC")
+
+
+def _settings(vendor: Vendor) -> Any:
+    return lookup.resolve_partly(vendor.settings, vendor.name)
+
+
+def _zone(settings: Any, vendor: Vendor) -> str:
+    return str(settings[f"{vendor.name}_zone"])
+
+
+def _who() -> str:
+    import os
+
+    return files.owner(os.geteuid()).removeprefix("the user ")
+
+
+def _refuse_without(warehouse: Warehouse) -> None:
+    if not warehouse.exists():
+        raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")

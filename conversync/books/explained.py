@@ -1,0 +1,241 @@
+"""Why a figure moved: the transactions whose changes add up to the difference, exactly; and one transaction's life."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+import pendulum
+
+from conversync.books import store
+from conversync.books.lines import (
+    EVER,
+    Correction,
+    Period,
+    corrections,
+    has,
+    lines,
+    place,
+)
+from conversync.errors import ConversyncError, SettingsError
+from conversync.extract.declared import Table
+from conversync.settings import lookup
+from conversync.types import Document, SqlClient
+from conversync.vendors import Vendor, known
+
+# What every log of statements has beside its own columns.
+_TIMES = ("statement_hash", "valid_from", "valid_to", "_dlt_load_id")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one transaction did to a figure."""
+
+    transaction_id: str
+    change: Decimal
+    reason: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much one vendor's figure in one currency moved: `transactions` add up to it."""
+
+    vendor: str
+    currency: str
+    difference: Decimal
+    transactions: Sequence[Moved]
+
+
+def differences(
+    client: SqlClient,
+    vendors: Sequence[Vendor],
+    days: Period,
+    since: str | None,
+    offer: str | None = None,
+) -> list[Difference]:
+    """Of the net revenue of some days, as known now less as known `since` (a day, or an instant with its offset).
+
+    A day means its beginning in the vendor's zone; None the moment at which the period was closed. `offer` keeps one
+    offer. SettingsError where a moment cannot be meant; ConversyncError where it does not add up, a bug of ours.
+    """
+    found = []
+    for vendor in vendors:
+        moment = _moment(client, vendor, days, since)
+        before, now = (_nets(client, vendor, days, at, offer) for at in (moment, EVER))
+        changes = corrections(client, vendor.name, days, moment)
+        for currency in sorted(before.keys() | now.keys()):
+            difference = now[currency] - before[currency]
+            own = [one for one in changes if one.currency == currency and offer in (None, one.offer_id)]
+            moved = list(_moved(own))
+            if sum((one.change for one in moved), Decimal(0)) != difference:
+                raise ConversyncError(
+                    f"The changes of {vendor.name} in {currency} do not add up to {difference}: please report it."
+                )
+            if moved:
+                found.append(Difference(vendor.name, currency, difference, moved))
+    return found
+
+
+def _moment(client: SqlClient, vendor: Vendor, days: Period, since: str | None) -> datetime:
+    if since is None:
+        closed = [one for one in store.closings(client, [vendor], days.name) if one.is_closed]
+        if not closed:
+            raise SettingsError(
+                f"{days.name} is not closed by {vendor.name}: say since when, with --since 2026-11-03."
+            )
+        return closed[0].known_until
+    zone = str(lookup.resolve_partly(vendor.settings, vendor.name)[f"{vendor.name}_zone"])
+    try:
+        found = pendulum.parse(since, tz=zone)
+    except ValueError:
+        found = None
+    if not isinstance(found, pendulum.DateTime):
+        raise SettingsError(
+            f'--since "{since}" is no moment: write a day as 2026-11-03, or 2026-11-03T06:00:00Z.'
+        )
+    return found
+
+
+def _nets(
+    client: SqlClient, vendor: Vendor, days: Period, moment: datetime, offer: str | None
+) -> defaultdict[str, Decimal]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for line in lines(client, vendor.name, days, moment):
+        if offer in (None, line.offer_id):
+            sums[line.currency] += line.net_revenue
+    return sums
+
+
+def _moved(changes: Sequence[Correction]) -> Iterator[Moved]:
+    """A transaction each, the greatest first; those whose changes undo each other are left out."""
+    by_id: dict[str, list[Correction]] = {}
+    for one in changes:
+        by_id.setdefault(one.transaction_id, []).append(one)
+    found = [
+        Moved(
+            name,
+            sum((one.net_change for one in own), Decimal(0)),
+            ", ".join(dict.fromkeys(one.reason for one in own)),
+        )
+        for name, own in by_id.items()
+    ]
+    yield from sorted(
+        (one for one in found if one.change), key=lambda one: (-abs(one.change), one.transaction_id)
+    )
+
+
+@dataclass(frozen=True)
+class Life:
+    """What one vendor told of a transaction: its statements, what followed for the books, where it stands in them."""
+
+    vendor: str
+    conversion_id: str
+    statements: Sequence[Document]
+    changes: Sequence[Document]
+    periods: Sequence[str] = field(default=())
+
+
+def lives(client: SqlClient, vendors: Sequence[Vendor], transaction: str) -> list[Life]:
+    """Of every vendor that knows the transaction: under its own id, or as the mart `conversions` says."""
+    return [
+        _life(client, vendor, name)
+        for vendor in vendors
+        if has(client, vendor.name, "conversions")
+        for name in _names(client, vendor, transaction)
+    ]
+
+
+def _names(client: SqlClient, vendor: Vendor, transaction: str) -> list[str]:
+    """The conversions of a vendor that are this transaction."""
+    key = _key(vendor)
+    own = place(client, vendor.name, "conversions")
+    query = f"select cast({key} as varchar) from {own} where cast({key} as varchar) = %s"  # noqa: S608 - our own names
+    names = [str(name) for (name,) in client.execute_sql(query, transaction) or ()]
+    if has(client, "marts", "conversions"):
+        query = "select conversion_id from marts.conversions where vendor = %s and transaction_id = %s"
+        names += [str(name) for (name,) in client.execute_sql(query, vendor.name, transaction) or ()]
+    return sorted(set(names))
+
+
+def _key(vendor: Vendor) -> str:
+    [table] = [one for one in vendor.tables if one.name == "conversions"]
+    return table.staged.unique if table.staged and table.staged.unique else table.columns[0].name
+
+
+def _life(client: SqlClient, vendor: Vendor, name: str) -> Life:
+    logs = [table for table in vendor.tables if table.keeps_statements and table.day]
+    said = [one for table in logs for one in _statements(client, vendor, table, name)]
+    changes = list(_changes(client, vendor, name))
+    days = {one["occurred_on"] for one in changes}
+    return Life(vendor.name, name, said, changes, list(_closed(client, vendor, days)))
+
+
+def _closed(client: SqlClient, vendor: Vendor, days: Iterable[date]) -> Iterator[str]:
+    """The closed periods that have one of these days."""
+    for one in store.closings(client, [vendor]):
+        if one.is_closed and any(one.first_day <= day <= one.last_day for day in days):
+            yield one.period
+
+
+def _statements(client: SqlClient, vendor: Vendor, table: Table, name: str) -> Iterator[Document]:
+    """Each in the order in which it was learned, with the windows that its load read of its day."""
+    columns = [*table.key, table.day, *table.sums, *([table.currency] if table.currency else []), *_TIMES]
+    query = (
+        f"select {', '.join(map(str, columns))} from {place(client, vendor.name, table.name)} "  # noqa: S608 - our own names
+        f"where cast({_key(vendor)} as varchar) = %s order by valid_from, {table.key[0]}"
+    )
+    for row in client.execute_sql(query, name) or ():
+        statement = dict(zip(columns, row, strict=True))
+        read = client.execute_sql(
+            f"select stream, window_start, window_end from {place(client, vendor.name, 'windows')} "  # noqa: S608
+            "where _dlt_load_id = %s and %s between window_start and window_end order by stream, window_start",
+            statement["_dlt_load_id"],
+            statement[str(table.day)],
+        )
+        statement["windows"] = [f"{stream} {start} .. {end}" for stream, start, end in read or ()]
+        yield {str(key): value for key, value in statement.items()}
+
+
+def _changes(client: SqlClient, vendor: Vendor, name: str) -> Iterator[Document]:
+    columns = ("known_at", "known_on", "occurred_on", "currency", "reason", "is_backfilled", "net_change")
+    query = (
+        f"select {', '.join(columns)} from {place(client, vendor.name, 'revenue_changes')} "  # noqa: S608 - our own names
+        "where conversion_id = %s order by known_at, known_on, occurred_on"
+    )
+    for row in client.execute_sql(query, name) or ():
+        yield dict(zip(columns, row, strict=True))
+
+
+def sent(client: SqlClient, names: Sequence[str]) -> list[Document]:
+    """What was sent of these ids, by the ledgers: target, status, code of the answer, when."""
+    found = []
+    ledgers = [table.name for vendor in known().values() for table in vendor.ledgers]
+    for table in ledgers:
+        if not has(client, "sent", table, "send_key"):
+            continue
+        for name in names:
+            rows = client.execute_sql(
+                f"select send_key, status, reason, response_code, sent_at from {place(client, 'sent', table)} "  # noqa: S608
+                "where send_key = %s or right(send_key, %s) in (%s, %s) order by send_key",
+                name,
+                len(name) + 1,
+                f"-{name}",
+                f":{name}",
+            )
+            columns = ("send_key", "status", "reason", "response_code", "sent_at")
+            found += [
+                {"ledger": f"sent.{table}", **dict(zip(columns, row, strict=True))} for row in rows or ()
+            ]
+    return found
+
+
+def day_of(text: str) -> Period:
+    """One day as a period; SettingsError where it is none."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f'--day "{text}" is no day: write it as 2026-10-03.') from None
+    return Period(text, day, day)

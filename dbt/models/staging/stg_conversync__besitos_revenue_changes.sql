@@ -1,0 +1,1 @@
+{{ conversync.staged('besitos', 'revenue_changes') }}

@@ -1,0 +1,1 @@
+{{ conversync.staged('keitaro', 'revenue_changes') }}

@@ -1,0 +1,56 @@
+"""Each destination that can be run here, with a project of its own and two nights of one story to load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conversync.sandbox import Sandbox
+from tests.dbt.cluster import Cluster, binary
+from tests.destinations.places import ARE_INSTALLED, Elsewhere, in_file, lake
+from tests.process.conftest import one_nursery, sandbox
+from tests.process.support import ProcessPool
+
+__all__ = ["one_nursery", "sandbox"]  # fixtures
+
+LAKES = ("ducklake, its catalog in DuckDB", "ducklake, its catalog in PostgreSQL")
+CLEARED = "drop schema if exists {0} cascade; drop schema if exists {0}_staging cascade; select 1"
+
+
+@pytest.fixture(params=["duckdb", "postgres", *LAKES])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, sandbox: Sandbox, nursery: ProcessPool
+) -> Iterator[Elsewhere]:
+    """With no tables yet."""
+    kind = str(request.param)
+    if "postgres" in kind.lower() and binary("postgres") is None:
+        pytest.skip("no PostgreSQL server is installed here")
+    if kind in LAKES and not ARE_INSTALLED:
+        pytest.skip("DuckDB's extensions are not installed: make test-destinations does it")
+    if kind == "duckdb":
+        yield Elsewhere(tmp_path, sandbox, nursery, "duckdb", in_file(tmp_path))
+        return
+    if kind == LAKES[0]:
+        file = tmp_path / "catalog.duckdb"
+        with lake(tmp_path, f"duckdb:///{file}", f"ducklake:{file}") as (settings, ask):
+            made = Elsewhere(tmp_path, sandbox, nursery, "ducklake", ask)
+            made.env |= settings
+            yield made
+        return
+    database: Cluster = request.getfixturevalue("database")
+    if kind == "postgres":
+        made = Elsewhere(tmp_path, sandbox, nursery, "postgres", database.ask)
+        made.env["DESTINATION__POSTGRES__CREDENTIALS"] = database.url
+        yield made
+        for dataset in ("besitos", "sent"):
+            database.ask(CLEARED.format(dataset))
+        return
+    attached = f"ducklake:postgres:{database.url.replace('postgresql:', 'postgres:')}"
+    # The catalog is in a schema that dlt calls so unless told otherwise.
+    with lake(tmp_path, database.url, attached, "metadata_schema 'ducklake'") as (settings, ask):
+        made = Elsewhere(tmp_path, sandbox, nursery, "ducklake", ask)
+        made.env |= settings
+        yield made
+        database.ask("drop schema if exists ducklake cascade; select 1")
