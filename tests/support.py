@@ -264,15 +264,17 @@ def tables(warehouse: Path, dataset: str = "besitos", *besides: str) -> dict[str
         found = {}
         for [name] in names:
             rows = connection.execute(
-                f"select * exclude ({_present(connection, dataset, name, *besides)}) from {dataset}.{name}"
+                f"select * {_without(connection, dataset, name, *besides)} from {dataset}.{name}"
             )
             found[name] = Counter(rows.fetchall())
     return found
 
 
-def _present(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, *besides: str) -> str:
+def _without(connection: duckdb.DuckDBPyConnection, dataset: str, table: str, *besides: str) -> str:
+    """The columns to leave out, as far as the table has any of them."""
     columns = connection.execute(
         "select column_name from information_schema.columns where table_schema = ? and table_name = ?",
         [dataset, table],
     ).fetchall()
-    return ", ".join(name for [name] in columns if name in {*OF_THE_RUN, *besides}) or "null"
+    present = ", ".join(name for [name] in columns if name in {*OF_THE_RUN, *besides})
+    return f"exclude ({present})" if present else ""
