@@ -14,7 +14,7 @@ from typing import Any
 from conversync.errors import ConversyncError
 from conversync.settings import pinned
 from conversync.vendors import Vendor
-from conversync.warehouse import merging, schema_drift, unstaged
+from conversync.warehouse import merging, schema_drift, sizes, unstaged
 
 # Beside the row of a load that failed, `_dlt_loads` gets a second one with this status, which no reader counts.
 IN_DOUBT = 1
@@ -52,6 +52,7 @@ def check(pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[s
     loads then move no cursor and are no evidence, so the next run reads the same days again; it is told first.
     """
     with pipeline.sql_client() as client:
+        sizes.let_go_of_pages(client)
         merging.find_by_index(client)
         wrong = next(_wrong(client, pipeline, vendor, loads, counts), None)
         if wrong is not None:
