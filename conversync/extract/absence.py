@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import pyarrow as pa
-
 from conversync.errors import InvalidResponseError
-from conversync.extract.catalogue import held_values
+from conversync.extract.catalogue import held_texts
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import Window
@@ -40,8 +38,8 @@ def absent(
 
     `condition` is SQL on the table's columns, ours and never a vendor's.
     """
-    for keys in held_values(table, key, condition):
-        yield spill_files.absent(come, pa.table({key: pa.array(keys, pa.string())})), len(keys)
+    for keys in held_texts(table, key, condition):
+        yield spill_files.absent(come, keys), keys.num_rows
 
 
 def is_unlikely(read: Read, gone: int, known: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import dlt
@@ -45,8 +46,9 @@ def current_list(rows: Sequence[Row], table: Table) -> pa.Table:
     return pa.Table.from_pylist([*current.values(), *ended], schema=table.schema)
 
 
-# Values that are fetched from the destination together, so that memory does not grow with the table.
-HELD_TOGETHER = 250_000
+# Values that are fetched from the destination together, so that memory does not grow with the table: as Python's, and
+# as Arrow's, which take a quarter of that.
+HELD_TOGETHER, HELD_AS_ARROW = 250_000, 1_000_000
 
 
 def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[Document]:
@@ -68,11 +70,17 @@ def is_held(table: Table) -> bool:
     return bool(_known(table.name))
 
 
-def held_values(table: str, column: str, condition: str) -> Iterator[list[Any]]:
-    """One column of `held`, some at a time."""
-    if column in _known(table):
-        for rows in _held(table, [column], condition):
-            yield [value for [value] in rows]
+def held_texts(table: str, column: str, condition: str) -> Iterator[pa.Table]:
+    """One column of `held` that is text, as tables of this column, some rows at a time."""
+    if column not in _known(table):
+        return
+    schema = pa.schema([pa.field(column, pa.string())])
+    with _asked(table, [column], condition) as (dialect, cursor):
+        if dialect == "duckdb":
+            yield from (found.cast(schema) for found in cursor.iter_arrow(chunk_size=HELD_AS_ARROW))
+            return
+        while rows := cursor.fetchmany(HELD_TOGETHER):
+            yield pa.table([pa.array([value for [value] in rows], pa.string())], schema=schema)
 
 
 def _known(table: str) -> Row:
@@ -84,13 +92,20 @@ def _known(table: str) -> Row:
 
 
 def _held(table: str, columns: Sequence[str], condition: str) -> Iterator[list[Any]]:
+    with _asked(table, columns, condition) as (_, cursor):
+        while rows := cursor.fetchmany(HELD_TOGETHER):
+            yield rows
+
+
+@contextmanager
+def _asked(table: str, columns: Sequence[str], condition: str) -> Iterator[tuple[str | None, Any]]:
+    """What speaks SQL there, and dlt's cursor."""
     pipeline = cast("Pipeline", Container()[PipelineContext].pipeline())
     with pipeline.sql_client() as client:
         names = ", ".join(client.escape_column_name(name) for name in columns)
         target = client.make_qualified_table_name(table)
         with client.execute_query(f"select {names} from {target} where {condition}") as cursor:  # noqa: S608
-            while rows := cursor.fetchmany(HELD_TOGETHER):
-                yield rows
+            yield client.capabilities.sqlglot_dialect, cursor
 
 
 def _plain(value: object) -> Any:

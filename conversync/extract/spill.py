@@ -74,7 +74,7 @@ class SpillFiles:
         if not spill_files:
             return 0
         query = f"select count(distinct {column}) from walks"  # noqa: S608
-        [[found]] = self._ask(query, {"walks": _walks(spill_files, [column])}).fetchall()
+        [[found]] = self._ask(query, {"walks": _rows(spill_files, [column])}).fetchall()
         return int(found)
 
     def span(self, spill_file: SpillFile, day: str) -> tuple[date | None, date | None, int]:
@@ -93,7 +93,7 @@ class SpillFiles:
         query = f"""
             select distinct value from (select {column} as value from walks) where value in (select unnest(?))
         """  # noqa: S608
-        return {value for [value] in self._ask(query, {"walks": _walks(filled)}, [list(values)]).fetchall()}
+        return {value for [value] in self._ask(query, {"walks": _rows(filled)}, [list(values)]).fetchall()}
 
     def same(self, one: SpillFile, other: SpillFile) -> bool:
         """Whether two walks gave the same statements, in whatever order and however often."""
@@ -200,7 +200,7 @@ class SpillFiles:
         """Whether any row is so; `condition` is SQL of our own."""
         filled = [spill_file for spill_file in spill_files if spill_file.rows]
         query = f"select count(*) from walks where {condition}"  # noqa: S608
-        return bool(filled) and self._count_of(query, {"walks": _walks(filled)}) > 0
+        return bool(filled) and self._count_of(query, {"walks": _rows(filled)}) > 0
 
     def latest(self, spill_files: Sequence[SpillFile], column: str, condition: str) -> Any:
         """The greatest value of a column, of the rows that are so; None where there is none."""
@@ -208,7 +208,7 @@ class SpillFiles:
         if not filled:
             return None
         query = f"select max({column}) from walks where {condition}"  # noqa: S608
-        [[found]] = self._ask(query, {"walks": _walks(filled)}).fetchall()
+        [[found]] = self._ask(query, {"walks": _rows(filled)}).fetchall()
         return found
 
     def absent(self, spill_files: Sequence[SpillFile], keys: pa.Table) -> list[Any]:
@@ -217,7 +217,7 @@ class SpillFiles:
         if not filled:
             return list(keys.column(0).to_pylist())
         query = f"select {self._key} from wanted anti join walks using ({self._key})"  # noqa: S608
-        found = self._ask(query, {"wanted": keys, "walks": _walks(filled, [self._key])}).fetchall()
+        found = self._ask(query, {"wanted": keys, "walks": _rows(filled, [self._key])}).fetchall()
         return [key for [key] in found]
 
     def alike(
@@ -236,7 +236,7 @@ class SpillFiles:
         query = (
             f"select distinct {', '.join(columns)} from walks semi join wanted on {same} where {condition}"  # noqa: S608
         )
-        walks = _walks(filled, list(dict.fromkeys([*columns, *wanted.column_names])))
+        walks = _rows(filled, list(dict.fromkeys([*columns, *wanted.column_names])))
         found = self._ask(query, {"wanted": wanted, "walks": walks}).to_arrow_table()
         return list(found.to_pylist())
 
@@ -305,11 +305,20 @@ class SpillFiles:
             }
             self._connection = duckdb.connect(config=config)
         for name, rows in rows_of.items():
+            self._connection.unregister(name)
+            self._connection.execute(f"drop view if exists {name}")
             if isinstance(rows, SpillFile):
-                self._connection.read_parquet(str(rows.path)).create_view(name, replace=True)
+                self._connection.read_parquet(str(rows.path)).create_view(name)
             else:
                 self._connection.register(name, rows)
         return self._connection.execute(query, list(values))
+
+
+def _rows(
+    spill_files: Sequence[SpillFile], columns: Sequence[str] | None = None
+) -> SpillFile | pa.RecordBatchReader:
+    """The rows of them all, with these columns at least; a single file is read by DuckDB itself."""
+    return spill_files[0] if len(spill_files) == 1 else _walks(spill_files, columns)
 
 
 def _walks(spill_files: Sequence[SpillFile], columns: Sequence[str] | None = None) -> pa.RecordBatchReader:

@@ -64,3 +64,12 @@ def test_what_only_other_walks_brought(spill_files: SpillFiles, kept: int) -> No
     assert len(left) == len(wanted) + (not kept)
     assert all(row["text_1"] == f"text_1 of {row['event_key']}, which is no short text" for row in left)
     assert {row["day"] for row in left} <= {FIRST, FIRST + timedelta(days=1), FIRST + timedelta(days=29)}
+
+
+def test_one_walk_and_several_are_asked_in_turns(spill_files: SpillFiles) -> None:
+    """A single one is read by DuckDB itself: what was asked about before must not answer for it."""
+    walks = [walk(spill_files, number) for number in range(3)]
+    for asked in ([0], [0, 1], [1], [2, 0], [2], [0]):
+        some = [walks[number] for number in asked]
+        found = spill_files.among(some, "event_key", ["0:1", "1:1", "2:1"])
+        assert found == {f"{number}:1" for number in asked}
