@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pendulum
 
-from conversync import demo_sends
+from conversync import demo_books, demo_sends
 from conversync.build import build
 from conversync.cli import screen
 from conversync.cli.output import Lines
@@ -66,7 +66,10 @@ def demo(folder: Path) -> int:
             _night(console, warehouse, sandbox, last.subtract(days=night + LATER), night)
         right = _compare(console, warehouse, sandbox)
         right = _reconcile(console, warehouse, sandbox) and right
+        month = demo_books.last_month(last.subtract(days=LATER))
+        demo_books.close(console, warehouse, month)
         right = _round_trip(console, warehouse, sandbox, last) and right
+        right = demo_books.correct(console, warehouse, month) and right
         right = _for_analysts(console, warehouse) and right
         _closing(console, warehouse)
     return 0 if right else 1

@@ -121,7 +121,14 @@ class Books:
         states = self._revenue(with_tables(view, tables))
         moments = " union ".join(log.moments(self.key) for log in self.logs)
         return {
-            CHANGES: _filled(CHANGES, states=states, moments=moments, links=self.links, zone=_text(self.zone))
+            CHANGES: _filled(
+                CHANGES,
+                states=states,
+                present=self._revenue(view),
+                moments=moments,
+                links=self.links,
+                zone=_text(self.zone),
+            )
         }
 
     def _revenue(self, rows: str) -> str:

@@ -98,6 +98,24 @@ def test_what_an_earlier_version_found_gone_was_gone_since(make_ledger: MakeLedg
     equals_every_night(house)
 
 
+def test_a_warehouse_of_an_earlier_version_keeps_what_it_had_found(make_ledger: MakeLedger) -> None:
+    """Its first load makes the history, with what is gone since: also of an event that is served again later."""
+    house = make_ledger(besitos_withdrawn_counts="false")
+    rows = [row(number) for number in range(1, 14)]
+    for served in (rows, rows[1:]):
+        house.night(served)
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute("drop view besitos.revenue_changes; drop table besitos.withdrawn_history")
+        connection.execute(
+            "update besitos._dlt_version set version_hash = 'earlier' || version, schema = "
+            """json_merge_patch(schema, '{"tables": {"withdrawn_history": null}}')"""
+        )
+    for served in (rows[1:], rows):
+        house.night(served)
+    assert [len(said) for _, said in house.said] == [13, 12, 12, 13]
+    equals_every_night(house)
+
+
 def test_what_was_there_before_us_is_dated_by_the_vendor(make_ledger: MakeLedger) -> None:
     """A first load brings old days: what they earned is known since then, what was taken back since that day."""
     house = make_ledger()

@@ -26,18 +26,28 @@ books_linked as (
     ) as further on books_linked.other = further.conversion
 ),
 
+books_all as (
+    select conversion, known_at from books_own
+    union
+    select books_linked.conversion, books_own.known_at
+    from books_linked
+    inner join books_own on books_linked.other = books_own.conversion
+),
+
+-- Most conversions never change: what is known of them now was known from the first moment on.
+books_counted as (
+    select conversion, min(known_at) as known_at, count(*) as moments
+    from books_all
+    group by conversion
+),
+
 books_moments as (
     select
-        conversion,
-        known_at,
-        row_number() over (order by conversion, known_at) as number
-    from (
-        select conversion, known_at from books_own
-        union
-        select books_linked.conversion, books_own.known_at
-        from books_linked
-        inner join books_own on books_linked.other = books_own.conversion
-    ) as own_and_linked
+        books_all.conversion,
+        books_all.known_at,
+        row_number() over (order by books_all.conversion, books_all.known_at) as number
+    from books_all
+    inner join books_counted on books_all.conversion = books_counted.conversion and books_counted.moments > 1
 ),
 
 books_states as (
@@ -85,6 +95,22 @@ books_judged as (
 ),
 
 books_lines as (
+    select
+        counted.conversion,
+        counted.known_at,
+        present.occurred_on,
+        present.currency,
+        present.offer_id,
+        'late arrival' as reason,
+        present.reversed_on,
+        present.gross_revenue as gross,
+        present.reversed_revenue as reversed
+    from books_counted as counted
+    inner join (
+        $present
+    ) as present on cast(counted.conversion as varchar) = present.conversion_id
+    where counted.moments = 1
+    union all
     select
         conversion, known_at, occurred_on, currency, offer_id, reason, reversed_on, gross, reversed
     from books_judged
