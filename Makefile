@@ -57,7 +57,7 @@ generate: install ## dbt's sources and staging models, from the tables that the 
 measures: install ## What the code measures: lines, functions, imports
 	$(BIN)/python -m benchmarks.measures
 
-bench: install ## Everybody beside us, nights, build, report, send; writes docs/speed.md (about fifty minutes)
+bench: install ## Everybody beside us, nights, build, report, send; writes docs/speed.md (about forty minutes)
 	$(BIN)/python -m benchmarks
 
 bench-quick: install ## What CI looks at: ratios at 100,000 rows, and a night into a million (about a minute)

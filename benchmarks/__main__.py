@@ -113,13 +113,13 @@ def main(arguments: list[str] | None = None) -> int:
             words = f"--part {name}" + (f" --rounds {wish.rounds}" if wish.rounds else "")
             run = measure(name, parts[name], wish, f"python -m benchmarks {words}")
             if is_kept:
-                print(f"kept in {keep(run)}")
+                print(f"kept in {keep(run)}; wrote {write(found(PARTS))}")
             else:
                 print("\n".join(told(run)))
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
-    if options.page or (chosen and is_kept):
+    if options.page:
         print(f"wrote {write(found(PARTS))}")
     return 0
 

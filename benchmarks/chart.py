@@ -24,7 +24,10 @@ def drawn(runs: Mapping[str, Run]) -> str | None:
     import altair as alt
     import vl_convert
 
-    whole = alt.vconcat(*charts, spacing=28).configure(background="white", padding=12, font="sans-serif")
+    whole = alt.vconcat(*charts, spacing=28).resolve_scale(color="independent")
+    whole = whole.resolve_legend(color="independent").configure(
+        background="white", padding=12, font="sans-serif"
+    )
     whole = whole.configure_view(stroke=None).configure_axis(
         domain=False, ticks=False, labelColor=INK, titleColor=INK, titleFontWeight="normal", labelFontSize=12
     )

@@ -10,7 +10,7 @@ the small one, so that all of it counts as read.
 import argparse
 import os
 import sys
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,10 @@ class Silent:
 
 
 def loaded(path: Path) -> None:
-    """Two nights of a small story into a new warehouse: the second one restates and reverses."""
-    world = World(start=date(2026, 1, 1), days=DAYS, players=400, conversions_a_day=20)
+    """Two nights of a small story into a new warehouse: the second one restates and reverses, and was yesterday."""
+    world = World(
+        start=datetime.now(UTC).date() - timedelta(days=DAYS), days=DAYS, players=400, conversions_a_day=20
+    )
     with Sandbox(world) as sandbox:
         begin = str(world.start - timedelta(days=1))
         os.environ.update(sandbox.settings())

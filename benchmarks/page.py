@@ -42,7 +42,8 @@ a million bytes. Everybody has one thread of DuckDB, unless it is said.
 
 BOTTOM = """## What this does not prove
 
-- A network: loopback has no TLS, no compression, no loss; 50 ms is a delay of every answer, nothing else.
+- A network: loopback has no TLS, no compression, no loss; where a request takes longer, that is a delay of
+  every answer, nothing else.
 - A vendor's own speed, its limits, and retries.
 - Other data: one feed of thirteen fields, whose ids and times grow. A vendor with random ids makes a night into a large
   table dearer (`--keys random`), on which nothing above is told.

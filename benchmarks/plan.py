@@ -22,16 +22,16 @@ class Part:
 
 
 PARTS: Mapping[str, Part] = {
-    "loads-100k": Part("100,000 rows by everybody, twice", 4, Contest((100_000,))),
+    "loads-100k": Part("100,000 rows by everybody, twice", 3, Contest((100_000,))),
     "loads-1m": Part("1,000,000 rows by everybody, twice", 12, Contest((MILLION,))),
     "threads": Part(
         "100,000 rows, and 1,000,000 by the quick ones, with as many threads as DuckDB takes by itself",
         4,
         Contest((100_000, MILLION), rounds=1, slow_rounds=0, threads=None),
     ),
-    "latency": Part("100,000 rows at 50 ms a request", 4, Contest((100_000,), delay=0.05, cases=(FIRST,))),
-    "nights": Part("10,000 rows into nothing, 1M, 10M and 50M", 5, nights.part()),
-    "servers": Part("the same on PostgreSQL, up to 10M", 6, servers.part()),
+    "latency": Part("100,000 rows at 50 ms a request", 3, Contest((100_000,), delay=0.05, cases=(FIRST,))),
+    "nights": Part("10,000 rows into nothing, 1M, 10M and 50M", 3, nights.part()),
+    "servers": Part("the same on PostgreSQL, up to 10M", 5, servers.part()),
     "marts-1m": Part("build, report, publish at 1M", 2, marts.part((MILLION,), 3)),
     "marts-10m": Part("build, report, publish at 10M", 5, marts.part((10 * MILLION,), 1)),
     "several": Part("four vendors with nothing new, one of them slow", 1, several.part()),

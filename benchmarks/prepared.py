@@ -20,17 +20,17 @@ def sources() -> Iterator[Path]:
         yield from sorted(path.rglob("*.py")) + sorted(path.rglob("*.sql")) if path.is_dir() else [path]
 
 
-def fingerprint() -> str:
-    """Of the code, as it is now."""
-    digest = hashlib.sha256()
+def fingerprint(also: str) -> str:
+    """Of the code, as it is now, and of what else has a say."""
+    digest = hashlib.sha256(also.encode())
     for path in sources():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def prepared(name: str, make: Callable[[Path], None], folder: Path = DATA) -> Path:
+def prepared(name: str, make: Callable[[Path], None], *, also: str = "", folder: Path = DATA) -> Path:
     """The file of this name; `make` writes it to the path that it is given, and what older code made is removed."""
-    path = folder / f"{name}-{fingerprint()}.duckdb"
+    path = folder / f"{name}-{fingerprint(also)}.duckdb"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"{name}-????????????.duckdb"):

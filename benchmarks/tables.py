@@ -103,9 +103,10 @@ def threads(run: Run) -> Lines:
 def latency(run: Run) -> Lines:
     """A vendor that is far away: the clock."""
     [size] = run.sizes()
-    yield f"## {size:,} rows at 50 ms a request"
+    ms = f"{run.about.facts['delay'] * 1000:.0f} ms"
+    yield f"## {size:,} rows at {ms} a request"
     yield ""
-    yield "Each answer comes 50 ms after its request. The clock tells: who asks for several pages at once waits less."
+    yield f"Each answer comes {ms} after its request. The clock tells: who asks for several pages at once waits less."
     yield ""
     yield from costs(run, size)
     yield from load_ratios(run, size, "wall", "clock")

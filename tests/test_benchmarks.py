@@ -36,8 +36,9 @@ def table(path: Path, rows: str, money: str = "decimal(18, 6)") -> Path:
     [
         pytest.param("(1, false, 10.05, 4), (2, false, 1, 0)", "decimal(18, 6)", id="a row is lost"),
         pytest.param(f"{ROWS}, (1, false, 0, 0)", "decimal(18, 6)", id="a row is there twice"),
+        pytest.param(ROWS.replace("2, false", "1, false"), "decimal(18, 6)", id="a row has another's key"),
         pytest.param(ROWS.replace("10.05", "10.06"), "decimal(18, 6)", id="an amount is another one"),
-        pytest.param(ROWS.replace("true", "false"), "decimal(18, 6)", id="a reversal is none"),
+        pytest.param(ROWS.replace("2, true", "3, false"), "decimal(18, 6)", id="a reversal is none"),
         pytest.param(ROWS, "double", id="money is a float"),
     ],
 )

@@ -78,7 +78,12 @@ class Contest:
         contestants = present(wish.only or self.only, notes)
         for rows in wish.sizes or self.sizes:
             with running_feed(rows, self.delay) as (url, totals):
-                notes.facts.update(rows=totals.rows, reversals=totals.reversals, page_bytes=totals.page_bytes)
+                notes.facts.update(
+                    delay=self.delay,
+                    rows=totals.rows,
+                    reversals=totals.reversals,
+                    page_bytes=totals.page_bytes,
+                )
                 for turn in range(wish.rounds or self.rounds):
                     for one in rotated(contestants, turn):
                         if not (one.is_slow and rows >= MANY and turn >= self.slow_rounds):

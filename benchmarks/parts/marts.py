@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.contestants import DATABASE
@@ -35,7 +36,7 @@ MEANT = "select count(*), count(distinct transaction_id), sum(net_payout)::varch
 
 
 def filled(size: int) -> Path:
-    """A warehouse of so many conversions on which nothing was built."""
+    """A warehouse of so many conversions on which nothing was built, made this week: a report is of the last days."""
 
     def make(path: Path) -> None:
         command = [sys.executable, "-m", "benchmarks.large", "--rows", str(size), str(path)]
@@ -44,7 +45,7 @@ def filled(size: int) -> Path:
                 command, cwd=ROOT, env=clean_environment(), check=True, stdout=log, stderr=subprocess.STDOUT
             )
 
-    return prepared(f"large-{size}", make)
+    return prepared(f"large-{size}", make, also=f"{datetime.now(UTC):%G-%V}")
 
 
 def settings(home: Path) -> Mapping[str, str]:

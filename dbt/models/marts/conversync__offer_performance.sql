@@ -1,5 +1,6 @@
 -- What every offer earned, what was taken back of it, and what it cost, over all time. Currencies stay apart.
-with conversions as (
+-- Conversions are read twice rather than kept once: DuckDB would keep every column of every row.
+with conversions as not materialized (
     select * from {{ ref('conversync__conversions') }}
     where not is_orphan
 ),
