@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -73,3 +74,15 @@ def test_one_walk_and_several_are_asked_in_turns(spill_files: SpillFiles) -> Non
         some = [walks[number] for number in asked]
         found = spill_files.among(some, "event_key", ["0:1", "1:1", "2:1"])
         assert found == {f"{number}:1" for number in asked}
+
+
+def test_a_file_outlives_its_folder_while_it_is_known(tmp_path: Path) -> None:
+    """dlt takes it when the resource that yielded it may have ended; then nothing of it is left."""
+    with SpillFiles(str(tmp_path)) as folder:
+        taken = walk(folder, 7)
+        taken.outlive()
+        assert folder.among([taken], "event_key", ["7:1"]) == {"7:1"}
+    assert list(tmp_path.iterdir()) == [taken.path]
+    assert sum(table.num_rows for table in taken.tables()) == ROWS
+    del taken
+    assert list(tmp_path.iterdir()) == []
