@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from conversync.books import store
-from conversync.books.lines import Amounts, corrections, fingerprint, lines, totals
+from conversync.books.lines import Amounts, corrections, lines, totals
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
 from conversync.monitor.look import opened
@@ -52,8 +52,7 @@ def balances(
 def _of(client: SqlClient, closing: Closing) -> Iterator[Balance]:
     """A row a currency, of all that were reported, corrected or are known; one without any where there is nothing."""
     found = store.reported(client, closing)
-    whose = (closing.period, closing.vendor, closing.account)
-    is_as_sealed = fingerprint(*whose, found) == closing.sha256
+    is_as_sealed = store.is_as_sealed(closing, found)
     later = corrections(client, closing.vendor, closing.days, closing.known_until)
     before, now = totals(found), totals(lines(client, closing.vendor, closing.days))
     currencies = sorted(before.keys() | now.keys() | {one.currency for one in later})

@@ -31,7 +31,7 @@ TOLD = {
     "never": "never read",
     "due": "not read yet",
     "open": "not over",
-    "young": "younger than the lookback of {days} days",
+    "young": "younger than the lookback of {days} days, until {until}",
 }
 
 
@@ -47,19 +47,27 @@ class Candidate:
 def candidates(
     client: SqlClient, vendors: Sequence[Vendor], period: Period, why: str | None, now: datetime
 ) -> list[Candidate]:
-    """Of each vendor that was ever loaded and has not closed the period yet; SettingsError where there is none."""
-    found = [
-        candidate
-        for vendor in vendors
-        if (candidate := _candidate(client, vendor, period, why, now)) is not None
-    ]
-    if not found:
+    """Of each vendor that was ever loaded and has not closed the period; SettingsError where there is none to close."""
+    if period.first > now.date():
+        raise SettingsError(f"{period.name} has not begun yet, so there is nothing to close.")
+    return [_candidate(client, vendor, period, why, now) for vendor in _still_open(client, vendors, period)]
+
+
+def _still_open(client: SqlClient, vendors: Sequence[Vendor], period: Period) -> list[Vendor]:
+    """Those that were loaded and have not closed the period; SettingsError where there is none."""
+    loaded = [vendor for vendor in vendors if has(client, vendor.name, CHANGES)]
+    if not loaded:
         names = ", ".join(vendor.name for vendor in vendors)
         raise SettingsError(
-            f"There is nothing to close of {period.name}: of {names}, what was loaded is closed already (see "
-            "conversync books), or nothing was loaded by this version yet."
+            f"There is nothing to close: this version has loaded nothing of {names}. Run conversync load."
         )
-    return found
+    closed = {one.vendor for one in store.closings(client, loaded, period.name) if one.is_closed}
+    if not (todo := [vendor for vendor in loaded if vendor.name not in closed]):
+        raise SettingsError(
+            f"{period.name} is closed already by {', '.join(sorted(closed))}: see conversync books, or conversync "
+            "reopen."
+        )
+    return todo
 
 
 def close(
@@ -75,7 +83,7 @@ def close(
 
     With `force` it is sealed all the same, and what stood against it is kept. LockedError as from a load.
     """
-    if force and not why:
+    if force and not (why or "").strip():
         raise SettingsError("--force closes what is not whole: say why, with --why TEXT.")
     _refuse_without(warehouse)
     with translate_errors(), store.writing(warehouse, vendors, "close", wait) as client:
@@ -90,8 +98,8 @@ def refuse(found: Sequence[Candidate]) -> None:
     """ConversyncError with every reason there is."""
     if reasons := [reason for one in found for reason in one.against]:
         raise ConversyncError(
-            f"{found[0].closing.period} is not closed: {'; '.join(reasons)}. Load those days, or say --force "
-            "--why TEXT."
+            f"{found[0].closing.period} is not closed: {'; '.join(reasons)}. Load what is missing, wait for what is "
+            "young, or say --force --why TEXT."
         )
 
 
@@ -112,12 +120,8 @@ def reopen(
 
 def _candidate(
     client: SqlClient, vendor: Vendor, period: Period, why: str | None, now: datetime
-) -> Candidate | None:
-    if not has(client, vendor.name, CHANGES):
-        return None
+) -> Candidate:
     before = store.closings(client, [vendor], period.name)
-    if any(one.is_closed for one in before):
-        return None
     known_until = _newest(client, vendor) or now
     found = lines(client, vendor.name, period, known_until)
     against = list(_against(client, vendor, period, now))
@@ -147,7 +151,8 @@ def _against(client: SqlClient, vendor: Vendor, period: Period, now: datetime) -
     days = [period.first + DAY * number for number in range((period.last - period.first).days + 1)]
     old = [day for day in days if day + DAY * lookback <= today]
     if young := days[len(old) :]:
-        yield f"{vendor.name}: {', '.join(ranges(young))} {_is(young)} {TOLD['young'].format(days=lookback)}"
+        told = TOLD["young"].format(days=lookback, until=young[-1] + DAY * lookback)
+        yield f"{vendor.name}: {', '.join(ranges(young))} {_is(young)} {told}"
     states = _states(client, vendor)
     for stream in vendor.books:
         known = states.get(stream, {})

@@ -11,12 +11,14 @@ from decimal import Decimal
 import pendulum
 
 from conversync.books import store
+from conversync.books.histories import CHANGES
 from conversync.books.lines import (
     EVER,
     Correction,
     Period,
     corrections,
     has,
+    lacking,
     lines,
     place,
 )
@@ -96,6 +98,8 @@ def _moment(client: SqlClient, vendor: Vendor, days: Period, since: str | None) 
         raise SettingsError(
             f'--since "{since}" is no moment: write a day as 2026-11-03, or 2026-11-03T06:00:00Z.'
         )
+    if found > pendulum.now("UTC"):
+        raise SettingsError(f'--since "{since}" is still to come: nothing is known since then.')
     return found
 
 
@@ -149,11 +153,13 @@ def lives(client: SqlClient, vendors: Sequence[Vendor], transaction: str) -> lis
 
 
 def _names(client: SqlClient, vendor: Vendor, transaction: str) -> list[str]:
-    """The conversions of a vendor that are this transaction."""
+    """The conversions of a vendor that are this transaction, also those that the view counts no more."""
     key = _key(vendor)
-    own = place(client, vendor.name, "conversions")
-    query = f"select cast({key} as varchar) from {own} where cast({key} as varchar) = %s"  # noqa: S608 - our own names
-    names = [str(name) for (name,) in client.execute_sql(query, transaction) or ()]
+    names = []
+    for table in _logs(vendor):
+        own = place(client, vendor.name, table.name)
+        query = f"select 1 from {own} where cast({key} as varchar) = %s limit 1"  # noqa: S608 - our own names
+        names += [transaction] if client.execute_sql(query, transaction) else []
     if has(client, "marts", "conversions"):
         query = "select conversion_id from marts.conversions where vendor = %s and transaction_id = %s"
         names += [str(name) for (name,) in client.execute_sql(query, vendor.name, transaction) or ()]
@@ -166,11 +172,15 @@ def _key(vendor: Vendor) -> str:
 
 
 def _life(client: SqlClient, vendor: Vendor, name: str) -> Life:
-    logs = [table for table in vendor.tables if table.keeps_statements and table.day]
-    said = [one for table in logs for one in _statements(client, vendor, table, name)]
+    said = [one for table in _logs(vendor) for one in _statements(client, vendor, table, name)]
     changes = list(_changes(client, vendor, name))
     days = {one["occurred_on"] for one in changes}
     return Life(vendor.name, name, said, changes, list(_closed(client, vendor, days)))
+
+
+def _logs(vendor: Vendor) -> list[Table]:
+    """The logs of statements about conversions."""
+    return [table for table in vendor.tables if table.keeps_statements and table.day]
 
 
 def _closed(client: SqlClient, vendor: Vendor, days: Iterable[date]) -> Iterator[str]:
@@ -200,6 +210,8 @@ def _statements(client: SqlClient, vendor: Vendor, table: Table, name: str) -> I
 
 
 def _changes(client: SqlClient, vendor: Vendor, name: str) -> Iterator[Document]:
+    if not has(client, vendor.name, CHANGES):
+        raise lacking(vendor.name)
     columns = ("known_at", "known_on", "occurred_on", "currency", "reason", "is_backfilled", "net_change")
     query = (
         f"select {', '.join(columns)} from {place(client, vendor.name, 'revenue_changes')} "  # noqa: S608 - our own names

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pendulum
 
 from conversync.books.tables import DATASET
-from conversync.errors import SettingsError
+from conversync.errors import ConversyncError, SettingsError
 from conversync.types import SqlClient
 from conversync.vendors import Vendor, vendors
 
@@ -25,6 +25,8 @@ _PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 # Later than anything that is known.
 EVER = datetime(9999, 1, 1, tzinfo=pendulum.UTC)
 CENTS = Decimal("0.000001")
+# The day after its last one is still a day.
+LAST_YEAR = 9999
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Period:
 
 def period_of(text: str) -> Period:
     """Of `2026-10`; SettingsError for anything else."""
-    if not (found := _PERIOD.fullmatch(text)) or not int(found[1]):
+    if not (found := _PERIOD.fullmatch(text)) or not 0 < int(found[1]) < LAST_YEAR:
         raise SettingsError(f'"{text}" is no period: write a month as 2026-10.')
     first = pendulum.date(int(found[1]), int(found[2]), 1)
     return Period(text, first, first.end_of("month"))
@@ -95,14 +97,22 @@ def place(client: SqlClient, *parts: str) -> str:
 
 
 def ask(client: SqlClient, query: str, vendor: str, *values: Any) -> list[Any]:
-    """The rows of a query of ours over a vendor's dataset; none where that was never loaded by this version."""
+    """The rows of a query of ours over a vendor's dataset; ConversyncError where it lacks what the books read."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
     text = Template((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
     try:
         return list(client.execute_sql(text.substitute(vendor=place(client, vendor)), *values) or [])
     except DatabaseUndefinedRelation:
-        return []
+        raise lacking(vendor) from None
+
+
+def lacking(vendor: str) -> ConversyncError:
+    """For a dataset without the functions and views that the books are made of."""
+    return ConversyncError(
+        f"{vendor}.revenue_as_of or {vendor}.revenue_changes is missing, of which the books are made: run conversync "
+        f"load {vendor}, which makes them."
+    )
 
 
 def has(client: SqlClient, dataset: str, table: str, column: str = "1") -> bool:

@@ -21,10 +21,10 @@ def money(amount: Decimal, *, signed: bool = False) -> str:
     return f"+{text}" if signed and amount > 0 else text
 
 
-def balances(found: Sequence[Balance]) -> Iterator[str]:
-    """A line for each currency of each closed period."""
+def balances(found: Sequence[Balance], period: str | None = None) -> Iterator[str]:
+    """A line for each currency of each closed period, or of the one that is named."""
     if not found:
-        yield "No period is closed."
+        yield f"{period} is not closed." if period else "No period is closed."
     for one in found:
         told = f"{one.closing.period} {one.closing.vendor} {one.currency}".rstrip()
         changes = counted(one.changes, "change")

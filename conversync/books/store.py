@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from conversync.books.lines import Line, Period, ordered, reported_place
+from conversync.books.lines import Line, Period, fingerprint, ordered, reported_place, totals_text
 from conversync.books.tables import DATASET, PERIODS, REPORTED, TABLES, definition, sentences
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
@@ -110,6 +110,12 @@ def reported(client: SqlClient, closing: Closing) -> list[Line]:
     )
     rows = client.execute_sql(query, closing.period, closing.vendor, closing.account, closing.closing)
     return ordered(Line(*row) for row in rows or ())
+
+
+def is_as_sealed(closing: Closing, found: Sequence[Line]) -> bool:
+    """Whether these lines, and the totals beside them, are what was reported when the period was closed."""
+    digest = fingerprint(closing.period, closing.vendor, closing.account, found)
+    return (digest, totals_text(found)) == (closing.sha256, closing.totals)
 
 
 def write(client: SqlClient, closed: Sequence[tuple[Closing, Sequence[Line]]]) -> None:

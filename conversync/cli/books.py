@@ -175,7 +175,7 @@ def books(
     if as_json:
         emit([shown.fields_of(one) for one in found], indent=2)
     else:
-        for text in shown.balances(found):
+        for text in shown.balances(found, name):
             say(text)
     raise typer.Exit(0 if all(one.is_right for one in found) else 1)
 
@@ -267,9 +267,11 @@ def _tell_moved(
     from conversync.books import explained, lines, shown
 
     days = explained.day_of(day) if day else lines.period_of(period or "")
-    there = [one for one in chosen if lines.has(client, one.name, "revenue_changes")]
+    there = [one for one in chosen if lines.has(client, one.name, "conversions")]
+    if not there:
+        raise SettingsError("There is nothing to explain: no conversions were loaded.")
     found = explained.differences(client, there, days, since, offer)
-    moved = [one for one in found if currency in (None, one.currency)]
+    moved = [one for one in found if currency is None or currency.upper() == one.currency]
     _show(shown.differences(moved), _one(moved) if as_json else None)
 
 

@@ -16,10 +16,11 @@ from conversync.books.lines import Line, Period, in_the_books
 from conversync.books.shown import money
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
-from conversync.errors import SettingsError
+from conversync.errors import ConversyncError, SettingsError
 from conversync.monitor.look import opened
 from conversync.report import put, templates
 from conversync.report.parts import clean
+from conversync.types import SqlClient
 from conversync.warehouse.warehouse import Warehouse
 
 Row = tuple[str, ...]
@@ -46,7 +47,7 @@ def write_period(warehouse: Warehouse, output: Path, period: Period) -> int:
     """Writes the page of a closed period to `output`, whole or not at all; its size in bytes.
 
     SettingsError where nobody closed it, or without the extra `report`; LockedError where a run holds the warehouse
-    and there is no copy; ConversyncError where the page cannot be written.
+    and there is no copy; ConversyncError where what was reported was altered, or the page cannot be written.
     """
     try:
         pages = templates(())
@@ -61,12 +62,23 @@ def write_period(warehouse: Warehouse, output: Path, period: Period) -> int:
         store.reading(readable, Path(folder)) as client,
     ):
         closed = [one for one in store.closings(client, in_the_books(), period.name) if one.is_closed]
-        parts = [Part(one, list(_tables(store.reported(client, one)))) for one in closed]
+        parts = [Part(one, list(_tables(_sealed(client, one)))) for one in closed]
     if not parts:
         raise SettingsError(f"{period.name} is not closed: run conversync close {period.name} first.")
     page = clean(pages.get_template("period.html").render(period=period.name, parts=parts))
     put(output, page)
     return len(page.encode())
+
+
+def _sealed(client: SqlClient, closing: Closing) -> list[Line]:
+    """The lines as they were reported; ConversyncError where somebody altered them, or the totals."""
+    found = store.reported(client, closing)
+    if not store.is_as_sealed(closing, found):
+        raise ConversyncError(
+            f"What was reported of {closing.period} by {closing.vendor} was altered since (its fingerprint is another "
+            "one), so there is no page of it: restore books.reported and books.periods from a copy."
+        )
+    return found
 
 
 def _tables(found: Sequence[Line]) -> Iterator[Sums]:

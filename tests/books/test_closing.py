@@ -124,16 +124,21 @@ def test_it_is_refused_while_a_day_is_not_whole(make_ledger: MakeLedger) -> None
         close(house, "2024-11", force=False)
     assert str(refused.value) == (
         "2024-11 is not closed: besitos conversions: 2024-11-01 .. 2024-11-19 were never read; "
-        "besitos reversals: 2024-11-01 .. 2024-11-19 were never read. Load those days, or say --force --why TEXT."
+        "besitos reversals: 2024-11-01 .. 2024-11-19 were never read. Load what is missing, wait for what is young, or "
+        "say --force --why TEXT."
     )
     assert house.query("select count(*) from duckdb_schemas() where schema_name = 'books'") == [(0,)]
-    with pytest.raises(SettingsError, match="say why"):
-        close(house, "2024-11", why=None)
-    with pytest.raises(SettingsError, match="no period"):
-        close(house, "2024-13")
+    for nothing in (None, "  "):
+        with pytest.raises(SettingsError, match="say why"):
+            close(house, "2024-11", why=nothing)
+    for month in ("2024-13", "9999-12"):
+        with pytest.raises(SettingsError, match="no period"):
+            close(house, month)
+    with pytest.raises(SettingsError, match="has not begun yet"):
+        close(house, "2999-01")
     kept = close(house, "2024-11")
     assert kept.against == str(refused.value).partition(": ")[2].partition(". Load")[0]
-    with pytest.raises(SettingsError, match="nothing to close"):
+    with pytest.raises(SettingsError, match="closed already by besitos"):
         close(house, "2024-11")
 
 
@@ -142,7 +147,8 @@ def test_days_within_the_lookback_are_too_young(make_ledger: MakeLedger) -> None
     house = make_ledger(besitos_lookback_days="3650")
     house.night([row(1)])
     with pytest.raises(
-        ConversyncError, match=r"besitos: 2024-11-01 \.\. 2024-11-30 are younger than the lookback of 3650"
+        ConversyncError,
+        match=r"2024-11-01 \.\. 2024-11-30 are younger than the lookback of 3650 days, until 2034-11-28",
     ):
         close(house, "2024-11", force=False)
 
@@ -197,6 +203,29 @@ def test_what_somebody_altered_is_told(make_ledger: MakeLedger) -> None:
     assert wrong.code == 1
     assert '"is_as_sealed": false' in wrong.out
     assert '"difference": "-1.00"' in wrong.out
+    page = command("report", "--period", "2024-12", cwd=house.folder, environment=house.environment)
+    assert (page.code, "was altered since" in page.err) == (1, True), (
+        "no page under a seal that does not hold"
+    )
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute("update books.reported set net_revenue = 10, gross_revenue = 10")
+        connection.execute("update books.periods set totals = replace(totals, '10.0', '12.0')")
+    assert command("books", cwd=house.folder, environment=house.environment).code == 1
+
+
+def test_a_view_that_is_missing_is_no_figure(make_ledger: MakeLedger) -> None:
+    """The books say what is missing, and that a load makes it."""
+    house = make_ledger()
+    house.night([row(1, payout=10)])
+    close(house, "2024-12")
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute("drop view besitos.revenue_changes")
+    (house.folder / "published" / "warehouse.duckdb").unlink(missing_ok=True)
+    for asked in (("books",), ("explain", "1"), ("explain", "--period", "2024-12")):
+        done = command(*asked, cwd=house.folder, environment=house.environment)
+        assert (done.code, "besitos.revenue_changes is missing" in done.err) == (1, True), done.err
+    house.night([row(1, payout=10)])
+    assert command("books", cwd=house.folder, environment=house.environment).code == 0
 
 
 def test_a_closed_report_is_the_same_byte_for_byte(make_ledger: MakeLedger) -> None:

@@ -97,7 +97,7 @@ def test_the_command_says_it_as_json(make_ledger: MakeLedger) -> None:
     day = ("--day", "2024-12-04", "--since", "2024-12-05")
     several = explain(*day, "--json")
     assert (several.code, "Several figures moved (besitos EUR, besitos USD)" in several.err) == (2, True)
-    text = explain(*day, "--currency", "EUR")
+    text = explain(*day, "--currency", "eur")
     assert text.out == "besitos EUR: +5.00\n  +5.00  2  late arrival\n"
     assert explain("--day", "2024-12-04").code == 2
     assert explain().code == 2
@@ -131,6 +131,10 @@ def test_a_transactions_life_is_told(make_ledger: MakeLedger) -> None:
     assert sum(Decimal(one["net_change"]) for one in life["changes"]) == 8
     text = command("explain", "1", cwd=house.folder, environment=house.environment)
     assert text.out.startswith("besitos 1, in closed 2024-12\n  learned ")
+    house.night([row(7, payout=12), row(2)])
+    gone = command("explain", "1", cwd=house.folder, environment=house.environment)
+    assert gone.code == 0, "what the view counts no more has a life, too"
+    assert "besitos 1, in closed 2024-12\n  learned " in gone.out
     nobody = command("explain", "77", cwd=house.folder, environment=house.environment)
     assert (nobody.code, nobody.err) == (2, "conversync: Nobody knows the transaction 77.\n")
 
@@ -141,6 +145,8 @@ def test_a_moment_that_cannot_be_meant_is_refused(make_ledger: MakeLedger, tmp_p
     house.night([row(1)])
     with pytest.raises(SettingsError, match="no moment"):
         differences(house, tmp_path / "dlt", lines.period_of("2024-12"), "yesterday")
+    with pytest.raises(SettingsError, match="still to come"):
+        differences(house, tmp_path / "dlt", lines.period_of("2024-12"), "2999-01-01")
     with pytest.raises(SettingsError, match="is not closed by besitos"):
         differences(house, tmp_path / "dlt", lines.period_of("2024-12"), None)
     assert explained.day_of("2024-12-04").first == date(2024, 12, 4)
