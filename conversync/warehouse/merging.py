@@ -109,6 +109,9 @@ def _opening(made: Sequence[str], condition: str, names: Names) -> str:
     return f"{made[-1].partition(' WHERE ')[0]} WHERE {condition.format(**names._asdict())}"
 
 
+_PAIR = "length({of}{{hash}}) || ':' || {of}{{hash}} || {of}{{key}}"
+
+
 def _by_number(made: Sequence[str], names: Names, touched: str) -> list[str]:
     return [
         f"CREATE TEMPORARY TABLE {touched} AS {open_rows(names, ROWS_HAVE_NUMBERS)}",
@@ -119,8 +122,9 @@ def _by_number(made: Sequence[str], names: Names, touched: str) -> list[str]:
         ),
         _opening(
             made,
-            # As one text, which no two pairs share, for hashes are of one length: two would cost twice as much.
-            f"s.{{key}} || s.{{hash}} NOT IN (SELECT {{key}} || {{hash}} FROM {touched})",  # noqa: S608
+            # As one text: two would cost twice as much. With the hash's length before it no two pairs share one,
+            # whatever somebody's own hash looks like.
+            f"{_PAIR.format(of='s.')} NOT IN (SELECT {_PAIR.format(of='')} FROM {touched})",  # noqa: S608
             names,
         ),
         f"DROP TABLE {touched}",

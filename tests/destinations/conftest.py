@@ -28,7 +28,7 @@ def place(
     if "postgres" in kind.lower() and binary("postgres") is None:
         pytest.skip("no PostgreSQL server is installed here")
     if kind in LAKES and not ARE_INSTALLED:
-        pytest.skip("DuckDB's extensions are not installed: make test-destinations does it")
+        pytest.fail("DuckDB's extensions are not installed: make test-destinations does it")
     if kind == "duckdb":
         yield Elsewhere(tmp_path, sandbox, nursery, "duckdb", in_file(tmp_path))
         return

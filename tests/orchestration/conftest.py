@@ -32,7 +32,7 @@ def scheduler(place: Place) -> Run:
     def run(environment: str, program: str, *argv: str, **settings: str) -> subprocess.CompletedProcess[str]:
         file = ROOT / f".venv-{environment}" / "bin" / program
         if not file.exists():
-            pytest.skip("the scheduler is not installed: make test-orchestration does it")
+            pytest.fail("the scheduler is not installed: make test-orchestration does it")
         env = {**place.env, "PATH": f"{file.parent}{os.pathsep}{place.env['PATH']}", **settings}
         command: Sequence[str] = [str(file), *argv]
         return subprocess.run(

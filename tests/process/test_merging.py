@@ -139,3 +139,12 @@ def test_two_events_that_state_the_same_have_a_row_each(on_duckdb: Table) -> Non
     """dlt would take the one that stands for the other."""
     rows = on_duckdb.merged([(("a", "x"), True)], [("a", "x"), ("b", "x")], ours=True)
     assert sorted((key, digest, to) for key, digest, _, to, _ in rows) == [("a", "x", None), ("b", "x", None)]
+
+
+def test_hashes_of_any_length_tell_two_events_apart(on_duckdb: Table) -> None:
+    """A key and a hash that run into each other are no other pair's, as where somebody's own hashes are short."""
+    rows = on_duckdb.merged([(("1", "23"), True), (("2", "13"), True)], [("12", "3"), ("1", "32")], ours=True)
+    held = sorted((key, digest) for key, digest, _, to, _ in rows if to is None)
+    assert held == [("1", "32"), ("12", "3"), ("2", "13")]
+    again = on_duckdb.merged([(("1", "23"), True)], [("1", "23"), ("12", "3")], ours=True)
+    assert sorted((key, digest) for key, digest, *_ in again) == [("1", "23"), ("12", "3")]
