@@ -182,7 +182,8 @@ def _refuse_rows_without_their_view(connection: Any, names: set[str]) -> None:
         if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
             raise ConversyncError(
                 f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
-                f"nothing was built. conversync load {view.partition('.')[0]} makes it, even while the vendor is down."
+                f"nothing was built. conversync load {view.partition('.')[0]} makes it; after "
+                "an upgrade of this program, once the vendor answers."
             )
 
 
