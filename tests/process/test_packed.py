@@ -108,9 +108,9 @@ def test_l10_a_wheel_holds_the_packages_and_nothing_that_lies_about(packed: Pack
     assert (packed.folder / "copy" / "conversync" / "secrets.toml").exists()
 
 
-def test_the_image_of_the_document_is_made_of_all_that_it_needs(packed: Packed, tmp_path: Path) -> None:
-    """What docs/container.md copies builds the same wheel; nobody's settings are in it, and no shell starts it."""
-    page = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
+def test_the_image_is_made_of_all_that_it_needs(packed: Packed, tmp_path: Path) -> None:
+    """What its file copies builds the same wheel; nobody's settings are in it, and no shell starts it."""
+    page = (ROOT / "pipelines" / "container" / "Dockerfile").read_text(encoding="utf-8")
     lines = [line.split() for line in page.splitlines()]
     image = Packed(tmp_path)
     for _, *names, place in (line for line in lines if line[:1] == ["COPY"]):
@@ -119,7 +119,7 @@ def test_the_image_of_the_document_is_made_of_all_that_it_needs(packed: Packed, 
             if what.is_dir():
                 shutil.copytree(what, where)
             else:
-                shutil.copy(what, where / name)
+                shutil.copy(what, where / what.name)
     assert not {path.name for path in tmp_path.iterdir()} & {name.partition("/")[0] for name in STRAY}
     assert (tmp_path / "requirements.lock").exists()
     argv = [sys.executable, "-m", "hatchling", "build", "-d", "dist", "-t", "wheel"]
