@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conversync.errors import LockedError as LockedError
     from conversync.errors import SettingsError as SettingsError
     from conversync.errors import VendorError as VendorError
+    from conversync.library import make_views as make_views
     from conversync.send.target import Column as Column
     from conversync.send.target import Outcome as Outcome
     from conversync.send.target import Request as Request
@@ -36,6 +37,7 @@ _HOMES = {
         "SettingsError",
         "VendorError",
     ),
+    "conversync.library": ("make_views",),
     "conversync.send.target": ("Column", "Outcome", "Request", "RowRefusedError", "Target"),
     "conversync.vendors": ("LoadRequest", "Step", "Vendor"),
 }

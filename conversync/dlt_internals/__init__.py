@@ -49,3 +49,4 @@ from dlt.destinations.exceptions import DatabaseException as DatabaseException
 from dlt.destinations.exceptions import DatabaseUndefinedRelation as DatabaseUndefinedRelation
 from dlt.destinations.exceptions import DestinationConnectionError as DestinationConnectionError
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob as SqlMergeFollowupJob
+from dlt.extract.items_transform import ItemTransform as ItemTransform

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.extract import DltResource
 
 from conversync.dlt_internals import CurrentLoadPackageStateNotAvailable, current_pipeline
 from conversync.extract.catalogue import held
@@ -31,7 +29,7 @@ from conversync.extract.mended import NO_TRACES, Noted, Traces
 from conversync.extract.page_decoder import dumps
 from conversync.extract.pagination import Scan
 from conversync.extract.piece import Piece
-from conversync.extract.spill import SpillFile, SpillFiles
+from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 from conversync.types import Document
 
@@ -252,26 +250,6 @@ def reading_row(
     return pa.Table.from_pylist([row], schema=WINDOWS.schema)
 
 
-@dataclass(frozen=True)
-class Routed:
-    """Rows on their way from the one resource that walks to the table that takes them."""
-
-    table: str
-    rows: pa.Table | SpillFile
-
-    def items(self) -> Iterator[Any]:
-        """What dlt is given: a table, or a file that a load takes as it lies; outside of a load, its tables."""
-        rows = self.rows
-        if isinstance(rows, pa.Table):
-            yield rows
-        elif not rows.rows:
-            yield rows.none
-        elif current_load() is None:
-            yield from rows.tables()
-        else:
-            yield dlt.mark.with_file_import(str(rows.path), "parquet", rows.rows, rows.none)
-
-
 def current_load() -> str | None:
     """The id of the load that is being extracted; None where there is none."""
     try:
@@ -289,20 +267,3 @@ def spooled(**options: str) -> SpillFiles:
     is_told = bool(dlt.config.get("normalize.parquet_normalizer.add_dlt_load_id", bool))
     load_id = current_load() if is_told else None
     return SpillFiles(pipeline.working_dir if pipeline is not None else None, load_id=load_id, **options)
-
-
-def routed(scan: DltResource, tables: Iterable[Table]) -> list[DltResource]:
-    """The resources of these tables: what `scan` routes to each.
-
-    A source has one unselected resource that walks and one of these for each table: sibling resources would be
-    extracted in turns, the evidence before the rows.
-    """
-    return [_routed(scan, table) for table in tables]
-
-
-def _routed(scan: DltResource, table: Table) -> DltResource:
-    def pick(item: Routed) -> Iterator[Any]:
-        if item.table == table.name:
-            yield from item.items()
-
-    return dlt.transformer(pick, data_from=scan, name=table.name, **table.hints)

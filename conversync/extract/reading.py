@@ -11,12 +11,13 @@ from conversync.counts import counted
 from conversync.errors import CredentialsError, InvalidResponseError, VendorError
 from conversync.extract.columns import now
 from conversync.extract.decoded import Rejected
-from conversync.extract.evidence import Quarantine, Routed, rejected_table, resolved_rows, window_row
+from conversync.extract.evidence import Quarantine, rejected_table, resolved_rows, window_row
 from conversync.extract.meaning import bare, nothing_of
 from conversync.extract.mended import NO_TRACES, Noted, Traces, resolved
 from conversync.extract.pagination import Scan
 from conversync.extract.piece import Piece, is_gap
 from conversync.extract.pieces import Pieces
+from conversync.extract.routing import Routed
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import DAY, Window, advance_cursor, hold_cursor
 from conversync.types import Document, State

@@ -11,7 +11,7 @@ import dlt
 from dlt.extract import DltResource
 
 from conversync.extract.absence import refuse_most
-from conversync.extract.evidence import EVIDENCE, Routed, routed, spooled
+from conversync.extract.evidence import EVIDENCE, spooled
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import (
     OnRest,
@@ -19,6 +19,7 @@ from conversync.extract.reading import (
     move_cursor,
     statements,
 )
+from conversync.extract.routing import Routed, routed
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
 from conversync.extract.windows import (

@@ -18,9 +18,10 @@ from datetime import date
 import dlt
 from dlt.extract import DltResource
 
-from conversync.extract.evidence import EVIDENCE, Routed, routed
+from conversync.extract.evidence import EVIDENCE
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import OnRest
+from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import Window, first_day, planned, split_window
 from conversync.types import Restored
 

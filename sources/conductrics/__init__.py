@@ -22,17 +22,10 @@ from conversync.errors import InvalidResponseError
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
 from conversync.extract.declared import Table
-from conversync.extract.evidence import (
-    EVIDENCE,
-    Quarantine,
-    Routed,
-    reading_row,
-    rejected_table,
-    resolved_rows,
-    routed,
-)
+from conversync.extract.evidence import EVIDENCE, Quarantine, reading_row, rejected_table, resolved_rows
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import resolved
+from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import Window
 from conversync.types import Document, State
 

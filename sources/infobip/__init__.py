@@ -22,17 +22,10 @@ from dlt.extract import DltResource
 
 from conversync.extract.columns import now
 from conversync.extract.decoded import note_names
-from conversync.extract.evidence import (
-    EVIDENCE,
-    Quarantine,
-    Routed,
-    reading_row,
-    rejected_table,
-    resolved_rows,
-    routed,
-)
+from conversync.extract.evidence import EVIDENCE, Quarantine, reading_row, rejected_table, resolved_rows
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
+from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import DAY, Window, advance_cursor, first_day, hold_cursor, planned
 from conversync.types import Document, Restored, State
 

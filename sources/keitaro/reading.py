@@ -11,7 +11,7 @@ from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.cuts import LEAST_DAYS
-from conversync.extract.evidence import Routed, spooled
+from conversync.extract.evidence import spooled
 from conversync.extract.failing import OF_RANGE, fails, is_of_size, may_be_of_days, spoils
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Days, Traces
@@ -19,6 +19,7 @@ from conversync.extract.pagination import PagedListing
 from conversync.extract.piece import Piece
 from conversync.extract.pieces import Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, read, statements
+from conversync.extract.routing import Routed
 from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished

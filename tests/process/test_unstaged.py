@@ -14,7 +14,8 @@ import duckdb
 import pytest
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 
-from conversync.extract.evidence import REJECTED_ROWS, Routed, rejected_table, routed
+from conversync.extract.evidence import REJECTED_ROWS, rejected_table
+from conversync.extract.routing import Routed, routed
 from conversync.load import load
 from conversync.sandbox import Sandbox
 from conversync.vendors import LoadRequest, Step, Vendor
