@@ -72,6 +72,7 @@ ROOMS = {
         "vendors",
         "warehouse",
     },
+    "library": {"errors", "extract", "settings", "types", "vendors", "warehouse"},
     "build": {"children", "errors", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
     "report": {"books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
