@@ -115,6 +115,8 @@ class Vendor:
     """By the settings: a function's name and its SQL, as of views, over a `moment` that it is given."""
     books: Sequence[str] = ()
     """The listings whose days must be read whole before a period is closed; none: it is not in the books."""
+    counting: Sequence[str] = ()
+    """The settings by which its views say what counts, of the past, too."""
     tables: Sequence[Table] = ()
     """Its tables, and those of its views that are to be told of, without what every source has (`windows` ...)."""
     tables_by: Callable[[Any], Sequence[Table]] | None = None

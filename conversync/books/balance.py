@@ -28,6 +28,8 @@ class Balance:
     changes: int
     known: Decimal
     is_as_sealed: bool
+    counted_otherwise: Sequence[str] = ()
+    """The settings that said something else of what counts when the period was closed, each with what it said."""
 
     @property
     def difference(self) -> Decimal:
@@ -46,15 +48,17 @@ def balances(
     """Of all closed periods, or of one; dlt works in `folder`. While a run holds the file, of the published copy."""
     with translate_errors(), opened(warehouse) as (readable, _), store.reading(readable, folder) as client:
         closed = [one for one in store.closings(client, vendors, period) if one.is_closed]
-        return [balance for one in closed for balance in _of(client, one)]
+        counted = {vendor.name: store.counted_by(vendor) for vendor in vendors}
+        return [balance for one in closed for balance in _of(client, one, counted[one.vendor])]
 
 
-def _of(client: SqlClient, closing: Closing) -> Iterator[Balance]:
+def _of(client: SqlClient, closing: Closing, counted: str) -> Iterator[Balance]:
     """A row a currency, of all that were reported, corrected or are known; one without any where there is nothing."""
     found = store.reported(client, closing)
     is_as_sealed = store.is_as_sealed(closing, found)
     later = corrections(client, closing.vendor, closing.days, closing.known_until)
     before, now = totals(found), totals(lines(client, closing.vendor, closing.days))
+    otherwise = store.counted_otherwise(closing, counted)
     currencies = sorted(before.keys() | now.keys() | {one.currency for one in later})
     for currency in currencies or [""]:
         own = [one for one in later if one.currency == currency]
@@ -66,4 +70,5 @@ def _of(client: SqlClient, closing: Closing) -> Iterator[Balance]:
             len(own),
             now.get(currency, Amounts()).net,
             is_as_sealed,
+            otherwise,
         )

@@ -139,6 +139,7 @@ def _candidate(
         known_until,
         totals_text(found),
         fingerprint(period.name, vendor.name, vendor.name, found),
+        store.counted_by(vendor),
     )
     return Candidate(closing, found, against)
 

@@ -81,6 +81,22 @@ def differences(
     return found
 
 
+def counted_otherwise(
+    client: SqlClient, vendors: Sequence[Vendor], days: Period, since: str | None
+) -> list[str]:
+    """The settings that said something else of what counts when the period was closed, with what they said.
+
+    None where it is asked what moved `since` another moment.
+    """
+    return [
+        changed
+        for vendor in ([] if since else vendors)
+        for one in store.closings(client, [vendor], days.name)
+        if one.is_closed
+        for changed in store.counted_otherwise(one, store.counted_by(vendor))
+    ]
+
+
 def _moment(client: SqlClient, vendor: Vendor, days: Period, since: str | None) -> datetime:
     if since is None:
         closed = [one for one in store.closings(client, [vendor], days.name) if one.is_closed]

@@ -38,7 +38,13 @@ def balances(found: Sequence[Balance], period: str | None = None) -> Iterator[st
 def _wrong(one: Balance) -> str:
     if not one.is_as_sealed:
         return "WRONG, what was reported was altered since (its fingerprint is another one)"
-    return f"WRONG by {money(one.difference, signed=True)}"
+    told = f"WRONG by {money(one.difference, signed=True)}"
+    if not one.counted_otherwise:
+        return told
+    return (
+        f"{told}, since {' and '.join(one.counted_otherwise)} when it was closed and is not now: reopen and close it, "
+        "or set that as it was and load"
+    )
 
 
 def fields_of(one: Balance) -> Document:
@@ -57,9 +63,14 @@ def fields_of(one: Balance) -> Document:
     }
 
 
-def differences(found: Sequence[Difference]) -> Iterator[str]:
-    """A line for each figure that moved, and one for each transaction that moved it."""
-    if not found:
+def differences(found: Sequence[Difference], otherwise: Sequence[str] = ()) -> Iterator[str]:
+    """A line for each figure that moved, and one for each transaction that moved it.
+
+    `otherwise` are the settings that said something else of what counts when a period was closed.
+    """
+    for name in otherwise:
+        yield f"What counts is set otherwise: {name} when it was closed, which moves the past itself."
+    if not found and not otherwise:
         yield "Nothing changed."
     for one in found:
         yield f"{one.vendor} {one.currency}: {money(one.difference, signed=True)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -14,6 +15,7 @@ from conversync.books.tables import DATASET, PERIODS, REPORTED, TABLES, definiti
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
 from conversync.monitor.views import text
+from conversync.settings import lookup
 from conversync.types import SqlClient, Values
 from conversync.vendors import Vendor
 from conversync.warehouse import allowed, comments
@@ -41,6 +43,7 @@ class Closing:
     known_until: datetime
     totals: str
     sha256: str
+    counted_by: str
     reopened_at: datetime | None = None
     reopened_by: str | None = None
     reopened_why: str | None = None
@@ -116,6 +119,18 @@ def is_as_sealed(closing: Closing, found: Sequence[Line]) -> bool:
     """Whether these lines, and the totals beside them, are what was reported when the period was closed."""
     digest = fingerprint(closing.period, closing.vendor, closing.account, found)
     return (digest, totals_text(found)) == (closing.sha256, closing.totals)
+
+
+def counted_by(vendor: Vendor) -> str:
+    """What the settings say now of what counts, as JSON text."""
+    settings = lookup.resolve_partly(vendor.settings, vendor.name)
+    return json.dumps({name: settings[name] for name in vendor.counting}, sort_keys=True)
+
+
+def counted_otherwise(closing: Closing, now: str) -> list[str]:
+    """What `counted_by` said otherwise when the period was closed than it says `now`, setting by setting."""
+    then, known = json.loads(closing.counted_by), json.loads(now)
+    return [f"{name} was {json.dumps(was)}" for name, was in then.items() if known.get(name) != was]
 
 
 def write(client: SqlClient, closed: Sequence[tuple[Closing, Sequence[Line]]]) -> None:

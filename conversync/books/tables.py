@@ -32,6 +32,12 @@ PERIODS = Table(
         ),
         Column("totals", STRING, "The sums by currency, as JSON text, amounts as text.", required=True),
         Column("sha256", STRING, "The fingerprint of the lines in `reported`, hexadecimal.", required=True),
+        Column(
+            "counted_by",
+            STRING,
+            "The settings that said what counts, as JSON text: with others, the past says something else.",
+            required=True,
+        ),
         Column("reopened_at", INSTANT, "When it was opened again; null while it is closed."),
         Column("reopened_by", STRING, "The user of the system that opened it again."),
         Column("reopened_why", STRING, "Why it was opened again."),

@@ -272,7 +272,8 @@ def _tell_moved(
         raise SettingsError("There is nothing to explain: no conversions were loaded.")
     found = explained.differences(client, there, days, since, offer)
     moved = [one for one in found if currency is None or currency.upper() == one.currency]
-    _show(shown.differences(moved), _one(moved) if as_json else None)
+    told = shown.differences(moved, explained.counted_otherwise(client, there, days, since))
+    _show(told, _one(moved) if as_json else None)
 
 
 def _show(told: Iterable[str], document: Document | None) -> None:

@@ -113,6 +113,7 @@ VENDOR = Vendor(
     views=views,
     functions=functions,
     books=(CONVERSIONS, REVERSALS),
+    counting=("besitos_reversal_takes_payout", "besitos_withdrawn_counts"),
     tables=TABLES,
     upgrade=name_reversals,
     account=("besitos_partner_id",),

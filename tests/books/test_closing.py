@@ -183,6 +183,33 @@ def test_opened_again_it_keeps_its_history(make_ledger: MakeLedger, tmp_path: Pa
     ]
 
 
+def test_a_setting_that_says_what_counts_is_named(make_ledger: MakeLedger) -> None:
+    """Set otherwise after the closing, the past says something else: told with why and the ways out, which work."""
+    house = make_ledger()
+    house.night([row(1, payout=10), reversal(1, payout=0, reward=500)])
+    close(house, "2024-12")
+
+    def books() -> tuple[int, str]:
+        ended = command("books", cwd=house.folder, environment=house.environment)
+        return ended.code, ended.out
+
+    before = books()
+    assert before[0] == 0, before
+    house.settings["BESITOS_REVERSAL_TAKES_PAYOUT"] = "true"
+    assert books() == before, "the views say what they said, until the next load"
+    house.run("2024-11-30", "2025-01-02")
+    code, told = books()
+    assert code == 1
+    assert "since besitos_reversal_takes_payout was false when it was closed and is not now" in told
+    assert "reopen and close it, or set that as it was and load" in told
+    moved = command("explain", "--period", "2024-12", cwd=house.folder, environment=house.environment)
+    assert "besitos_reversal_takes_payout was false when it was closed" in moved.out
+    assert "Nothing changed" not in moved.out
+    house.settings["BESITOS_REVERSAL_TAKES_PAYOUT"] = "false"
+    house.run("2024-11-30", "2025-01-02")
+    assert books() == before
+
+
 def test_what_somebody_altered_is_told(make_ledger: MakeLedger) -> None:
     """The command ends with 1: of what was reported, and of what is known."""
     house = make_ledger()
