@@ -17,6 +17,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import arithmetic
 from benchmarks.contestants import EVERYBODY
 from benchmarks.environments import NotInstalledError, make
 from benchmarks.page import write
@@ -85,6 +86,15 @@ def prepare() -> None:
         marts.filled(size)
 
 
+def written() -> Path:
+    """The pages, from what was measured; what follows from a million rows where these were."""
+    runs = found(PARTS)
+    page = write(runs)
+    if "loads-1m" in runs:
+        arithmetic.write()
+    return page
+
+
 def main(arguments: list[str] | None = None) -> int:
     """0 when every table held what it has to; 1 with the reason otherwise."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -113,14 +123,14 @@ def main(arguments: list[str] | None = None) -> int:
             words = f"--part {name}" + (f" --rounds {wish.rounds}" if wish.rounds else "")
             run = measure(name, parts[name], wish, f"python -m benchmarks {words}")
             if is_kept:
-                print(f"kept in {keep(run)}; wrote {write(found(PARTS))}")
+                print(f"kept in {keep(run)}; wrote {written()}")
             else:
                 print("\n".join(told(run)))
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
     if options.page:
-        print(f"wrote {write(found(PARTS))}")
+        print(f"wrote {written()}")
     return 0
 
 
