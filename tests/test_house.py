@@ -72,6 +72,7 @@ ROOMS = {
         "vendors",
         "warehouse",
     },
+    "assistant": {"books", "dlt_errors", "errors", "http", "monitor", "types", "warehouse"},
     "library": {"errors", "extract", "settings", "types", "vendors", "warehouse"},
     "build": {"children", "errors", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},

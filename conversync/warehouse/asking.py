@@ -42,11 +42,11 @@ _KINDS = {
     *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
 }
 _TOO_MUCH = (
-    "The query of the outbox takes more memory than it may. Nothing was sent. Join its tables by their keys, make no "
+    "The query takes more memory than it may. Join its tables by their keys, make no "
     "long lists or texts in it, or ask for fewer days."
 )
 _GONE = (
-    "The query of the outbox ended the program that it ran in. Nothing was sent. Ask for less in it, or load what it "
+    "The query ended the program that it ran in. Ask for less in it, or load what it "
     "makes into a table first."
 )
 
@@ -151,5 +151,5 @@ class _Plain(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _KINDS:
-            raise SettingsError(f"The query of the outbox gives values of a kind that is not read ({name}).")
+            raise SettingsError(f"The query gives values of a kind that is not read ({name}).")
         return super().find_class(module, name)

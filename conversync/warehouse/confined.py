@@ -124,7 +124,7 @@ def asked(client: SqlClient, query: str, seconds: float) -> Iterator[Answers]:
     except Exception as error:
         if clock.over:
             raise SettingsError(
-                f"The query of the outbox took longer than {seconds:,g} seconds and was ended. Join its tables by "
+                f"The query took longer than {seconds:,g} seconds and was ended. Join its tables by "
                 "their keys, ask for fewer days, or give it more time: send_query_seconds."
             ) from error
         raise

@@ -9,7 +9,7 @@ from itertools import pairwise
 from conversync.errors import SettingsError
 from conversync.types import Connection
 
-UNREADABLE = "The query of the outbox cannot be read"
+UNREADABLE = "The query cannot be read"
 # What is said to a query that asks for more.
 TABLES_ONLY = (
     " It reads tables and views of the warehouse, no file and no address: load what those hold into a table."
