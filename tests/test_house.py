@@ -84,6 +84,7 @@ ROOMS = {
         "monitor",
         "report",
         "send",
+        "settings",
         "vendors",
         "warehouse",
     },

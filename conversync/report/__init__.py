@@ -28,7 +28,7 @@ from conversync.report.sections.quarantine import rejected, sends
 from conversync.report.sections.reconciliation import reconciliation
 from conversync.report.sections.revenue import revenue
 from conversync.report.sections.reversals import reversals
-from conversync.vendors import in_report, known, lists, title
+from conversync.vendors import in_report, is_list, known, title
 from conversync.warehouse import files, publish
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _page(reader: Reader, now: datetime) -> str:
         figures=[figure for _, content, _ in shown for figure in content.figures],
         totals=reader.ask("totals"),
         sections=shown,
-        zones=[(name, reader.zones.get(name, "UTC")) for name in sources if name not in lists()],
+        zones=[(name, reader.zones.get(name, "UTC")) for name in sources if not is_list(name)],
         release=release,
         made=numbers.utc(now),
     )

@@ -14,7 +14,7 @@ from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.monitor.views import STALE_HOURS, among, judged, text
 from conversync.types import Connection, Values
 from conversync.types import Row as Row
-from conversync.vendors import InReport, known, lists
+from conversync.vendors import InReport, is_list, known
 from conversync.warehouse import confined
 
 QUERIES = Path(__file__).parent / "queries"
@@ -87,7 +87,7 @@ class Reader:
             "withdrawn": self._withdrawn(),
             "days": self._days(),
             "goals": self._goals(),
-            "lists": among(lists()),
+            "lists": among(filter(is_list, self._datasets("windows", "read_at"))),
             "without_offer": _without_offer(),
             "judged": judged(self.stale_hours),
             "stale_seconds": f"{self.stale_hours * 3600:.0f}",

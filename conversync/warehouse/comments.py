@@ -6,12 +6,12 @@ Comments are lost when a view is created anew, so they are looked over after eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from conversync.types import Connection
-from conversync.vendors import known
+from conversync.vendors import known, of_dataset
 from conversync.warehouse.allowed import STAGING
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
 
-    vendors = known().values()
-    declared = {vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES) for vendor in vendors if vendor.tables}
-    declared[SENT] = (*(table for vendor in vendors for table in vendor.ledgers), *DLT_TABLES)
+    ledgers = (table for vendor in known().values() for table in vendor.ledgers)
+    declared: dict[str, Sequence[Table]] = {SENT: (*ledgers, *DLT_TABLES)}
+    for name in datasets - {SENT}:
+        if (source := of_dataset(name)) is not None and source.tables:
+            declared[name] = (*source.tables, *EVIDENCE, *DLT_TABLES)
     return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
 
 

@@ -7,7 +7,7 @@ from conversync.report.parts import Column, Content, Figure
 from conversync.report.picture import picture
 from conversync.report.reading import Reader, Row
 from conversync.types import Document
-from conversync.vendors import in_report, lists, title, vendors
+from conversync.vendors import in_report, is_list, title, vendors
 
 
 def completeness(reader: Reader) -> Content:
@@ -89,7 +89,7 @@ def _calendar(reader: Reader, vendor: str) -> Document:
     days = reader.ask("calendar").of(vendor=vendor)
     counts = {state: sum(row["state"] == state for row in days.rows) for state in charts.STATES}
     name = title(vendor)
-    if vendor in lists():
+    if is_list(vendor):
         told = says = (
             f"{name} has lists without days: each reading is whole. "
             f"Read on {numbers.many(counts['whole'], 'day')} of ninety."
