@@ -267,6 +267,12 @@ def of_dataset(name: str) -> Vendor | None:
     return replace(known()[vendor], of_account=name.removeprefix(vendor).removeprefix("_"))
 
 
+def label_of(name: str) -> str:
+    """How commands call the source of a dataset; the name itself where nobody knows it any more."""
+    found = of_dataset(name)
+    return found.label if found is not None else name
+
+
 def title(name: str) -> str:
     """How people call the source of a dataset; the name itself where nobody knows it any more."""
     found = of_dataset(name)

@@ -91,10 +91,11 @@ def write_report(
 
 
 def _zones() -> dict[str, str]:
-    """The settings' zones: `besitos_zone` is that of `besitos`."""
+    """The settings' zones, by dataset."""
     from conversync.build import zones
+    from conversync.settings.accounts import sources
 
-    return {name.removesuffix("_zone"): zone for name, zone in zones().items()}
+    return zones(sources().values())
 
 
 def _page(reader: Reader, now: datetime) -> str:
