@@ -53,8 +53,8 @@ def _of(client: SqlClient, closing: Closing) -> Iterator[Balance]:
     """A row a currency, of all that were reported, corrected or are known; one without any where there is nothing."""
     found = store.reported(client, closing)
     is_as_sealed = store.is_as_sealed(closing, found)
-    later = corrections(client, closing.vendor, closing.days, closing.known_until)
-    before, now = totals(found), totals(lines(client, closing.vendor, closing.days))
+    later = corrections(client, closing.account, closing.days, closing.known_until)
+    before, now = totals(found), totals(lines(client, closing.account, closing.days))
     currencies = sorted(before.keys() | now.keys() | {one.currency for one in later})
     for currency in currencies or [""]:
         own = [one for one in later if one.currency == currency]

@@ -106,7 +106,7 @@ def _page(reader: Reader, now: datetime) -> str:
         for section in sections
         if (content := section.content(reader))
     ]
-    sources = [row["vendor"] for row in reader.ask("sources").rows]
+    sources = [row["account"] for row in reader.ask("sources").rows]
     try:
         release = f" {version('conversync')}"
     except PackageNotFoundError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.accounts.support import OWN, Accounts
 
 SUMS = "select sum(net_payout), count(*) from {}.conversions"
@@ -47,3 +49,37 @@ def test_marts_hold_every_account_once(accounts: Accounts) -> None:
         "select sum(net_revenue) from marts.conversions_as_of('9999-01-01'::timestamptz)"
     )
     assert [(total,)] == accounts.query("select sum(net_revenue) from marts.conversions")
+    done = accounts.run("report")
+    assert done.code == 0, done.told
+    page = re.sub(r"<[^>]*>", " ", (accounts.folder / "published" / "report.html").read_text())
+    for account in ("besitos", "besitos_eu"):
+        [(net,)] = accounts.query(
+            f"select sum(net_revenue) from marts.conversions_daily where account = '{account}'"
+        )
+        assert f"{net:,.2f}" in page
+    assert "Besitos (eu), USD" in page
+
+
+def test_books_are_kept_by_account(accounts: Accounts) -> None:
+    """One command seals the month of both, each under its own name; one account alone can be opened again."""
+    assert accounts.loaded_both().code == 0
+    done = accounts.run("close", "2024-12", "--force", "--why", "a test")
+    assert done.code == 0, done.told
+    found = accounts.query("select vendor, account from books.periods order by account")
+    assert found == [("besitos", "besitos"), ("besitos", "besitos_eu")]
+    for account in ("besitos", "besitos_eu"):
+        reported = accounts.query(f"select sum(net_revenue) from books.reported where account = '{account}'")
+        assert reported == accounts.query(
+            f"select sum(net_payout) from {account}.conversions where occurred_on >= '2024-12-01'"
+        )
+    done = accounts.run("reopen", "2024-12", "--vendor", "besitos:eu", "--why", "a test")
+    assert done.code == 0, done.told
+    assert "2024-12 of besitos:eu is open again" in done.out
+    found = accounts.query("select account from books.periods where reopened_at is null")
+    assert found == [("besitos",)]
+    balance = accounts.run("books", "--json")
+    assert balance.code == 0, balance.told
+    life = accounts.run(
+        "explain", str(min(accounts.transactions("besitos") & accounts.transactions("besitos_eu")))
+    )
+    assert "besitos:eu " in life.out
