@@ -18,6 +18,7 @@ from typing import Any
 from conversync import children
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings import lookup
+from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
 from conversync.warehouse import views
 from conversync.warehouse.datasets import accounts
@@ -109,7 +110,7 @@ def variables(names: Collection[str], named: Sequence[Vendor] = ()) -> dict[str,
     for source in named:
         datasets.setdefault(source.name, []).append(source.dataset)
     return {
-        **{f"{name}_zone": zone for name, zone in zones().items()},
+        **{f"{name}_zone": zone for name, zone in zones(vendors().values()).items()},
         **using(names, named),
         f"{PREFIX}accounts": datasets,
         f"{PREFIX}zones": zones(named),
@@ -118,8 +119,8 @@ def variables(names: Collection[str], named: Sequence[Vendor] = ()) -> dict[str,
 
 
 def zones(sources: Iterable[Vendor] | None = None) -> dict[str, str]:
-    """By dataset, in which zone the days of these sources, or of all vendors, are; without settings, their vendor's."""
-    chosen = vendors().values() if sources is None else sources
+    """By dataset, in which zone the days of these sources, or of all, are; without settings, their vendor's."""
+    chosen = named_in_settings().values() if sources is None else sources
     zoned = [one for one in chosen if hasattr(one.settings, f"{one.name}_zone")]
     return {one.dataset: str(_settings(one)[f"{one.name}_zone"]) for one in zoned}
 

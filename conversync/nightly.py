@@ -225,8 +225,8 @@ def sources_of(outbox: str, target: Target) -> set[str]:
     from conversync.send.outbox import query_for
 
     datasets = {source.dataset for source in sources().values()}
-    if outbox in datasets:
-        return {outbox}
+    if (source := sources().get(outbox)) is not None:
+        return {source.dataset}
     import sqlglot
     from sqlglot import exp
 

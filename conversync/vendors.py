@@ -83,7 +83,8 @@ class InReport:
     `colour` is one of the page's: blue, orange, teal, violet. `role` is its side in the reconciliation: an `offerwall`
     pays for conversions that a `tracker` counts, too. `without_offer` is what earns without being an offer. `goals` is
     a SELECT of occurred_on, currency, offer_id, goal_id (as the mart `conversions` has them) and goal, a row a
-    conversion: how the vendor calls the goal that it reached. `sections` are those of the page that are its own.
+    conversion: how the vendor calls the goal that it reached; `$dataset` in it is where its tables are. `sections` are
+    those of the page that are its own.
     """
 
     colour: str = "muted"

@@ -93,9 +93,8 @@ def write_report(
 def _zones() -> dict[str, str]:
     """The settings' zones, by dataset."""
     from conversync.build import zones
-    from conversync.settings.accounts import sources
 
-    return zones(sources().values())
+    return zones()
 
 
 def _page(reader: Reader, now: datetime) -> str:
