@@ -25,6 +25,7 @@ def test_both_load_side_by_side_and_the_same_id_is_two_conversions(accounts: Acc
     }
 
 
+@pytest.mark.more
 def test_status_verify_and_check_take_all_accounts_or_the_one_that_is_named(accounts: Accounts) -> None:
     """Each says which account it speaks of, and neither shows a secret."""
     assert accounts.loaded_both().code == 0
@@ -147,6 +148,7 @@ def test_a_dataset_refuses_another_account(accounts: Accounts) -> None:
     assert accounts.loaded_both("besitos").code == 0
 
 
+@pytest.mark.more
 def test_an_account_without_a_name_that_is_not_set_up_names_the_others(accounts: Accounts) -> None:
     """`load` takes those that are; `load besitos` says which these are."""
     del accounts.env["BESITOS_TOKEN"]

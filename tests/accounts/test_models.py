@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.accounts.support import OWN, Accounts
 
 SUMS = "select sum(net_payout), count(*) from {}.conversions"
 
 
+@pytest.mark.more
 def test_marts_hold_every_account_once(accounts: Accounts) -> None:
     """One id in both is two conversions; every mart says whose a row is, and a copy that somebody made is nobody's."""
     accounts.env[f"{OWN}BESITOS_ZONE"] = "UTC"
@@ -60,6 +63,7 @@ def test_marts_hold_every_account_once(accounts: Accounts) -> None:
     assert "Besitos (eu), USD" in page
 
 
+@pytest.mark.more
 def test_books_are_kept_by_account(accounts: Accounts) -> None:
     """One command seals the month of both, each under its own name; one account alone can be opened again."""
     assert accounts.loaded_both().code == 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.accounts.support import Accounts
 
 
+@pytest.mark.more
 def test_each_account_is_an_outbox_of_its_own(accounts: Accounts) -> None:
     """One id in both accounts goes twice, under two keys; the plan of one says that the other is not in it."""
     assert accounts.loaded_both().code == 0
