@@ -97,7 +97,7 @@ class Assistant:
         return self.query(
             "select currency, count(*) as conversions, sum(gross_revenue) as gross_revenue, "  # noqa: S608 - parsed
             "sum(reversed_revenue) as reversed_revenue, sum(net_revenue) as net_revenue "
-            f"from {chosen.name}.revenue_as_of(cast('{at.isoformat()}' as timestamp with time zone)) "
+            f"from {chosen.dataset}.revenue_as_of(cast('{at.isoformat()}' as timestamp with time zone)) "
             f"where occurred_on between date '{first}' and date '{last}' group by currency order by currency"
         )
 

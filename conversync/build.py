@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,8 +18,10 @@ from typing import Any
 from conversync import children
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings import lookup
-from conversync.vendors import Vendor, vendors
+from conversync.settings.accounts import sources as named_in_settings
+from conversync.vendors import Vendor, label_of, vendors
 from conversync.warehouse import views
+from conversync.warehouse.datasets import accounts
 from conversync.warehouse.warehouse import Warehouse
 
 # Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
@@ -86,9 +88,9 @@ def build(
     with warehouse.locked(wait) as folder:
         # Waits for readers; then dbt's own process is to open the file.
         with warehouse.held(wait, folder) as connection:
-            names = relations(connection)
-            _refuse_rows_without_their_view(connection, names)
-        ended = run_dbt([*options, "--vars", json.dumps(variables(names))], warehouse_path, folder)
+            names, named = relations(connection), accounts(connection)
+            _refuse_rows_without_their_view(connection, names, named)
+        ended = run_dbt([*options, "--vars", json.dumps(variables(names, named))], warehouse_path, folder)
         report = _told(ended, folder / "dbt", warehouse_path)
     report.seconds = time.monotonic() - started
     return report
@@ -102,27 +104,39 @@ def project() -> Path:
     raise ConversyncError("The dbt project is missing from this installation; install conversync anew.")
 
 
-def variables(names: Collection[str]) -> dict[str, Any]:
-    """The dbt variables that the settings and a warehouse of these relations answer."""
-    return {**zones(), **using(names), f"{PREFIX}others": others(names)}
+def variables(names: Collection[str], named: Sequence[Vendor] = ()) -> dict[str, Any]:
+    """The dbt variables that the settings and a warehouse of these relations, with these accounts, answer."""
+    datasets: dict[str, list[str]] = {}
+    for source in named:
+        datasets.setdefault(source.name, []).append(source.dataset)
+    return {
+        **{f"{name}_zone": zone for name, zone in zones(vendors().values()).items()},
+        **using(names, named),
+        f"{PREFIX}accounts": datasets,
+        f"{PREFIX}zones": zones(named),
+        f"{PREFIX}others": others(names),
+    }
 
 
-def zones() -> dict[str, str]:
-    """The dbt variables that the settings answer: in which zone each vendor's days are."""
-    zoned = {name: one for name, one in vendors().items() if hasattr(one.settings, f"{name}_zone")}
-    return {f"{name}_zone": _settings(one)[f"{name}_zone"] for name, one in zoned.items()}
+def zones(sources: Iterable[Vendor] | None = None) -> dict[str, str]:
+    """By dataset, in which zone the days of these sources, or of all, are; without settings, their vendor's."""
+    chosen = named_in_settings().values() if sources is None else sources
+    zoned = [one for one in chosen if hasattr(one.settings, f"{one.name}_zone")]
+    return {one.dataset: str(_settings(one)[f"{one.name}_zone"]) for one in zoned}
 
 
-def using(names: Collection[str]) -> dict[str, bool]:
+def using(names: Collection[str], named: Iterable[Vendor] = ()) -> dict[str, bool]:
     """The dbt variables that a warehouse of these relations answers: which of the project's sources it has.
 
     One that was loaded has tables. One that is gone, but was built once, stays on: else its old models would stand as
     they were.
     """
+    of_accounts = {one.name for one in named}
     return {
         f"{PREFIX}using_{source}": any(
             name.startswith((f"{source}.", f"{SCHEMAS[0]}.stg_{source}__")) for name in names
         )
+        or source in of_accounts
         for source in _sources()
     }
 
@@ -163,7 +177,7 @@ def _models() -> Iterator[dict[str, Any]]:
 
 def _settings(vendor: Vendor) -> Any:
     """What is set of a vendor, whether or not it is enough to load it."""
-    return lookup.resolve_partly(vendor.settings, vendor.name)
+    return lookup.resolve_partly(vendor.settings, vendor.label)
 
 
 def relations(connection: Any) -> set[str]:
@@ -176,26 +190,27 @@ def relations(connection: Any) -> set[str]:
     return {name for (name,) in stand}
 
 
-def _refuse_rows_without_their_view(connection: Any, names: set[str]) -> None:
+def _refuse_rows_without_their_view(connection: Any, names: set[str], named: Sequence[Vendor]) -> None:
     """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
-    for table, view in _without_view(names):
+    for table, view in _without_view(names, named):
         if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
             raise ConversyncError(
                 f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
-                f"nothing was built. conversync load {view.partition('.')[0]} makes it; after "
+                f"nothing was built. conversync load {label_of(view.partition('.')[0])} makes it; after "
                 "an upgrade of this program, once the vendor answers."
             )
 
 
-def _without_view(names: set[str]) -> Iterator[tuple[str, str]]:
+def _without_view(names: set[str], named: Sequence[Vendor]) -> Iterator[tuple[str, str]]:
     """Of the tables and views of these names, each table that a view should read, with that view, which is missing."""
-    for vendor in vendors().values():
-        if not any(name.startswith(f"{vendor.name}.") for name in names):
+    for source in (*vendors().values(), *named):
+        dataset = source.dataset
+        if not any(name.startswith(f"{dataset}.") for name in names):
             continue
-        for view, query in vendor.views(_settings(vendor)).items():
-            if f"{vendor.name}.{view}" not in names:
-                tables = {f"{vendor.name}.{table}" for table in views.tables_of(query)}
-                yield from ((table, f"{vendor.name}.{view}") for table in sorted(tables & names))
+        for view, query in source.views(_settings(source)).items():
+            if f"{dataset}.{view}" not in names:
+                tables = {f"{dataset}.{table}" for table in views.tables_of(query)}
+                yield from ((table, f"{dataset}.{view}") for table in sorted(tables & names))
 
 
 def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:

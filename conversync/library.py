@@ -19,11 +19,11 @@ def make_views(pipeline: Pipeline, vendor: str) -> list[str]:
     from conversync.extract.declared import LOAD_ID
     from conversync.extract.evidence import WINDOWS
     from conversync.settings import lookup
+    from conversync.settings.accounts import sources
     from conversync.settings.registry import unknown
-    from conversync.vendors import vendors
     from conversync.warehouse.functions import Wanted
 
-    known = vendors()
+    known = sources()
     if vendor not in known:
         raise unknown("source", vendor, list(known))
     if not pipeline.default_schema_name:

@@ -27,7 +27,7 @@ from conversync.extract.failing import BeyondBoundsError
 from conversync.http import clock
 from conversync.http.patience import one_run
 from conversync.http.turns import side_by_side
-from conversync.settings import lookup, pinned
+from conversync.settings import accounts, lookup, pinned
 from conversync.tally import StepReport
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
@@ -114,14 +114,14 @@ def load(
     some do, that is their failure.
     """
     resolved = lookup.resolve_each(chosen)
-    datasets = [vendor.name for vendor in chosen]
+    datasets = [vendor.dataset for vendor in chosen]
     with translate_errors(), warehouse.locked(wait, "load", datasets) as folder:
         destination = warehouse.dlt_destination(datasets)
         with warehouse.held(wait, folder) as connection:
 
             def one(vendor: Vendor) -> SourceReport:
-                pipeline = pipeline_for(vendor.name, destination, folder)
-                return load_source(pipeline, vendor, resolved[vendor.name], asked, progress)
+                pipeline = pipeline_for(vendor.dataset, destination, folder)
+                return load_source(pipeline, vendor, resolved[vendor.label], asked, progress)
 
             reports = side_by_side([partial(one, vendor) for vendor in chosen])
             if connection is not None:
@@ -131,10 +131,11 @@ def load(
 
 def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Path) -> list[Step]:
     """The steps that `load` would take now; sends nothing to the vendor and creates no warehouse."""
-    chosen = lookup.resolve(vendor.settings, vendor.name)
+    chosen = lookup.resolve(vendor.settings, vendor.label)
     state: dict[str, Any] = {}
     if warehouse.exists():
-        pipeline = pipeline_for(vendor.name, warehouse.dlt_destination([vendor.name], read_only=True), folder)
+        destination = warehouse.dlt_destination([vendor.dataset], read_only=True)
+        pipeline = pipeline_for(vendor.dataset, destination, folder)
         state = restored(pipeline, vendor.name)
         if not asked.same_account:
             account.check(vendor, chosen, state)
@@ -182,7 +183,12 @@ def load_source(
         return report
     with clock.of_its_own():
         try:
-            with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
+            with (
+                translate_errors(),
+                one_run(),
+                dlt_shortcuts.kept_open(pipeline),
+                accounts.asked_for(vendor.label),
+            ):
                 _load_steps(pipeline, vendor, chosen, asked, progress, report)
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
             report.error = error

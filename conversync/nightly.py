@@ -30,7 +30,8 @@ from conversync.monitor import alert
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.look import look
 from conversync.monitor.problems import Problem, problems
-from conversync.vendors import LoadRequest, Vendor, vendors
+from conversync.settings.accounts import sources
+from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import files, retention, sizes
 from conversync.warehouse.publish import check_published, publish, report_path
 from conversync.warehouse.waiting import acquire
@@ -223,18 +224,19 @@ def sources_of(outbox: str, target: Target) -> set[str]:
     """The sources whose tables an outbox reads; all of them, where it reads anything else, such as marts or a view."""
     from conversync.send.outbox import query_for
 
-    if outbox in vendors():
-        return {outbox}
+    datasets = {source.dataset for source in sources().values()}
+    if (source := sources().get(outbox)) is not None:
+        return {source.dataset}
     import sqlglot
     from sqlglot import exp
 
     try:
         found = sqlglot.parse_one(query_for(outbox, target), dialect="duckdb")
     except (sqlglot.errors.SqlglotError, RecursionError):
-        return set(vendors())
+        return datasets
     of_its_own = {one.alias for one in found.find_all(exp.CTE)}
     read = {one.db for one in found.find_all(exp.Table) if one.db or one.name not in of_its_own}
-    return read if read and read <= set(vendors()) else set(vendors())
+    return read if read and read <= datasets else datasets
 
 
 def _send(

@@ -62,9 +62,15 @@ _MODEL = Template("""
     description: $says
     columns: *$columns
 """)
+# What staging adds to each table: of which of the vendor's accounts a row is.
+ACCOUNT = Column(
+    "account",
+    STRING,
+    "Whose row it is, as staging adds it: the vendor's, or the dataset of a further account.",
+)
 _UNIQUE = Template("""\
     data_tests:
-      - unique: {arguments: {column_name: $unique}}
+      - unique_in_account: {arguments: {column_name: $unique, vendor: $name}}
       - not_null: {arguments: {column_name: $unique}}
 """)
 
@@ -114,12 +120,17 @@ class Source:
             says=_text(staged.says or table.says),
             columns=columns,
         )
-        return model + (_UNIQUE.substitute(unique=staged.unique) if staged.unique else "")
+        if not staged.unique:
+            return model
+        return model + _UNIQUE.substitute(name=self.name, unique=staged.unique)
 
     def _columns(self, table: Table) -> list[Column]:
-        """Those that are stored, with the load that wrote the row; of a ledger nobody asks for that."""
+        """Those that are stored, with the load that wrote the row and the account; of a ledger nobody asks for both."""
         own = [column for column in table.columns if not column.clears]
-        return [*own, LOAD_ID] if table.kept is not None and self.uses is None else own
+        if self.uses is not None:
+            return own
+        added = [ACCOUNT] if table.staged is not None else []
+        return [*own, *([LOAD_ID] if table.kept is not None else []), *added]
 
     def _entry(self, column: Column) -> str:
         kind = "json" if column.is_json and self.uses is not None else TYPES[column.type]

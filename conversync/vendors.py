@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -83,7 +83,8 @@ class InReport:
     `colour` is one of the page's: blue, orange, teal, violet. `role` is its side in the reconciliation: an `offerwall`
     pays for conversions that a `tracker` counts, too. `without_offer` is what earns without being an offer. `goals` is
     a SELECT of occurred_on, currency, offer_id, goal_id (as the mart `conversions` has them) and goal, a row a
-    conversion: how the vendor calls the goal that it reached. `sections` are those of the page that are its own.
+    conversion: how the vendor calls the goal that it reached; `$dataset` in it is where its tables are. `sections` are
+    those of the page that are its own.
     """
 
     colour: str = "muted"
@@ -98,7 +99,7 @@ class Vendor:
     """One vendor: how it is called, how it is read, what its tables are, and what it takes back."""
 
     name: str
-    """Of its dataset and of its settings: `besitos`."""
+    """Of its settings, and of its dataset: `besitos`."""
     title: str
     """How people call it."""
     settings: type[Any]
@@ -139,6 +140,18 @@ class Vendor:
     """How the report's page shows it."""
     says: str = ""
     """What its tables hold, for those who read the models' documentation."""
+    of_account: str = ""
+    """Which of its accounts this is, as the settings call it (`eu`); the one that they do not name is "". """
+
+    @property
+    def label(self) -> str:
+        """How commands call the source: `besitos`, and `besitos:eu` an account with a name."""
+        return label(self.name, self.of_account)
+
+    @property
+    def dataset(self) -> str:
+        """Where its tables are: `besitos`, `besitos_eu`."""
+        return dataset(self.name, self.of_account)
 
     @property
     def statements(self) -> dict[str, str | None]:
@@ -164,6 +177,22 @@ class Vendor:
         """By the settings, the tables that `verify` compares."""
         tables = self.tables_by(settings) if self.tables_by else self.tables
         return [table for table in tables if table.is_compared]
+
+
+def label(vendor: str, account: str) -> str:
+    """`besitos:eu`, as commands take a source; `besitos` for the account without a name."""
+    return f"{vendor}:{account}" if account else vendor
+
+
+def parted(source: str) -> tuple[str, str]:
+    """The vendor and the account of `besitos:eu`; of `besitos` the account is ""."""
+    vendor, _, account = source.partition(":")
+    return vendor, account
+
+
+def dataset(vendor: str, account: str) -> str:
+    """`besitos_eu`, which holds a source's tables; `besitos` for the account without a name."""
+    return f"{vendor}_{account}" if account else vendor
 
 
 def windows(parts: Iterable[Window]) -> Iterator[tuple[Window, Callable[[Window], None]]]:
@@ -232,19 +261,39 @@ def targets() -> dict[str, Target]:
     return {target.name: target for vendor in known().values() for target in vendor.targets}
 
 
+def of_dataset(name: str) -> Vendor | None:
+    """The source whose tables a dataset holds, by its name alone: of the vendor with the longest name that fits."""
+    fits = [vendor for vendor in known() if name == vendor or name.startswith(f"{vendor}_")]
+    if not fits:
+        return None
+    vendor = max(fits, key=len)
+    return replace(known()[vendor], of_account=name.removeprefix(vendor).removeprefix("_"))
+
+
+def label_of(name: str) -> str:
+    """How commands call the source of a dataset; the name itself where nobody knows it any more."""
+    found = of_dataset(name)
+    return found.label if found is not None else name
+
+
 def title(name: str) -> str:
-    """How people call a vendor; the name itself where nobody knows it any more."""
-    return known()[name].title if name in known() else name
+    """How people call the source of a dataset; the name itself where nobody knows it any more."""
+    found = of_dataset(name)
+    if found is None:
+        return name
+    return f"{found.title} ({found.of_account})" if found.of_account else found.title
+
+
+def is_list(name: str) -> bool:
+    """Whether a dataset's listings have no days: every reading is the whole list as it is then."""
+    found = of_dataset(name)
+    return found is not None and found.source is not None and not found.days
 
 
 def in_report(name: str) -> InReport:
-    """How the report shows a vendor; as any other where nobody knows it any more."""
-    return known()[name].in_report if name in known() else InReport()
-
-
-def lists() -> list[str]:
-    """Those whose listings have no days: every reading is the whole list as it is then."""
-    return [name for name, vendor in vendors().items() if not vendor.days]
+    """How the report shows the source of a dataset; as any other where nobody knows it any more."""
+    found = of_dataset(name)
+    return found.in_report if found is not None else InReport()
 
 
 def outboxes(beside: str) -> dict[str, Path]:

@@ -86,6 +86,7 @@ ROOMS = {
         "monitor",
         "report",
         "send",
+        "settings",
         "vendors",
         "warehouse",
     },

@@ -48,16 +48,16 @@ def balances(
     """Of all closed periods, or of one; dlt works in `folder`. While a run holds the file, of the published copy."""
     with translate_errors(), opened(warehouse) as (readable, _), store.reading(readable, folder) as client:
         closed = [one for one in store.closings(client, vendors, period) if one.is_closed]
-        counted = {vendor.name: store.counted_by(vendor) for vendor in vendors}
-        return [balance for one in closed for balance in _of(client, one, counted[one.vendor])]
+        counted = {vendor.dataset: store.counted_by(vendor) for vendor in vendors}
+        return [balance for one in closed for balance in _of(client, one, counted[one.account])]
 
 
 def _of(client: SqlClient, closing: Closing, counted: str) -> Iterator[Balance]:
     """A row a currency, of all that were reported, corrected or are known; one without any where there is nothing."""
     found = store.reported(client, closing)
     is_as_sealed = store.is_as_sealed(closing, found)
-    later = corrections(client, closing.vendor, closing.days, closing.known_until)
-    before, now = totals(found), totals(lines(client, closing.vendor, closing.days))
+    later = corrections(client, closing.account, closing.days, closing.known_until)
+    before, now = totals(found), totals(lines(client, closing.account, closing.days))
     otherwise = store.counted_otherwise(closing, counted)
     currencies = sorted(before.keys() | now.keys() | {one.currency for one in later})
     for currency in currencies or [""]:

@@ -55,14 +55,14 @@ def candidates(
 
 def _still_open(client: SqlClient, vendors: Sequence[Vendor], period: Period) -> list[Vendor]:
     """Those that were loaded and have not closed the period; SettingsError where there is none."""
-    loaded = [vendor for vendor in vendors if has(client, vendor.name, CHANGES)]
+    loaded = [vendor for vendor in vendors if has(client, vendor.dataset, CHANGES)]
     if not loaded:
-        names = ", ".join(vendor.name for vendor in vendors)
+        names = ", ".join(vendor.label for vendor in vendors)
         raise SettingsError(
             f"There is nothing to close: this version has loaded nothing of {names}. Run conversync load."
         )
-    closed = {one.vendor for one in store.closings(client, loaded, period.name) if one.is_closed}
-    if not (todo := [vendor for vendor in loaded if vendor.name not in closed]):
+    closed = {one.label for one in store.closings(client, loaded, period.name) if one.is_closed}
+    if not (todo := [vendor for vendor in loaded if vendor.label not in closed]):
         raise SettingsError(
             f"{period.name} is closed already by {', '.join(sorted(closed))}: see conversync books, or conversync "
             "reopen."
@@ -123,12 +123,12 @@ def _candidate(
 ) -> Candidate:
     before = store.closings(client, [vendor], period.name)
     known_until = _newest(client, vendor) or now
-    found = lines(client, vendor.name, period, known_until)
+    found = lines(client, vendor.dataset, period, known_until)
     against = list(_against(client, vendor, period, now))
     closing = Closing(
         period.name,
         vendor.name,
-        vendor.name,
+        vendor.dataset,
         len(before) + 1,
         period.first,
         period.last,
@@ -138,7 +138,7 @@ def _candidate(
         "; ".join(against) or None,
         known_until,
         totals_text(found),
-        fingerprint(period.name, vendor.name, vendor.name, found),
+        fingerprint(period.name, vendor.name, vendor.dataset, found),
         store.counted_by(vendor),
     )
     return Candidate(closing, found, against)
@@ -153,13 +153,13 @@ def _against(client: SqlClient, vendor: Vendor, period: Period, now: datetime) -
     old = [day for day in days if day + DAY * lookback <= today]
     if young := days[len(old) :]:
         told = TOLD["young"].format(days=lookback, until=young[-1] + DAY * lookback)
-        yield f"{vendor.name}: {', '.join(ranges(young))} {_is(young)} {told}"
+        yield f"{vendor.label}: {', '.join(ranges(young))} {_is(young)} {told}"
     states = _states(client, vendor)
     for stream in vendor.books:
         known = states.get(stream, {})
         for state, words in TOLD.items():
             if bad := [day for day in old if known.get(day, "never") == state]:
-                yield f"{vendor.name} {stream}: {', '.join(ranges(bad))} {_was(bad, state)} {words}"
+                yield f"{vendor.label} {stream}: {', '.join(ranges(bad))} {_was(bad, state)} {words}"
 
 
 def _is(days: Sequence[date]) -> str:
@@ -172,7 +172,7 @@ def _was(days: Sequence[date], state: str) -> str:
 
 def _states(client: SqlClient, vendor: Vendor) -> dict[str, dict[date, str]]:
     """By listing, the state of each day that the view `days` knows."""
-    query = f"select stream, day, {judged()} from {place(client, vendor.name, DAYS)}"  # noqa: S608 - our own words
+    query = f"select stream, day, {judged()} from {place(client, vendor.dataset, DAYS)}"  # noqa: S608 - our own words
     found: dict[str, dict[date, str]] = {}
     for stream, day, state in client.execute_sql(query) or ():
         found.setdefault(stream, {})[day] = state
@@ -180,13 +180,13 @@ def _states(client: SqlClient, vendor: Vendor) -> dict[str, dict[date, str]]:
 
 
 def _newest(client: SqlClient, vendor: Vendor) -> datetime | None:
-    query = f"select max(known_at) from {place(client, vendor.name, CHANGES)}"  # noqa: S608 - our own names
+    query = f"select max(known_at) from {place(client, vendor.dataset, CHANGES)}"  # noqa: S608 - our own names
     [[newest]] = rows(client, query)
     return newest if newest is None else pendulum.instance(newest).in_timezone("UTC")
 
 
 def _settings(vendor: Vendor) -> Any:
-    return lookup.resolve_partly(vendor.settings, vendor.name)
+    return lookup.resolve_partly(vendor.settings, vendor.label)
 
 
 def _zone(settings: Any, vendor: Vendor) -> str:

@@ -67,17 +67,17 @@ def differences(
     for vendor in vendors:
         moment = _moment(client, vendor, days, since)
         before, now = (_nets(client, vendor, days, at, offer) for at in (moment, EVER))
-        changes = corrections(client, vendor.name, days, moment)
+        changes = corrections(client, vendor.dataset, days, moment)
         for currency in sorted(before.keys() | now.keys()):
             difference = now[currency] - before[currency]
             own = [one for one in changes if one.currency == currency and offer in (None, one.offer_id)]
             moved = list(_moved(own))
             if sum((one.change for one in moved), Decimal(0)) != difference:
                 raise ConversyncError(
-                    f"The changes of {vendor.name} in {currency} do not add up to {difference}: please report it."
+                    f"The changes of {vendor.label} in {currency} do not add up to {difference}: please report it."
                 )
             if moved:
-                found.append(Difference(vendor.name, currency, difference, moved))
+                found.append(Difference(vendor.label, currency, difference, moved))
     return found
 
 
@@ -102,10 +102,10 @@ def _moment(client: SqlClient, vendor: Vendor, days: Period, since: str | None) 
         closed = [one for one in store.closings(client, [vendor], days.name) if one.is_closed]
         if not closed:
             raise SettingsError(
-                f"{days.name} is not closed by {vendor.name}: say since when, with --since 2026-11-03."
+                f"{days.name} is not closed by {vendor.label}: say since when, with --since 2026-11-03."
             )
         return closed[0].known_until
-    zone = str(lookup.resolve_partly(vendor.settings, vendor.name)[f"{vendor.name}_zone"])
+    zone = str(lookup.resolve_partly(vendor.settings, vendor.label)[f"{vendor.name}_zone"])
     try:
         found = pendulum.parse(since, tz=zone)
     except ValueError:
@@ -123,7 +123,7 @@ def _nets(
     client: SqlClient, vendor: Vendor, days: Period, moment: datetime, offer: str | None
 ) -> defaultdict[str, Decimal]:
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for line in lines(client, vendor.name, days, moment):
+    for line in lines(client, vendor.dataset, days, moment):
         if offer in (None, line.offer_id):
             sums[line.currency] += line.net_revenue
     return sums
@@ -163,7 +163,7 @@ def lives(client: SqlClient, vendors: Sequence[Vendor], transaction: str) -> lis
     return [
         _life(client, vendor, name)
         for vendor in vendors
-        if has(client, vendor.name, "conversions")
+        if has(client, vendor.dataset, "conversions")
         for name in _names(client, vendor, transaction)
     ]
 
@@ -173,12 +173,14 @@ def _names(client: SqlClient, vendor: Vendor, transaction: str) -> list[str]:
     key = _key(vendor)
     names = []
     for table in _logs(vendor):
-        own = place(client, vendor.name, table.name)
+        own = place(client, vendor.dataset, table.name)
         query = f"select 1 from {own} where cast({key} as varchar) = %s limit 1"  # noqa: S608 - our own names
         names += [transaction] if client.execute_sql(query, transaction) else []
     if has(client, "marts", "conversions"):
-        query = "select conversion_id from marts.conversions where vendor = %s and transaction_id = %s"
-        names += [str(name) for (name,) in client.execute_sql(query, vendor.name, transaction) or ()]
+        # A version before accounts built no such column.
+        whose = "account" if has(client, "marts", "conversions", "account") else "vendor"
+        query = f"select conversion_id from marts.conversions where {whose} = %s and transaction_id = %s"  # noqa: S608
+        names += [str(name) for (name,) in client.execute_sql(query, vendor.dataset, transaction) or ()]
     return sorted(set(names))
 
 
@@ -191,7 +193,7 @@ def _life(client: SqlClient, vendor: Vendor, name: str) -> Life:
     said = [one for table in _logs(vendor) for one in _statements(client, vendor, table, name)]
     changes = list(_changes(client, vendor, name))
     days = {one["occurred_on"] for one in changes}
-    return Life(vendor.name, name, said, changes, list(_closed(client, vendor, days)))
+    return Life(vendor.label, name, said, changes, list(_closed(client, vendor, days)))
 
 
 def _logs(vendor: Vendor) -> list[Table]:
@@ -210,13 +212,13 @@ def _statements(client: SqlClient, vendor: Vendor, table: Table, name: str) -> I
     """Each in the order in which it was learned, with the windows that its load read of its day."""
     columns = [*table.key, table.day, *table.sums, *([table.currency] if table.currency else []), *_TIMES]
     query = (
-        f"select {', '.join(map(str, columns))} from {place(client, vendor.name, table.name)} "  # noqa: S608 - our own names
+        f"select {', '.join(map(str, columns))} from {place(client, vendor.dataset, table.name)} "  # noqa: S608 - our own names
         f"where cast({_key(vendor)} as varchar) = %s order by valid_from, {table.key[0]}"
     )
     for row in client.execute_sql(query, name) or ():
         statement = dict(zip(columns, row, strict=True))
         read = client.execute_sql(
-            f"select stream, window_start, window_end from {place(client, vendor.name, 'windows')} "  # noqa: S608
+            f"select stream, window_start, window_end from {place(client, vendor.dataset, 'windows')} "  # noqa: S608
             "where _dlt_load_id = %s and %s between window_start and window_end order by stream, window_start",
             statement["_dlt_load_id"],
             statement[str(table.day)],
@@ -226,11 +228,11 @@ def _statements(client: SqlClient, vendor: Vendor, table: Table, name: str) -> I
 
 
 def _changes(client: SqlClient, vendor: Vendor, name: str) -> Iterator[Document]:
-    if not has(client, vendor.name, CHANGES):
-        raise lacking(vendor.name)
+    if not has(client, vendor.dataset, CHANGES):
+        raise lacking(vendor.dataset)
     columns = ("known_at", "known_on", "occurred_on", "currency", "reason", "is_backfilled", "net_change")
     query = (
-        f"select {', '.join(columns)} from {place(client, vendor.name, 'revenue_changes')} "  # noqa: S608 - our own names
+        f"select {', '.join(columns)} from {place(client, vendor.dataset, 'revenue_changes')} "  # noqa: S608 - our own names
         "where conversion_id = %s order by known_at, known_on, occurred_on"
     )
     for row in client.execute_sql(query, name) or ():

@@ -18,7 +18,7 @@ import pendulum
 from conversync.books.tables import DATASET
 from conversync.errors import ConversyncError, SettingsError
 from conversync.types import SqlClient
-from conversync.vendors import Vendor, vendors
+from conversync.vendors import Vendor, label_of
 
 FOLDER = Path(__file__).parent / "sql"
 _PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
@@ -81,10 +81,11 @@ class Amounts(NamedTuple):
 
 
 def in_the_books(names: Sequence[str] = ()) -> list[Vendor]:
-    """The vendors of these names, or all, whose revenue is kept as books; SettingsError for another name."""
+    """The sources of these names, or all, whose revenue is kept as books; SettingsError for another name."""
+    from conversync.settings.accounts import sources
     from conversync.settings.registry import unknown
 
-    known = {name: one for name, one in vendors().items() if one.books}
+    known = {name: one for name, one in sources().items() if one.books}
     for name in names:
         if name not in known:
             raise unknown("source", name, list(known))
@@ -96,22 +97,22 @@ def place(client: SqlClient, *parts: str) -> str:
     return ".".join(client.escape_column_name(part) for part in parts)
 
 
-def ask(client: SqlClient, query: str, vendor: str, *values: Any) -> list[Any]:
+def ask(client: SqlClient, query: str, dataset: str, *values: Any) -> list[Any]:
     """The rows of a query of ours over a vendor's dataset; ConversyncError where it lacks what the books read."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
     text = Template((FOLDER / f"{query}.sql").read_text(encoding="utf-8"))
     try:
-        return list(client.execute_sql(text.substitute(vendor=place(client, vendor)), *values) or [])
+        return list(client.execute_sql(text.substitute(vendor=place(client, dataset)), *values) or [])
     except DatabaseUndefinedRelation:
-        raise lacking(vendor) from None
+        raise lacking(dataset) from None
 
 
-def lacking(vendor: str) -> ConversyncError:
+def lacking(dataset: str) -> ConversyncError:
     """For a dataset without the functions and views that the books are made of."""
     return ConversyncError(
-        f"{vendor}.revenue_as_of or {vendor}.revenue_changes is missing, of which the books are made: run conversync "
-        f"load {vendor}, which makes them."
+        f"{dataset}.revenue_as_of or {dataset}.revenue_changes is missing, of which the books are made: run conversync "
+        f"load {label_of(dataset)}, which makes them."
     )
 
 
@@ -126,17 +127,17 @@ def has(client: SqlClient, dataset: str, table: str, column: str = "1") -> bool:
     return True
 
 
-def lines(client: SqlClient, vendor: str, period: Period, moment: datetime = EVER) -> list[Line]:
+def lines(client: SqlClient, dataset: str, period: Period, moment: datetime = EVER) -> list[Line]:
     """Of a period as it was known at a moment, in the order in which they are reported."""
-    found = [Line(*row) for row in ask(client, "lines", vendor, moment, period.first, period.last)]
+    found = [Line(*row) for row in ask(client, "lines", dataset, moment, period.first, period.last)]
     return ordered(found)
 
 
 def corrections(
-    client: SqlClient, vendor: str, period: Period, since: datetime, until: datetime = EVER
+    client: SqlClient, dataset: str, period: Period, since: datetime, until: datetime = EVER
 ) -> list[Correction]:
     """What became known of a period after one moment, up to another."""
-    rows = ask(client, "corrections", vendor, since, until, period.first, period.last)
+    rows = ask(client, "corrections", dataset, since, until, period.first, period.last)
     return [Correction(*row) for row in rows]
 
 

@@ -26,7 +26,7 @@ def balances(found: Sequence[Balance], period: str | None = None) -> Iterator[st
     if not found:
         yield f"{period} is not closed." if period else "No period is closed."
     for one in found:
-        told = f"{one.closing.period} {one.closing.vendor} {one.currency}".rstrip()
+        told = f"{one.closing.period} {one.closing.label} {one.currency}".rstrip()
         changes = counted(one.changes, "change")
         says = (
             f"{told}: reported {money(one.reported)}, corrections {money(one.corrections, signed=True)} ({changes}), "

@@ -17,7 +17,7 @@ from conversync.load import pipeline_for
 from conversync.monitor.views import text
 from conversync.settings import lookup
 from conversync.types import SqlClient, Values
-from conversync.vendors import Vendor
+from conversync.vendors import Vendor, label_of
 from conversync.warehouse import allowed, comments
 from conversync.warehouse.warehouse import Warehouse
 
@@ -54,6 +54,11 @@ class Closing:
         return self.reopened_at is None
 
     @property
+    def label(self) -> str:
+        """How commands call the source."""
+        return label_of(self.account)
+
+    @property
     def days(self) -> Period:
         """Its days."""
         return Period(self.period, self.first_day, self.last_day)
@@ -62,7 +67,7 @@ class Closing:
 @contextmanager
 def writing(warehouse: Warehouse, vendors: Sequence[Vendor], what: str, wait: float) -> Iterator[Any]:
     """A session that may write the books while nobody writes what they are made of."""
-    names = [DATASET, *(vendor.name for vendor in vendors)]
+    names = [DATASET, *(vendor.dataset for vendor in vendors)]
     with warehouse.locked(wait, what, names) as folder:
         destination = warehouse.dlt_destination(names)
         with warehouse.held(wait, folder) as connection:
@@ -92,7 +97,7 @@ def refuse_others(client: SqlClient) -> None:
 
 
 def closings(client: SqlClient, vendors: Sequence[Vendor], period: str | None = None) -> list[Closing]:
-    """All closings of these vendors, and of one period where it is named; in their order."""
+    """All closings of these sources, and of one period where it is named; in their order."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
     names = ", ".join(one.name for one in fields(Closing))
@@ -101,8 +106,8 @@ def closings(client: SqlClient, vendors: Sequence[Vendor], period: str | None = 
         rows = [Closing(*row) for row in client.execute_sql(query) or ()]
     except DatabaseUndefinedRelation:
         return []
-    wanted = {vendor.name for vendor in vendors}
-    return [one for one in rows if one.vendor in wanted and period in (None, one.period)]
+    wanted = {(vendor.name, vendor.dataset) for vendor in vendors}
+    return [one for one in rows if (one.vendor, one.account) in wanted and period in (None, one.period)]
 
 
 def reported(client: SqlClient, closing: Closing) -> list[Line]:
@@ -123,7 +128,7 @@ def is_as_sealed(closing: Closing, found: Sequence[Line]) -> bool:
 
 def counted_by(vendor: Vendor) -> str:
     """What the settings say now of what counts, as JSON text."""
-    settings = lookup.resolve_partly(vendor.settings, vendor.name)
+    settings = lookup.resolve_partly(vendor.settings, vendor.label)
     return json.dumps({name: settings[name] for name in vendor.counting}, sort_keys=True)
 
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 Month = Annotated[str, typer.Argument(metavar="PERIOD", help="A month, such as 2026-10.")]
 OfVendor = Annotated[
     list[str] | None,
-    typer.Option("--vendor", metavar="VENDOR", help="Only this one. [default: all that were loaded]"),
+    typer.Option(
+        "--vendor",
+        metavar="VENDOR",
+        help="Only this one: besitos, besitos:eu. [default: all that were loaded]",
+    ),
 ]
 Transaction = Annotated[
     str | None, typer.Argument(metavar="TRANSACTION_ID", help="One transaction's whole life.")
@@ -100,7 +104,7 @@ def _would_close(
 def _tell(what: str, found: Sequence[Candidate]) -> None:
     for one in found:
         say(
-            f"{what} {one.closing.period} of {one.closing.vendor}: {len(one.lines):,} lines, {one.closing.sha256}"
+            f"{what} {one.closing.period} of {one.closing.label}: {len(one.lines):,} lines, {one.closing.sha256}"
         )
         for currency, sums in _sums(one).items():
             say(f"  {currency}: gross {sums.gross:f}, reversed {sums.reversed:f}, net {sums.net:f}")
@@ -138,7 +142,7 @@ def reopen(
     place, seconds = at(warehouse, destination), lookup.duration(wait, "--wait")
     check_published(place)
     for one in closing.reopen(place, chosen, days, why, seconds):
-        say(f"{one.period} of {one.vendor} is open again.")
+        say(f"{one.period} of {one.label} is open again.")
     published_after(place, seconds)
 
 
@@ -267,7 +271,7 @@ def _tell_moved(
     from conversync.books import explained, lines, shown
 
     days = explained.day_of(day) if day else lines.period_of(period or "")
-    there = [one for one in chosen if lines.has(client, one.name, "conversions")]
+    there = [one for one in chosen if lines.has(client, one.dataset, "conversions")]
     if not there:
         raise SettingsError("There is nothing to explain: no conversions were loaded.")
     found = explained.differences(client, there, days, since, offer)

@@ -71,18 +71,18 @@ def gravest(codes: Iterable[int]) -> int:
 
 
 def choose(names: list[str]) -> list[vendors.Vendor]:
-    """The vendors of these names, or all that are configured; SettingsError where that is none."""
+    """The sources of these names, or all that are configured, each account one; SettingsError where that is none."""
     from conversync.settings import lookup
+    from conversync.settings.accounts import sources
     from conversync.settings.registry import unknown
-    from conversync.vendors import vendors
 
-    known = vendors()
+    known = sources()
     for name in names:
         if name not in known:
             raise unknown("source", name, list(known))
     chosen = [known[name] for name in dict.fromkeys(names)]
     chosen = chosen or [
-        vendor for vendor in known.values() if lookup.is_configured(vendor.settings, vendor.name)
+        vendor for vendor in known.values() if lookup.is_configured(vendor.settings, vendor.label)
     ]
     if not chosen:
         raise SettingsError(

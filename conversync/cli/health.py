@@ -66,9 +66,9 @@ def _look(names: list[str] | None, place: Warehouse, bounds: Limits, days: int |
     import pendulum
 
     from conversync.monitor.look import look
-    from conversync.vendors import vendors
+    from conversync.settings.accounts import sources
 
-    chosen = choose(names) if names else list(vendors().values())
+    chosen = choose(names) if names else list(sources().values())
     first = pendulum.now("UTC").date().subtract(days=days) if days else None
     with tempfile.TemporaryDirectory() as folder:
         return look(place, chosen, Path(folder), first, bounds)

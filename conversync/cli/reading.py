@@ -127,8 +127,8 @@ def check(
     if foreign:
         say(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]
-    for dataset, finding, code in look.check(chosen):
-        say(f"{'ok  ' if finding.good else 'LOOK'} {dataset}: {finding.text}")
+    for source_, finding, code in look.check(chosen):
+        say(f"{'ok  ' if finding.good else 'LOOK'} {source_}: {finding.text}")
         codes.append(code)
     raise typer.Exit(gravest(codes))
 
@@ -139,9 +139,9 @@ def _show_settings(vendor: vendors.Vendor) -> None:
     from conversync.monitor import check as look
 
     if found := list(look.origins(vendor)):
-        output.show_settings(vendor.name, found)
+        output.show_settings(vendor.label, found)
     for told in look.overruled_in(vendor):
-        say(f"note {vendor.name}: {told}")
+        say(f"note {vendor.label}: {told}")
 
 
 def show_plan(chosen: list[vendors.Vendor], asked: vendors.LoadRequest, place: warehouse.Warehouse) -> None:
@@ -154,4 +154,4 @@ def show_plan(chosen: list[vendors.Vendor], asked: vendors.LoadRequest, place: w
     with tempfile.TemporaryDirectory() as folder:
         for vendor in chosen:
             for step in planned(place, vendor, asked, Path(folder)):
-                say(f"would read {vendor.name} {step.label}")
+                say(f"would read {vendor.label} {step.label}")

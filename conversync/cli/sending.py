@@ -132,9 +132,16 @@ def reconcile(
 def target_named(name: str) -> Target:
     """The target; SettingsError, with those there are, for any other name."""
     from conversync.settings.registry import unknown
-    from conversync.vendors import targets
+    from conversync.vendors import parted, targets
 
     known = targets()
+    source, _, what = name.partition(".")
+    vendor, account = parted(source)
+    if account and f"{vendor}.{what}" in known:
+        raise SettingsError(
+            f"Nothing is sent to {source}: sends go to the account of {vendor} without a name ({vendor}.{what}). "
+            "Another one needs a project of its own (--project)."
+        )
     if name not in known:
         raise unknown("target", name, list(known))
     return known[name]

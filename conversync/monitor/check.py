@@ -11,8 +11,8 @@ from pathlib import Path
 from conversync.errors import ConversyncError, SettingsError
 from conversync.extract.check_results import CheckResult
 from conversync.http.patience import one_run
-from conversync.settings import lookup, trust
-from conversync.settings.standing import of_vendor, overruled
+from conversync.settings import accounts, lookup, trust
+from conversync.settings.standing import of_source, overruled
 from conversync.settings.toml import toml_value
 from conversync.types import Settings
 from conversync.vendors import Vendor
@@ -28,12 +28,12 @@ def origins(vendor: Vendor) -> Iterator[tuple[str, str, str]]:
     from conversync.dlt_internals import is_secret_hint
 
     try:
-        chosen: Settings = lookup.resolve(vendor.settings, vendor.name)
+        chosen: Settings = lookup.resolve(vendor.settings, vendor.label)
     except SettingsError:
         return
     for name, hint in chosen.get_resolvable_fields().items():
         value = "****" if is_secret_hint(hint) and chosen[name] is not None else shown(chosen[name])
-        given = of_vendor(name, vendor.name)
+        given = of_source(name, vendor.label)
         yield name, value, given.place if given else "default"
 
 
@@ -42,7 +42,7 @@ def overruled_in(vendor: Vendor) -> Iterator[str]:
     from conversync.dlt_internals import is_secret_hint
 
     for name, hint in vendor.settings.get_resolvable_fields().items():
-        yield from overruled(name, vendor.name, is_secret=is_secret_hint(hint))
+        yield from overruled(name, vendor.label, is_secret=is_secret_hint(hint))
 
 
 def shown(value: object) -> str:
@@ -108,11 +108,12 @@ def _open_to_others(path: Path, found: os.stat_result, *, is_public: bool) -> st
 
 
 def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, CheckResult, int]]:
-    """Dataset, finding, and the exit code that it is worth, one vendor after the other."""
+    """Source, finding, and the exit code that it is worth, one vendor after the other."""
     for vendor in vendors:
         try:
-            with one_run():
-                for finding in vendor.check(lookup.resolve(vendor.settings, vendor.name)):
-                    yield vendor.name, finding, 0 if finding.good else 1
+            chosen = lookup.resolve_each([vendor])[vendor.label]
+            with one_run(), accounts.asked_for(vendor.label):
+                for finding in vendor.check(chosen):
+                    yield vendor.label, finding, 0 if finding.good else 1
         except ConversyncError as error:
-            yield vendor.name, CheckResult(False, str(error)), error.exit_code
+            yield vendor.label, CheckResult(False, str(error)), error.exit_code

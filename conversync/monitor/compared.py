@@ -11,6 +11,7 @@ from conversync.cli import screen, terminal
 from conversync.cli.output import explain
 from conversync.monitor.verify import Difference, Verified
 from conversync.types import Document
+from conversync.vendors import dataset, parted
 
 # Differences that a person is shown of each table; the JSON has more.
 SHOWN = 20
@@ -51,9 +52,14 @@ def _fields(found: Verified) -> Document:
     }
 
 
+def _dataset(found: Verified) -> str:
+    """Where its tables are."""
+    return dataset(*parted(found.source))
+
+
 def _lines(found: Verified) -> Iterator[tuple[str, ...]]:
     for table in found.tables:
-        name = f"{found.source}.{table.table}"
+        name = f"{_dataset(found)}.{table.table}"
         verdict = (
             "=" if not table.count and table.vendor.rows == table.here.rows else f"{table.count:,} differ"
         )
@@ -81,12 +87,12 @@ def _sentences(found: Verified) -> Iterator[str]:
     for mended in found.mended:
         yield f"{found.source}: {mended}."
     for view in found.missing_views:
-        yield f"{found.source}.{view}: the view is missing."
+        yield f"{_dataset(found)}.{view}: the view is missing."
     for table in found.tables:
         for one in table.differences[:SHOWN]:
-            yield f"{found.source}.{_said(one)}"
+            yield f"{_dataset(found)}.{_said(one)}"
         if table.count > SHOWN:
-            yield f"{found.source}.{table.table}: and {table.count - SHOWN:,} more"
+            yield f"{_dataset(found)}.{table.table}: and {table.count - SHOWN:,} more"
     if found.error is None:
         days = str(found.start) if found.start == found.end else f"{found.start} .. {found.end}"
         yield f"{found.source} {days}: {_verdict(found)}."

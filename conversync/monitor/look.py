@@ -76,13 +76,13 @@ def look(
     now, hours = pendulum.now("UTC"), (bounds or limits()).stale_hours
     with translate_errors(), opened(warehouse) as (readable, note):
         health = Health(str(warehouse), str(readable), now, note)
-        configured = {one.name for one in vendors if lookup.is_configured(one.settings, one.name)}
+        configured = {one.label for one in vendors if lookup.is_configured(one.settings, one.label)}
         for vendor in vendors:
             found = _source(readable, vendor, folder, first, now.date(), hours)
-            if found is None and vendor.name in configured:
-                found = SourceHealth(vendor.name)
+            if found is None and vendor.label in configured:
+                found = SourceHealth(vendor.label)
             if found is not None:
-                found.expected = not configured or vendor.name in configured
+                found.expected = not configured or vendor.label in configured
                 health.sources.append(found)
         health.sends = list(_sends(readable, folder))
     health.published = _published(warehouse, health)
@@ -119,16 +119,20 @@ def _copy(warehouse: Warehouse) -> tuple[Warehouse, str]:
     )
 
 
-def dataset_of(warehouse: Warehouse, dataset: str, folder: Path) -> tuple[Any, Document]:
-    """A dlt pipeline that only reads a dataset, and the state that its loads left."""
-    pipeline = pipeline_for(dataset, warehouse.dlt_destination([dataset], read_only=True), folder)
-    return pipeline, restored(pipeline, dataset)
+def dataset_of(warehouse: Warehouse, vendor: Vendor, folder: Path) -> tuple[Any, Document]:
+    """A dlt pipeline that only reads a source's dataset, and the state that its loads left."""
+    pipeline = _reading(warehouse, vendor.dataset, folder)
+    return pipeline, restored(pipeline, vendor.name)
+
+
+def _reading(warehouse: Warehouse, dataset: str, folder: Path) -> Any:
+    return pipeline_for(dataset, warehouse.dlt_destination([dataset], read_only=True), folder)
 
 
 def _source(
     warehouse: Warehouse, vendor: Vendor, folder: Path, first: date | None, today: date, hours: float
 ) -> SourceHealth | None:
-    pipeline, state = dataset_of(warehouse, vendor.name, folder)
+    pipeline, state = dataset_of(warehouse, vendor, folder)
     if not pipeline.default_schema_name:
         return None
     names = pipeline.default_schema.data_table_names(seen_data_only=True)
@@ -138,7 +142,8 @@ def _source(
 
 def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
     """Every ledger there is: a table of the dataset `sent` with a send_key."""
-    pipeline, _ = dataset_of(warehouse, SENT, folder)
+    pipeline = _reading(warehouse, SENT, folder)
+    restored(pipeline, SENT)
     if not pipeline.default_schema_name:
         return
     schema = pipeline.default_schema

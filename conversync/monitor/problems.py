@@ -94,7 +94,7 @@ def _incomplete(source: SourceHealth) -> Iterator[Problem]:
     """Days that no reading covers, and those of which rows are missing: as the view `days` has them."""
     if not source.are_days_known:
         text = (
-            f"{source.source}: which days are whole is not known, for the view {source.source}.days is missing: "
+            f"{source.source}: which days are whole is not known, for the view {source.dataset}.days is missing: "
             f"the next conversync load {source.source} makes it."
         )
         yield Problem("incomplete", source.source, text, {"days": []})
@@ -123,7 +123,7 @@ def _short(source: SourceHealth, stream: StreamHealth, days: list[date]) -> Prob
 
 def _set_aside(source: SourceHealth) -> Iterator[Problem]:
     """Rows that are not in the tables: those that are new, which an alert tells once, and those that still are open."""
-    query = f"select reason, raw from {source.source}.rejected_rows where resolved_at is null order by first_seen desc"  # noqa: S608
+    query = f"select reason, raw from {source.dataset}.rejected_rows where resolved_at is null order by first_seen desc"  # noqa: S608
     new, known = source.rejects.new, source.rejects.rows - source.rejects.new
     if new:
         text = f"{source.source}: {rows(new)} newly set aside. See: {query}"

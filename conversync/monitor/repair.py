@@ -39,16 +39,19 @@ def repair(
     Doubled statements are mended on all days, short and different days between `start` and `end`. One source that
     cannot be mended is left as it was, with its `error`. SettingsError, LockedError as from a load.
     """
-    chosen = {vendor.name: lookup.resolve(vendor.settings, vendor.name) for vendor in vendors}
+    chosen = {vendor.label: lookup.resolve(vendor.settings, vendor.label) for vendor in vendors}
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     found = []
-    with translate_errors(), warehouse.locked(wait, "verify --repair", list(chosen)) as folder:
+    with (
+        translate_errors(),
+        warehouse.locked(wait, "verify --repair", [one.dataset for one in vendors]) as folder,
+    ):
         for vendor in vendors:
-            one = Verified(vendor.name, start, end)
+            one, own = Verified(vendor.label, start, end), folder / vendor.dataset
             try:
-                with translate_errors(), _mended(warehouse, wait, folder / vendor.name) as place:
-                    one = _repair(place, vendor, chosen[vendor.name], one, progress, folder / vendor.name)
+                with translate_errors(), _mended(warehouse, wait, own) as place:
+                    one = _repair(place, vendor, chosen[vendor.label], one, progress, own)
             except Exception as error:  # noqa: BLE001 - the other sources are still mended; it is reported
                 one.error, one.mended = error, []
             found.append(one)
@@ -62,7 +65,8 @@ def _repair(
     before = compare(place, vendor, chosen, start, end, progress, folder / "before")
     if before.error is not None:
         raise before.error
-    pipeline = pipeline_for(vendor.name, place.dlt_destination([vendor.name]), folder / "mending")
+    destination = place.dlt_destination([vendor.dataset])
+    pipeline = pipeline_for(vendor.dataset, destination, folder / "mending")
     with place.held(0, folder):
         mended = _mend(pipeline, vendor, chosen, before, progress)
     after = compare(place, vendor, chosen, start, end, progress, folder / "after")
@@ -72,7 +76,7 @@ def _repair(
     if after.count(NOT_HERE, DIFFERENT, SEVERAL) or after.missing_views:
         raise ConversyncError(
             "It could not be mended, and is as it was before: the vendor's answers change meanwhile, or somebody "
-            f"altered the tables. See what differs with conversync verify {vendor.name}."
+            f"altered the tables. See what differs with conversync verify {vendor.label}."
         )
     return after
 

@@ -110,7 +110,7 @@ def _sentences(health: Health) -> Iterator[str]:
             yield f"{source.source}: {rows:,} set aside: {reason}"
         if source.withdrawn:
             count = counted(source.withdrawn, "conversion")
-            place = f"(withdrawn_at in {source.source}.conversions)"
+            place = f"(withdrawn_at in {source.dataset}.conversions)"
             yield f"{source.source}: {count} that the vendor serves no more {place}"
         for stream in source.streams:
             if not stream.is_current:

@@ -15,7 +15,7 @@ from conversync.extract.windows import DAY
 from conversync.monitor.days import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
 from conversync.types import Document, Restored, SqlClient, Values
-from conversync.vendors import Vendor
+from conversync.vendors import Vendor, dataset, parted
 from conversync.warehouse import query as asking
 
 # What came in the day before the last load is new: a night's run, and one that was repeated.
@@ -94,6 +94,11 @@ class SourceHealth:
     """Conversions that the vendor serves no more, in days that were read whole."""
     volume: Volume | None = None
 
+    @property
+    def dataset(self) -> str:
+        """Where its tables are."""
+        return dataset(*parted(self.source))
+
     def current(self) -> list[StreamHealth]:
         """The streams that the settings still name."""
         return [stream for stream in self.streams if stream.is_current]
@@ -154,7 +159,7 @@ def look(
 
     After `hours` without a reading a stream is stale, and the days that it owes were never read.
     """
-    found = SourceHealth(vendor.name)
+    found = SourceHealth(vendor.label)
     readings = _readings(tables) if "windows" in tables.names else []
     found.last_load = max((loaded for loaded, _, _ in readings), default=None)
     found.through = _through(state)
@@ -215,7 +220,9 @@ def _tables(tables: Tables, vendor: Vendor, found: SourceHealth) -> Iterator[Tab
         newest = f"max({tables.column(day)})" if day else "null"
         [[rows, last]] = tables.ask("select count(*), {newest} from {table}", table, newest=newest)
         through = found.through if day else None
-        yield TableHealth(vendor.name, table, rows, str(last) if last is not None else None, through, loaded)
+        yield TableHealth(
+            vendor.dataset, table, rows, str(last) if last is not None else None, through, loaded
+        )
 
 
 def _rejects(tables: Tables, readings: Sequence[Told], since: datetime) -> Rejects:

@@ -27,7 +27,7 @@ from conversync.extract.windows import DAY
 from conversync.extract.windows import day as a_day
 from conversync.load import Progress, pipeline_for
 from conversync.monitor.look import dataset_of, opened
-from conversync.settings import lookup
+from conversync.settings import accounts, lookup
 from conversync.table import Table
 from conversync.types import Connection, Document, Settings
 from conversync.vendors import LoadRequest, Vendor
@@ -163,7 +163,7 @@ def verify(
     resolved = lookup.resolve_each(vendors)
     with _scratch() as folder:
         return [
-            compare(warehouse, vendor, resolved[vendor.name], start, end, progress, folder)
+            compare(warehouse, vendor, resolved[vendor.label], start, end, progress, folder)
             for vendor in vendors
         ]
 
@@ -190,7 +190,7 @@ def compare(
     folder: Path,
 ) -> Verified:
     """Compares one source; dlt works in `folder`, which nothing else uses."""
-    found = Verified(vendor.name, start, end)
+    found = Verified(vendor.label, start, end)
     if isinstance(chosen, SettingsError):
         found.error = chosen
         return found
@@ -200,7 +200,7 @@ def compare(
         found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
     try:
         with translate_errors():
-            scratch = Warehouse(folder / f"scratch_of_{vendor.name}.duckdb")
+            scratch = Warehouse(folder / f"scratch_of_{vendor.dataset}.duckdb")
             _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
             there = _tables(scratch, vendor, chosen, start, end, folder / "vendor")
             found.tables = [
@@ -229,19 +229,19 @@ def _read(
     """A day more at both ends is asked for: a vendor's last day may not be whole, nor its days in our zone."""
     today = pendulum.now("UTC").date()
     last = min(end + DAY, max(end, today))
-    pipeline = pipeline_for(vendor.name, scratch.dlt_destination([vendor.name]), folder)
+    pipeline = pipeline_for(vendor.dataset, scratch.dlt_destination([vendor.dataset]), folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with scratch.held(0, folder):
+    with scratch.held(0, folder), accounts.asked_for(vendor.label):
         for step in vendor.steps({}, chosen, LoadRequest(str(start - DAY), str(last))):
-            progress.step(vendor.name, step.label)
-            pipeline.run(step.source(partial(progress.page, vendor.name)))
+            progress.step(vendor.label, step.label)
+            pipeline.run(step.source(partial(progress.page, vendor.label)))
 
 
 def _tables(
     warehouse: Warehouse, vendor: Vendor, chosen: Settings, start: date, end: date, folder: Path
 ) -> Document:
     """The days' rows of every table to compare, as Arrow; without the tables that do not exist."""
-    pipeline, _ = dataset_of(warehouse, vendor.name, folder)
+    pipeline, _ = dataset_of(warehouse, vendor, folder)
     if not pipeline.default_schema_name:
         return {}
     known = set(pipeline.default_schema.data_table_names(seen_data_only=True))
@@ -265,7 +265,7 @@ def _tables(
 
 def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Settings, folder: Path) -> list[str]:
     """Views that cannot be read, though the source was loaded."""
-    pipeline, _ = dataset_of(warehouse, vendor.name, folder)
+    pipeline, _ = dataset_of(warehouse, vendor, folder)
     if not pipeline.default_schema_name:
         return []
     with confined.reading(pipeline) as client:

@@ -28,7 +28,7 @@ from conversync.report.sections.quarantine import rejected, sends
 from conversync.report.sections.reconciliation import reconciliation
 from conversync.report.sections.revenue import revenue
 from conversync.report.sections.reversals import reversals
-from conversync.vendors import in_report, known, lists, title
+from conversync.vendors import in_report, is_list, known, title
 from conversync.warehouse import files, publish
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def write_report(
 
 
 def _zones() -> dict[str, str]:
-    """The settings' zones: `besitos_zone` is that of `besitos`."""
+    """The settings' zones, by dataset."""
     from conversync.build import zones
 
-    return {name.removesuffix("_zone"): zone for name, zone in zones().items()}
+    return zones()
 
 
 def _page(reader: Reader, now: datetime) -> str:
@@ -105,7 +105,7 @@ def _page(reader: Reader, now: datetime) -> str:
         for section in sections
         if (content := section.content(reader))
     ]
-    sources = [row["vendor"] for row in reader.ask("sources").rows]
+    sources = [row["account"] for row in reader.ask("sources").rows]
     try:
         release = f" {version('conversync')}"
     except PackageNotFoundError:
@@ -118,7 +118,7 @@ def _page(reader: Reader, now: datetime) -> str:
         figures=[figure for _, content, _ in shown for figure in content.figures],
         totals=reader.ask("totals"),
         sections=shown,
-        zones=[(name, reader.zones.get(name, "UTC")) for name in sources if name not in lists()],
+        zones=[(name, reader.zones.get(name, "UTC")) for name in sources if not is_list(name)],
         release=release,
         made=numbers.utc(now),
     )

@@ -153,7 +153,7 @@ def lateness(
     """
     data = [
         {
-            "vendor": row["vendor"],
+            "account": row["account"],
             "days": row["days"],
             "share": row["share_until_then"],
         }
@@ -178,7 +178,7 @@ def _lateness(
         x=x,
         y=y,
         color=alt.Color(
-            "vendor:N",
+            "account:N",
             legend=None,
             scale=alt.Scale(domain=list(colours), range=[*map(colour, colours.values())]),
         ),

@@ -75,7 +75,7 @@ def _sealed(client: SqlClient, closing: Closing) -> list[Line]:
     found = store.reported(client, closing)
     if not store.is_as_sealed(closing, found):
         raise ConversyncError(
-            f"What was reported of {closing.period} by {closing.vendor} was altered since (its fingerprint is another "
+            f"What was reported of {closing.period} by {closing.label} was altered since (its fingerprint is another "
             "one), so there is no page of it: restore books.reported and books.periods from a copy."
         )
     return found

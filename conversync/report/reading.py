@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,8 +14,9 @@ from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.monitor.views import STALE_HOURS, among, judged, text
 from conversync.types import Connection, Values
 from conversync.types import Row as Row
-from conversync.vendors import InReport, known, lists
+from conversync.vendors import InReport, in_report, is_list, known
 from conversync.warehouse import confined
+from conversync.warehouse.datasets import accounts
 
 QUERIES = Path(__file__).parent / "queries"
 # What several of them begin with: the state of each day of each stream.
@@ -87,8 +88,8 @@ class Reader:
             "withdrawn": self._withdrawn(),
             "days": self._days(),
             "goals": self._goals(),
-            "lists": among(lists()),
-            "without_offer": _without_offer(),
+            "lists": among(filter(is_list, self._datasets("windows", "read_at"))),
+            "without_offer": _without_offer(self._datasets("windows", "read_at")),
             "judged": judged(self.stale_hours),
             "stale_seconds": f"{self.stale_hours * 3600:.0f}",
         }
@@ -146,10 +147,13 @@ class Reader:
 
     def _goals(self) -> str:
         """How the vendors that are there call the goals that conversions reached."""
-        there = self._datasets("conversions", "goal_id")
-        told = {name: one.in_report.goals for name, one in known().items() if name in there}
+        there = {*known(), *(source.dataset for source in accounts(self.connection))}
+        there &= set(self._datasets("conversions", "goal_id"))
+        queries = {name: Template(in_report(name).goals) for name in sorted(there)}
+        told = {name: query.safe_substitute(dataset=_name(name)) for name, query in queries.items()}
+        columns = "occurred_on, currency, offer_id, goal_id, goal"
         parts = [
-            f"    select {text(name)} as vendor, occurred_on, currency, offer_id, goal_id, goal from ({query}) as goals"  # noqa: S608 - the vendor's own
+            f"    select {text(name)} as account, {columns} from ({query}) as goals"  # noqa: S608 - the vendor's own
             for name, query in told.items()
             if query
         ]
@@ -165,7 +169,7 @@ class Reader:
             )
         return (
             "\n    union all\n".join(
-                f"    select {text(schema)} as vendor, * from {_name(schema)}.days"  # noqa: S608 - as above
+                f"    select {text(schema)} as account, * from {_name(schema)}.days"  # noqa: S608 - as above
                 for schema in viewed
             )
             or "    select * exclude (day_key) from marts.days where false"
@@ -228,20 +232,20 @@ def _name(name: str) -> str:
     return name if name.isidentifier() and name.islower() else '"' + name.replace('"', '""') + '"'
 
 
-def _without_offer() -> str:
-    """The SQL expression for what earned without being an offer, by the vendor of offers."""
-    named = {name: vendor.in_report.without_offer for name, vendor in known().items()}
+def _without_offer(datasets: Iterable[str]) -> str:
+    """The SQL expression for what earned without being an offer, by the account of offers."""
+    named = {name: in_report(name).without_offer for name in datasets}
     told = "".join(
         f" when {text(name)} then {text(words)}"
         for name, words in named.items()
         if words != InReport.without_offer
     )
     other = text(InReport.without_offer)
-    return f"case offers.vendor{told} else {other} end" if told else other
+    return f"case offers.account{told} else {other} end" if told else other
 
 
 _NO_GOALS = """
-    select null as vendor, current_date as occurred_on, null as currency, null as offer_id, null as goal_id,
+    select null as account, current_date as occurred_on, null as currency, null as offer_id, null as goal_id,
         null as goal where false
 """.strip("\n")
 _MARTS = "select table_name from information_schema.tables where table_schema = 'marts'"

@@ -1,6 +1,6 @@
 """The outbox: any table, view or SELECT of the warehouse with a `send_key`, one row a thing to send.
 
-A name without a dot that is one of the vendor's `outboxes` is that query: `--from besitos`.
+A name without a dot that is one of the vendor's `outboxes` is that query: `--from besitos`, `--from besitos:eu`.
 A column that dates the row (`occurred_on`, `occurred_at`, ...; see `DATES`) is never sent: it says how old a row is.
 Whatever is wrong with the outbox as a whole is told before anything is sent: columns that the target does not
 know or misses, a send_key that is null or stands twice, two rows that would be one thing at the vendor. Without its
@@ -24,9 +24,10 @@ from conversync.http.strictjson import dumps
 from conversync.send.options import NAME, QUERY, Options, read
 from conversync.send.records import plain
 from conversync.send.target import Row, RowRefusedError, Target
-from conversync.settings.registry import nearest
+from conversync.settings import accounts
+from conversync.settings.registry import nearest, unknown
 from conversync.types import Document, SqlClient
-from conversync.vendors import known
+from conversync.vendors import dataset, known, parted
 from conversync.warehouse import asking, confined
 from conversync.warehouse.statement import TABLES_ONLY
 
@@ -70,13 +71,35 @@ def query_for(outbox: str | None, target: Target) -> str:
             f"{target.name} has no outbox: name a table, view or query with --from{ready}; or write it into "
             f"[send.{target.name}] query in .dlt/config.toml."
         )
-    if outbox in queries:
-        return Template(queries[outbox].read_text(encoding="utf-8")).substitute(_mapping(target.name, outbox))
+    if parted(outbox)[0] in queries:
+        return _ready_made(queries[parted(outbox)[0]].read_text(encoding="utf-8"), outbox, target)
     if QUERY.match(outbox):
         return outbox.strip().rstrip(";")
     if not NAME.fullmatch(outbox):
         raise SettingsError(f'"{outbox}" is neither a table (dataset.table) nor a query (select ...).')
     return "select * from " + ".".join(f'"{part}"' for part in outbox.split("."))  # noqa: S608 - what was asked for
+
+
+def _ready_made(query: str, source: str, target: Target) -> str:
+    """A query that comes with us, over the dataset of a source; SettingsError for an account that is none."""
+    vendor, account = parted(source)
+    if source not in (labels := [one.label for one in accounts.accounts_of(vendor)]):
+        raise unknown("source", source, labels)
+    if account and "$dataset" not in query:
+        raise SettingsError(
+            f"{target.name} has no outbox for {source}: what it has for {vendor} knows one account."
+        )
+    names = _mapping(target.name, vendor) | {"dataset": dataset(vendor, account)}
+    return Template(query).substitute(names)
+
+
+def other_accounts(outbox: str | None) -> Iterator[str]:
+    """A sentence without its full stop where a ready-made outbox has no row of the vendor's other accounts."""
+    vendor, _ = parted(outbox or "")
+    sources = [one.label for one in accounts.accounts_of(vendor)] if vendor in known() else []
+    others = [one for one in sources if one != outbox]
+    if outbox in sources and others:
+        yield f"No row of {', '.join(others)} is in this outbox: each account is one of its own (--from {others[-1]})"
 
 
 def _mapping(target: str, outbox: str) -> dict[str, str]:

@@ -219,7 +219,7 @@ def _plan(
     planner = Planner(target, settings, books, options)
     with outbox.entries(client, query, target, options) as rows:
         plan = planner.read(rows, tables)
-    plan.notes += list(_notes(keeper, mending, journal))
+    plan.notes += [*_notes(keeper, mending, journal), *outbox.other_accounts(options.outbox)]
     if role := confined.trusted_role(client):
         plan.notes.append(
             f"PostgreSQL lets the role {role} read the server's own files, write them or start programs, and with it "

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conversync.errors import SettingsError
+from conversync.settings import accounts
 from conversync.types import Document, Settings
+from conversync.vendors import parted
 
 if TYPE_CHECKING:
     from pendulum import Duration
+
+    from conversync.vendors import Vendor
 
 DEFAULT_WAREHOUSE = "warehouse.duckdb"
 # Of more digits than anybody waits, and no more than pendulum counts.
@@ -31,8 +35,11 @@ def project_dir() -> Path:
     return Path(os.environ.get("DLT_PROJECT_DIR") or ".")
 
 
-def resolve(settings: type[T], vendor: str) -> T:
-    """A vendor's settings; SettingsError, naming the first one that is missing or wrong, before any request."""
+def resolve(settings: type[T], source: str) -> T:
+    """The settings of a source (`besitos`, `besitos:eu`), or of what is sent there.
+
+    SettingsError, naming the first one that is missing or wrong, before any request.
+    """
     from conversync.dlt_internals import (
         ConfigFieldMissingException,
         ConfigurationException,
@@ -41,15 +48,17 @@ def resolve(settings: type[T], vendor: str) -> T:
         resolve_configuration,
     )
 
+    vendor, _ = parted(source)
     try:
-        return resolve_configuration(settings(), sections=("sources", vendor))  # type: ignore[type-var]
+        with accounts.asked_for(source):
+            return resolve_configuration(settings(), sections=("sources", vendor))  # type: ignore[type-var]
     except ConfigFieldMissingException as missing:
         name = next(iter(missing.traces))
-        raise SettingsError(f"{name} is not set: {where(name)}.") from None
+        raise SettingsError(f"{name} is not set: {where(name, source)}.{_others(source)}") from None
     except ConfigValueCannotBeCoercedException as wrong:
-        raise _unread(wrong.field_name, _name(wrong.hint), vendor) from None
+        raise _unread(wrong.field_name, _name(wrong.hint), source) from None
     except SettingsError as wrong:
-        raise _placed(wrong, settings, vendor) from None
+        raise _placed(wrong, settings, source) from None
     except ValueNotSecretException as open_:
         name = open_.key.rpartition(".")[2]
         raise SettingsError(
@@ -57,58 +66,94 @@ def resolve(settings: type[T], vendor: str) -> T:
         ) from None
     except ConfigurationException as other:
         raise SettingsError(
-            f"The settings of {vendor} cannot be read: {str(other).splitlines()[0]}"
+            f"The settings of {source} cannot be read: {str(other).splitlines()[0]}"
         ) from None
 
 
-def resolve_partly(settings: type[T], vendor: str) -> T:
-    """What is set of a vendor, whether or not it is enough to load it; SettingsError for what cannot be meant."""
+def resolve_partly(settings: type[T], source: str) -> T:
+    """What is set of a source, whether or not it is enough to load it; SettingsError for what cannot be meant."""
     from conversync.dlt_internals import ConfigurationException, resolve_configuration
 
+    vendor, _ = parted(source)
     try:
-        return resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)  # type: ignore[type-var]
+        with accounts.asked_for(source):
+            return resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)  # type: ignore[type-var]
     except (SettingsError, ConfigurationException) as error:
         raise SettingsError(
-            f"The settings of {vendor} cannot be read: {str(error).splitlines()[0]}"
+            f"The settings of {source} cannot be read: {str(error).splitlines()[0]}"
         ) from None
 
 
-def resolve_each(vendors: Iterable[Any]) -> Document:
-    """By vendor, its settings, or the SettingsError that they are: it stops no other vendor.
+def resolve_each(vendors: Iterable[Vendor]) -> Document:
+    """By source (its label), its settings, or the SettingsError that they are: it stops no other source.
 
-    SettingsError, with every sentence, where no vendor has any that can be used.
+    SettingsError, with every sentence, where no source has any that can be used.
     """
     found: Document = {}
     for vendor in vendors:
         try:
-            found[vendor.name] = resolve(vendor.settings, vendor.name)
+            found[vendor.label] = resolve(vendor.settings, vendor.label)
+            _refuse_twins(vendor, found[vendor.label])
         except SettingsError as error:
-            found[vendor.name] = error
+            found[vendor.label] = error
     wrong = [one for one in found.values() if isinstance(one, SettingsError)]
     if wrong and len(wrong) == len(found):
         raise SettingsError(" ".join(str(one) for one in wrong))
     return found
 
 
-def where(name: str) -> str:
+def _refuse_twins(vendor: Vendor, chosen: Settings) -> None:
+    """SettingsError where another account has the same address and credentials: all would be counted twice."""
+    own = accounts.own(vendor.name) & chosen.get_resolvable_fields().keys()
+    for other in accounts.accounts_of(vendor.name):
+        if other.label == vendor.label or not is_configured(other.settings, other.label):
+            continue
+        try:
+            theirs: Settings = resolve_partly(other.settings, other.label)
+        except SettingsError:
+            continue
+        if all(theirs[name] == chosen[name] for name in own):
+            raise SettingsError(
+                f"{vendor.label} and {other.label} have the same address and credentials, so each conversion would be "
+                "counted twice: give each its own, or remove one of the sections."
+            )
+
+
+def where(name: str, source: str = "") -> str:
     """The two places where a setting can stand, as the second half of a sentence."""
-    return f"write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment"
+    vendor, account = parted(source)
+    place = (
+        f"[{'.'.join(accounts.section(vendor, account))}] of .dlt/secrets.toml"
+        if account
+        else ".dlt/secrets.toml"
+    )
+    return f"write {name} into {place}, or set {accounts.variable(source, name)} in the environment"
 
 
-def _unread(name: str, wanted: str, vendor: str) -> SettingsError:
-    """A vendor's setting that is of another kind; a secret is a text, and never one."""
-    from conversync.settings.standing import of_vendor
+def _others(source: str) -> str:
+    """One more sentence where the vendor has accounts with names, and this is the one without."""
+    named = [one.label for one in accounts.accounts_of(source) if one.of_account] if ":" not in source else []
+    return f" That is the account without a name; with one there {_are(named)}." if named else ""
 
-    given = of_vendor(name, vendor)
+
+def _are(named: Sequence[str]) -> str:
+    return f"{'is' if len(named) == 1 else 'are'} {', '.join(named)}"
+
+
+def _unread(name: str, wanted: str, source: str) -> SettingsError:
+    """A source's setting that is of another kind; a secret is a text, and never one."""
+    from conversync.settings.standing import of_source
+
+    given = of_source(name, source)
     return given.wrong(wanted) if given else SettingsError(f"{name} cannot be read as {wanted}: mend it.")
 
 
-def _placed(error: SettingsError, settings: type[Any], vendor: str) -> SettingsError:
+def _placed(error: SettingsError, settings: type[Any], source: str) -> SettingsError:
     """What a vendor's own rules say of a setting, whose name leads the sentence, and where it stands that is wrong."""
-    from conversync.settings.standing import of_vendor
+    from conversync.settings.standing import of_source
 
     name = str(error).partition(" ")[0]
-    given = of_vendor(name, vendor) if name in settings.get_resolvable_fields() else None
+    given = of_source(name, source) if name in settings.get_resolvable_fields() else None
     return SettingsError(f"{error} It stands in {given.place}.") if given else error
 
 
@@ -119,16 +164,23 @@ def _name(hint: Any) -> str:
     return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-def is_configured(settings: type[Settings], vendor: str) -> bool:
-    """Whether anything that `vendor` requires is set: what then is missing or wrong is told, not skipped."""
+def is_configured(settings: type[Settings], source: str) -> bool:
+    """Whether anything that a source requires is set: what then is missing or wrong is told, not skipped.
+
+    An account with a name is, as soon as it is named.
+    """
     from conversync.dlt_internals import (
         ConfigurationException,
         is_optional_type,
         resolve_configuration,
     )
 
+    vendor, account = parted(source)
+    if account:
+        return True
     try:
-        found: Any = resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)
+        with accounts.asked_for(source):
+            found: Any = resolve_configuration(settings(), sections=("sources", vendor), accept_partial=True)
     except (SettingsError, ConfigurationException):
         return True
     hints = settings.get_resolvable_fields()

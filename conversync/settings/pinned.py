@@ -7,8 +7,10 @@ safety depend on is therefore answered here, whatever is set; all else (credenti
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+
+from conversync.settings import accounts
+from conversync.settings.accounts import Asked
 
 # What dlt is told when it asks for one of these, in whatever section ...
 FIXED: dict[str, object] = {
@@ -52,7 +54,7 @@ UNSET = frozenset(
 
 
 def pin_dlt_settings() -> None:
-    """Puts these answers before every provider of settings that dlt asks; once is enough."""
+    """Puts these answers, and an account's, before every provider of settings that dlt asks; once is enough."""
     from conversync.dlt_internals import Container, PluggableRunContext
 
     for provider in Container()[PluggableRunContext].providers.providers:
@@ -60,16 +62,26 @@ def pin_dlt_settings() -> None:
             vars(provider)["get_value"] = _Answers(provider.get_value)
 
 
+def _originals() -> list[Asked]:
+    """What the providers would say by themselves."""
+    from conversync.dlt_internals import Container, PluggableRunContext
+
+    own = (vars(one).get("get_value") for one in Container()[PluggableRunContext].providers.providers)
+    return [one.original for one in own if isinstance(one, _Answers)]
+
+
 class _Answers:
     """Stands for a provider's `get_value`."""
 
-    def __init__(self, original: Callable[..., tuple[Any, str]]) -> None:
-        self._original = original
+    def __init__(self, original: Asked) -> None:
+        self.original = original
 
     def __call__(self, key: str, hint: Any, pipeline_name: str | None, *sections: str) -> tuple[Any, str]:
         if key in FIXED:
             return FIXED[key], key
         if key in UNSET:
             return None, key
-        value, name = self._original(key, hint, pipeline_name, *sections)
+        if (found := accounts.answered(self.original, _originals(), key, hint, sections)) is not None:
+            return found
+        value, name = self.original(key, hint, pipeline_name, *sections)
         return value, name

@@ -14,13 +14,13 @@ from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.send import options
-from conversync.settings import registry, trust
+from conversync.settings import accounts, registry, trust
 from conversync.settings.lookup import project_dir
 from conversync.settings.registry import FILE, Strangers
 from conversync.settings.standing import FROM_FILES, shared
 from conversync.settings.trust import FILES
 from conversync.types import Document
-from conversync.vendors import targets
+from conversync.vendors import label, targets
 from conversync.warehouse import files
 
 _MOST_LINES = 2_000
@@ -36,21 +36,30 @@ def settle() -> Strangers:
 
     strangers = Strangers()
     _refuse_another_folder()
-    for name in FILES:
-        path = project_dir() / ".dlt" / name
+    documents = dict[Path, Document]()
+    for path in (project_dir() / ".dlt" / name for name in FILES):
         if (document := document_of(path)) is not None:
-            trust.refuse(path, document.unwrap())
-            registry.in_file(document.unwrap(), str(path), strangers)
-    settle_environment(strangers)
+            documents[path] = document.unwrap()
+            trust.refuse(path, documents[path])
+    named = [account for document in documents.values() for account in accounts.in_file(document)]
+    registry.take_accounts([*named, *accounts.in_environment(os.environ)])
+    for path, document in documents.items():
+        registry.in_file(document, str(path), strangers)
+    _settle_environment(strangers)
     use(Project)
     options.check(targets())
     return strangers
 
 
-def settle_environment(strangers: Strangers | None = None) -> None:
-    """As `settle`, the environment alone; `strangers` are those of the files."""
-    strangers = strangers or Strangers()
+def settle_environment() -> None:
+    """As `settle`, the environment alone."""
+    registry.take_accounts(accounts.in_environment(os.environ))
+    _settle_environment(Strangers())
+
+
+def _settle_environment(strangers: Strangers) -> None:
     registry.in_environment(os.environ, strangers)
+    strangers.wrong += list(accounts.wrong())
     if strangers.wrong:
         raise SettingsError(" ".join(strangers.wrong))
     take_files(os.environ)
@@ -63,13 +72,15 @@ def shared_secrets() -> Iterator[str]:
     document = document_of(project_dir() / ".dlt" / "config.toml") or {}
     for path, hint in registry.known().paths.items():
         if (
-            is_secret_hint(hint)
-            and path[:1] == ("sources",)
-            and len(path) == len(("sources", "vendor", "name"))
+            not is_secret_hint(hint)
+            or path[:1] != ("sources",)
+            or len(path) < len(("sources", "vendor", "name"))
         ):
-            _, vendor, name = path
-            if any(_holds(document, one) for one in (path, ("sources", name), (name,))):
-                yield from shared(name, vendor)
+            continue
+        _, vendor, *account, name = path
+        source = label(vendor, account[-1] if account else "")
+        if any(_holds(document, (*section, name)) for section in accounts.sections(source, name)):
+            yield from shared(name, source)
 
 
 def document_of(path: Path) -> Any:

@@ -7,12 +7,14 @@ every send read stands here, and nowhere else: `settings.preference` and `send.o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from conversync.errors import SettingsError
+from conversync.settings import accounts
+from conversync.settings.accounts import Account
 
 Path = tuple[str, ...]
 
@@ -83,19 +85,35 @@ class Known:
         """The section in which each setting belongs: its vendor's, or the top for what several vendors read."""
         belongs: dict[str, Path] = {}
         for *section, name in self.paths:
+            if section[2:3] == [accounts.SECTION]:
+                continue
             several = section[:1] == ["sources"] and belongs.get(name, tuple(section)) != tuple(section)
             belongs[name] = () if several and len(section) > 1 else belongs.get(name, tuple(section))
         return belongs
 
     def within(self, section: Path) -> list[str]:
         """What may stand in a section: settings, and sections of it."""
-        inside = (path[len(section)] for path in self.paths if path[: len(section)] == section != path)
-        return list(dict.fromkeys(inside))
+        inside = dict.fromkeys(
+            path[len(section)] for path in self.paths if path[: len(section)] == section != path
+        )
+        may_have_accounts = section[:1] == ("sources",) and len(section) == len(("sources", "vendor"))
+        return [*inside, *([accounts.SECTION] if inside and may_have_accounts else [])]
+
+
+def take_accounts(found: Iterable[Account]) -> None:
+    """From now on these are the accounts that have a name, with settings of their own."""
+    accounts.take(found)
+    for one in (_known, _variables, _beginnings):
+        one.cache_clear()
+
+
+def known() -> Known:
+    """All of them."""
+    return _known()
 
 
 @cache
-def known() -> Known:
-    """All of them."""
+def _known() -> Known:
     from conversync.vendors import targets, vendors
 
     found = Known()
@@ -108,6 +126,7 @@ def known() -> Known:
     for vendor, spec in specs:
         for name, hint in spec.get_resolvable_fields().items():
             found.add(name, hint, ("sources", vendor), ("sources",), ())
+            found.add(name, hint, *(accounts.section(vendor, one) for one in accounts.names_of(vendor)))
     for target in targets():
         vendor, _, what = target.partition(".")
         own = (("send", vendor, what), ("send", target))

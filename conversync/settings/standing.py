@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any
 
 from conversync.errors import SettingsError
+from conversync.settings import accounts
 from conversync.settings.lookup import project_dir
 from conversync.settings.registry import guess
 
@@ -59,28 +60,33 @@ def everywhere(name: str, *sections: tuple[str, ...]) -> Iterator[Given]:
                 yield Given(name, value, _place(provider.name, key, section))
 
 
-def of_vendor(name: str, vendor: str) -> Given | None:
-    """A setting of a vendor, where its configspec takes it from."""
-    return next(all_of_vendor(name, vendor), None)
+def of_source(name: str, source: str) -> Given | None:
+    """A setting of a source (`besitos`, `besitos:eu`), where its configspec takes it from."""
+    return next(all_of_source(name, source), None)
 
 
-def all_of_vendor(name: str, vendor: str) -> Iterator[Given]:
-    """A setting of a vendor wherever it stands; the first one counts."""
-    return everywhere(name, ("sources", vendor), ("sources",), ())
+def all_of_source(name: str, source: str) -> Iterator[Given]:
+    """A setting of a source wherever it stands; the first one counts.
+
+    What an account has of its own is no other value of what it would else share.
+    """
+    nearest, *shared = accounts.sections(source, name)
+    found = list(everywhere(name, *([nearest] if ":" in source else [nearest, *shared])))
+    yield from found or everywhere(name, *shared)
 
 
-def _one_that_counts(name: str, vendor: str) -> tuple[Given | None, list[Given]]:
+def _one_that_counts(name: str, source: str) -> tuple[Given | None, list[Given]]:
     """A setting's first place, and all others."""
-    found = list(all_of_vendor(name, vendor))
+    found = list(all_of_source(name, source))
     return (found[0] if found else None), found[1:]
 
 
-def overruled(name: str, vendor: str, *, is_secret: bool) -> Iterator[str]:
-    """A sentence for each place where another value of a vendor's setting stands, which does not count.
+def overruled(name: str, source: str, *, is_secret: bool) -> Iterator[str]:
+    """A sentence for each place where another value of a source's setting stands, which does not count.
 
     Of a secret no value is shown; one in config.toml is a matter of `shared`.
     """
-    counts, others = _one_that_counts(name, vendor)
+    counts, others = _one_that_counts(name, source)
     for other in others:
         if counts is None or other.text == counts.text or (is_secret and other.is_shared):
             continue
@@ -88,9 +94,9 @@ def overruled(name: str, vendor: str, *, is_secret: bool) -> Iterator[str]:
         yield f"{name} stands in two places: {mine}in {counts.place} counts, {theirs}in {other.place} does not."
 
 
-def shared(name: str, vendor: str) -> Iterator[str]:
+def shared(name: str, source: str) -> Iterator[str]:
     """A sentence where a secret stands in config.toml, too, beside the place that counts."""
-    counts, others = _one_that_counts(name, vendor)
+    counts, others = _one_that_counts(name, source)
     for other in others:
         if counts is not None and other.is_shared:
             yield (

@@ -1,8 +1,8 @@
 """Whose rows a dataset holds: the vendor's address, and what names the account there. Another's are refused (D07).
 
 Two accounts in one dataset would close each other's statements, and start at each other's cursor. What was read last
-is kept in the source's state, committed with the rows: the address, and of a name only a fingerprint. A secret is no
-part of it, so that a token may be renewed.
+is kept in the source's state, committed with the rows: the address, what our settings call the account, and of a name
+at the vendor's only a fingerprint. A secret is no part of it, so that a token may be renewed.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import hashlib
 
 from conversync.errors import SettingsError
 from conversync.http.origin import DEFAULT_PORTS, is_loopback, parse_origin
+from conversync.settings import accounts
 from conversync.types import Pipeline, Restored, Settings
 from conversync.vendors import Vendor
 
 KEY, PORT = "account", "account_port"
+# What our settings call it: besitos, besitos:eu.
+SOURCE = "source"
 THIS_MACHINE = "this machine"
 
 
 def account(vendor: Vendor, settings: Settings) -> dict[str, str]:
     """What tells accounts apart, by the name of the setting; what is not set is left out."""
     setting = f"{vendor.name}_url"
-    told = {setting: address(settings[setting], setting)}
+    told = {SOURCE: vendor.label, setting: address(settings[setting], setting)}
     for name in vendor.account:
         if settings[name] is not None:
             told[name] = hashlib.sha256(str(settings[name]).encode()).hexdigest()[:12]
@@ -46,11 +49,13 @@ def check(vendor: Vendor, settings: Settings, state: Restored) -> None:
     for name, now in account(vendor, settings).items():
         if before.get(name, now) == now:
             continue
-        moved = f"{before[name]}, and {name} is now {now}" if name.endswith("_url") else f"another {name}"
+        moved = f"another {name}"
+        if name == SOURCE or name.endswith("_url"):
+            moved = f"{before[name]}, and {name} is now {now}"
         raise SettingsError(
-            f"The dataset {vendor.name} was read from {moved}. Another account needs a warehouse of its own "
-            f"(--warehouse); if it is the same account that moved, say so once: conversync load {vendor.name} "
-            "--same-account."
+            f"The dataset {vendor.dataset} was read from {moved}. Another account needs a dataset of its own "
+            f"({_section(vendor)}) or a warehouse of its own (--warehouse); if it is the same account that moved, say "
+            f"so once: conversync load {vendor.label} --same-account."
         )
 
 
@@ -64,8 +69,13 @@ def moved(vendor: Vendor, settings: Settings, state: Restored) -> str | None:
         return None
     return (
         f"{vendor.name}_url is port {now} of this machine, and was port {before} at the last load: it is taken for the "
-        "same account; another one needs a warehouse of its own (--warehouse)"
+        f"same account; another one needs {_section(vendor)}, or a warehouse of its own (--warehouse)"
     )
+
+
+def _section(vendor: Vendor) -> str:
+    """Where another account of the vendor is named."""
+    return f"a section [{'.'.join(accounts.section(vendor.name, 'NAME'))}]"
 
 
 def _port(vendor: Vendor, settings: Settings) -> int | None:

@@ -6,13 +6,14 @@ Comments are lost when a view is created anew, so they are looked over after eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from conversync.types import Connection
-from conversync.vendors import known
+from conversync.vendors import Vendor, known
 from conversync.warehouse.allowed import STAGING
+from conversync.warehouse.datasets import accounts
 
 if TYPE_CHECKING:
     from conversync.extract.declared import Table
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 SENT = "sent"
 
 
-def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:
-    """By (dataset, table): what is declared of those of a dataset that a load made."""
+def descriptions(datasets: AbstractSet[str], named: Sequence[Vendor] = ()) -> dict[tuple[str, str], Table]:
+    """By (dataset, table): what is declared of those of a dataset that a load made; `named` are the accounts' own."""
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
 
-    vendors = known().values()
-    declared = {vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES) for vendor in vendors if vendor.tables}
-    declared[SENT] = (*(table for vendor in vendors for table in vendor.ledgers), *DLT_TABLES)
+    ledgers = (table for vendor in known().values() for table in vendor.ledgers)
+    declared: dict[str, Sequence[Table]] = {SENT: (*ledgers, *DLT_TABLES)}
+    for source in (*known().values(), *named):
+        if source.tables:
+            declared[source.dataset] = (*source.tables, *EVIDENCE, *DLT_TABLES)
     return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
 
 
@@ -37,7 +40,7 @@ def refresh(connection: Connection) -> int:
     `connection` is DuckDB's, to the warehouse. Tables that nobody describes, such as a person's own, are left alone.
     """
     relations = connection.execute(_RELATIONS).fetchall()
-    declared = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations})
+    declared = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations}, accounts(connection))
     columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for schema, name, column, comment in connection.execute(_COLUMNS).fetchall():
         columns.setdefault((schema, name), []).append((column, comment))

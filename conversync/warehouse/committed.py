@@ -114,8 +114,8 @@ def doubled(client: Any, table: str, key: str) -> int:
 
 def _sentence(vendor: Vendor, wrong: str) -> str:
     return (
-        f"After the load, {vendor.name} is not as it should be: {wrong}. Nothing more of it is loaded until that is "
-        f"mended: run conversync verify {vendor.name} --repair."
+        f"After the load, {vendor.label} is not as it should be: {wrong}. Nothing more of it is loaded until that is "
+        f"mended: run conversync verify {vendor.label} --repair."
     )
 
 

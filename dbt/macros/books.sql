@@ -40,10 +40,13 @@ where reopened_at is null
 {%- if execute and flags.WHICH in ('run', 'build') -%}
 {%- set place = graph.nodes['model.conversync.conversync__conversions'].schema -%}
 {%- set selects = [] -%}
-{%- for vendor in conversync.using(['besitos', 'keitaro']) if conversync.can_tell(var(vendor ~ '_dataset')) -%}
-{%- set rows = 'select cast(' ~ "'" ~ vendor ~ "'" ~ ' as varchar) as vendor, told.* from '
-    ~ var(vendor ~ '_dataset') ~ '.revenue_as_of(moment) as told' -%}
-{%- do selects.append(rows) -%}
+{%- for vendor in conversync.using(['besitos', 'keitaro']) -%}
+{%- for account, dataset in conversync.accounts_of(vendor).items() if conversync.can_tell(dataset) -%}
+{%- do selects.append(
+    "select cast('" ~ vendor ~ "' as varchar) as vendor, told.*, cast('" ~ account ~ "' as varchar) as account from "
+    ~ dataset ~ '.revenue_as_of(moment) as told'
+) -%}
+{%- endfor -%}
 {%- endfor -%}
 {%- if selects -%}
 {{ conversync.function_of_a_moment(place ~ '.conversions_as_of', selects | join(' union all ')) }}
@@ -67,9 +70,16 @@ select count(*) from information_schema.routines where routine_schema = '{{ data
 {%- if target.type == 'duckdb' -%}
 create or replace macro {{ name }}(moment) as table {{ query }}
 {%- else -%}
+{#- PostgreSQL gives a function no other columns. -#}
+{%- set before = "select coalesce((select pg_get_function_result(oid) not like '%account%' from pg_proc where oid = to_regprocedure('"
+    ~ name ~ "(timestamptz)')), false)" -%}
+{%- if run_query(before).columns[0].values()[0] %}
+drop function {{ name }}(timestamp with time zone);
+{% endif -%}
 create or replace function {{ name }}(moment timestamp with time zone) returns table (
     vendor varchar, conversion_id varchar, occurred_on date, occurred_at timestamp with time zone, currency varchar,
-    offer_id varchar, gross_revenue numeric, reversed_revenue numeric, net_revenue numeric, reversed_on date
+    offer_id varchar, gross_revenue numeric, reversed_revenue numeric, net_revenue numeric, reversed_on date,
+    account varchar
 ) language sql stable as $conversync${{ query }}$conversync$
 {%- endif -%}
 {% endmacro %}

@@ -1,6 +1,6 @@
-{#- The day on which an instant falls in a zone. -#}
+{#- The day on which an instant falls in a zone, which is SQL: `'UTC'`. -#}
 {% macro day_in(instant, zone) -%}
-    cast({{ instant }} at time zone '{{ zone }}' as date)
+    cast({{ instant }} at time zone {{ zone }} as date)
 {%- endmacro %}
 
 {#- How many days lie between two days, as a whole number. -#}

@@ -12,9 +12,10 @@
 {%- set whole = 'select load_id from ' ~ vendor ~ '._dlt_loads where status = 0' -%}
 {%- set columns = 'stream, window_start, window_end, read_at, cast(filters as varchar) as filters, announced, received, '
     ~ 'statements, rejected, rejected_new, missing, note' -%}
-{%- set rows = '(select ' ~ columns ~ ' from ' ~ vendor ~ '.windows where _dlt_load_id in (' ~ whole ~ ')) as ' ~ vendor -%}
+{%- set whose = ", cast('" ~ vendor ~ "' as varchar) as account" -%}
+{%- set rows = '(select ' ~ columns ~ whose ~ ' from ' ~ vendor ~ '.windows where _dlt_load_id in (' ~ whole ~ ')) as ' ~ vendor -%}
 {%- else -%}
-{%- set rows = vendor ~ '.' ~ table -%}
+{%- set rows = '(select *, cast(' ~ "'" ~ vendor ~ "'" ~ ' as varchar) as account from ' ~ vendor ~ '.' ~ table ~ ') as ' ~ vendor -%}
 {%- endif -%}
 {%- do found.update({vendor: rows}) -%}
 {%- endfor -%}

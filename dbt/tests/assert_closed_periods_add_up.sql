@@ -35,6 +35,7 @@ known as (
     from {{ ref('conversync__conversions') }} as conversions
     inner join periods
         on conversions.vendor = periods.vendor
+        and conversions.account = periods.account
         and conversions.occurred_on between periods.first_day and periods.last_day
     group by periods.period, periods.vendor, periods.account, conversions.currency
 ),

@@ -2,6 +2,7 @@
 with days as (
     select
         vendor,
+        account,
         occurred_on,
         currency,
         sum(gross_revenue) as gross_revenue,
@@ -9,7 +10,7 @@ with days as (
         sum(net_revenue) as net_revenue,
         count(case when not is_orphan then 1 end) as conversions
     from {{ ref('conversync__conversions') }}
-    group by vendor, occurred_on, currency
+    group by vendor, account, occurred_on, currency
 )
 
 select
@@ -17,7 +18,10 @@ select
     coalesce(days.occurred_on, daily.occurred_on) as occurred_on
 from days
 full outer join {{ ref('conversync__conversions_daily') }} as daily
-    on days.vendor = daily.vendor and days.occurred_on = daily.occurred_on and days.currency = daily.currency
+    on days.account = daily.account
+    and days.vendor = daily.vendor
+    and days.occurred_on = daily.occurred_on
+    and days.currency = daily.currency
 where
     days.vendor is null
     or daily.vendor is null

@@ -4,6 +4,7 @@ select conversions.conversion_key
 from {{ ref('conversync__conversions') }} as conversions
 inner join {{ ref('stg_conversync__besitos_conversions') }} as view_row
     on conversions.conversion_id = cast(view_row.transaction_id as varchar)
+    {{ conversync.and_same_account('besitos', 'conversions', 'view_row') }}
 where
     conversions.vendor = 'besitos'
     and (

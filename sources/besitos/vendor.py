@@ -122,6 +122,6 @@ VENDOR = Vendor(
         role="offerwall",
         without_offer="surveys",
         goals="select occurred_on, coalesce(currency, 'USD') as currency, offer_id, goal_id, note as goal "
-        "from besitos.conversion_events where valid_to is null and not is_reversal",
+        "from $dataset.conversion_events where valid_to is null and not is_reversal",
     ),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conversync.send import options
-from conversync.settings import registry
+from conversync.settings import accounts, registry
 from tests.process.support import ROOT, Place
 
 IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -292,8 +292,13 @@ def test_k20_every_setting_of_the_example_files_is_known() -> None:
     for name in ("config.toml", "example.secrets.toml"):
         text = (ROOT / ".dlt" / name).read_text()
         lines = [line.removeprefix("# ") if is_example(line) else line for line in text.splitlines()]
-        found = registry.Strangers()
-        registry.in_file(tomllib.loads("\n".join(lines)), name, found)
+        found, document = registry.Strangers(), tomllib.loads("\n".join(lines))
+        registry.take_accounts(accounts.in_file(document))
+        try:
+            assert accounts.names_of("besitos") == ["eu"]
+            registry.in_file(document, name, found)
+        finally:
+            registry.take_accounts([])
         assert (found.wrong, found.foreign) == ([], [])
 
 

@@ -35,7 +35,7 @@ def test_a03_a_mean_is_of_seven_days_that_were_read_whole(
     rows = ask(
         tmp_path / "warehouse.duckdb",
         f"""select occurred_on, state, net_revenue, mean_of_seven_days
-        from ({page.queries()["revenue_daily"]}) as daily where vendor = 'keitaro'""",
+        from ({page.queries()["revenue_daily"]}) as daily where account = 'keitaro'""",
     )
     state = {day: told for day, told, _, _ in rows}
     assert (state[at(10)], state[at(11)], state[at(39)]) == ("never", "never", "open")

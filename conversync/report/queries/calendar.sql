@@ -4,22 +4,22 @@
 with $day_states,
 
 streams as (
-    select distinct vendor, stream from known where is_current
+    select distinct account, stream from known where is_current
 )
 
 select
-    streams.vendor,
+    streams.account,
     calendar.day,
     min_by(
-        coalesce(known.state, case when streams.vendor in $lists then 'list' else 'outside' end),
+        coalesce(known.state, case when streams.account in $lists then 'list' else 'outside' end),
         array_position(
             ['short', 'never', 'open', 'outside', 'list', 'whole'],
-            coalesce(known.state, case when streams.vendor in $lists then 'list' else 'outside' end)
+            coalesce(known.state, case when streams.account in $lists then 'list' else 'outside' end)
         )
     ) as state
 from streams
 cross join calendar
 left join known
-    on streams.vendor = known.vendor and streams.stream = known.stream and calendar.day = known.day
-group by streams.vendor, calendar.day
-order by streams.vendor, calendar.day
+    on streams.account = known.account and streams.stream = known.stream and calendar.day = known.day
+group by streams.account, calendar.day
+order by streams.account, calendar.day

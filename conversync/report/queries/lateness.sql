@@ -1,24 +1,24 @@
 -- Of the days that were watched equally long: how many of their reversals were known so many days after the conversion.
 with by_day as (
     select
-        conversions.vendor,
+        conversions.account,
         conversions.days_until_known as days,
         count(*) as reversals
     from marts.conversions as conversions
-    inner join marts.reversal_lookback as lookback on conversions.vendor = lookback.vendor
+    inner join marts.reversal_lookback as lookback on conversions.account = lookback.account
     where
         conversions.is_reversed
         and not conversions.is_orphan
         and conversions.days_until_known <= lookback.watched_days
         and conversions.occurred_on <= lookback.watched_until
-    group by conversions.vendor, conversions.days_until_known
+    group by conversions.account, conversions.days_until_known
 )
 
 select
-    vendor,
+    account,
     days,
     reversals,
-    sum(reversals) over (partition by vendor order by days) / sum(reversals) over (partition by vendor)
+    sum(reversals) over (partition by account order by days) / sum(reversals) over (partition by account)
         as share_until_then
 from by_day
-order by vendor, days
+order by account, days

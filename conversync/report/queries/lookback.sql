@@ -2,4 +2,4 @@
 select * exclude (dated_reversals)
 from marts.reversal_lookback
 where latest_days is not null
-order by reversals desc, vendor
+order by reversals desc, account

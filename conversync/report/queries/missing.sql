@@ -2,22 +2,22 @@
 with $day_states,
 
 short_readings as (
-    select vendor, sum(missing) as missing
+    select account, sum(missing) as missing
     from (
-        select distinct vendor, stream, window_start, window_end, read_at, missing
+        select distinct account, stream, window_start, window_end, read_at, missing
         from known
         where state = 'short' and is_current
     ) as readings
-    group by vendor
+    group by account
 )
 
 select
-    known.vendor,
+    known.account,
     count(distinct known.day) filter (known.state = 'never') as never,
     count(distinct known.day) filter (known.state = 'short') as short,
     coalesce(any_value(short_readings.missing), 0) as missing_rows
 from known
-left join short_readings on known.vendor = short_readings.vendor
+left join short_readings on known.account = short_readings.account
 where known.is_current
-group by known.vendor
-order by known.vendor
+group by known.account
+order by known.account

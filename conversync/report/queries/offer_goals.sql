@@ -1,7 +1,7 @@
 -- The goals of the ten offers that earned most: how many players reached each, and what it earned.
 with goals as (
     select
-        vendor,
+        account,
         currency,
         offer_id,
         goal_id,
@@ -16,7 +16,7 @@ with goals as (
 
 -- The goals are called as one of their conversions of these days calls them.
 told as (
-    select vendor, currency, offer_id, goal_id, max(goal) as goal
+    select account, currency, offer_id, goal_id, max(goal) as goal
     from (
 $goals
     ) as goals
@@ -27,15 +27,15 @@ $goals
 ranked as (
     select
         *,
-        dense_rank() over (partition by vendor, currency order by offer_net_revenue desc, offer_id) as place
+        dense_rank() over (partition by account, currency order by offer_net_revenue desc, offer_id) as place
     from (
-        select *, sum(net_revenue) over (partition by vendor, currency, offer_id) as offer_net_revenue
+        select *, sum(net_revenue) over (partition by account, currency, offer_id) as offer_net_revenue
         from goals
     )
 )
 
 select
-    ranked.vendor,
+    ranked.account,
     ranked.currency,
     ranked.place,
     coalesce(performance.offer_name, ranked.offer_id) as offer_name,
@@ -47,13 +47,13 @@ select
     ranked.net_revenue
 from ranked
 left join told
-    on ranked.vendor = told.vendor
+    on ranked.account = told.account
     and ranked.currency = told.currency
     and ranked.offer_id is not distinct from told.offer_id
     and ranked.goal_id = told.goal_id
 left join marts.offer_performance as performance
-    on ranked.vendor = performance.vendor
+    on ranked.account = performance.account
     and ranked.currency = performance.currency
     and ranked.offer_id = performance.offer_id
 where place <= 10
-order by ranked.vendor, ranked.currency, place, ranked.conversions desc, ranked.goal_id
+order by ranked.account, ranked.currency, place, ranked.conversions desc, ranked.goal_id

@@ -1,7 +1,7 @@
--- The ten offers of each vendor and currency that earned most, after reversals.
+-- The ten offers of each account and currency that earned most, after reversals.
 with offers as (
     select
-        vendor,
+        account,
         currency,
         offer_id,
         count(*) as conversions,
@@ -12,12 +12,12 @@ with offers as (
         count(distinct goal_id) as goals
     from marts.conversions
     where not is_orphan and occurred_on between $first_day and $last_day
-    group by vendor, currency, offer_id
+    group by account, currency, offer_id
 )
 
 select
     row_number() over (
-        partition by offers.vendor, offers.currency order by offers.net_revenue desc, offers.offer_id
+        partition by offers.account, offers.currency order by offers.net_revenue desc, offers.offer_id
     ) as place,
     offers.*,
     coalesce(
@@ -27,8 +27,8 @@ select
     ) as offer_name
 from offers
 left join marts.offer_performance as performance
-    on offers.vendor = performance.vendor
+    on offers.account = performance.account
     and offers.currency = performance.currency
     and offers.offer_id is not distinct from performance.offer_id
 qualify place <= 10
-order by offers.vendor, offers.currency, place
+order by offers.account, offers.currency, place

@@ -3,21 +3,21 @@
 with $day_states,
 
 listed as (
-    select distinct vendor, currency
+    select distinct account, currency
     from marts.conversions_daily
     where occurred_on between $first_day and $last_day
 ),
 
 sent as (
-    select vendor, currency, occurred_on, count(*) as conversions, sum(net_revenue) as net_revenue
+    select account, currency, occurred_on, count(*) as conversions, sum(net_revenue) as net_revenue
     from marts.conversions
     where is_sent_by_us and not is_orphan and occurred_on between $first_day and $last_day
-    group by vendor, currency, occurred_on
+    group by account, currency, occurred_on
 ),
 
 days as (
     select
-        listed.vendor,
+        listed.account,
         listed.currency,
         calendar.day as occurred_on,
         coalesce(known.state, 'outside') as state,
@@ -31,11 +31,11 @@ days as (
     from listed
     cross join calendar
     left join known
-        on listed.vendor = known.vendor and known.stream = 'conversions' and calendar.day = known.day
+        on listed.account = known.account and known.stream = 'conversions' and calendar.day = known.day
     left join marts.conversions_daily as daily
-        on listed.vendor = daily.vendor and listed.currency = daily.currency and calendar.day = daily.occurred_on
+        on listed.account = daily.account and listed.currency = daily.currency and calendar.day = daily.occurred_on
     left join sent
-        on listed.vendor = sent.vendor and listed.currency = sent.currency and calendar.day = sent.occurred_on
+        on listed.account = sent.account and listed.currency = sent.currency and calendar.day = sent.occurred_on
 )
 
 select
@@ -47,8 +47,8 @@ select
 from days
 where state <> 'outside' or conversions > 0
 window week as (
-    partition by vendor, currency
+    partition by account, currency
     order by occurred_on
     range between interval 6 days preceding and current row
 )
-order by vendor, currency, occurred_on desc
+order by account, currency, occurred_on desc

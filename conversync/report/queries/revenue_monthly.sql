@@ -1,6 +1,6 @@
 -- What was earned by month, what was taken back of it since, and what it cost.
 select
-    vendor,
+    account,
     currency,
     cast(date_trunc('month', occurred_on) as date) as month,
     sum(conversions) as conversions,
@@ -11,5 +11,5 @@ select
     sum(margin) as margin
 from marts.conversions_daily
 where occurred_on between $first_day and $last_day
-group by vendor, currency, month
-order by vendor, currency, month desc
+group by account, currency, month
+order by account, currency, month desc

@@ -1,7 +1,7 @@
 -- How much of each week's conversions was taken back until now. A week is settled when its last day is older than the
 -- days within which 95 of 100 reversals become known; until then, and where too few are known to say, it is rising.
 select
-    cohorts.vendor,
+    cohorts.account,
     cast(date_trunc('week', cohorts.occurred_on) as date) as week,
     sum(cohorts.conversions) as conversions,
     sum(cohorts.reversals) as reversals,
@@ -12,7 +12,7 @@ select
         true
     ) as is_rising
 from marts.reversal_cohorts as cohorts
-left join marts.reversal_lookback as lookback on cohorts.vendor = lookback.vendor
+left join marts.reversal_lookback as lookback on cohorts.account = lookback.account
 where cohorts.occurred_on between $first_day and $last_day
-group by cohorts.vendor, week
-order by cohorts.vendor, week desc
+group by cohorts.account, week
+order by cohorts.account, week desc

@@ -2,7 +2,7 @@
 with $day_states
 
 select
-    vendor,
+    account,
     stream,
     count(*) filter (state = 'whole') as whole,
     count(*) filter (state = 'open') as open,
@@ -14,5 +14,5 @@ select
     any_value(last_read) < now() - interval '$stale_seconds seconds' as is_stale,
     any_value(is_current) as is_current
 from known
-group by vendor, stream
-order by vendor, stream
+group by account, stream
+order by account, stream

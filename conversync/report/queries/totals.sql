@@ -1,6 +1,6 @@
--- What each vendor's conversions came to. Vendors and currencies are never added.
+-- What the conversions of each vendor's account came to. Vendors, accounts and currencies are never added.
 select
-    vendor,
+    account,
     currency,
     sum(conversions) as conversions,
     sum(reversals) as reversals,
@@ -16,5 +16,5 @@ select
     max(occurred_on) as last_on
 from marts.conversions_daily
 where occurred_on between $first_day and $last_day
-group by vendor, currency
-order by vendor, net_revenue desc, currency
+group by account, currency
+order by account, net_revenue desc, currency

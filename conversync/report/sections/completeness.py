@@ -7,7 +7,7 @@ from conversync.report.parts import Column, Content, Figure
 from conversync.report.picture import picture
 from conversync.report.reading import Reader, Row
 from conversync.types import Document
-from conversync.vendors import in_report, lists, title, vendors
+from conversync.vendors import in_report, is_list, title, vendors
 
 
 def completeness(reader: Reader) -> Content:
@@ -15,7 +15,7 @@ def completeness(reader: Reader) -> Content:
     days, streams, sources, missing = (
         reader.ask(name) for name in ("calendar", "streams", "sources", "missing")
     )
-    read = [row["vendor"] for row in sources.rows]
+    read = [row["account"] for row in sources.rows]
     figures = [_figure(missing.rows)] if missing.rows else []
     if not read:
         return Content(missing="No source was ever read into this warehouse.", figures=figures)
@@ -23,9 +23,11 @@ def completeness(reader: Reader) -> Content:
     return Content(
         {
             "lacking": _lacking(lacking),
-            "where": numbers.listed([title(row["vendor"]) for row in lacking]),
+            "where": numbers.listed([title(row["account"]) for row in lacking]),
             "late": list(filter(_is_late, streams.rows)),
-            "never": [title(name) for name in vendors() if name not in read],
+            "never": [
+                title(name) for name in vendors() if name not in {row["vendor"] for row in sources.rows}
+            ],
             "keys": _keys(days.rows),
             "calendars": [_calendar(reader, vendor) for vendor in read],
             "sources": sources,
@@ -86,10 +88,10 @@ def _lateness(row: Row) -> str | None:
 
 def _calendar(reader: Reader, vendor: str) -> Document:
     """The values of one source's ninety days."""
-    days = reader.ask("calendar").of(vendor=vendor)
+    days = reader.ask("calendar").of(account=vendor)
     counts = {state: sum(row["state"] == state for row in days.rows) for state in charts.STATES}
     name = title(vendor)
-    if vendor in lists():
+    if is_list(vendor):
         told = says = (
             f"{name} has lists without days: each reading is whole. "
             f"Read on {numbers.many(counts['whole'], 'day')} of ninety."
@@ -107,7 +109,7 @@ def _calendar(reader: Reader, vendor: str) -> Document:
 
 
 _BY_STREAM = (
-    Column("stream", "Listing", str, lambda row: title(row["vendor"])),
+    Column("stream", "Listing", str, lambda row: title(row["account"])),
     Column("whole", "Whole", numbers.count),
     Column("open", "Not over", numbers.count),
     Column("short", "Short", numbers.count),
@@ -116,7 +118,7 @@ _BY_STREAM = (
     Column("last_read", "Last read (UTC)", numbers.moment, _lateness),
 )
 _BY_SOURCE = (
-    Column("vendor", "Source", title),
+    Column("account", "Source", title),
     Column("last_read", "Last read (UTC)", numbers.moment),
     Column("last_day", "Through", numbers.day),
     Column("readings", "Readings", numbers.count),

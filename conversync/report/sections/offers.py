@@ -16,12 +16,12 @@ def offers(reader: Reader) -> Content:
     if not ranked.rows:
         return Content(missing="No offer had a conversion in these days.")
     best = ranked.rows[0]
-    [total] = reader.ask("totals").of(vendor=best["vendor"], currency=best["currency"]).rows
+    [total] = reader.ask("totals").of(account=best["account"], currency=best["currency"]).rows
     return Content(
         {
             "best": best,
             "total": total["net_revenue"],
-            "accounts": [_account(reader, *pair) for pair in ranked.pairs("vendor", "currency")],
+            "accounts": [_account(reader, *pair) for pair in ranked.pairs("account", "currency")],
         },
         queries=(ranked, goals),
     )
@@ -29,7 +29,7 @@ def offers(reader: Reader) -> Content:
 
 def _account(reader: Reader, vendor: str, currency: str) -> Document:
     """The values of one vendor and currency."""
-    ranked = reader.ask("offers").of(vendor=vendor, currency=currency)
+    ranked = reader.ask("offers").of(account=vendor, currency=currency)
     name, colour = title(vendor), in_report(vendor).colour
     best, least = ranked.rows[0], ranked.rows[-1]
     says = (
@@ -48,7 +48,7 @@ def _account(reader: Reader, vendor: str, currency: str) -> Document:
         "says": says,
         "picture": picture(charts.ranked(bars, colour), says, identifier("offers", vendor, currency)),
         "ranked": ranked,
-        "goals": reader.ask("offer_goals").of(vendor=vendor, currency=currency),
+        "goals": reader.ask("offer_goals").of(account=vendor, currency=currency),
         "by_offer": (
             Column("offer_name", "Offer"),
             Column("conversions", "Conversions", numbers.count),

@@ -29,7 +29,7 @@ def revenue(reader: Reader) -> Content:
         return Content(missing="No vendor told of a conversion in these days.")
     return Content(
         {
-            "is_told_twice": {"offerwall", "tracker"} <= {in_report(row["vendor"]).role for row in totals},
+            "is_told_twice": {"offerwall", "tracker"} <= {in_report(row["account"]).role for row in totals},
             "accounts": [_account(reader, row) for row in totals],
         },
         queries=(reader.ask("revenue_monthly"), reader.ask("revenue_daily")),
@@ -39,8 +39,8 @@ def revenue(reader: Reader) -> Content:
 
 def _account(reader: Reader, total: Row) -> Document:
     """The values of one vendor and currency."""
-    vendor, currency = total["vendor"], total["currency"]
-    daily = reader.ask("revenue_daily").of(vendor=vendor, currency=currency)
+    vendor, currency = total["account"], total["currency"]
+    daily = reader.ask("revenue_daily").of(account=vendor, currency=currency)
     name = title(vendor)
     best = max(daily.rows, key=lambda row: (row["net_revenue"], row["occurred_on"]))
     says = (
@@ -61,7 +61,7 @@ def _account(reader: Reader, total: Row) -> Document:
         # What of a tracker's conversions we sent there ourselves, so that nobody takes them for new business.
         "sent": sum(row["sent_by_us"] for row in daily.rows),
         "revenue_sent": sum((row["net_revenue_sent_by_us"] for row in daily.rows), Decimal(0)),
-        "monthly": reader.ask("revenue_monthly").of(vendor=vendor, currency=currency),
+        "monthly": reader.ask("revenue_monthly").of(account=vendor, currency=currency),
         "daily": daily,
         **_columns(currency),
     }
@@ -117,9 +117,9 @@ def _ours(day: Row, currency: str) -> str:
 
 def _figure(row: Row) -> Figure:
     return Figure(
-        f"Net revenue, {title(row['vendor'])}",
+        f"Net revenue, {title(row['account'])}",
         numbers.money(row["net_revenue"]),
         f"left of {numbers.money(row['gross_revenue'])} that {numbers.many(row['conversions'], 'conversion')} earned",
-        in_report(row["vendor"]).colour,
+        in_report(row["account"]).colour,
         row["currency"],
     )

@@ -23,7 +23,7 @@ def reversals(reader: Reader) -> Content:
         {
             "rates": [(vendor, *counts) for vendor, counts in _counted(reader).items()],
             "wait": _wait(lookback.rows[0]) if lookback.rows else "",
-            "vendors": [_vendor(reader, vendor) for [vendor] in weekly.pairs("vendor")],
+            "vendors": [_vendor(reader, vendor) for [vendor] in weekly.pairs("account")],
             "by_week": _BY_WEEK,
             "lookback": lookback,
             "by_share": _BY_SHARE,
@@ -38,15 +38,15 @@ def _counted(reader: Reader) -> dict[str, tuple[int, int]]:
     """By vendor, over its currencies: how many conversions were taken back, of how many."""
     counted: dict[str, tuple[int, int]] = {}
     for row in reader.ask("totals").rows:
-        taken, conversions = counted.get(row["vendor"], (0, 0))
-        counted[row["vendor"]] = (taken + row["reversals"], conversions + row["conversions"])
+        taken, conversions = counted.get(row["account"], (0, 0))
+        counted[row["account"]] = (taken + row["reversals"], conversions + row["conversions"])
     return counted
 
 
 def _wait(row: Row) -> str:
     """The one measure of lateness, with the number of reversals that it is of, and no share that they do not carry."""
     of = (
-        f"{numbers.many(row['reversals'], 'reversal')} of {title(row['vendor'])}'s days that were watched for "
+        f"{numbers.many(row['reversals'], 'reversal')} of {title(row['account'])}'s days that were watched for "
         f"{numbers.many(row['watched_days'], 'day')}"
     )
     if row["days_for_half"] is None:
@@ -62,7 +62,7 @@ def _wait(row: Row) -> str:
 
 def _vendor(reader: Reader, vendor: str) -> Document:
     """The values of one vendor's weeks."""
-    weekly = reader.ask("reversals_weekly").of(vendor=vendor)
+    weekly = reader.ask("reversals_weekly").of(account=vendor)
     name, colour = title(vendor), in_report(vendor).colour
     settled = [row for row in weekly.rows if not row["is_rising"] and row["reversals"]]
     says = f"{name}: the share of each week's conversions that was reversed until now."
@@ -85,17 +85,19 @@ def _late(lateness: Answer, most: Row) -> Document:
     drawn = None
     if lateness.rows:
         longest = max(1, *(row["days"] for row in lateness.rows))
-        colours = {vendor: in_report(vendor).colour for [vendor] in lateness.pairs("vendor")}
+        colours = {vendor: in_report(vendor).colour for [vendor] in lateness.pairs("account")}
         drawn = picture(
             charts.lateness(lateness.rows, colours, _marks(lateness, most), longest), says, "late"
         )
-    keys = [(in_report(vendor).colour, title(vendor), "stroke") for [vendor] in lateness.pairs("vendor")]
+    keys = [(in_report(vendor).colour, title(vendor), "stroke") for [vendor] in lateness.pairs("account")]
     return {"late_says": says, "late_picture": drawn, "late_keys": keys}
 
 
 def _marks(lateness: Answer, most: Row) -> list[tuple[int, float, str]]:
     """The points of the longest curve that the sentence names."""
-    shares = {row["days"]: float(row["share_until_then"]) for row in lateness.of(vendor=most["vendor"]).rows}
+    shares = {
+        row["days"]: float(row["share_until_then"]) for row in lateness.of(account=most["account"]).rows
+    }
     wanted = (("days_for_half", "half"), ("days_for_95_percent", "95%"))
     return [
         (most[name], shares[most[name]], f"{words}: {numbers.many(most[name], 'day')}")
@@ -107,7 +109,7 @@ def _marks(lateness: Answer, most: Row) -> list[tuple[int, float, str]]:
 def _taken(reader: Reader) -> Iterator[Figure]:
     """What was reversed at the first vendor."""
     for vendor, (taken, conversions) in list(_counted(reader).items())[:1]:
-        rows = reader.ask("totals").of(vendor=vendor).rows
+        rows = reader.ask("totals").of(account=vendor).rows
         worth = numbers.listed([numbers.amount(row["reversed_revenue"], row["currency"]) for row in rows])
         yield Figure(
             f"Reversed, {title(vendor)}",
@@ -122,11 +124,11 @@ def _half(row: Row) -> Figure | None:
     if row["days_for_half"] is None:
         return None
     return Figure(
-        f"Lateness, {title(row['vendor'])}",
+        f"Lateness, {title(row['account'])}",
         numbers.many(row["days_for_half"], "day"),
         f"until half of {numbers.many(row['reversals'], 'reversal')} were known, of days watched for "
         f"{row['watched_days']}",
-        in_report(row["vendor"]).colour,
+        in_report(row["account"]).colour,
     )
 
 
@@ -142,7 +144,7 @@ _BY_WEEK = (
     Column("is_rising", "", lambda rising: "rising" if rising else "settled"),
 )
 _BY_SHARE = (
-    Column("vendor", "Reversals of", title, _watched),
+    Column("account", "Reversals of", title, _watched),
     Column("reversals", "Number", numbers.count),
     Column("days_for_half", "50%", numbers.count),
     Column("days_for_95_percent", "95%", numbers.count),

@@ -11,7 +11,7 @@ reversals as (
 
 select
     'besitos' as vendor,
-    'besitos:' || cast(transactions.transaction_id as varchar) as conversion_key,
+    {{ conversync.account('besitos', 'transactions') }} || ':' || cast(transactions.transaction_id as varchar) as conversion_key,
     cast(transactions.transaction_id as varchar) as conversion_id,
     cast(transactions.transaction_id as varchar) as transaction_id,
     transactions.occurred_on,
@@ -43,10 +43,13 @@ select
     transactions.reversed_at,
     transactions.first_seen_at,
     transactions.reversal_seen_at,
-    {{ conversync.days_between('reversals.occurred_on', conversync.day_in('reversals.reversed_at', var('besitos_zone'))) }}
+    {{ conversync.days_between('reversals.occurred_on', conversync.day_in('reversals.reversed_at', conversync.zone_of('besitos', 'reversals'))) }}
         as days_to_reversal,
-    {{ conversync.days_until_seen('reversals', var('besitos_zone')) }} as days_until_seen,
+    {{ conversync.days_until_seen('reversals', conversync.zone_of('besitos', 'reversals')) }} as days_until_seen,
     reversals.known_on as reversal_known_on,
-    reversals.days_until_known
+    reversals.days_until_known,
+    {{ conversync.account('besitos', 'transactions') }} as account
 from transactions
-left join reversals on cast(transactions.transaction_id as varchar) = reversals.conversion_id
+left join reversals
+    on cast(transactions.transaction_id as varchar) = reversals.conversion_id
+    {{ conversync.and_same_account('besitos', 'transactions', 'reversals') }}

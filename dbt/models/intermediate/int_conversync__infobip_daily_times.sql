@@ -3,9 +3,9 @@
 with times as (
     select
         *,
-        {{ conversync.day_in('start_from', 'UTC') }} as day,
+        {{ conversync.day_in('start_from', "'UTC'") }} as day,
         row_number() over (
-            partition by process_key, start_tag, end_tag, start_from
+            partition by account, process_key, start_tag, end_tag, start_from
             order by end_to desc, end_from
         ) as place
     from {{ ref('stg_conversync__infobip_conversion_times') }}
@@ -19,6 +19,7 @@ select
     day,
     end_count as timed_conversions,
     -- Where nobody converted, the vendor may say 0.
-    case when end_count > 0 then average_seconds end as average_seconds
+    case when end_count > 0 then average_seconds end as average_seconds,
+    account
 from times
 where place = 1

@@ -21,7 +21,7 @@ reversals as (
 
 select
     'keitaro' as vendor,
-    'keitaro:' || conversions.conversion_id as conversion_key,
+    {{ conversync.account('keitaro', 'conversions') }} || ':' || conversions.conversion_id as conversion_key,
     conversions.conversion_id,
     tid as transaction_id,
     conversions.occurred_on,
@@ -50,9 +50,13 @@ select
     conversions.first_seen_at,
     conversions.reversal_seen_at,
     cast(null as bigint) as days_to_reversal,
-    {{ conversync.days_until_seen('reversals', var('keitaro_zone')) }} as days_until_seen,
+    {{ conversync.days_until_seen('reversals', conversync.zone_of('keitaro', 'reversals')) }} as days_until_seen,
     reversals.known_on as reversal_known_on,
-    reversals.days_until_known
+    reversals.days_until_known,
+    {{ conversync.account('keitaro', 'conversions') }} as account
 from conversions
-left join offers on conversions.offer_id = offers.id
-left join reversals on conversions.conversion_id = reversals.conversion_id
+left join offers
+    on conversions.offer_id = offers.id {{ conversync.and_same_account('keitaro', 'conversions', 'offers') }}
+left join reversals
+    on conversions.conversion_id = reversals.conversion_id
+    {{ conversync.and_same_account('keitaro', 'conversions', 'reversals') }}

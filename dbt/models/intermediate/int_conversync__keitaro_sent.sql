@@ -1,5 +1,5 @@
 -- The tracker's conversions that we sent there ourselves: click and transaction are those of a row of the ledger that
--- arrived, or may have.
+-- arrived, or may have. Sends go to the tracker's first account.
 with ledger as (
     select
         content ->> 'subid' as sub_id,
@@ -11,3 +11,4 @@ with ledger as (
 select distinct tracked.conversion_id
 from {{ ref('stg_conversync__keitaro_conversions') }} as tracked
 inner join ledger on tracked.sub_id = ledger.sub_id and tracked.tid = ledger.tid
+where {{ conversync.account('keitaro', 'tracked') }} = 'keitaro'

@@ -8,6 +8,7 @@ select
     net_revenue,
     is_reversed,
     offer_id,
-    offer_name
+    offer_name,
+    account
 from {{ ref('conversync__conversions') }}
 where vendor = 'besitos' and not is_orphan

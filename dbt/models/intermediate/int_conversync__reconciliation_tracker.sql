@@ -6,6 +6,7 @@ with posted as (
     {%- if var('conversync__using_keitaro') %}
     inner join {{ ref('stg_conversync__keitaro_conversions') }} as tracked
         on conversions.conversion_id = tracked.conversion_id
+        {{ conversync.and_same_account('keitaro', 'conversions', 'tracked') }}
     {%- endif %}
     where conversions.vendor = 'keitaro' and conversions.transaction_id is not null
     {%- if var('conversync__using_keitaro') and var('keitaro_besitos_networks') %}

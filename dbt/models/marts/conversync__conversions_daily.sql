@@ -4,7 +4,7 @@ with conversions as (
 )
 
 select
-    vendor || ':' || cast(occurred_on as varchar) || ':' || currency as daily_key,
+    account || ':' || cast(occurred_on as varchar) || ':' || currency as daily_key,
     vendor,
     occurred_on,
     currency,
@@ -16,6 +16,7 @@ select
     cast(sum(net_revenue) as numeric(18, 6)) as net_revenue,
     cast(sum(net_cost) as numeric(18, 6)) as net_cost,
     cast(sum(net_revenue) - sum(net_cost) as numeric(18, 6)) as margin,
-    cast(sum(unmatched_reversal) as numeric(18, 6)) as unmatched_reversals
+    cast(sum(unmatched_reversal) as numeric(18, 6)) as unmatched_reversals,
+    account
 from conversions
-group by vendor, occurred_on, currency
+group by vendor, account, occurred_on, currency

@@ -25,6 +25,7 @@ select
 from changes
 inner join periods
     on changes.vendor = periods.vendor
+    and changes.account = periods.account
     and changes.occurred_on between periods.first_day and periods.last_day
     and changes.known_at > periods.known_until
 group by

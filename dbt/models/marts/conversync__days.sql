@@ -1,7 +1,7 @@
 -- What is known of each day of each listing when the marts were built: the vendors' views `days`, in one table.
 {% for vendor, rows in conversync.evidence_of('days').items() %}
 select
-    '{{ vendor }}:' || stream || ':' || cast(day as varchar) as day_key,
+    account || ':' || stream || ':' || cast(day as varchar) as day_key,
     '{{ vendor }}' as vendor,
     stream,
     day,
@@ -11,7 +11,8 @@ select
     window_end,
     read_at,
     last_read,
-    is_current
+    is_current,
+    account
 from {{ rows }}
 {{ 'union all' if not loop.last }}
 {% else %}

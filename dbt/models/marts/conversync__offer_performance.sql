@@ -9,17 +9,19 @@ with conversions as not materialized (
 names as (
     select
         vendor,
+        account,
         offer_id,
         offer_name,
-        row_number() over (partition by vendor, offer_id order by max(occurred_at) desc, offer_name desc) as place
+        row_number() over (partition by vendor, account, offer_id order by max(occurred_at) desc, offer_name desc) as place
     from conversions
     where offer_name is not null
-    group by vendor, offer_id, offer_name
+    group by vendor, account, offer_id, offer_name
 ),
 
 offers as (
     select
         vendor,
+        account,
         currency,
         offer_id,
         count(*) as conversions,
@@ -33,11 +35,11 @@ offers as (
         min(occurred_on) as first_on,
         max(occurred_on) as last_on
     from conversions
-    group by vendor, currency, offer_id
+    group by vendor, account, currency, offer_id
 )
 
 select
-    offers.vendor || ':' || coalesce(offers.offer_id, '') || ':' || offers.currency as offer_key,
+    offers.account || ':' || coalesce(offers.offer_id, '') || ':' || offers.currency as offer_key,
     offers.vendor,
     offers.currency,
     offers.offer_id,
@@ -53,9 +55,11 @@ select
     offers.net_cost,
     cast(offers.net_revenue - offers.net_cost as numeric(18, 6)) as margin,
     offers.first_on,
-    offers.last_on
+    offers.last_on,
+    offers.account
 from offers
 left join names
     on offers.vendor = names.vendor
+    and offers.account = names.account
     and coalesce(offers.offer_id, '') = coalesce(names.offer_id, '')
     and names.place = 1

@@ -14,7 +14,8 @@ select
     rejected_new,
     coalesce(missing, greatest(announced - received, 0), 0) as missing,
     coalesce(missing, greatest(announced - received, 0), 0) > 0 as is_short,
-    note
+    note,
+    account
 from {{ rows }}
 {{ 'union all' if not loop.last }}
 {% else %}

@@ -1,18 +1,44 @@
 -- The offerwall held against the tracker, a row for every transaction that either knows. Differences are the
 -- offerwall's amount less the tracker's, and only where both are in the same currency. That one side lacks a transaction
 -- is said only of a day that this side was read whole (the mart `days`); else it was not read.
-with wall as (
-    select * from {{ ref('int_conversync__reconciliation_offerwall') }}
-),
-
-tracker as (
+{%- if conversync.accounts_of('besitos') | length > 1 %}
+-- The tracker does not know the offerwall's accounts. Where two of them have one id, its conversions are held against
+-- that whose amount they have, else against the first: each once.
+{%- endif %}
+with tracker as (
     select * from {{ ref('int_conversync__reconciliation_tracker') }}
 ),
 
+wall as (
+    {%- if conversync.accounts_of('besitos') | length > 1 %}
+    select
+        sides.*,
+        row_number() over (
+            partition by sides.transaction_id
+            order by
+                case when sides.currency = tracker.currency and sides.gross_revenue = tracker.gross_revenue then 0 else 1 end,
+                sides.account
+        ) as place
+    from {{ ref('int_conversync__reconciliation_offerwall') }} as sides
+    left join tracker on sides.transaction_id = tracker.transaction_id
+    {%- else %}
+    select * from {{ ref('int_conversync__reconciliation_offerwall') }}
+    {%- endif %}
+),
+
 read as (
-    select vendor, day
-    from {{ ref('conversync__days') }}
-    where vendor in ('besitos', 'keitaro') and stream = 'conversions' and state = 'whole'
+    -- By all accounts of the side: what another one holds, nobody knows.
+    select days.vendor, days.day
+    from {{ ref('conversync__days') }} as days
+    inner join (
+        select vendor, count(distinct account) as accounts
+        from {{ ref('conversync__days') }}
+        where stream = 'conversions'
+        group by vendor
+    ) as sides on days.vendor = sides.vendor
+    where days.vendor in ('besitos', 'keitaro') and days.stream = 'conversions' and days.state = 'whole'
+    group by days.vendor, days.day
+    having count(*) = max(sides.accounts)
 ),
 
 joined as (
@@ -20,8 +46,9 @@ joined as (
         coalesce(wall.transaction_id, tracker.transaction_id) as transaction_id,
         coalesce(wall.occurred_on, tracker.occurred_on) as occurred_on,
         -- The days under which each side would file it: the tracker's log is read by UTC days.
-        coalesce(wall.occurred_on, {{ conversync.day_in('tracker.occurred_at', var('besitos_zone')) }}) as offerwall_day,
-        {{ conversync.day_in('coalesce(tracker.occurred_at, wall.occurred_at)', 'UTC') }} as tracker_day,
+        coalesce(wall.occurred_on, {{ conversync.day_in('tracker.occurred_at', "'" ~ var('besitos_zone') ~ "'") }}) as offerwall_day,
+        {{ conversync.day_in('coalesce(tracker.occurred_at, wall.occurred_at)', "'UTC'") }} as tracker_day,
+        wall.account,
         wall.offer_id,
         wall.offer_name,
         wall.transaction_id is not null as is_at_offerwall,
@@ -37,7 +64,9 @@ joined as (
         wall.is_reversed as is_reversed_at_offerwall,
         tracker.is_reversed as is_reversed_in_tracker
     from wall
-    full outer join tracker on wall.transaction_id = tracker.transaction_id
+    full outer join tracker
+        on wall.transaction_id = tracker.transaction_id
+        {%- if conversync.accounts_of('besitos') | length > 1 %} and wall.place = 1{% endif %}
 ),
 
 compared as (
@@ -85,5 +114,6 @@ select
     tracker_net_revenue,
     cast(net_difference as numeric(18, 6)) as net_difference,
     is_reversed_at_offerwall,
-    is_reversed_in_tracker
+    is_reversed_in_tracker,
+    account
 from compared

@@ -6,7 +6,7 @@ with conversions as (
 )
 
 select
-    vendor || ':' || cast(occurred_on as varchar) || ':' || currency as cohort_key,
+    account || ':' || cast(occurred_on as varchar) || ':' || currency as cohort_key,
     vendor,
     occurred_on,
     currency,
@@ -19,6 +19,7 @@ select
     count(case when days_until_known <= 7 then 1 end) as reversed_within_7_days,
     count(case when days_until_known <= 30 then 1 end) as reversed_within_30_days,
     count(case when days_until_known <= 60 then 1 end) as reversed_within_60_days,
-    max(days_until_known) as most_days_until_known
+    max(days_until_known) as most_days_until_known,
+    account
 from conversions
-group by vendor, occurred_on, currency
+group by vendor, account, occurred_on, currency

@@ -11,7 +11,8 @@ select
     days_for_99_9_percent,
     all_reversals,
     dated_reversals,
-    latest_days
+    latest_days,
+    account
 from {{ ref('stg_conversync__' ~ vendor ~ '_lateness') }}
 where all_reversals > 0
 {{ 'union all' if not loop.last }}

@@ -14,7 +14,7 @@ processes as (
 )
 
 select
-    rates.process_key || ':' || rates.start_tag || ':' || rates.end_tag || ':' || cast(rates.day as varchar)
+    case when rates.account <> 'infobip' then rates.account || ':' else '' end || rates.process_key || ':' || rates.start_tag || ':' || rates.end_tag || ':' || cast(rates.day as varchar)
         as funnel_key,
     rates.process_key,
     processes.name as process_name,
@@ -26,14 +26,16 @@ select
     cast(rates.end_count as double precision) / nullif(rates.start_count, 0) as conversion_rate,
     times.timed_conversions,
     times.average_seconds,
-    times.average_seconds / 3600 as average_hours
+    times.average_seconds / 3600 as average_hours,
+    rates.account
 from rates
 left join times
     on rates.process_key = times.process_key
+    and rates.account = times.account
     and rates.start_tag = times.start_tag
     and rates.end_tag = times.end_tag
     and rates.day = times.day
-left join processes on rates.process_key = processes.key
+left join processes on rates.process_key = processes.key and rates.account = processes.account
 {% else %}
 {{ conversync.no_rows('conversync__sms_funnel') }}
 {% endif %}

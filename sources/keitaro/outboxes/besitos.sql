@@ -2,7 +2,7 @@
 -- one. Its tid is the transaction, so content that changed is an update there. Needs the mapping table
 -- main.player_ids (user_key, subid, ...): Besitos knows no click. Reversals without an original are no conversion.
 select
-    'besitos-' || cast(coalesce(wall.replaces, wall.transaction_id) as varchar) as send_key,
+    '$dataset-' || cast(coalesce(wall.replaces, wall.transaction_id) as varchar) as send_key,
     $subid as subid,
     case
         when wall.is_reversed and (
@@ -21,7 +21,7 @@ select
     'USD' as currency,
     cast(coalesce(wall.replaces, wall.transaction_id) as varchar) as tid,
     wall.occurred_on
-from besitos.conversions as wall
+from $dataset.conversions as wall
 $player_ids
 where not wall.is_orphan and $subid is not null
 order by wall.occurred_at, wall.transaction_id

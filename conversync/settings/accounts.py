@@ -1,0 +1,177 @@
+"""Several accounts of one vendor: `[sources.besitos.accounts.eu]` is what commands call `besitos:eu`.
+
+Who is asked, and as whom, an account says itself: its address, its credentials and what else tells it from another are
+never taken from the vendor's own section. All other settings are, wherever the account has none of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+from conversync.vendors import Vendor, dataset, known, parted, vendors
+
+SECTION = "accounts"
+# Of datasets: what dlt and every database take as it is, with room for the name of the schema beside it.
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_LONGEST = 40
+# The schema beside each dataset in which rows wait.
+_STAGING = "staging"
+# A vendor's own datasets aside, what else stands in a warehouse.
+_TAKEN = ("sent", "books", "staging", "intermediate", "marts")
+
+Account = tuple[str, str]
+_asked: ContextVar[Account | None] = ContextVar("account", default=None)
+
+
+# The accounts with a name of this project's settings, as they were last read.
+_named: list[Account] = []
+
+
+def take(found: Iterable[Account]) -> None:
+    """From now on these are the accounts that have a name."""
+    _named[:] = sorted(set(found))
+
+
+def names_of(vendor: str) -> list[str]:
+    """The names of a vendor's accounts, in their order; the one without a name is not among them."""
+    return [account for name, account in _named if name == vendor]
+
+
+def accounts_of(vendor: str) -> list[Vendor]:
+    """A vendor's sources, one an account: first the one without a name, whether or not it is configured."""
+    declared = known()[vendor]
+    return [declared, *(replace(declared, of_account=account) for account in names_of(vendor))]
+
+
+def sources() -> dict[str, Vendor]:
+    """Those that can be read, one an account, by what commands call them; as the settings were last read."""
+    return {one.label: one for name in vendors() for one in accounts_of(name)}
+
+
+def section(vendor: str, account: str) -> tuple[str, ...]:
+    """Where its own settings stand in a file."""
+    return ("sources", vendor, SECTION, account) if account else ("sources", vendor)
+
+
+def sections(source: str, name: str) -> list[tuple[str, ...]]:
+    """The sections in which one of its settings is looked for, the nearest first."""
+    vendor, account = parted(source)
+    shared = [("sources", vendor), ("sources",), ()]
+    return [section(vendor, account), *([] if name in own(vendor) else shared)] if account else shared
+
+
+def variable(source: str, name: str) -> str:
+    """The name of a setting in the environment."""
+    vendor, account = parted(source)
+    return "__".join((*section(vendor, account), name)).upper() if account else name.upper()
+
+
+@cache
+def own(vendor: str) -> frozenset[str]:
+    """The settings that an account does not share: address, credentials, what is required, what names the account."""
+    from conversync.dlt_internals import is_optional_type, is_secret_hint
+
+    found = {f"{vendor}_url", *known()[vendor].account}
+    for spec in _specs(vendor):
+        required = {one.name for one in fields(spec) if one.default is None}
+        for name, hint in spec.get_resolvable_fields().items():
+            if is_secret_hint(hint) or (name in required and not is_optional_type(hint)):
+                found.add(name)
+    return frozenset(found)
+
+
+def in_file(document: Mapping[str, Any]) -> Iterator[Account]:
+    """The accounts that one of dlt's files has a section of."""
+    sources = document.get("sources")
+    for vendor in vendors():
+        found = sources.get(vendor) if isinstance(sources, Mapping) else None
+        named = found.get(SECTION) if isinstance(found, Mapping) else None
+        for name, settings in named.items() if isinstance(named, Mapping) else ():
+            if isinstance(settings, Mapping):
+                yield vendor, str(name)
+
+
+def in_environment(environment: Iterable[str]) -> Iterator[Account]:
+    """Those of which the environment has a setting: SOURCES__BESITOS__ACCOUNTS__EU__BESITOS_TOKEN."""
+    for variable in environment:
+        for vendor in vendors():
+            before = f"SOURCES__{vendor}__{SECTION}__".upper()
+            name, is_whole, _ = variable.upper().removeprefix(before).partition("__")
+            if variable.upper().startswith(before) and is_whole:
+                yield vendor, name.lower()
+
+
+def wrong() -> Iterator[str]:
+    """A sentence for each account whose name, or whose dataset, cannot be one."""
+    taken = {*known(), *_TAKEN}
+    for vendor, account in _named:
+        where = f"[{'.'.join(section(vendor, account))}]"
+        if not _NAME.fullmatch(account) or len(account) > _LONGEST:
+            yield (
+                f"{where} names no account: write lower case letters, digits and single underscores, such as eu, at "
+                f"most {_LONGEST}."
+            )
+        elif account == _STAGING or account.endswith(f"_{_STAGING}"):
+            yield f"{where} cannot be: {dataset(vendor, account)} is where rows wait to be merged. Name it otherwise."
+        elif dataset(vendor, account) in taken:
+            yield (
+                f"{where} would be the dataset {dataset(vendor, account)}, which is somebody else's. Name it otherwise."
+            )
+        taken.add(dataset(vendor, account))
+
+
+@contextmanager
+def asked_for(source: str) -> Iterator[None]:
+    """Whatever settings dlt looks for meanwhile, in this thread, are those of this source's account."""
+    from conversync.settings import pinned
+
+    vendor, account = parted(source)
+    if account:
+        pinned.pin_dlt_settings()
+    token = _asked.set((vendor, account) if account else None)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+Asked = Callable[..., tuple[Any, str]]
+
+
+def answered(
+    asked: Asked, others: Sequence[Asked], key: str, hint: Any, sections: Sequence[str]
+) -> tuple[Any, str] | None:
+    """What a provider of settings (`asked`) says of a setting in the account at work; None where it is to say its own.
+
+    Asked by sections that end with the vendor's, it says what stands in the account's. It says nothing where the
+    setting is the account's own, or another provider (`others`) has it there: the nearest section counts, wherever.
+    """
+    account = _asked.get()
+    if account is None or key not in _fields(account[0]) or sections[:1] not in ((), ("sources",)):
+        return None
+    place = section(*account)
+    if tuple(sections) == ("sources", account[0]):
+        value, name = asked(key, hint, None, *place)
+        if value is not None:
+            return value, name
+    if key in own(account[0]) or any(other(key, hint, None, *place)[0] is not None for other in others):
+        return None, key
+    return None
+
+
+@cache
+def _fields(vendor: str) -> frozenset[str]:
+    """All settings of a vendor and of what it takes."""
+    return frozenset(name for spec in _specs(vendor) for name in spec.get_resolvable_fields())
+
+
+def _specs(vendor: str) -> list[Any]:
+    """The configspecs of a vendor and of what it takes."""
+    declared = known()[vendor]
+    return [declared.settings, *(target.settings for target in declared.targets)]

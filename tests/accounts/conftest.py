@@ -1,0 +1,34 @@
+"""Two accounts of Besitos: two sandboxes with worlds of their own, in which some transactions have one id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from conversync.sandbox import Sandbox, World
+from tests.accounts.support import Accounts
+from tests.process.support import ProcessPool, nursery
+
+
+@pytest.fixture(scope="session", name="nursery")
+def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
+    """One for all tests of a worker."""
+    with nursery(tmp_path_factory.mktemp("nursery")) as running:
+        yield running
+
+
+def _world(seed: int) -> World:
+    world = World(seed, date(2024, 12, 1), 12, players=30, conversions_a_day=8)
+    world.now = world.day(12)
+    return world
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, nursery: ProcessPool) -> Iterator[Accounts]:
+    """The account without a name, and `eu`; nothing is loaded yet."""
+    with Sandbox(_world(7)) as first, Sandbox(_world(8)) as second:
+        second.besitos.token = "token-of-the-second-account"
+        yield Accounts(tmp_path, first, second, nursery)
