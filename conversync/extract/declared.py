@@ -27,6 +27,8 @@ class Typed(Protocol):
 
 # What dlt is told of a column or a table.
 Hints = dict[str, Any]
+# ... and what it hands on to who makes the table.
+VARIES = "x-varies"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Column:
     """Whether the table may hold null there; None: where it is not required."""
     clears: bool = False
     """Set on a row that deletes what is held of its key, and is not stored."""
+    varies: bool = False
+    """Whether its texts hardly ever repeat: then DuckDB is told how to keep them, and need not look for what repeats.
+    It goes without saying for a log's keys and hashes."""
 
     @property
     def type(self) -> pa.DataType:
@@ -62,7 +67,8 @@ class Column:
         """What dlt is told of it besides its type."""
         if self.clears:
             return {"hard_delete": True}
-        return {"data_type": "json"} if self.is_json else {}
+        hint: Hints = {"data_type": "json"} if self.is_json else {}
+        return {**hint, VARIES: True} if self.varies else hint
 
     @property
     def field(self) -> pa.Field:

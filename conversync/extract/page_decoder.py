@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -122,11 +123,10 @@ class PageDecoder:
         text = _plain(body)
         page = self._page.decode(body)
         rows, numbers = _listed(getattr(page, self.rows))
-        # By column; a page without rows has no tuple to turn.
-        values = list(zip(*map(astuple, rows), strict=True)) or [()] * len(self.fields)
+        values = list(chain.from_iterable(map(astuple, rows)))
         keys, strings, columns = len(rows) * len(self.fields) + numbers, 0, []
-        for declared, column_values in zip(self.fields, values, strict=True):
-            column, absent, texts = _column(declared, column_values)
+        for number, declared in enumerate(self.fields):
+            column, absent, texts = _column(declared, values[number :: len(self.fields)])
             keys, strings = keys - absent, strings + texts
             columns.append(column)
         envelope = [bytes(getattr(page, name)) for name in self.beside]
@@ -290,7 +290,7 @@ def _listed(rows: Any) -> tuple[list[Any], int]:
 def _column(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, int, int]:
     """The column, how many rows lack the key, how many values were JSON strings."""
     # A field that a vendor has not is lacking in every row.
-    if values[:1] == (UNSET,) and values.count(UNSET) == len(values) and not isinstance(declared.kind, Flag):
+    if values[:1] == [UNSET] and values.count(UNSET) == len(values) and not isinstance(declared.kind, Flag):
         return pa.nulls(len(values), declared.kind.arrow), len(values), 0
     try:
         column, strings = declared.kind.fast(values)

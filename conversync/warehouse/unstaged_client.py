@@ -7,14 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from conversync.dlt_internals.duckdb import DuckDbClient, FinalizedLoadJobWithFollowupJobs, SqlLoadJob
+from conversync.extract.declared import VARIES
+from conversync.warehouse.merging import run_each
 from conversync.warehouse.unstaged import WRITTEN_AS, rows_of
+
+# Columns whose texts hardly ever repeat: an event's key, the hash of what is stated, and what is declared as such.
+_VARIED = ("merge_key", "x-row-version", VARIES)
 
 
 class Lines(SqlLoadJob):
-    """Statements of a line each: a path within may hold a semicolon."""
+    """Statements of a line each: a path within may hold a semicolon. Those of a merge as `merging.run_each` has it."""
 
-    def _split_fragments(self, sql: str) -> list[str]:
-        return [line.strip().rstrip(";") for line in sql.split("\n") if line.strip()]
+    def run(self) -> None:
+        """All of them in one transaction."""
+        self._sql_client = self._job_client.sql_client
+        sql = Path(self._file_path).read_text(encoding="utf-8")
+        lines = [line.strip().rstrip(";") for line in sql.split("\n") if line.strip()]
+        with self.maybe_transaction(sql):
+            run_each(lines, self._sql_client.execute_sql)
 
 
 class FilesAsTheyLie(DuckDbClient):
@@ -49,6 +59,12 @@ class FilesAsTheyLie(DuckDbClient):
                     self._read_from(text, table_chain, completed_table_chain_jobs or ()), encoding="utf-8"
                 )
         return jobs
+
+    def _get_column_hints_sql(self, c: Any) -> str:
+        """Texts that hardly ever repeat are kept as DuckDB would choose after a look at them that costs more."""
+        hints = super()._get_column_hints_sql(c)
+        is_varied = c.get("data_type") == "text" and any(c.get(hint) for hint in _VARIED)
+        return f"{hints} USING COMPRESSION fsst" if is_varied else hints
 
     def _is_merged_from_files(self, table_name: str) -> bool:
         """By the form that its resource asks for; nested tables come as their root does."""

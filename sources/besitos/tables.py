@@ -49,8 +49,8 @@ CONVERSION_EVENTS = Table(
         Column(
             "is_reversal", FLAG, "Whether the event takes a conversion back.", json="reverse", nullable=False
         ),
-        Column("user_id", KEY, "The player, as it came."),
-        Column("user_key", STRING, "The player with case folded, since ids ignore case."),
+        Column("user_id", KEY, "The player, as it came.", varies=True),
+        Column("user_key", STRING, "The player with case folded, since ids ignore case.", varies=True),
         Column("offer_id", KEY, "The offer; null for a survey."),
         Column("offer_name", TEXT, "The offer's name at the time."),
         Column("goal_id", KEY, "The goal within the offer that was reached."),
@@ -60,7 +60,7 @@ CONVERSION_EVENTS = Table(
         Column("payout", AMOUNT, "What we are paid, in `currency`; a reversal's may be null."),
         Column("reward", AMOUNT, "What the player is given, in `currency`.", required=True),
         Column("reward_local_currency", AMOUNT, "What the player is given, in points or coins."),
-        Column("date_time", STAMP, "The vendor's time, as it came.", required=True),
+        Column("date_time", STAMP, "The vendor's time, as it came.", required=True, varies=True),
         Column("occurred_at", INSTANT, "The same instant, in UTC.", required=True),
         Column("occurred_on", DATE, "Its day in the vendor's zone (besitos_zone).", required=True),
         EXTRA,

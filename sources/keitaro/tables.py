@@ -47,7 +47,7 @@ CONVERSION_EVENTS = Table(
         Column("cost", FIGURE, "What its click cost, in currency."),
         Column("currency", IDENTITY, "The currency, where the tracker tells it."),
         Column("tid", IDENTITY, "The transaction id that was posted: the network's, such as Besitos'."),
-        Column("sub_id", IDENTITY, "The click that led to it, as the tracker names clicks."),
+        Column("sub_id", IDENTITY, "The click that led to it, as the tracker names clicks.", varies=True),
         *(
             Column(
                 f"sub_id_{number}", WORD, f"The click's parameter sub_id_{number}, as the campaign sets it."

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tests.support  # noqa: F401 - settles dlt before it is imported
@@ -23,6 +23,8 @@ from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.declared import STATEMENTS
 from conversync.extract.declared import Table as Declared
 from conversync.load import pipeline_for
+from conversync.warehouse import committed
+from conversync.warehouse.merging import Names, run_each
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
 
@@ -64,11 +66,24 @@ class Table:
         rows = pa.Table.from_pylist([{"event_key": "a", "statement_hash": "a1"}], schema=SCHEMA)
         pipeline.run(dlt.resource([rows], name="events", **DECLARED.hints))
         self.pipeline = pipeline
+        self.asked: list[str] = []
+        """The first words of the statements that the last merge took."""
 
     @contextmanager
     def client(self) -> Iterator[Any]:
         with self.pipeline.destination_client() as client:
             yield client
+
+    def fill(self, ask: Any, standing: list[tuple[Row, bool]], coming: list[Row]) -> tuple[str, str]:
+        """What stands, open or closed, and what came; the names of both tables."""
+        with self.client() as client:
+            table, staged = client.sql_client.get_qualified_table_names("events")
+        ask(f"delete from {table}; delete from {staged}")
+        for (key, digest), is_open in standing:
+            ask(_STANDS.format(table=table, key=key, hash=digest, to="null" if is_open else _ENDED))
+        for key, digest in coming:
+            ask(_COMES.format(staged=staged, key=key, hash=digest))
+        return table, staged
 
     def merged(
         self, standing: list[tuple[Row, bool]], coming: list[Row], *, ours: bool
@@ -79,20 +94,21 @@ class Table:
         generate = SqlMergeFollowupJob.gen_scd2_sql.__func__  # type: ignore[attr-defined]
         with self.client() as client:
             chain = [{**client.prepare_load_table("events"), "x-boundary-timestamp": NOW}]
-            table, staged = client.sql_client.get_qualified_table_names("events")
             generate = generate if ours else generate.__wrapped__
             statements = generate(SqlMergeFollowupJob, chain, client.sql_client)
             marks = ("NOT EXISTS", "TEMPORARY")  # dlt has neither for such a table
             assert any(mark in one for one in statements for mark in marks) == ours
             ask = client.sql_client.execute_sql
             with client.sql_client.begin_transaction():
-                ask(f"delete from {table}; delete from {staged}")
-                for (key, digest), is_open in standing:
-                    ask(_STANDS.format(table=table, key=key, hash=digest, to="null" if is_open else _ENDED))
-                for key, digest in coming:
-                    ask(_COMES.format(staged=staged, key=key, hash=digest))
-                for statement in statements:
-                    ask(statement.strip().rstrip(";"))
+                table, _ = self.fill(ask, standing, coming)
+                lines = [statement.strip().rstrip(";") for statement in statements]
+                self.asked = list[str]()
+
+                def noted(line: str) -> Any:
+                    self.asked.append(line.split()[0])
+                    return ask(line)
+
+                run_each(lines, noted)
                 return Counter(ask(_ALL.format(table=table)))
 
 
@@ -148,3 +164,47 @@ def test_hashes_of_any_length_tell_two_events_apart(on_duckdb: Table) -> None:
     assert held == [("1", "32"), ("12", "3"), ("2", "13")]
     again = on_duckdb.merged([(("1", "23"), True)], [("1", "23"), ("12", "3")], ours=True)
     assert sorted((key, digest) for key, digest, *_ in again) == [("1", "23"), ("12", "3")]
+
+
+A1, B1 = (("a", "a1"), True), (("b", "b1"), True)
+
+
+@pytest.mark.parametrize(
+    ("standing", "coming", "is_merged"),
+    [
+        ([A1, B1], [("a", "a1"), ("b", "b1")], False),
+        ([A1, B1], [("a", "a1")], False),
+        ([A1, B1], [("a", "a1"), ("a", "a1")], True),
+        ([A1, A1], [("a", "a1")], True),
+        ([A1, B1], [("a", "a1"), ("b", "b2")], True),
+        ([A1], [("a", "a1"), ("b", "b1")], True),
+        ([(("a", "a1"), False)], [("a", "a1")], True),
+        ([], [("a", "a1")], True),
+    ],
+)
+def test_nothing_is_merged_where_all_that_came_stands(
+    on_duckdb: Table, standing: list[tuple[Row, bool]], coming: list[Row], is_merged: bool
+) -> None:
+    """Once each, and open: else there may be something to close or to open. What was made for the merge always goes."""
+    on_duckdb.merged(standing, coming, ours=True)
+    assert on_duckdb.asked == ["CREATE", "SELECT", *(["UPDATE", "INSERT"] if is_merged else []), "DROP"]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(standing=STANDING, coming=COMING, is_large=st.booleans())
+@example(standing=[A1, B1], coming=[("a", "a1"), ("b", "b1")], is_large=False)
+@example(standing=[A1, A1], coming=[("a", "a1"), ("a", "a1")], is_large=False)
+@example(standing=[A1, B1], coming=[("a", "a1")], is_large=True)
+@example(standing=[A1, B1, (("b", "b2"), False)], coming=[("a", "a1"), ("b", "b2")], is_large=False)
+def test_a_load_adds_up_where_each_event_that_came_has_one_open_row_as_it_came(
+    on_duckdb: Table, standing: list[tuple[Row, bool]], coming: list[Row], is_large: bool
+) -> None:
+    """Whether the table has many other rows, and they are looked up, or few, and it is read whole."""
+    standing = standing + [(("z", f"z{number}"), True) for number in range(50 if is_large else 0)]
+    stands = {key: sorted(digest for (one, digest), to in standing if to and one == key) for key, _ in coming}
+    once = len({key for key, _ in coming}) == len(coming)
+    with on_duckdb.client() as client:
+        table, staged = on_duckdb.fill(client.sql_client.execute_sql, standing, coming)
+        names = Names(table, staged, "event_key", "statement_hash", "valid_to")
+        found = committed._adds_up(client.sql_client, names)  # noqa: SLF001 - all that it answers is seen here alone
+    assert found == (once and all(stands[key] == [digest] for key, digest in coming))

@@ -24,6 +24,10 @@ from tests.process.support import Place, ProcessPool
 
 STAGED = "select table_name from duckdb_tables() where schema_name = 'besitos_staging' order by 1"
 SCHEMA = "select count(*) from duckdb_schemas() where schema_name = 'besitos_staging'"
+KEPT = """
+    select column_name, any_value(compression) from pragma_storage_info('besitos.conversion_events')
+    where segment_type = 'VARCHAR' group by all having count(distinct compression) = 1
+"""
 COPY = """
     create schema if not exists besitos_staging;
     create table besitos_staging.conversion_events as select * from besitos.conversion_events;
@@ -54,6 +58,15 @@ def test_a_path_may_hold_what_ends_a_statement(
     folder = tmp_path / "of a;  drop -- b"
     folder.mkdir()
     Place(folder, sandbox, nursery).loaded()
+
+
+def test_texts_that_hardly_ever_repeat_are_not_looked_through_for_repeats(place: Place) -> None:
+    """DuckDB is told how to keep them, and need not try every other way."""
+    place.loaded()
+    kept = dict(place.query(KEPT))
+    assert {name for name, way in kept.items() if way == "FSST"} == {
+        *("event_key", "statement_hash", "user_id", "user_key", "date_time")
+    }
 
 
 def _row(number: int, amount: str, *marks: str) -> dict[str, Any]:
