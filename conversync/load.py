@@ -42,6 +42,7 @@ from conversync.warehouse import (
     schema_drift,
     sequence,
     sizes,
+    tombstones,
     views,
 )
 from conversync.warehouse.warehouse import Warehouse
@@ -182,7 +183,12 @@ def load_source(
         return report
     with clock.of_its_own():
         try:
-            with translate_errors(), one_run(), dlt_shortcuts.kept_open(pipeline):
+            with (
+                translate_errors(),
+                one_run(),
+                dlt_shortcuts.kept_open(pipeline),
+                tombstones.heeded(pipeline),
+            ):
                 _load_steps(pipeline, vendor, chosen, asked, progress, report)
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
             report.error = error

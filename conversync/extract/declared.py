@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from conversync.extract import persons
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.fields import JSON as JSON
 from conversync.extract.kinds import MONEY as MONEY
@@ -46,6 +47,8 @@ class Column:
     """Whether the table may hold null there; None: where it is not required."""
     clears: bool = False
     """Set on a row that deletes what is held of its key, and is not stored."""
+    person: persons.Role = ""
+    """`id`: its value names a person; `text`: an id may stand in it. See `conversync forget`."""
 
     @property
     def type(self) -> pa.DataType:
@@ -72,8 +75,10 @@ class Column:
         )
 
 
+# What a column may be to a person (`Column.person`).
+ID, NOTE = persons.ID, persons.TEXT
 # What a vendor's document does not know, and what dlt writes into every row.
-EXTRA = Column("extra", JSON, "Fields that we do not know, as JSON text.")
+EXTRA = Column("extra", JSON, "Fields that we do not know, as JSON text.", person=NOTE)
 LOAD_ID = Column(
     "_dlt_load_id",
     STRING,
