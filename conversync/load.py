@@ -42,6 +42,7 @@ from conversync.warehouse import (
     schema_drift,
     sequence,
     sizes,
+    tombstones,
     views,
 )
 from conversync.warehouse.warehouse import Warehouse
@@ -188,6 +189,7 @@ def load_source(
                 one_run(),
                 dlt_shortcuts.kept_open(pipeline),
                 accounts.asked_for(vendor.label),
+                tombstones.heeded(pipeline),
             ):
                 _load_steps(pipeline, vendor, chosen, asked, progress, report)
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1

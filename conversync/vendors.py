@@ -17,6 +17,8 @@ from conversync.errors import SettingsError
 from conversync.types import Restored, Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from conversync.extract.check_results import CheckResult
     from conversync.extract.windows import Window
     from conversync.report.parts import Section
@@ -124,6 +126,8 @@ class Vendor:
     """The same by the settings, where they say which columns a table has."""
     ledgers: Sequence[Table] = ()
     """The tables in the dataset `sent` that its targets fill."""
+    hashes: Mapping[str, Callable[[pa.Table], pa.ChunkedArray]] = field(default_factory=dict)
+    """Of tables of statements, the statement_hash of rows as they are held; those without are told by their rows."""
     account: Sequence[str] = ()
     """The settings that tell one account from another, besides `<vendor>_url`; no secrets."""
     questions: Mapping[str, Callable[[Questions], Any]] = field(default_factory=dict)

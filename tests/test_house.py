@@ -60,6 +60,10 @@ ROOMS = {
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),
         *("load", "settings", "table", "vendors", "warehouse"),
     },
+    "forget": {
+        *("build", "dlt_errors", "errors", "extract", "http", "load", "report"),
+        *("send", "settings", "vendors", "warehouse"),
+    },
     "feed": {"extract", "http", "monitor", "table", "vendors"},
     "send": {
         "cli",

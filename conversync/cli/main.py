@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from conversync.cli import (
     assisting,
     books,
+    forget,
     health,
     nightly,
     process,
@@ -42,6 +43,7 @@ COMMANDS = (
     books.books,
     books.explain,
     assisting.mcp,
+    forget.forget,
     showing.demo,
     showing.sandbox,
 )

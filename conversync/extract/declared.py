@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from conversync.extract import persons
 from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.fields import JSON as JSON
 from conversync.extract.kinds import MONEY as MONEY
@@ -51,6 +52,8 @@ class Column:
     varies: bool = False
     """Whether its texts hardly ever repeat: then DuckDB is told how to keep them, and need not look for what repeats.
     It goes without saying for a log's keys and hashes."""
+    person: persons.Role = ""
+    """`id`: its value names a person; `text`: an id may stand in it. See `conversync forget`."""
 
     @property
     def type(self) -> pa.DataType:
@@ -78,8 +81,10 @@ class Column:
         )
 
 
+# What a column may be to a person (`Column.person`).
+ID, NOTE = persons.ID, persons.TEXT
 # What a vendor's document does not know, and what dlt writes into every row.
-EXTRA = Column("extra", JSON, "Fields that we do not know, as JSON text.")
+EXTRA = Column("extra", JSON, "Fields that we do not know, as JSON text.", person=NOTE)
 LOAD_ID = Column(
     "_dlt_load_id",
     STRING,

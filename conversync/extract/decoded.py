@@ -24,10 +24,14 @@ _ALTERED, _NOT_WHOLE = " (not as it came)", " (not held whole)"
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that was set aside: its JSON text as served, up to `MOST_OF_RAW`, and why, in plain words."""
+    """A row that was set aside: its JSON text as served, up to `MOST_OF_RAW`, and why, in plain words.
+
+    `of`: the hash of the text that came, where `raw` has only what may be kept of it (see persons.py).
+    """
 
     raw: str
     reason: str
+    of: str = ""
 
     def __post_init__(self) -> None:
         if len(self.raw) > MOST_OF_RAW + 100:
@@ -42,7 +46,7 @@ class Rejected:
     @property
     def raw_hash(self) -> str:
         """The row's identity in `rejected_rows`: 32 hexadecimal digits."""
-        return hashlib.sha256(self.raw.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+        return self.of or hashlib.sha256(self.raw.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 @dataclass

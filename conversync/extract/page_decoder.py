@@ -22,6 +22,7 @@ from msgspec import UNSET
 from msgspec.structs import astuple
 
 from conversync.errors import InvalidResponseError
+from conversync.extract import persons
 from conversync.extract.decoded import MOST_OF_NAME, Decoded, Rejected, not_as_it_came, not_whole, note_names
 from conversync.extract.kinds import SHORT, FastPathMiss, FieldType, Flag
 from conversync.extract.stored import dumps as dumps
@@ -56,11 +57,14 @@ class Field:
     name: str
     kind: FieldType
     required: bool = False
+    person: persons.Role = ""
 
 
 def fields_of(columns: Iterable[Column]) -> list[Field]:
     """How these columns of a table, which are the vendor's fields, are decoded."""
-    return [Field(one.json or one.name, cast("FieldType", one.kind), one.required) for one in columns]
+    return [
+        Field(one.json or one.name, cast("FieldType", one.kind), one.required, one.person) for one in columns
+    ]
 
 
 class PageDecoder:
@@ -68,7 +72,8 @@ class PageDecoder:
 
     `beside` names the other keys of the envelope that a page of the document has; a page with others is
     right too, only slower. `check` sees the values of a strictly parsed row and may refuse it with a
-    ValueError; `check_table` is the same rule for a whole table, true where every row keeps it.
+    ValueError; `check_table` is the same rule for a whole table, true where every row keeps it. `ids` is what is kept
+    of users' ids. Who was forgotten is known to it as the thread that makes it knows (`persons.heeded`).
     """
 
     def __init__(
@@ -79,7 +84,9 @@ class PageDecoder:
         beside: Sequence[str],
         check: Callable[[Mapping[str, Any]], None],
         check_table: Callable[[pa.Table], bool],
+        ids: persons.Ids = persons.RAW,
     ) -> None:
+        self._guard = persons.Guard(fields, ids)
         self.fields = fields
         self.rows = rows
         self.beside = beside
@@ -117,7 +124,7 @@ class PageDecoder:
         ):
             decoded = self._strict(body)
         refuse_error(decoded.envelope)
-        return decoded
+        return self._guard.applied(decoded)
 
     def _fast(self, body: bytes) -> Decoded:
         text = _plain(body)

@@ -23,6 +23,7 @@ import pendulum
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, SettingsError
+from conversync.extract import persons
 from conversync.extract.windows import DAY
 from conversync.extract.windows import day as a_day
 from conversync.load import Progress, pipeline_for
@@ -31,7 +32,7 @@ from conversync.settings import accounts, lookup
 from conversync.table import Table
 from conversync.types import Connection, Document, Settings
 from conversync.vendors import LoadRequest, Vendor
-from conversync.warehouse import confined, views
+from conversync.warehouse import confined, tombstones, views
 from conversync.warehouse.histories import with_plain_history
 from conversync.warehouse.warehouse import Warehouse
 
@@ -198,10 +199,13 @@ def compare(
         found.note = note
         here = _tables(readable, vendor, chosen, start, end, folder / "here")
         found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
+        with confined.reading(dataset_of(readable, vendor, folder / "here")[0]) as client:
+            forgotten = tombstones.known(client)
     try:
         with translate_errors():
             scratch = Warehouse(folder / f"scratch_of_{vendor.dataset}.duckdb")
-            _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
+            with persons.heeded(forgotten):
+                _read(scratch, vendor, chosen, start, end, progress, folder / "vendor")
             there = _tables(scratch, vendor, chosen, start, end, folder / "vendor")
             found.tables = [
                 _compare(

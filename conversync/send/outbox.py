@@ -32,6 +32,8 @@ from conversync.warehouse import asking, confined
 from conversync.warehouse.statement import TABLES_ONLY
 
 KEY = "send_key"
+# The outbox of lines whose person was forgotten: no send does anything about them (see conversync/forget).
+FORGOTTEN = "forgotten"
 # The columns that may date a row; the first one does that a day can be read of.
 DATES = ("occurred_on", "occurred_at", "date", "day", "date_time", "created_at")
 _BATCH = 5_000

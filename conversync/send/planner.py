@@ -8,13 +8,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from conversync.counts import rows
+from conversync.extract.persons import Persons
 from conversync.send import caps
 from conversync.send.forgetting import impersonal
 from conversync.send.history import History
 from conversync.send.holders import Holders
 from conversync.send.identities import Identities, Standing
 from conversync.send.options import QUERIES, Options
-from conversync.send.outbox import KEY, Entry, content_of, undated
+from conversync.send.outbox import FORGOTTEN, KEY, Entry, content_of, undated
 from conversync.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
 from conversync.send.records import Known, Record
 from conversync.send.settled import says_the_same, settled
@@ -28,7 +30,16 @@ ADOPTED = "marked as sent by --adopt; no request was made"
 class Planner:
     """Makes one plan."""
 
-    def __init__(self, target: Target, settings: object, books: Books, options: Options) -> None:
+    def __init__(
+        self,
+        target: Target,
+        settings: object,
+        books: Books,
+        options: Options,
+        forgotten: Persons | None = None,
+    ) -> None:
+        self._forgotten = forgotten or Persons()
+        self._never = 0
         self._target = target
         self._settings = settings
         self._books = books
@@ -63,6 +74,8 @@ class Planner:
         self._look_for_what_was_left_behind()
         self._look_for_those_in_doubt()
         caps.check(plan, self._options, self._changed)
+        if self._never:
+            plan.notes.append(f"{rows(self._never)} of people who were forgotten: none goes")
         if self._undatable:
             plan.refusals.append(undated(plan.target, self._undatable))
         if self._history.is_first and (asked := self._history.question(plan.target)):
@@ -73,6 +86,10 @@ class Planner:
         """Counts a row of the outbox; one that goes is kept."""
         plan = self.plan
         plan.outbox += 1
+        if self._is_forgotten(entry):
+            self._met.add(entry.send_key)
+            self._never += 1
+            return
         if entry.identity is not None:
             self._owners[entry.identity] = entry.send_key
         kind = self._kind(entry)
@@ -85,6 +102,14 @@ class Planner:
             plan.rows.append(self._pending(entry, kind))
             if plan.rows[-1].request is not None:
                 plan.warnings.update(self._target.warnings(entry.row, tables))
+
+    def _is_forgotten(self, entry: Entry) -> bool:
+        """Whether it is, or was, of a person who was forgotten: then nothing is told of it to anybody any more."""
+        known = self._books.known.get(entry.send_key)
+        if known is not None and known.outbox == FORGOTTEN:
+            return True
+        texts = (value for value in entry.row.values() if isinstance(value, str))
+        return bool(self._forgotten) and any(map(self._forgotten.in_json, texts))
 
     def _keep(self, one: Pending) -> None:
         """A row that goes, and is none of the outbox's own; it is counted all the same where no more may go."""
@@ -332,7 +357,7 @@ class Planner:
     def _look_for_those_that_left(self) -> None:
         """Rows that were sent, and are not in the outbox any more: ignored, told or taken back."""
         for key, known in self._books.known.items():
-            if known.status in ("in_doubt", "left_out") or key in self._met:
+            if known.status in ("in_doubt", "left_out") or known.outbox == FORGOTTEN or key in self._met:
                 continue
             if self._is_elsewhere(known.outbox):
                 self.plan.elsewhere += known.status == "sent"

@@ -41,7 +41,7 @@ from conversync.send.target import Target
 from conversync.settings import lookup as configured
 from conversync.types import SqlClient
 from conversync.vendors import targets
-from conversync.warehouse import allowed, confined
+from conversync.warehouse import allowed, confined, tombstones
 from conversync.warehouse.right import Right
 from conversync.warehouse.warehouse import Warehouse
 
@@ -216,7 +216,7 @@ def _plan(
         lambda key: found.get(key) or journal.record(key),
         lambda: chain(found.values(), (one for one in journal.records() if one.send_key not in found)),
     )
-    planner = Planner(target, settings, books, options)
+    planner = Planner(target, settings, books, options, tombstones.known(client))
     with outbox.entries(client, query, target, options) as rows:
         plan = planner.read(rows, tables)
     plan.notes += [*_notes(keeper, mending, journal), *outbox.other_accounts(options.outbox)]

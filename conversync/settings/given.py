@@ -59,7 +59,7 @@ def _variable(path: Section) -> str:
 
 def _may_hold_a_secret(name: str, text: str) -> bool:
     """Whether an address has one in it: of a webhook it is the path, of a proxy what stands before the @."""
-    return name == "alert_webhook" or (name == "proxy" and "@" in text)
+    return name in ("alert_webhook", "privacy_key") or (name == "proxy" and "@" in text)
 
 
 def _belongs(path: Section) -> Section:

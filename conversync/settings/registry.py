@@ -31,6 +31,7 @@ PROJECT: dict[str, type] = {
     "retain_sent_days": str,
     "retain_rejected_days": str,
     "publish_personal": bool,
+    "privacy_key": str,
     "duckdb_memory": str,
     "duckdb_threads": int,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -13,6 +13,7 @@ from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS, casefold, digest
 from conversync.extract.page_decoder import PageDecoder, fields_of
 from conversync.extract.pagination import Page, count
+from conversync.extract.persons import RAW, Ids
 from conversync.extract.times import moments
 from conversync.http.client import Response
 from conversync.http.redact import quoted
@@ -34,7 +35,7 @@ _NOT_STATED |= {"statement_hash", "valid_from", "valid_to", "currency"}
 STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
 
 
-def decoder() -> PageDecoder:
+def decoder(ids: Ids = RAW) -> PageDecoder:
     """Decodes the document's page: rows under `data`, beside them `links` and `meta`."""
     return PageDecoder(
         FIELDS,
@@ -42,6 +43,7 @@ def decoder() -> PageDecoder:
         beside=("links", "meta"),
         check=_original_has_payout,
         check_table=_originals_have_payout,
+        ids=ids,
     )
 
 
@@ -70,11 +72,21 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
         "occurred_on": local.cast(pa.date32()),
     }
     columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
+    columns["statement_hash"] = _hashes(columns, of_instants)
+    return pa.table([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
+
+
+def hashes(held: pa.Table) -> pa.ChunkedArray:
+    """The statement_hash of rows of the table: what it is of a row that comes and says the same."""
+    keys = pc.replace_substring_regex(held["event_key"], r"^(\d+:reversal:.{19}):.*$", r"\1")
+    return _hashes({name: held[name] for name in held.column_names}, keys)
+
+
+def _hashes(columns: Mapping[str, pa.ChunkedArray], of_instants: pa.Array) -> pa.ChunkedArray:
     # The reward counts as a field of its own: so the hash is that of versions whose keys had no reward.
     said = {name: columns[name] for name in STATED} | {"event_key": of_instants}
     stated = pa.table({**said, "currency": _foreign(columns["currency"])})
-    columns["statement_hash"] = digest(stated, STATED, optional=["currency"])
-    return pa.table([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
+    return digest(stated, STATED, optional=["currency"])
 
 
 def _event_keys(of_instants: pa.Array, reverse: pa.ChunkedArray, reward: pa.ChunkedArray) -> pa.Array:

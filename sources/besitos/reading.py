@@ -67,7 +67,7 @@ class Feed:
     def listing(self, stream: str, yes: str | None, window: Window, page_size: int) -> PagedListing:
         """The listing of these days; both are asked for, always."""
         asked = {"from_date": str(window.start), "to_date": str(window.end), **self._asked(yes)}
-        decoder, origins = feed.decoder(), (self._settings.besitos_url, feed.DOCUMENTED)
+        decoder, origins = feed.decoder(self._settings.ids()), (self._settings.besitos_url, feed.DOCUMENTED)
 
         def ask(number: int, retry: bool, step: int) -> Any:
             params = {**asked, "per_page": str(step), "page": str(number)}

@@ -6,11 +6,14 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 from pendulum import Date
 
+from conversync.errors import SettingsError
 from conversync.extract.columns import now, zone
+from conversync.extract.persons import MODES, Ids
 from conversync.extract.ranges import BUDGET, DAYS, check_ranges
 from conversync.extract.windows import day
 from conversync.http.client import Client, Limits
 from conversync.http.secret import check_secret
+from conversync.settings import privacy
 
 from . import feed
 from .walks import CONVERSIONS
@@ -42,6 +45,7 @@ class BesitosSettings(BaseConfiguration):
     besitos_partner_id: str | None = None
     besitos_reversal_takes_payout: bool = False
     besitos_withdrawn_counts: bool = True
+    besitos_user_id_mode: str = "raw"
     http_budget: int = 600
 
     def on_resolved(self) -> None:
@@ -52,6 +56,16 @@ class BesitosSettings(BaseConfiguration):
         zone(self.besitos_zone, "besitos_zone")
         if self.besitos_start_date is not None:
             day(self.besitos_start_date, "besitos_start_date")
+        self.ids()
+
+    def ids(self) -> Ids:
+        """What is kept of players' ids; SettingsError for a mode that there is not, or that lacks its key."""
+        mode = next((one for one in MODES if one == self.besitos_user_id_mode), None)
+        if mode is None:
+            raise SettingsError(
+                f'besitos_user_id_mode is "{self.besitos_user_id_mode}", but must be {", ".join(MODES)}.'
+            )
+        return Ids(mode, privacy.needed("besitos_user_id_mode is hmac") if mode == "hmac" else b"")
 
     def lookback(self, stream: str) -> int:
         """How many days before its cursor a stream is read again."""

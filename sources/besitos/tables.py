@@ -9,9 +9,11 @@ from conversync.extract.declared import (
     DATE,
     EXTRA,
     FINDINGS,
+    ID,
     INSTANT,
     JSON,
     MONEY,
+    NOTE,
     STATEMENTS,
     STRING,
     UPSERTED,
@@ -49,12 +51,20 @@ CONVERSION_EVENTS = Table(
         Column(
             "is_reversal", FLAG, "Whether the event takes a conversion back.", json="reverse", nullable=False
         ),
-        Column("user_id", KEY, "The player, as it came.", varies=True),
-        Column("user_key", STRING, "The player with case folded, since ids ignore case.", varies=True),
+        Column(
+            "user_id",
+            KEY,
+            "The player, as it came (see besitos_user_id_mode); null where the person was forgotten.",
+            varies=True,
+            person=ID,
+        ),
+        Column(
+            "user_key", STRING, "The player with case folded, since ids ignore case.", varies=True, person=ID
+        ),
         Column("offer_id", KEY, "The offer; null for a survey."),
         Column("offer_name", TEXT, "The offer's name at the time."),
         Column("goal_id", KEY, "The goal within the offer that was reached."),
-        Column("note", TEXT, "What the vendor notes of it."),
+        Column("note", TEXT, "What the vendor notes of it.", person=NOTE),
         Column("type", TEXT, "What kind of conversion it is, as the vendor says."),
         Column("survey_id", KEY, "The survey, where it was one."),
         Column("payout", AMOUNT, "What we are paid, in `currency`; a reversal's may be null."),

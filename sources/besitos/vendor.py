@@ -25,6 +25,7 @@ from conversync.vendors import (
 from . import besitos, parts, plan
 from .books import books
 from .check import check
+from .feed import hashes
 from .settings import BesitosSettings
 from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .upgrade import name_reversals
@@ -106,6 +107,7 @@ VENDOR = Vendor(
     title="Besitos",
     source=besitos,
     settings=BesitosSettings,
+    hashes={CONVERSION_EVENTS.name: hashes},
     says="Conversions and reversals of an offerwall. Amounts are in `currency` (USD where none is told), but for "
     "points or coins in *_local_currency.",
     steps=steps,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import partial
@@ -263,9 +263,14 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
         columns[name] = _instant(served.get(name))
     full = {one.name: _or_null(columns.get(one.name), one.type, rows.num_rows) for one in STATEMENTS}
     full["occurred_on"] = local_day(full["occurred_at"], zone)
-    stated = {name: full[name] for name in _STATED} | {"status_history": plainly(full["status_history"])}
-    full["statement_hash"] = digest(pa.table(stated), _STATED)
+    full["statement_hash"] = hashes(full)
     return pa.table([full[name] for name in STATEMENTS.names], schema=STATEMENTS)
+
+
+def hashes(held: Mapping[str, pa.ChunkedArray] | pa.Table) -> pa.ChunkedArray:
+    """The statement_hash of rows of the table: what it is of a row that comes and says the same."""
+    stated = {name: held[name] for name in _STATED} | {"status_history": plainly(held["status_history"])}
+    return digest(pa.table(stated), _STATED)
 
 
 def _instant(times: pa.ChunkedArray | None) -> pa.ChunkedArray | None:

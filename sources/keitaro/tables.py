@@ -8,6 +8,7 @@ from conversync.extract.declared import (
     BOOLEAN,
     DATE,
     EXTRA,
+    ID,
     INSTANT,
     JSON,
     STATEMENTS,
@@ -47,10 +48,19 @@ CONVERSION_EVENTS = Table(
         Column("cost", FIGURE, "What its click cost, in currency."),
         Column("currency", IDENTITY, "The currency, where the tracker tells it."),
         Column("tid", IDENTITY, "The transaction id that was posted: the network's, such as Besitos'."),
-        Column("sub_id", IDENTITY, "The click that led to it, as the tracker names clicks.", varies=True),
+        Column(
+            "sub_id",
+            IDENTITY,
+            "The click that led to it, as the tracker names clicks.",
+            varies=True,
+            person=ID,
+        ),
         *(
             Column(
-                f"sub_id_{number}", WORD, f"The click's parameter sub_id_{number}, as the campaign sets it."
+                f"sub_id_{number}",
+                WORD,
+                f"The click's parameter sub_id_{number}, as the campaign sets it.",
+                person=ID,
             )
             for number in range(1, 16)
         ),

@@ -28,6 +28,7 @@ from conversync.vendors import (
 from . import keitaro, plan, statuses
 from .books import books
 from .check import check
+from .log import hashes
 from .reading import CONVERSIONS, REPORT
 from .reconcile import RECONCILE
 from .settings import KeitaroSettings
@@ -127,6 +128,7 @@ VENDOR = Vendor(
     targets=(Conversions(),),
     outboxes=outboxes(__file__),
     settings=KeitaroSettings,
+    hashes={CONVERSION_EVENTS.name: hashes},
     steps=steps,
     check=check,
     views=views,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-import sqlite3
+import subprocess
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from tests.canary.story import PERSON, PHONE, POSTBACK, RAW_SIGNS, SECRET, Story, rows_of
+from tests.canary.story import PERSON, POSTBACK, RAW_SIGNS, SECRET, Story, rows_of
 from tests.process.test_secrets import forms
+from tests.support import CONVERSYNC
 
 PRIVACY = Path(__file__).parents[2] / "docs" / "privacy.md"
 # What asks for the exact requests, and gets them.
@@ -175,35 +176,36 @@ def test_l11_readers_get_what_privacy_says(story: Story) -> None:
 
 
 def test_l11_one_person_goes_as_privacy_says(story: Story, tmp_path: Path) -> None:
-    """The page's own statements, run as they stand: the person is in no table that they name, no sum moves."""
-    shutil.copy(story.databases[0], tmp_path / "warehouse.duckdb")
-    [journal] = (story.folder / ".conversync").glob("journal-*.sqlite")
-    shutil.copy(journal, tmp_path / "journal.sqlite")
-    in_warehouse, in_journal = re.findall(r"```sql\n(.*?)```", PRIVACY.read_text(encoding="utf-8"), re.DOTALL)
+    """`conversync forget` with all ids: the person is in no table and no file, and no sum moves."""
+    shutil.copytree(story.folder, tmp_path / "project")
+    place = tmp_path / "project" / "warehouse.duckdb"
+    (tmp_path / "project" / "published" / "report.html").unlink(missing_ok=True)
     sums = "select sum(net_payout), count(*) from besitos.conversions"
-    before = rows_of(tmp_path / "warehouse.duckdb", sums)
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        connection.execute(in_warehouse)
-    with sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None) as db:
-        db.executescript(in_journal)
-        rest = db.execute("select status, content from outcomes where target = 'infobip.messages'").fetchall()
-    db.close()
-    assert rows_of(tmp_path / "warehouse.duckdb", sums) == before
-    left = {
-        place
-        for place, _, value in cells(tmp_path / "warehouse.duckdb")
-        if {"user", "user key", "e-mail"} & person_in(value)
-    }
-    assert {place for place in left if place.startswith("besitos.")} == set()
-    served = [(place, value) for place, _, value in cells(tmp_path / "warehouse.duckdb") if person_in(value)]
-    assert [value for place, value in served if place.endswith(".rejected_rows")] == []
-    assert [one for one in rest if one[0] == "sent" and PHONE in one[1]] == []
-    sent = rows_of(
-        tmp_path / "warehouse.duckdb", "select cast(m as varchar), status from sent.infobip_messages as m"
+    before, ids = rows_of(place, sums), [value for name, value in PERSON.items() if name != "text"]
+    done = subprocess.run(
+        [CONVERSYNC, "forget", "-", "--project", str(place.parent)],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "CONVERSYNC_PRIVACY_KEY": "a key of the tests alone",
+        },
+        input="\n".join(ids),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    assert {status: PHONE in line for line, status in sent if status == "sent"} == {"sent": False}
-    results = rows_of(tmp_path / "warehouse.duckdb", "select address from sent.infobip_message_results")
-    assert [address for (address,) in results if PHONE in address] == []
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert person_in(done.stdout + done.stderr) == set()
+    assert rows_of(place, sums) == before
+    for file in (place, place.parent / "published" / "warehouse.duckdb"):
+        assert [(name, value) for name, _, value in cells(file) if person_in(value) - {"text"}] == []
+    left = [path for path in place.parent.rglob("*") if path.is_file() and path.name != "tell us.sh"]
+    assert {
+        str(path): found
+        for path in left
+        if (found := [name for name, value in BYTES.items() if name != "text" and value in path.read_bytes()])
+    } == {}
 
 
 def test_l11_the_search_itself_finds_a_person(story: Story) -> None:

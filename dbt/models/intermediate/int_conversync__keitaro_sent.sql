@@ -10,5 +10,6 @@ with ledger as (
 
 select distinct tracked.conversion_id
 from {{ ref('stg_conversync__keitaro_conversions') }} as tracked
-inner join ledger on tracked.sub_id = ledger.sub_id and tracked.tid = ledger.tid
+-- Of a person who was forgotten neither side has the click any more.
+inner join ledger on coalesce(tracked.sub_id, '') = coalesce(ledger.sub_id, '') and tracked.tid = ledger.tid
 where {{ conversync.account('keitaro', 'tracked') }} = 'keitaro'

@@ -1,0 +1,1 @@
+"""One person is forgotten: every trace goes, every sum stays, nobody comes back."""
