@@ -8,7 +8,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from conversync.cli import books, health, nightly, process, reading, sending, showing, terminal, warehousing
+from conversync.cli import (
+    books,
+    health,
+    nightly,
+    process,
+    reading,
+    sending,
+    showing,
+    terminal,
+    undo,
+    warehousing,
+)
 from conversync.errors import ConversyncError, SettingsError
 from conversync.http.redact import redact
 from conversync.warehouse import files
@@ -30,6 +41,7 @@ COMMANDS = (
     books.reopen,
     books.books,
     books.explain,
+    undo.undo,
     showing.demo,
     showing.sandbox,
 )

@@ -24,9 +24,14 @@ def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:
     """By (dataset, table): what is declared of those of a dataset that a load made."""
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
+    from conversync.warehouse.undoable import LOADS, UNDONE
 
     vendors = known().values()
-    declared = {vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES) for vendor in vendors if vendor.tables}
+    declared = {
+        vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES, LOADS, UNDONE)
+        for vendor in vendors
+        if vendor.tables
+    }
     declared[SENT] = (*(table for vendor in vendors for table in vendor.ledgers), *DLT_TABLES)
     return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
 
