@@ -43,6 +43,7 @@ from conversync.warehouse import (
     sequence,
     sizes,
     tombstones,
+    undoable,
     views,
 )
 from conversync.warehouse.warehouse import Warehouse
@@ -231,7 +232,7 @@ def _load_steps(
     _upgrade(pipeline, vendor)
     views.mend(pipeline, wanted.views)
     account.note(pipeline, vendor, chosen)
-    newest = sequence.newest_load(pipeline, vendor.statements)
+    newest, keeper = sequence.newest_load(pipeline, vendor.statements), undoable.Keeper.begin(pipeline)
     report.said += filter(None, [sequence.behind(newest)])
     lost: BeyondBoundsError | None = None
     for step in vendor.steps(state, chosen, asked):
@@ -241,7 +242,7 @@ def _load_steps(
         try:
             with translate_errors():
                 loads, counts = _commit(
-                    pipeline, vendor, step.source(partial(progress.page, report.dataset)), wanted
+                    pipeline, vendor, step.source(partial(progress.page, report.dataset)), wanted, keeper
                 )
         except (RequestRejectedError, InvalidResponseError) as error:
             again = "not read again"
@@ -263,17 +264,18 @@ def _load_steps(
 
 
 def _commit(
-    pipeline: Any, vendor: Vendor, source: Any, wanted: functions.Wanted
+    pipeline: Any, vendor: Vendor, source: Any, wanted: functions.Wanted, keeper: undoable.Keeper
 ) -> tuple[list[str], dict[str, int]]:
     """Loads what a source yields and looks at it; the ids of its loads, and its rows by table.
 
-    The views and functions that are `wanted` stand before the first row is committed.
+    The views and functions that are `wanted` stand before the first row is committed; `keeper` keeps what it replaces.
     """
     pipeline.extract(source)
     normalized = pipeline.normalize()
     sizes.let_go()
     counts = {table: rows for table, rows in normalized.row_counts.items() if not table.startswith("_dlt")}
     wanted.make(pipeline)
+    keeper.keep(pipeline, normalized.loads_ids)
     with committed.staged_rows_kept():
         loads = pipeline.load().loads_ids
     try:

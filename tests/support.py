@@ -259,7 +259,7 @@ def tables(warehouse: Path, dataset: str = "besitos", *besides: str) -> dict[str
             "select table_name from information_schema.tables where table_schema = ? "
             "and table_name not in ('windows', 'days', 'reversals', 'lateness') "
             "and table_name not in ('revenue_changes', 'withdrawn_history') "
-            "and not starts_with(table_name, '_dlt')",
+            "and not starts_with(table_name, '_')",
             [dataset],
         ).fetchall()
         found = {}

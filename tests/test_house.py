@@ -56,6 +56,7 @@ ROOMS = {
         *("cli", "dlt_errors", "errors", "extract", "load", "monitor", "send", "settings"),
         *("vendors", "warehouse"),
     },
+    "undo": {"books", "dlt_errors", "errors", "load", "monitor", "send", "vendors", "warehouse"},
     "monitor": {
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),
         *("load", "settings", "table", "vendors", "warehouse"),

@@ -114,7 +114,7 @@ def reopen(
         closed = [one for one in store.closings(client, vendors, period.name) if one.is_closed]
         if not closed:
             raise SettingsError(f"{period.name} is not closed, so there is nothing to open again.")
-        store.reopen(client, closed, pendulum.now("UTC"), _who(), why)
+        store.reopen(client, closed, pendulum.now("UTC"), who(), why)
     return closed
 
 
@@ -133,7 +133,7 @@ def _candidate(
         period.first,
         period.last,
         now,
-        _who(),
+        who(),
         why,
         "; ".join(against) or None,
         known_until,
@@ -193,7 +193,8 @@ def _zone(settings: Any, vendor: Vendor) -> str:
     return str(settings[f"{vendor.name}_zone"])
 
 
-def _who() -> str:
+def who() -> str:
+    """The user of the system that does it."""
     import os
 
     return files.owner(os.geteuid()).removeprefix("the user ")

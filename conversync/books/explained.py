@@ -170,9 +170,9 @@ def lives(client: SqlClient, vendors: Sequence[Vendor], transaction: str) -> lis
 
 def _names(client: SqlClient, vendor: Vendor, transaction: str) -> list[str]:
     """The conversions of a vendor that are this transaction, also those that the view counts no more."""
-    key = _key(vendor)
+    key = key_of(vendor)
     names = []
-    for table in _logs(vendor):
+    for table in logs(vendor):
         own = place(client, vendor.dataset, table.name)
         query = f"select 1 from {own} where cast({key} as varchar) = %s limit 1"  # noqa: S608 - our own names
         names += [transaction] if client.execute_sql(query, transaction) else []
@@ -184,19 +184,19 @@ def _names(client: SqlClient, vendor: Vendor, transaction: str) -> list[str]:
     return sorted(set(names))
 
 
-def _key(vendor: Vendor) -> str:
+def key_of(vendor: Vendor) -> str:
     [table] = [one for one in vendor.tables if one.name == "conversions"]
     return table.staged.unique if table.staged and table.staged.unique else table.columns[0].name
 
 
 def _life(client: SqlClient, vendor: Vendor, name: str) -> Life:
-    said = [one for table in _logs(vendor) for one in _statements(client, vendor, table, name)]
+    said = [one for table in logs(vendor) for one in _statements(client, vendor, table, name)]
     changes = list(_changes(client, vendor, name))
     days = {one["occurred_on"] for one in changes}
     return Life(vendor.label, name, said, changes, list(_closed(client, vendor, days)))
 
 
-def _logs(vendor: Vendor) -> list[Table]:
+def logs(vendor: Vendor) -> list[Table]:
     """The logs of statements about conversions."""
     return [table for table in vendor.tables if table.keeps_statements and table.day]
 
@@ -213,7 +213,7 @@ def _statements(client: SqlClient, vendor: Vendor, table: Table, name: str) -> I
     columns = [*table.key, table.day, *table.sums, *([table.currency] if table.currency else []), *_TIMES]
     query = (
         f"select {', '.join(map(str, columns))} from {place(client, vendor.dataset, table.name)} "  # noqa: S608 - our own names
-        f"where cast({_key(vendor)} as varchar) = %s order by valid_from, {table.key[0]}"
+        f"where cast({key_of(vendor)} as varchar) = %s order by valid_from, {table.key[0]}"
     )
     for row in client.execute_sql(query, name) or ():
         statement = dict(zip(columns, row, strict=True))

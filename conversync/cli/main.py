@@ -19,6 +19,7 @@ from conversync.cli import (
     sending,
     showing,
     terminal,
+    undo,
     warehousing,
 )
 from conversync.errors import ConversyncError, SettingsError
@@ -43,6 +44,7 @@ COMMANDS = (
     books.books,
     books.explain,
     assisting.mcp,
+    undo.undo,
     forget.forget,
     showing.demo,
     showing.sandbox,

@@ -14,6 +14,7 @@ from conversync.types import SqlClient
 from conversync.vendors import Vendor, known, targets
 from conversync.warehouse.query import rows
 from conversync.warehouse.tombstones import DATASET as PRIVACY
+from conversync.warehouse.undoable import PREFIX as UNDO
 
 # What a column is: an id of a person; text in which one may stand; fields that no document knows; a row as it came;
 # what a listing was narrowed by; any cell of a table of the user's own.
@@ -108,7 +109,8 @@ def of_dataset(schema: str) -> Vendor | None:
 
 def _hows(schema: str, table: str, texts: set[str], vendor: Vendor | None, *, digits: bool) -> dict[str, How]:
     """What each column is, of those that may hold something."""
-    declared = _declared(vendor).get(table) if vendor is not None else None
+    # What a load replaced, and keeps to be taken back by, holds what its table holds.
+    declared = _declared(vendor).get(table.removeprefix(UNDO)) if vendor is not None else None
     if declared is None and schema in SCHEMAS:
         declared = _by_name()
     if declared is not None:

@@ -47,7 +47,17 @@ class Bookkeeper:
     @contextmanager
     def locked(self) -> Iterator[Right]:
         """One send of a target at a time, on all machines. The locks end with the process."""
-        until, warehouse = time.monotonic() + self.wait, self.warehouse
+        until = time.monotonic() + self.wait
+        with self.locked_here():
+            left = max(0.0, until - time.monotonic())
+            names = [f"{ledger.DATASET}/{self.target.name}"]
+            with self.warehouse.reserved(names, "send", left) as right:
+                yield right
+
+    @contextmanager
+    def locked_here(self) -> Iterator[None]:
+        """One send of a target at a time on this machine."""
+        warehouse = self.warehouse
         path = warehouse.home / f"send-{warehouse.lock_path.stem}-{self.target.name}.lock"
         try:
             handle = files.lock_file(files.private_folder(path.parent) / path.name)
@@ -60,9 +70,7 @@ class Bookkeeper:
             ) from None
         with handle:
             acquire(handle, self.wait, f"Another send to {self.target.name} is at work")
-            left = max(0.0, until - time.monotonic())
-            with warehouse.reserved([f"{ledger.DATASET}/{self.target.name}"], "send", left) as right:
-                yield right
+            yield
 
     @contextmanager
     def reading(self, folder: Path | None = None) -> Iterator[SqlClient]:

@@ -25,12 +25,13 @@ def descriptions(datasets: AbstractSet[str], named: Sequence[Vendor] = ()) -> di
     """By (dataset, table): what is declared of those of a dataset that a load made; `named` are the accounts' own."""
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
+    from conversync.warehouse.undoable import LOADS, UNDONE
 
     ledgers = (table for vendor in known().values() for table in vendor.ledgers)
     declared: dict[str, Sequence[Table]] = {SENT: (*ledgers, *DLT_TABLES)}
     for source in (*known().values(), *named):
         if source.tables:
-            declared[source.dataset] = (*source.tables, *EVIDENCE, *DLT_TABLES)
+            declared[source.dataset] = (*source.tables, *EVIDENCE, *DLT_TABLES, LOADS, UNDONE)
     return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
 
 

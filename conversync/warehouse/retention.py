@@ -13,7 +13,7 @@ from conversync.counts import rows
 from conversync.errors import SettingsError
 from conversync.settings import lookup
 from conversync.types import Pipeline
-from conversync.warehouse import query
+from conversync.warehouse import query, undoable
 
 # Of each setting, the days without it.
 DEFAULTS = {"retain_sent_days": 180, "retain_rejected_days": 90}
@@ -55,7 +55,8 @@ def check() -> None:
 def forget_rejected(pipeline: Pipeline) -> str | None:
     """Takes the text out of rows of `rejected_rows` that are long resolved; what was done as a sentence, if anything.
 
-    The row itself stays: its hash, its reason, when it was seen. Where the vendor serves it again, so is its text.
+    The row itself stays: its hash, its reason, when it was seen. Where the vendor serves it again, so is its text. What
+    is kept of such a row to take a load back by loses it, too.
     """
     before = cutoff("retain_rejected_days")
     if before is None or not _has(pipeline, "rejected_rows", "resolved_at"):
@@ -63,6 +64,9 @@ def forget_rejected(pipeline: Pipeline) -> str | None:
     with pipeline.sql_client() as client:
         place = client.make_qualified_table_name("rejected_rows")
         bounds = (before, before - GIVEN_UP_AFTER)
+        if "rejected_rows" in undoable.copies(client):
+            kept = client.make_qualified_table_name(undoable.PREFIX + "rejected_rows")
+            client.execute_sql(f"update {kept} set raw = null where {_OLD}", *bounds)  # noqa: S608 - our own names
         [[count]] = query.rows(client, f"select count(*) from {place} where {_OLD}", *bounds)  # noqa: S608 - our own names
         if not count:
             return None

@@ -14,6 +14,7 @@ from conversync.send.forgetting import REMOVED, holds
 from conversync.types import Connection
 from conversync.vendors import targets
 from conversync.warehouse import confined, sizes
+from conversync.warehouse.undoable import PREFIX
 
 log = logging.getLogger("conversync")
 
@@ -51,7 +52,7 @@ def _withheld(connection: Connection) -> Iterator[tuple[tuple[str, str], dict[st
 
 def _of_table(table: str, names: Mapping[str, str], personal: set[str]) -> dict[str, str]:
     """What stands for each of its columns that is withheld; `names` are all of them, by the name in small letters."""
-    if table.lower() == REJECTED and RAW in names:
+    if table.lower().removeprefix(PREFIX) == REJECTED and RAW in names:
         return {names[RAW]: NOTHING}
     if {KEY, "content_hash", *LEDGER} <= set(names):
         told = " or ".join(f"cast(content as varchar) like '{word}'" for word in holds(sorted(personal)))
