@@ -72,7 +72,8 @@ ROOMS = {
         "vendors",
         "warehouse",
     },
-    "build": {"children", "errors", "settings", "vendors", "warehouse"},
+    "last_build": {"warehouse"},
+    "build": {"children", "errors", "last_build", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
     "report": {"books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {
