@@ -10,13 +10,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from conversync import children
 from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.last_build import Inputs, Note, days_now, digest_of, mark
 from conversync.settings import lookup
 from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
@@ -36,7 +37,10 @@ PREFIX = "conversync__"
 
 @dataclass
 class BuildReport:
-    """What a build came to. `failures` and `warnings` are sentences; `skipped` depended on something that failed."""
+    """What a build came to. `failures` and `warnings` are sentences; `skipped` depended on something that failed.
+
+    `is_unchanged`: nothing was written since the last build, which came to all else that is told.
+    """
 
     models: int = 0
     models_failed: int = 0
@@ -45,6 +49,7 @@ class BuildReport:
     tests_warned: int = 0
     skipped: int = 0
     seconds: float = 0
+    is_unchanged: bool = False
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -67,33 +72,73 @@ def build(
 
     `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
     models' arithmetic on rows of their own: they say nothing about the warehouse. Nothing is asked of a network.
+    Where nothing was written since a whole build, nothing is built, unless `full_refresh`: it would come to the same.
     Raises SettingsError without the extra `dbt` or without a warehouse, LockedError if another run or a reader holds
     the file for longer than `wait` seconds.
     """
     _installed()
-    if not warehouse_path.exists():
-        raise SettingsError(f"There is no warehouse {warehouse_path} to build on: run conversync load first.")
-    if warehouse_path.stem in SCHEMAS:
-        raise SettingsError(
-            f"The warehouse may not be called {warehouse_path.name}: DuckDB could not tell the file from the schema "
-            f"{warehouse_path.stem}. Call it warehouse.duckdb."
-        )
-    options = ["build" if run_tests else "run"]
-    options += ["--full-refresh"] if full_refresh else []
-    options += ["--select", selection(select)] if select else []
-    if run_tests and not unit_tests:
-        options += ["--exclude-resource-type", "unit_test"]
+    _refuse_what_is_no_warehouse(warehouse_path)
     started = time.monotonic()
     warehouse = Warehouse(warehouse_path)
+    note = Note(warehouse.home / f"{warehouse.path.name}.built", warehouse.path)
+    is_whole = not select and not unit_tests
     with warehouse.locked(wait) as folder:
+        found = mark(warehouse.path)
         # Waits for readers; then dbt's own process is to open the file.
         with warehouse.held(wait, folder) as connection:
             names, named = relations(connection), accounts(connection)
             _refuse_rows_without_their_view(connection, names, named)
-        ended = run_dbt([*options, "--vars", json.dumps(variables(names, named))], warehouse_path, folder)
-        report = _told(ended, folder / "dbt", warehouse_path)
+            inputs = inputs_of(connection, names, named)
+        if is_whole and not full_refresh and (same := note.same(found, inputs, tested=run_tests)):
+            report = BuildReport(**same, is_unchanged=True)
+        else:
+            options = _options(full_refresh, select, run_tests, unit_tests, inputs.variables)
+            report = _told(run_dbt(options, warehouse_path, folder), folder / "dbt", warehouse_path)
+            if is_whole and not report.failures and _settled(warehouse, folder):
+                note.keep(inputs, _noted(report), tested=run_tests)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _options(
+    full_refresh: bool, select: str | None, run_tests: bool, unit_tests: bool, told: Mapping[str, Any]
+) -> list[str]:
+    """What dbt is called with."""
+    options = ["build" if run_tests else "run", "--vars", json.dumps(told)]
+    options += ["--full-refresh"] if full_refresh else []
+    options += ["--select", selection(select)] if select else []
+    return options + (["--exclude-resource-type", "unit_test"] if run_tests and not unit_tests else [])
+
+
+def _refuse_what_is_no_warehouse(path: Path) -> None:
+    if not path.exists():
+        raise SettingsError(f"There is no warehouse {path} to build on: run conversync load first.")
+    if path.stem in SCHEMAS:
+        raise SettingsError(
+            f"The warehouse may not be called {path.name}: DuckDB could not tell the file from the schema {path.stem}. "
+            "Call it warehouse.duckdb."
+        )
+
+
+def inputs_of(connection: Any, names: Collection[str], named: Sequence[Vendor]) -> Inputs:
+    """What a build of this warehouse, of these relations and accounts, would be made of."""
+    datasets = {*vendors(), *(source.dataset for source in named)}
+    return Inputs(digest_of(project()), variables(names, named), days_now(connection, datasets, names))
+
+
+def _settled(warehouse: Warehouse, folder: Path) -> bool:
+    """Whether the file is as publishing it will leave it, too; not where a reader came who keeps it open."""
+    try:
+        with warehouse.held(0, folder) as connection:
+            connection.execute("force checkpoint")
+    except LockedError:
+        return False
+    return True
+
+
+def _noted(report: BuildReport) -> dict[str, Any]:
+    """What is told again of a build where another one would come to the same."""
+    return {name: value for name, value in asdict(report).items() if name not in {"seconds", "is_unchanged"}}
 
 
 def project() -> Path:

@@ -169,6 +169,8 @@ def _build(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
 
         done = build(warehouse.path, wait=wanted.wait)
         step.text = f"{done.models} models, {done.tests_passed} tests"
+        if done.is_unchanged:
+            step.text = f"nothing new: {step.text} stand"
         step.notes = [*done.failures, *done.warnings]
         step.exit_code = done.exit_code
         if done.failures:

@@ -25,6 +25,8 @@ class Log:
 
     `query` has its columns, and valid_from and valid_to. `events` is the column that names an event, `keys` are those
     that name a conversion. `is_view_a_log`: what the view reads holds earlier versions, too, or only what stands.
+    `is_all` is SQL on a row: whether an open version tells all of its conversion as long as no log holds another row of
+    it that does not, or that ended. There is at most one such open version of a conversion.
     """
 
     table: str
@@ -33,6 +35,7 @@ class Log:
     events: str
     keys: Sequence[str]
     is_view_a_log: bool = True
+    is_all: str = "false"
 
     def as_of(self, moment: str) -> str:
         """What the table held at a moment, as a SELECT."""
@@ -72,12 +75,31 @@ class Log:
         )
 
     def moments(self, key: str) -> str:
-        """When anything of a conversion changed: conversion, known_at."""
+        """When anything of a conversion of books_several changed: conversion, known_at."""
         return " union ".join(
-            f"select {key} as conversion, {name} as known_at from ({self.query}) as {self.table}_{name} "  # noqa: S608
-            f"where {name} is not null"
+            f"select several.conversion, versions.{name} as known_at from ({self.query}) as versions "  # noqa: S608
+            f"inner join books_several as several on versions.{key} = several.conversion "
+            f"where versions.{name} is not null"
             for name in ("valid_from", "valid_to")
         )
+
+    def several(self, key: str) -> str:
+        """The conversions of which this log holds more than the one version that tells all, some of them repeatedly."""
+        return (
+            f"select {key} as conversion from ({self.query}) as {self.table}_several "  # noqa: S608 - our own words
+            f"where valid_to is not null or not coalesce({self.is_all}, false)"
+        )
+
+    def instants(self) -> str:
+        """The moments of all changes, each of them for every row."""
+        return " union all ".join(
+            f"select {name} as known_at from ({self.query}) as {self.table}_{name} where {name} is not null"  # noqa: S608
+            for name in ("valid_from", "valid_to")
+        )
+
+    def days(self) -> str:
+        """The days on which any version says that a conversion was earned, if the log tells them."""
+        return f"select occurred_on from ({self.query}) as {self.table}_days"  # noqa: S608 - our own words
 
 
 def _ended(name: str, table: str, moment: str) -> str:
@@ -97,7 +119,8 @@ class Books:
 
     `key` names a conversion in the view and in the logs. `reversed_on` is the day by which the vendor dates what it
     took back, null where it does not; `zone` is that of its days. `links` is a SELECT of pairs (conversion, other) of
-    conversions of which one stands for the other, if there are such.
+    conversions of which one stands for the other, if there are such. In the view, first_seen_at of a conversion that
+    never changed is the valid_from of all that is held of it.
     """
 
     logs: Sequence[Log]
@@ -108,7 +131,7 @@ class Books:
     reversed: str
     reversed_on: str = "null"
     is_number: bool = False
-    links: str = "select null as conversion, null as other where 1 = 0"
+    links: str | None = None
 
     def functions(self, view: str) -> dict[str, str]:
         """By name, the SELECTs over a `moment` that the vendor's dataset has beside its view."""
@@ -118,37 +141,45 @@ class Books:
     def views(self, view: str) -> dict[str, str]:
         """The view of every change."""
         tables = {log.table: log.at_all_moments(self.key, self.is_number) for log in self.logs}
-        states = self._revenue(with_tables(view, tables))
-        moments = " union ".join(log.moments(self.key) for log in self.logs)
+        dated = [log for log in self.logs if "occurred_on" in log.columns]
         return {
             CHANGES: _filled(
                 CHANGES,
-                states=states,
-                present=self._revenue(view),
-                moments=moments,
-                links=self.links,
+                states=self._revenue(with_tables(view, tables)),
+                present=self._revenue(view, id=self.key, also="first_seen_at,"),
+                moments=" union ".join(log.moments(self.key) for log in self.logs),
+                several=" union all ".join(log.several(self.key) for log in self.logs),
+                instants=" union all ".join(log.instants() for log in self.logs),
+                days=" union ".join(log.days() for log in dated),
+                links=self.links or self._no_links(),
                 zone=_text(self.zone),
             )
         }
 
-    def _revenue(self, rows: str) -> str:
+    def _no_links(self) -> str:
+        none = f"cast(null as {'bigint' if self.is_number else 'varchar'})"
+        return f"select {none} as conversion, {none} as other where 1 = 0"
+
+    def _revenue(self, rows: str, **places: str) -> str:
         """A row a conversion in the shape of the books, of rows as the view has them."""
+        told = {"id": f"cast({self.key} as varchar)", "also": ""} | places
         return _filled(
             "revenue",
             rows=rows,
-            key=self.key,
             currency=self.currency,
             gross=self.gross,
             reversed=self.reversed,
             reversed_on=self.reversed_on,
+            **told,
         )
 
 
-def log_of(table: Table, key: str) -> Log:
-    """Of a table of statements that the view reads as it is."""
+def log_of(table: Table, key: str, is_all: str) -> Log:
+    """Of a table of statements that the view reads as it is. `is_all` is the Log's."""
     names = table.schema.names
     [event] = table.key
-    return Log(table.name, f"select {', '.join(names)} from {table.name}", names, event, (key,))  # noqa: S608 - our own names
+    query = f"select {', '.join(names)} from {table.name}"  # noqa: S608 - our own names
+    return Log(table.name, query, names, event, (key,), is_all=is_all)
 
 
 def _filled(name: str, **places: str) -> str:

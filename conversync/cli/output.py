@@ -129,6 +129,12 @@ def built(report: BuildReport) -> None:
         terminal.say(sentence, error=True)
     for sentence in report.warnings:
         terminal.say(sentence)
+    if report.is_unchanged:
+        terminal.say(
+            f"Nothing was written since the last build: its {report.models} models stand, of which "
+            f"{report.tests_passed} tests passed, {report.seconds:.0f} s"
+        )
+        return
     terminal.say(
         f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
         f"{report.skipped} skipped, {report.seconds:.0f} s"

@@ -37,7 +37,7 @@ def books(zone: str) -> Books:
     """Of the vendor's days in `zone`. An orphan takes nothing back of what we hold."""
     return Books(
         logs=(
-            log_of(CONVERSION_EVENTS, KEY),
+            log_of(CONVERSION_EVENTS, KEY, is_all="not is_reversal"),
             Log(
                 WITHDRAWN_EVENTS.name,
                 _WITHDRAWN,

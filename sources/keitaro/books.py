@@ -13,7 +13,7 @@ UNTOLD = "USD"
 def books(zone: str) -> Books:
     """Of the tracker's days in `zone`. A rejected conversion keeps its revenue there: here it is taken back."""
     return Books(
-        logs=(log_of(CONVERSION_EVENTS, "conversion_id"),),
+        logs=(log_of(CONVERSION_EVENTS, "conversion_id", is_all="true"),),
         key="conversion_id",
         zone=zone,
         currency=f"upper(coalesce(nullif(currency, ''), '{UNTOLD}'))",

@@ -1,6 +1,7 @@
 -- A row a conversion in the shape of the books, of all vendors alike.
 select
-    cast($key as varchar) as conversion_id,
+    $id as conversion_id,
+    $also
     occurred_on,
     occurred_at,
     $currency as currency,

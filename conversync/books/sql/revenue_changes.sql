@@ -1,11 +1,7 @@
 -- Every change of what a conversion earned, a row for each conversion, moment and line of the books (day, currency,
 -- offer): each state of it, worked out by the vendor's own view, less the state before. All of them add up to what the
 -- view says now; those until a moment, to what it said then.
-with recursive books_own as (
-    $moments
-),
-
-books_links as (
+with recursive books_links as (
     select conversion, other from (
         $links
     ) as links
@@ -26,6 +22,23 @@ books_linked as (
     ) as further on books_linked.other = further.conversion
 ),
 
+-- The few conversions that are more than one statement which tells it all. A count is always above 0: here and below it
+-- tells DuckDB that these are few, and so which side of a join to keep.
+books_several as (
+    select conversion
+    from (
+        select conversion from books_linked
+        union all
+        $several
+    ) as told
+    group by conversion
+    having count(*) > 0
+),
+
+books_own as (
+    $moments
+),
+
 books_all as (
     select conversion, known_at from books_own
     union
@@ -34,20 +47,24 @@ books_all as (
     inner join books_own on books_linked.other = books_own.conversion
 ),
 
--- Most conversions never change: what is known of them now was known from the first moment on.
-books_counted as (
-    select conversion, min(known_at) as known_at, count(*) as moments
+-- Those that changed. What is known of any other was known from the first moment on: what the view says of it now is
+-- its one change, and nothing is grouped, sorted or kept for it.
+books_changing as (
+    select conversion
     from books_all
     group by conversion
+    having count(*) > 1
 ),
 
 books_moments as (
     select
-        books_all.conversion,
-        books_all.known_at,
-        row_number() over (order by books_all.conversion, books_all.known_at) as number
+        conversion,
+        known_at,
+        row_number() over (order by conversion, known_at) as number
     from books_all
-    inner join books_counted on books_all.conversion = books_counted.conversion and books_counted.moments > 1
+    where conversion in (select conversion from books_changing)
+    group by conversion, known_at
+    having count(*) > 0
 ),
 
 books_states as (
@@ -96,22 +113,6 @@ books_judged as (
 
 books_lines as (
     select
-        counted.conversion,
-        counted.known_at,
-        present.occurred_on,
-        present.currency,
-        present.offer_id,
-        'late arrival' as reason,
-        present.reversed_on,
-        present.gross_revenue as gross,
-        present.reversed_revenue as reversed
-    from books_counted as counted
-    inner join (
-        $present
-    ) as present on cast(counted.conversion as varchar) = present.conversion_id
-    where counted.moments = 1
-    union all
-    select
         conversion, known_at, occurred_on, currency, offer_id, reason, reversed_on, gross, reversed
     from books_judged
     where is_there
@@ -130,7 +131,7 @@ books_lines as (
     where was_there
 ),
 
-books_changes as (
+books_changed as (
     select
         conversion,
         known_at,
@@ -146,12 +147,50 @@ books_changes as (
     having sum(gross) <> 0 or sum(reversed) <> 0
 ),
 
+-- All of a load has one moment, so that these are few as well: the day of each in the vendor's zone.
+books_loads as (
+    select
+        known_at,
+        cast(known_at at time zone $zone as date) as read_on,
+        cast(known_at at time zone 'UTC' as date) as read_on_in_utc
+    from (
+        $instants
+    ) as instants
+    group by known_at
+    having count(*) > 0
+),
+
+-- With the moment from which anything was known of each.
+books_changes as (
+    select
+        present.conversion_id as conversion,
+        present.first_seen_at as known_at,
+        present.occurred_on,
+        present.currency,
+        present.offer_id,
+        'late arrival' as reason,
+        present.reversed_on,
+        present.gross_revenue as gross,
+        present.reversed_revenue as reversed,
+        present.first_seen_at as first_known_at
+    from (
+        $present
+    ) as present
+    left join books_changing as changing on present.conversion_id = changing.conversion
+    where changing.conversion is null and (present.gross_revenue <> 0 or present.reversed_revenue <> 0)
+    union all
+    select *, min(known_at) over (partition by conversion) as first_known_at
+    from books_changed
+),
+
 -- Since when each day was read by anybody: what came with that reading may have been there for long.
 books_days as (
     select
         days.occurred_on,
         min(to_timestamp(cast(w._dlt_load_id as double))) as first_read_at
-    from (select distinct occurred_on from books_changes) as days
+    from (
+        $days
+    ) as days
     inner join windows as w on days.occurred_on between w.window_start and w.window_end
     inner join _dlt_loads as l on w._dlt_load_id = l.load_id
     where
@@ -168,52 +207,59 @@ books_days as (
     group by days.occurred_on
 ),
 
-books_first as (
-    select
-        conversion,
-        min(known_at) as known_at
-    from books_changes
-    group by conversion
-),
-
 books_dated as (
     select
         changes.*,
-        cast(changes.known_at at time zone $zone as date) as read_on,
+        loads.read_on,
         coalesce(
-            cast(first.known_at at time zone $zone as date) - changes.occurred_on > 2
-            and first.known_at <= days.first_read_at + interval '500 microseconds'
+            first_loads.read_on - changes.occurred_on > 2
+            and changes.first_known_at <= days.first_read_at + interval '500 microseconds'
             and (
-                changes.known_at = first.known_at
+                changes.known_at = changes.first_known_at
                 -- The same night reads reversals after conversions, in a load of its own.
-                or (
-                    changes.reason = 'reversal'
-                    and cast(changes.known_at at time zone 'UTC' as date) = cast(first.known_at at time zone 'UTC' as date)
-                )
+                or (changes.reason = 'reversal' and loads.read_on_in_utc = first_loads.read_on_in_utc)
             ),
             false
         ) as is_backfilled
     from books_changes as changes
-    inner join books_first as first on changes.conversion = first.conversion
+    left join books_loads as loads on changes.known_at = loads.known_at
+    left join books_loads as first_loads on changes.first_known_at = first_loads.known_at
     left join books_days as days on changes.occurred_on = days.occurred_on
 ),
 
--- What was taken back of what was there before us has a day of its own.
+-- What was taken back of what was there before us has a day of its own, and where that is another one, a row.
+books_apart as (
+    select
+        *,
+        coalesce(is_backfilled and reversed <> 0 and reversed_on <> occurred_on, false) as is_taken_apart
+    from books_dated
+),
+
 books_known as (
     select
-        conversion, known_at, read_on, occurred_on, currency, offer_id, reason, is_backfilled,
-        case when is_backfilled then occurred_on else read_on end as known_on,
-        gross,
-        case when is_backfilled then 0 else reversed end as reversed
-    from books_dated
-    union all
-    select
-        conversion, known_at, read_on, occurred_on, currency, offer_id, reason, is_backfilled,
-        coalesce(reversed_on, occurred_on) as known_on,
-        0 as gross,
-        reversed
-    from books_dated
-    where is_backfilled
+        changes.conversion,
+        changes.known_at,
+        changes.occurred_on,
+        changes.currency,
+        changes.offer_id,
+        case
+            when rows.is_of_taken then changes.reversed_on
+            when changes.is_backfilled then changes.occurred_on
+            else changes.read_on
+        end as known_on,
+        changes.is_backfilled,
+        changes.read_on,
+        changes.reason,
+        case when rows.is_of_taken then 0 else changes.gross end as gross,
+        case when rows.is_of_taken = changes.is_taken_apart then changes.reversed else 0 end as reversed
+    from books_apart as changes
+    inner join (
+        select false as is_taken_apart, false as is_of_taken
+        union all
+        select true, false
+        union all
+        select true, true
+    ) as rows on changes.is_taken_apart = rows.is_taken_apart
 )
 
 select
@@ -226,9 +272,8 @@ select
     is_backfilled,
     read_on,
     reason,
-    cast(sum(gross) as decimal(18, 6)) as gross_change,
-    cast(sum(reversed) as decimal(18, 6)) as reversed_change,
-    cast(sum(gross) - sum(reversed) as decimal(18, 6)) as net_change
+    cast(gross as decimal(18, 6)) as gross_change,
+    cast(reversed as decimal(18, 6)) as reversed_change,
+    cast(gross - reversed as decimal(18, 6)) as net_change
 from books_known
-group by conversion, known_at, occurred_on, currency, offer_id, known_on, is_backfilled, read_on, reason
-having sum(gross) <> 0 or sum(reversed) <> 0
+where gross <> 0 or reversed <> 0
