@@ -194,7 +194,7 @@ def load_source(
             ):
                 _load_steps(pipeline, vendor, chosen, asked, progress, report)
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
-            report.error = error
+            report.error = accounts.placed(error, vendor.label)
         told = report.said if clock.apart() >= timedelta(0) else report.skipped
         told += filter(None, [sequence.apart(clock.apart())])
     if report.steps:

@@ -116,4 +116,4 @@ def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, CheckResult, int]]:
                 for finding in vendor.check(chosen):
                     yield vendor.label, finding, 0 if finding.good else 1
         except ConversyncError as error:
-            yield vendor.label, CheckResult(False, str(error)), error.exit_code
+            yield vendor.label, CheckResult(False, str(accounts.placed(error, vendor.label))), error.exit_code

@@ -217,7 +217,7 @@ def compare(
                 for compared in vendor.compared(chosen)
             ]
     except Exception as error:  # noqa: BLE001 - the other sources are still compared; it is reported
-        found.error = error
+        found.error = accounts.placed(error, vendor.label)
     return found
 
 

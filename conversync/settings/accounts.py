@@ -14,6 +14,7 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
+from conversync.errors import CredentialsError
 from conversync.vendors import Vendor, dataset, known, parted, vendors
 
 SECTION = "accounts"
@@ -139,6 +140,22 @@ def asked_for(source: str) -> Iterator[None]:
         yield
     finally:
         _asked.reset(token)
+
+
+def placed(error: Exception, source: str) -> Exception:
+    """The error; where an account's credentials were refused, with where these stand: vendors name their own place."""
+    vendor, account = parted(source)
+    if not account or not isinstance(error, CredentialsError):
+        return error
+    place = f"[{'.'.join(section(vendor, account))}] of .dlt/secrets.toml, or {variable(source, '...')}"
+    told = CredentialsError(
+        f"{error} Those of {source} stand in {place} in the environment.",
+        status=error.status,
+        fields=error.fields,
+        said=error.said,
+    )
+    told.__cause__ = error
+    return told
 
 
 Asked = Callable[..., tuple[Any, str]]

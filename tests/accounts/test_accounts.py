@@ -53,6 +53,7 @@ def test_one_account_fails_and_the_other_loads(accounts: Accounts) -> None:
     done = accounts.loaded_both()
     assert done.code == 5
     assert "besitos_eu: " in done.told
+    assert "Those of besitos:eu stand in [sources.besitos.accounts.eu]" in done.told
     assert "of-somebody-else-altogether" not in done.told
     assert accounts.events("besitos") == accounts.wanted(accounts.sandbox)
 
