@@ -127,7 +127,8 @@ class Vendor:
     ledgers: Sequence[Table] = ()
     """The tables in the dataset `sent` that its targets fill."""
     hashes: Mapping[str, Callable[[pa.Table], pa.ChunkedArray]] = field(default_factory=dict)
-    """Of tables of statements, the statement_hash of rows as they are held; those without are told by their rows."""
+    """Of tables of statements, the statement_hash of rows as they are held; without it
+    a row that `forget` cleared is stated anew, once, by the next reading."""
     account: Sequence[str] = ()
     """The settings that tell one account from another, besides `<vendor>_url`; no secrets."""
     questions: Mapping[str, Callable[[Questions], Any]] = field(default_factory=dict)

@@ -146,6 +146,18 @@ class Story:
             connection.execute("set timezone = 'UTC'")
             return connection.execute(query).fetchall()
 
+    def catalog(self) -> list[tuple[Any, ...]]:
+        """Tables, views, columns with their sentences, keys and functions."""
+        return self.rows(
+            "select schema_name, table_name, column_name, data_type, is_nullable, comment from duckdb_columns() "
+            "where not internal union all "
+            "select schema_name, table_name, null, null, null, comment from duckdb_tables() union all "
+            "select schema_name, view_name, sql, null, null, comment from duckdb_views() where not internal union all "
+            "select schema_name, table_name, constraint_text, null, null, null from duckdb_constraints() union all "
+            "select schema_name, function_name, macro_definition, null, null, comment from duckdb_functions() "
+            "where not internal order by all"
+        )
+
     def money(self) -> dict[str, Any]:
         """All that must not move."""
         return {name: self.rows(query) for name, query in MONEY.items()}

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.more
 
 def test_nothing_is_left_and_no_sum_moves(story: Story) -> None:
     """Told by standard input; the receipt says what stood where, and holds no id."""
-    before = story.money()
+    before, catalog = story.money(), story.catalog()
     assert {"warehouse.duckdb: besitos.rejected_rows", "warehouse.duckdb: main.notes"} <= set(
         story.hits(PERSON)
     )
@@ -47,6 +47,7 @@ def test_nothing_is_left_and_no_sum_moves(story: Story) -> None:
     assert found["sent.keitaro_conversions"] == 2
     assert story.hits(PERSON, CLICK, MAIL) == []
     assert story.money() == before
+    assert [one for one in story.catalog() if one[0] != "privacy"] == catalog
     kept = story.rows("select distinct user_id from besitos.conversion_events order by all")
     assert kept == [(OTHER,), (None,)]
 
