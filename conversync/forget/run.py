@@ -16,7 +16,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.extract.persons import fingerprint, folded
 from conversync.forget import rewritten, sends
-from conversync.forget.cleared import Sought, changes, dialect_of, write
+from conversync.forget.cleared import Sought, changes, write
 from conversync.forget.places import Place, mappings, places
 from conversync.http.redact import remember
 from conversync.load import pipeline_for
@@ -25,12 +25,11 @@ from conversync.send.journal import journal_path
 from conversync.settings import privacy
 from conversync.types import Document, SqlClient
 from conversync.vendors import known, targets
-from conversync.warehouse import tombstones
+from conversync.warehouse import right, tombstones
 from conversync.warehouse.publish import publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
 
 SHORTEST = 2
-SERVERS = ("duckdb", "postgres")
 
 
 class Found(NamedTuple):
@@ -66,6 +65,11 @@ def forget(warehouse: Warehouse, given: Sequence[str], wait: float, *, dry_run: 
     key = privacy.needed("People are forgotten under a keyed fingerprint")
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; nobody is to be forgotten.")
+    if warehouse.destination != "duckdb" and not right.has_locks(warehouse.destination):
+        raise SettingsError(
+            f"People are forgotten in a DuckDB file and on PostgreSQL, and {warehouse} is neither: what was deleted "
+            "could stay in its files."
+        )
     receipt = Receipt(dry_run)
     with translate_errors(), ExitStack() as held:
         if not dry_run:
@@ -136,10 +140,6 @@ def _sought(client: SqlClient, everywhere: Sequence[Place], ids: Sequence[str], 
 def _session(warehouse: Warehouse, folder: Path, names: Sequence[str]) -> Iterator[Any]:
     destination = warehouse.dlt_destination(names)
     with pipeline_for(tombstones.DATASET, destination, folder).sql_client() as client:
-        if dialect_of(client) not in SERVERS:
-            raise SettingsError(
-                "People are forgotten on DuckDB and on PostgreSQL: this destination is neither."
-            )
         yield client
 
 

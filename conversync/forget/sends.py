@@ -90,22 +90,24 @@ def in_journal(path: Path, sought: Sought, *, clears: bool) -> int:
     place = str(path) if clears else f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(place, uri=not clears, isolation_level=None, timeout=BUSY)) as db:
         db.row_factory = sqlite3.Row
-        lines = [dict(row) for row in db.execute("select * from outcomes")]
-        begun = [dict(row) for row in db.execute("select * from intents")]
-        for line in begun:
-            if _tells(line, sought):
-                raise _doubted(str(line["target"]))
-        theirs = [
-            (line, _cleared(line, str(line["target"]), sought)) for line in lines if _tells(line, sought)
-        ]
+        for line in _theirs(db, "intents", sought):
+            raise _doubted(str(line["target"]))
+        lines = _theirs(db, "outcomes", sought)
+        theirs = [(line, _cleared(line, str(line["target"]), sought)) for line in lines]
         if clears:
             _write(db, theirs)
     return len(theirs)
 
 
+def _theirs(db: sqlite3.Connection, table: str, sought: Sought) -> Iterator[Row]:
+    """The lines that tell of the person; the others are let go as they are read."""
+    return (line for line in map(dict, db.execute(f"select * from {table}")) if _tells(line, sought))  # noqa: S608
+
+
 def _tells(line: Row, sought: Sought) -> bool:
-    texts = (line.get(name) for name in (*TOLD, "tables"))
-    return any(sought.persons.in_json(str(text)) for text in texts if text)
+    texts = [str(line[name]) for name in (*TOLD, "tables") if line.get(name)]
+    whole = "\n".join(texts).lower()
+    return any(word in whole for word in sought.words) and any(map(sought.persons.in_json, texts))
 
 
 def _write(db: sqlite3.Connection, theirs: Sequence[tuple[Row, Row]]) -> None:

@@ -13,6 +13,8 @@ from conversync.types import Pipeline, SqlClient
 from conversync.warehouse.query import rows
 
 DATASET, TABLE = "privacy", "forgotten"
+# Where somebody can be forgotten.
+SERVERS = ("duckdb", "postgres")
 # The line that is no person's: it tells whether the key is the one that the others were made with.
 OF_KEY = 0
 _COLUMNS = (
@@ -29,6 +31,8 @@ def known(client: SqlClient) -> Persons:
     """Those who were forgotten there; SettingsError where there are some, and the key is missing or another one."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
+    if client.capabilities.sqlglot_dialect not in SERVERS:
+        return Persons(privacy.key())
     try:
         found: dict[str, int] = dict(rows(client, f"select tombstone, length from {place(client)}"))  # noqa: S608 - our own names
     except DatabaseUndefinedRelation:

@@ -127,6 +127,7 @@ def test_killed_anywhere_it_can_be_run_again(story: Story, share: float, tmp_pat
     assert not list(story.folder.glob(".*.new"))
 
 
+@pytest.mark.long
 def test_a_key_is_needed_and_stays_the_same(story: Story) -> None:
     """Without it, or with another one, nothing is forgotten, and later nothing loaded or sent."""
     story.settings["CONVERSYNC_PRIVACY_KEY"] = ""
@@ -155,6 +156,7 @@ def test_what_is_in_doubt_is_settled_first(story: Story) -> None:
     assert "is in doubt" in story.run("forget", PERSON, code=1).err
 
 
+@pytest.mark.long
 def test_a_row_of_the_users_own_that_comes_back_is_not_sent(story: Story) -> None:
     """Who was forgotten is known again in an outbox, too, by the keyed fingerprint."""
     story.run("forget", PERSON)
@@ -169,3 +171,10 @@ def test_a_row_of_the_users_own_that_comes_back_is_not_sent(story: Story) -> Non
     done = story.run("send", "keitaro.conversions", "--from", "main.own", "--since", "2024-12-01")
     assert "1 row of people who were forgotten: none goes" in done.out
     assert len(story.sandbox.keitaro.received) == sent + 1
+
+
+def test_elsewhere_nobody_is_forgotten(story: Story) -> None:
+    """What was deleted could stay in the files of a destination whose files we do not know."""
+    story.settings["DESTINATION__DUCKLAKE__CREDENTIALS"] = "ducklake:///lake"
+    done = story.run("forget", PERSON, "--destination", "ducklake", code=2)
+    assert "is neither" in done.err

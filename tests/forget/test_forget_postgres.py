@@ -13,7 +13,8 @@ from tests.forget.story import LOADS, MONEY, PERSON, SEND, Story, forms
 
 pytestmark = [
     pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here"),
-    pytest.mark.more,
+    # A minute, of which half is the story's.
+    pytest.mark.long,
 ]
 TABLES = (
     "select table_schema, table_name from information_schema.tables "
