@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conversync.types import Connection
 from conversync.vendors import known
+from conversync.warehouse import undoable
 from conversync.warehouse.allowed import STAGING
 
 if TYPE_CHECKING:
@@ -24,16 +25,17 @@ def descriptions(datasets: AbstractSet[str]) -> dict[tuple[str, str], Table]:
     """By (dataset, table): what is declared of those of a dataset that a load made."""
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
-    from conversync.warehouse.undoable import LOADS, UNDONE
 
     vendors = known().values()
     declared = {
-        vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES, LOADS, UNDONE)
+        vendor.name: (*vendor.tables, *EVIDENCE, *DLT_TABLES, *undoable.TABLES)
         for vendor in vendors
         if vendor.tables
     }
     declared[SENT] = (*(table for vendor in vendors for table in vendor.ledgers), *DLT_TABLES)
-    return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
+    told = {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
+    beside = {(name, undoable.PREFIX + table): undoable.beside(one) for (name, table), one in told.items()}
+    return beside | told
 
 
 def refresh(connection: Connection) -> int:
