@@ -23,8 +23,9 @@ from conversync.load import pipeline_for
 from conversync.send.bookkeeper import Bookkeeper
 from conversync.send.journal import journal_path
 from conversync.settings import privacy
+from conversync.settings.accounts import sources
 from conversync.types import Document, SqlClient
-from conversync.vendors import known, targets
+from conversync.vendors import targets
 from conversync.warehouse import right, tombstones
 from conversync.warehouse.publish import publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
@@ -75,7 +76,7 @@ def forget(warehouse: Warehouse, given: Sequence[str], wait: float, *, dry_run: 
         if not dry_run:
             for target in targets().values():
                 held.enter_context(Bookkeeper(warehouse, target, wait).locked())
-        names = [*known(), "sent", tombstones.DATASET]
+        names = _datasets()
         folder = held.enter_context(warehouse.locked(wait, "forget", names))
         looked = _in_warehouse(warehouse, ids, key, folder, wait, receipt)
         if not dry_run:
@@ -83,6 +84,11 @@ def forget(warehouse: Warehouse, given: Sequence[str], wait: float, *, dry_run: 
     if not dry_run:
         _made_anew(warehouse, wait, receipt)
     return receipt
+
+
+def _datasets() -> list[str]:
+    """All that a run may have written into, of every account that the settings name."""
+    return [*dict.fromkeys(one.dataset for one in sources().values()), "sent", tombstones.DATASET]
 
 
 def _ids(given: Sequence[str]) -> list[str]:
@@ -102,7 +108,7 @@ def _in_warehouse(
 ) -> list[Place]:
     """Journal and tables; the places that were looked at."""
     with warehouse.held(wait, folder) as connection:
-        with _session(warehouse, folder, ["sent", tombstones.DATASET, *known()]) as client:
+        with _session(warehouse, folder, _datasets()) as client:
             tombstones.known(client)  # with another key nobody would be known again
             everywhere = list(places(client, digits=all(one.isdigit() for one in ids)))
             sought = _sought(client, everywhere, ids, key)

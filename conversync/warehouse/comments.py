@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conversync.types import Connection
 from conversync.vendors import Vendor, known
+from conversync.warehouse import undoable
 from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.datasets import accounts
 
@@ -25,14 +26,15 @@ def descriptions(datasets: AbstractSet[str], named: Sequence[Vendor] = ()) -> di
     """By (dataset, table): what is declared of those of a dataset that a load made; `named` are the accounts' own."""
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
-    from conversync.warehouse.undoable import LOADS, UNDONE
 
     ledgers = (table for vendor in known().values() for table in vendor.ledgers)
     declared: dict[str, Sequence[Table]] = {SENT: (*ledgers, *DLT_TABLES)}
     for source in (*known().values(), *named):
         if source.tables:
-            declared[source.dataset] = (*source.tables, *EVIDENCE, *DLT_TABLES, LOADS, UNDONE)
-    return {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
+            declared[source.dataset] = (*source.tables, *EVIDENCE, *DLT_TABLES, *undoable.TABLES)
+    told = {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
+    beside = {(name, undoable.PREFIX + table): undoable.beside(one) for (name, table), one in told.items()}
+    return beside | told
 
 
 def refresh(connection: Connection) -> int:

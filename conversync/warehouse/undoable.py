@@ -47,10 +47,18 @@ UNDONE = Table(
     ),
     staged=None,
 )
+TABLES = (LOADS, UNDONE)
 _TYPES = {STRING: "varchar", INSTANT: "timestamp with time zone"}
 
 # By dataset and table, what this process's merges keep: the point of their load, and the columns.
 _KEPT: dict[tuple[str, str], tuple[str, Sequence[str]]] = {}
+
+
+def beside(table: Table) -> Table:
+    """The table that keeps what loads replace of this one."""
+    says = f"What loads replaced of {table.name}, to take them back by: see conversync undo."
+    point = Column(POINT, STRING, "The newest commit before the load that replaced the row.")
+    return Table(PREFIX + table.name, says, (point, *table.columns), staged=None)
 
 
 def is_replaced(table: Any) -> bool:

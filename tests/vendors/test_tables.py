@@ -68,9 +68,7 @@ def stored(table: Table) -> list[Stored]:
 
 def relations(house: VendorWorkspace, dataset: str) -> tuple[dict[str, str], dict[str, list[Stored]]]:
     """Of each table and view of a dataset that is not dlt's its sentence, and its columns as they stand."""
-    told = {
-        name: says for name, says in house.query(RELATIONS.format(dataset=dataset)) if name[:5] != "_dlt_"
-    }
+    told = {name: says for name, says in house.query(RELATIONS.format(dataset=dataset)) if name[:1] != "_"}
     held: dict[str, list[Stored]] = {name: [] for name in told}
     for name, *column in house.query(COLUMNS.format(dataset=dataset)):
         if name in held:
