@@ -104,6 +104,8 @@ def resolve_each(vendors: Iterable[Vendor]) -> Document:
 
 def _refuse_twins(vendor: Vendor, chosen: Settings) -> None:
     """SettingsError where another account has the same address and credentials: all would be counted twice."""
+    if not accounts.names_of(vendor.name):
+        return
     own = accounts.own(vendor.name) & chosen.get_resolvable_fields().keys()
     for other in accounts.accounts_of(vendor.name):
         if other.label == vendor.label or not is_configured(other.settings, other.label):
