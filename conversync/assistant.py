@@ -2,7 +2,7 @@
 
 It can write nothing: its tools are commands that only read, and one SELECT of the assistant's, in the confines of an
 outbox's query (see warehouse/confined.py). It sees no secret: settings are no tool, what vendors said is masked, and
-the published copy is read where there is one, which leaves out raw rows and addresses.
+a query reads the published copy where there is one, which leaves out raw rows and addresses.
 """
 
 from __future__ import annotations

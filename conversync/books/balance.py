@@ -13,7 +13,7 @@ from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
 from conversync.monitor.look import opened
 from conversync.types import SqlClient
-from conversync.vendors import Vendor
+from conversync.vendors import Vendor, of_dataset
 from conversync.warehouse.warehouse import Warehouse
 
 
@@ -43,22 +43,25 @@ class Balance:
 
 
 def balances(
-    warehouse: Warehouse, vendors: Sequence[Vendor], folder: Path, period: str | None = None
+    warehouse: Warehouse, vendors: Sequence[Vendor] | None, folder: Path, period: str | None = None
 ) -> list[Balance]:
-    """Of all closed periods, or of one; dlt works in `folder`. While a run holds the file, of the published copy."""
+    """Of all closed periods, or of one, of these sources; dlt works in `folder`. None: of whoever closed any.
+
+    While a run holds the file, of the published copy.
+    """
     with translate_errors(), opened(warehouse) as (readable, _), store.reading(readable, folder) as client:
         closed = [one for one in store.closings(client, vendors, period) if one.is_closed]
-        counted = {vendor.dataset: store.counted_by(vendor) for vendor in vendors}
-        return [balance for one in closed for balance in _of(client, one, counted[one.account])]
+        return [balance for one in closed for balance in _of(client, one)]
 
 
-def _of(client: SqlClient, closing: Closing, counted: str) -> Iterator[Balance]:
+def _of(client: SqlClient, closing: Closing) -> Iterator[Balance]:
     """A row a currency, of all that were reported, corrected or are known; one without any where there is nothing."""
     found = store.reported(client, closing)
     is_as_sealed = store.is_as_sealed(closing, found)
     later = corrections(client, closing.account, closing.days, closing.known_until)
     before, now = totals(found), totals(lines(client, closing.account, closing.days))
-    otherwise = store.counted_otherwise(closing, counted)
+    vendor = of_dataset(closing.account)
+    otherwise = store.counted_otherwise(closing, store.counted_by(vendor)) if vendor else []
     currencies = sorted(before.keys() | now.keys() | {one.currency for one in later})
     for currency in currencies or [""]:
         own = [one for one in later if one.currency == currency]

@@ -96,8 +96,8 @@ def refuse_others(client: SqlClient) -> None:
         )
 
 
-def closings(client: SqlClient, vendors: Sequence[Vendor], period: str | None = None) -> list[Closing]:
-    """All closings of these sources, and of one period where it is named; in their order."""
+def closings(client: SqlClient, vendors: Sequence[Vendor] | None, period: str | None = None) -> list[Closing]:
+    """All closings of these sources (None: of all, also those that no settings name), or of one period; in order."""
     from conversync.dlt_internals import DatabaseUndefinedRelation
 
     names = ", ".join(one.name for one in fields(Closing))
@@ -106,8 +106,11 @@ def closings(client: SqlClient, vendors: Sequence[Vendor], period: str | None = 
         rows = [Closing(*row) for row in client.execute_sql(query) or ()]
     except DatabaseUndefinedRelation:
         return []
+    rows = [one for one in rows if period in (None, one.period)]
+    if vendors is None:
+        return rows
     wanted = {(vendor.name, vendor.dataset) for vendor in vendors}
-    return [one for one in rows if (one.vendor, one.account) in wanted and period in (None, one.period)]
+    return [one for one in rows if (one.vendor, one.account) in wanted]
 
 
 def reported(client: SqlClient, closing: Closing) -> list[Line]:

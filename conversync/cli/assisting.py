@@ -13,8 +13,8 @@ def mcp(
 ) -> None:
     """Serve the warehouse to an assistant by the Model Context Protocol, over stdin and stdout; it can only read.
 
-    Its tools are `status`, `books`, `explain`, `as_of` and `query` (one SELECT). The published copy is read where
-    there is one. Needs the extra `mcp`. Ends when its input does.
+    Its tools are `status`, `books`, `explain`, `as_of` and `query` (one SELECT); the last two read the published copy
+    where there is one. Needs the extra `mcp`. Ends when its input does.
 
     Exit codes: 0 done · 2 settings, or the extra is missing.
 

@@ -172,7 +172,7 @@ def books(
     from conversync.books import lines, shown
     from conversync.books.balance import balances
 
-    chosen = lines.in_the_books(vendor or ())
+    chosen = lines.in_the_books(vendor) if vendor else None
     name = lines.period_of(period).name if period else None
     with tempfile.TemporaryDirectory() as folder:
         found = balances(at(warehouse, destination), chosen, Path(folder), name)

@@ -5,6 +5,7 @@ They are dlt's own, so that a pipeline of anybody's may add its steps to them: t
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -90,18 +91,42 @@ class AsDeclared(ItemTransform[Any, Any]):
 
     def __init__(self, table: Table) -> None:
         super().__init__(lambda item: item)
-        self._schema = table.schema
+        self._schema, self._name = table.schema, table.name
 
     def __call__(self, item: Any, meta: Any = None) -> Any:  # noqa: ARG002 - dlt's
         """Rows, a dict each, as Arrow's table; whatever else comes as it is."""
         if not isinstance(item, list | dict):
             return item
         rows: list[Document] = item if isinstance(item, list) else [item]
-        schema = self._schema
-        for name in dict.fromkeys(name for row in rows for name in row if name not in schema.names):
-            kind = pa.array([row.get(name) for row in rows]).type
-            schema = schema if pa.types.is_null(kind) else schema.append(pa.field(name, kind))
-        return pa.Table.from_pylist(rows, schema=schema)
+        if not all(isinstance(row, dict) for row in rows):
+            raise SettingsError(
+                f"A step that was added to {self._name} gave back something else than a row: give back the row that "
+                "it was given, or leave rows out with add_filter."
+            )
+        columns = [
+            _column([row.get(field.name) for row in rows], field, self._name) for field in self._schema
+        ]
+        fields = list(self._schema)
+        for name in dict.fromkeys(name for row in rows for name in row if name not in self._schema.names):
+            values = [_as_json(row.get(name)) for row in rows]
+            if any(value is not None for value in values):
+                columns.append(pa.array(values))
+                fields.append(pa.field(name, columns[-1].type))
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _column(values: list[Any], field: pa.Field, table: str) -> pa.Array:
+    try:
+        return pa.array(values, field.type)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"A step that was added to {table} gave {field.name} a value that is no {field.type}: {error}."
+        ) from None
+
+
+def _as_json(value: Any) -> Any:
+    """A list or a dict as JSON text, so that every batch of rows has one type for it."""
+    return json.dumps(value, default=str) if isinstance(value, list | dict) else value
 
 
 def _refuse_other(resource: DltResource, table: Table) -> None:

@@ -183,8 +183,8 @@ def _entries(cursor: Any, names: Sequence[str], target: Target, most: int) -> It
             if other != entry.send_key:
                 raise SettingsError(
                     f'The outbox of {target.name} has the rows "{other}" and "{entry.send_key}" for one and the same '
-                    f"thing there, {entry.identity}: one of them would be lost. Nothing was sent. Give each an "
-                    "identity of its own, or make one row of them."
+                    "thing there: one of them would be lost. Nothing was sent. Give each an identity of its own, or "
+                    "make one row of them."
                 )
             yield entry
 

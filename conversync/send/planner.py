@@ -189,7 +189,7 @@ class Planner:
     def _refuse_what_is_anothers(self) -> None:
         """Two outboxes that name one thing would each overwrite what the other said of it, and take it back."""
         found = [
-            f'"{key}" (which "{others[0]}" of {self._books.known[others[0]].outbox or "somewhere"} has: {identity})'
+            f'"{key}" (which "{others[0]}" of {self._books.known[others[0]].outbox or "somewhere"} has)'
             for key, identity in self._named
             if (others := self._elsewhere_on(identity, key))
         ]

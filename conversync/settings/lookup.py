@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conversync.errors import SettingsError
+from conversync.http.origin import DEFAULT_PORTS, is_loopback, parse_origin
 from conversync.settings import accounts
 from conversync.types import Document, Settings
 from conversync.vendors import parted
@@ -114,11 +115,23 @@ def _refuse_twins(vendor: Vendor, chosen: Settings) -> None:
             theirs: Settings = resolve_partly(other.settings, other.label)
         except SettingsError:
             continue
-        if all(theirs[name] == chosen[name] for name in own):
+        if all(_meant(name, theirs[name]) == _meant(name, chosen[name]) for name in own):
             raise SettingsError(
                 f"{vendor.label} and {other.label} have the same address and credentials, so each conversion would be "
                 "counted twice: give each its own, or remove one of the sections."
             )
+
+
+def _meant(name: str, value: Any) -> Any:
+    """A setting's value; of an address what it leads to, however it is written."""
+    if not name.endswith("_url") or not isinstance(value, str):
+        return value
+    try:
+        origin = parse_origin(value, name)
+    except SettingsError:
+        return value
+    host = "localhost" if is_loopback(origin.host) else origin.host.rstrip(".")
+    return host, None if origin.port in DEFAULT_PORTS.values() else origin.port, origin.prefix
 
 
 def where(name: str, source: str = "") -> str:

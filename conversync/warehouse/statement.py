@@ -47,6 +47,24 @@ _OWN = """
 # Its views over these, as a query may name them.
 _VIEWS = "select view_name, sql from duckdb_views() where internal"
 _TELLS = "current_setting"
+# How a SELECT may begin, as DuckDB has it.
+_SELECTS = frozenset(
+    (
+        *(
+            "select",
+            "with",
+            "from",
+            "values",
+            "table",
+            "(",
+            "pivot",
+            "pivot_wider",
+            "unpivot",
+            "pivot_longer",
+        ),
+        *("describe", "desc", "summarize", "show"),
+    )
+)
 _NAME = re.compile(r'"?(\w+)')
 
 
@@ -64,6 +82,11 @@ def check(connection: Connection, query: str) -> None:
 def _refuse_no_select(query: str) -> None:
     import duckdb
 
+    # Before anything reads the text as statements: to take IMPORT and PRAGMA apart, DuckDB reads files, and may ask an
+    # address for what it lacks, whatever its settings say.
+    begin = list(_beginnings(query))
+    if not set(begin) <= _SELECTS:
+        raise no_select(begin)
     try:
         statements = duckdb.extract_statements(query)
     except duckdb.Error as error:
@@ -74,12 +97,27 @@ def _refuse_no_select(query: str) -> None:
         raise no_select([str(one.type).rpartition(".")[2].lower() for one in own])
 
 
+def _beginnings(query: str) -> Iterator[str]:
+    """The word, or the sign, with which each statement begins, by DuckDB's own tokens, comments aside."""
+    import duckdb
+
+    text = query.encode()  # tokens are counted in bytes
+    is_first = True
+    for start, kind in duckdb.tokenize(query):
+        if kind == duckdb.token_type.comment:
+            continue
+        if kind == duckdb.token_type.operator and text[start : start + 1] == b";":
+            is_first = True
+        elif is_first:
+            is_first = False
+            word = re.match(r"\w+|.", text[start : start + 100].decode(errors="replace"), re.DOTALL)
+            yield word[0].lower() if word else ""
+
+
 def no_select(found: Sequence[str]) -> SettingsError:
     """For a text that is something else, or more."""
     are = " and ".join(found[:5]) or "nothing"
-    return SettingsError(
-        f"{UNREADABLE}: it must be one SELECT, and is {are}. Nothing else is done for an outbox."
-    )
+    return SettingsError(f"{UNREADABLE}: it must be one SELECT, and is {are}.")
 
 
 def refuse_calls(names: set[str]) -> None:

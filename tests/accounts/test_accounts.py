@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -127,9 +128,16 @@ def test_what_names_no_account_or_no_setting_of_it_is_refused(
     assert not accounts.warehouse.exists()
 
 
-def test_two_accounts_with_the_same_credentials_are_refused(accounts: Accounts) -> None:
-    """They are one account under two names, whose conversions would be counted twice."""
-    accounts.env |= {f"{OWN}BESITOS_TOKEN": accounts.sandbox.token, f"{OWN}BESITOS_URL": accounts.sandbox.url}
+@pytest.mark.parametrize(
+    "written",
+    [str, "{}/".format, lambda url: url.replace("http:", "HTTP:").replace("127.0.0.1", "LocalHost")],
+)
+def test_two_accounts_with_the_same_credentials_are_refused(
+    accounts: Accounts, written: Callable[[str], str]
+) -> None:
+    """They are one account under two names, however the address is written: all would be counted twice."""
+    address = written(accounts.sandbox.url)
+    accounts.env |= {f"{OWN}BESITOS_TOKEN": accounts.sandbox.token, f"{OWN}BESITOS_URL": address}
     for names in ((), ("besitos:eu",)):
         accounts.loaded_both(*names).refused(2, "have the same address and credentials", "counted twice")
     assert not accounts.sandbox.requests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -76,6 +77,10 @@ def test_books_are_kept_by_account(accounts: Accounts) -> None:
         assert reported == accounts.query(
             f"select sum(net_payout) from {account}.conversions where occurred_on >= '2024-12-01'"
         )
+    kept = {name: accounts.env.pop(name) for name in list(accounts.env) if name.startswith(OWN)}
+    shown = json.loads(accounts.run("books", "--json").out)
+    assert {one["account"] for one in shown} == {"besitos", "besitos_eu"}, "also of one that no settings name"
+    accounts.env |= kept
     done = accounts.run("reopen", "2024-12", "--vendor", "besitos:eu", "--why", "a test")
     assert done.code == 0, done.told
     assert "2024-12 of besitos:eu is open again" in done.out

@@ -62,7 +62,8 @@ def test_a_step_is_given_rows_and_the_table_keeps_its_types(pipeline: Any) -> No
 
     def hidden(row: dict[str, Any]) -> dict[str, Any]:
         met.append(type(row))
-        return {**row, "user_id": None, "doubled": row["payout"] * 2}
+        more = {"told": {"a": [1]}} if row["user_id"] < "m" else {}
+        return {**row, **more, "user_id": None, "doubled": row["payout"] * 2}
 
     source = besitos(*DAYS)
     source.conversion_events.add_map(hidden)
@@ -75,7 +76,9 @@ def test_a_step_is_given_rows_and_the_table_keeps_its_types(pipeline: Any) -> No
         kept = client.execute_sql(
             "select event_key, payout, user_id, doubled from conversion_events order by 1"
         )
+        told = client.execute_sql("select distinct told from conversion_events where told is not null")
     assert kept == [(row[0], row[11], None, row[11] * 2) for row in plain]
+    assert told == [('{"a": [1]}',)]
     pipeline.run(besitos(*DAYS))
     assert (events(pipeline), schema(pipeline)) == (plain, columns)
     mapped = besitos(*DAYS)
@@ -96,6 +99,23 @@ def test_a_filter_lets_rows_through_one_by_one(pipeline: Any) -> None:
     found = events(pipeline, "payout")
     assert found
     assert all(payout > Decimal(10) for [payout] in found)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        pytest.param(
+            lambda row: {**row, "payout": 1.5}, "gave payout a value that is no decimal", id="a float"
+        ),
+        pytest.param(lambda _row: None, "gave back something else than a row", id="nothing"),
+    ],
+)
+def test_what_a_step_may_not_give_back_is_a_sentence(pipeline: Any, step: Change, words: str) -> None:
+    """With the table and the column; nothing is loaded."""
+    source = besitos(*DAYS)
+    source.conversion_events.add_map(step)
+    with pytest.raises(PipelineStepFailed, match=words):
+        pipeline.run(source)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,9 @@ REFUSED = {
     "select getenv('BESITOS_TOKEN')": "getenv",
     "select nothing from besitos.conversions": "nothing",
     "select 1; select 2": "SELECT",
+    "pragma import_database('.dlt')": "SELECT",
+    "import database '.dlt'": "SELECT",
+    " /* a */ PRAGMA database_list": "SELECT",
 }
 
 

@@ -57,6 +57,10 @@ REACHING = {
     "load": (ONE + "; load '{secret}'", NO_SELECT),
     "set": ("select 1; set enable_external_access = true; " + ONE, NO_SELECT),
     "pragma": (ONE + "; pragma database_list", NO_SELECT),
+    "import": ("select 1 as a; import database '{folder}'", NO_SELECT),
+    "import-by-another-name": ("select 1; /* a */ pragma import_database('{folder}')", NO_SELECT),
+    "import-of-an-address": ("select 1; -- a\nPRAGMA import_database('{url}')", NO_SELECT),
+    "pragma-of-the-file": ("select 1; pragma database_list", NO_SELECT),
     "call": (ONE + "; call pragma_version()", NO_SELECT),
     "checkpoint": (ONE + "; checkpoint", NO_SELECT),
     "several": ("select 1; " + ONE, NO_SELECT),
@@ -129,8 +133,8 @@ def tempting(house: Workspace, listener: Listener) -> dict[str, str]:
         "out": str(house.folder / "out"),
         "url": listener.url,
     }
-    for name in ("secret", "csv"):
-        Path(places[name]).write_text(f"x\n{SECRET}\n", encoding="utf-8")
+    for path in (places["secret"], places["csv"], house.folder / "schema.sql", house.folder / "load.sql"):
+        Path(path).write_text(f"x\n{SECRET}\n", encoding="utf-8")
     with duckdb.connect(places["other"]) as other:
         other.execute(f"create table t as select '{SECRET}' as x")
     house.outbox(OPTIBASE, users(1))
