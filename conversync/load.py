@@ -191,6 +191,7 @@ def load_source(
                 dlt_shortcuts.kept_open(pipeline),
                 accounts.asked_for(vendor.label),
                 tombstones.heeded(pipeline),
+                undoable.within(pipeline),
             ):
                 _load_steps(pipeline, vendor, chosen, asked, progress, report)
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1

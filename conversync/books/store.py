@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
@@ -47,6 +47,10 @@ class Closing:
     reopened_at: datetime | None = None
     reopened_by: str | None = None
     reopened_why: str | None = None
+
+    def is_of(self, sources: Container[tuple[str, str]] | None) -> bool:
+        """Whether it is one of these, each a vendor and its dataset; None: of any."""
+        return sources is None or (self.vendor, self.account) in sources
 
     @property
     def is_closed(self) -> bool:
@@ -106,11 +110,8 @@ def closings(client: SqlClient, vendors: Sequence[Vendor] | None, period: str | 
         rows = [Closing(*row) for row in client.execute_sql(query) or ()]
     except DatabaseUndefinedRelation:
         return []
-    rows = [one for one in rows if period in (None, one.period)]
-    if vendors is None:
-        return rows
-    wanted = {(vendor.name, vendor.dataset) for vendor in vendors}
-    return [one for one in rows if (one.vendor, one.account) in wanted]
+    wanted = None if vendors is None else {(vendor.name, vendor.dataset) for vendor in vendors}
+    return [one for one in rows if period in (None, one.period) and one.is_of(wanted)]
 
 
 def reported(client: SqlClient, closing: Closing) -> list[Line]:

@@ -71,7 +71,7 @@ def _look(names: list[str] | None, place: Warehouse, bounds: Limits, days: int |
     chosen = choose(names) if names else list(sources().values())
     first = pendulum.now("UTC").date().subtract(days=days) if days else None
     with tempfile.TemporaryDirectory() as folder:
-        return look(place, chosen, Path(folder), first, bounds)
+        return look(place, chosen, Path(folder), first, bounds, unnamed=not names)
 
 
 def verify(

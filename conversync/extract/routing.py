@@ -97,22 +97,26 @@ class AsDeclared(ItemTransform[Any, Any]):
         """Rows, a dict each, as Arrow's table; whatever else comes as it is."""
         if not isinstance(item, list | dict):
             return item
-        rows: list[Document] = item if isinstance(item, list) else [item]
-        if not all(isinstance(row, dict) for row in rows):
-            raise SettingsError(
-                f"A step that was added to {self._name} gave back something else than a row: give back the row that "
-                "it was given, or leave rows out with add_filter."
-            )
-        columns = [
-            _column([row.get(field.name) for row in rows], field, self._name) for field in self._schema
-        ]
-        fields = list(self._schema)
-        for name in dict.fromkeys(name for row in rows for name in row if name not in self._schema.names):
-            values = [_as_json(row.get(name)) for row in rows]
-            if any(value is not None for value in values):
-                columns.append(pa.array(values))
-                fields.append(pa.field(name, columns[-1].type))
-        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+        return _as_table(item if isinstance(item, list) else [item], self._schema, self._name)
+
+
+def _as_table(rows: list[Document], schema: pa.Schema, name: str) -> pa.Table:
+    """Rows as a table's, with what else they hold in columns after its own; SettingsError for what is no row."""
+    _refuse_no_rows(rows, name)
+    columns = [_column([row.get(field.name) for row in rows], field, name) for field in schema]
+    table = pa.Table.from_arrays(columns, schema=schema)
+    for more in dict.fromkeys(key for row in rows for key in row if key not in schema.names):
+        added = pa.array([_as_json(row.get(more)) for row in rows])
+        table = table if added.null_count == len(rows) else table.append_column(more, added)
+    return table
+
+
+def _refuse_no_rows(rows: list[Any], name: str) -> None:
+    if not all(isinstance(row, dict) for row in rows):
+        raise SettingsError(
+            f"A step that was added to {name} gave back something else than a row: give back the row that it was "
+            "given, or leave rows out with add_filter."
+        )
 
 
 def _column(values: list[Any], field: pa.Field, table: str) -> pa.Array:

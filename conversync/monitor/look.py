@@ -21,6 +21,7 @@ from conversync.settings import lookup
 from conversync.types import Document
 from conversync.vendors import Vendor
 from conversync.warehouse import confined
+from conversync.warehouse.datasets import accounts
 from conversync.warehouse.publish import published_path
 from conversync.warehouse.warehouse import Warehouse
 
@@ -66,8 +67,12 @@ def look(
     folder: Path,
     first: date | None = None,
     bounds: Limits | None = None,
+    *,
+    unnamed: bool = False,
 ) -> Health:
     """Looks at the vendors that were loaded, or have their settings; days from `first` on, if that is given.
+
+    `unnamed`: also at the accounts in a DuckDB file that the settings name no more, which the models still count.
 
     `bounds` tell when a stream is stale, so that the days which it owes are missing; by default as set.
     dlt works in `folder`. SettingsError where there is no warehouse; LockedError where a run holds it, and there is
@@ -77,7 +82,7 @@ def look(
     with translate_errors(), opened(warehouse) as (readable, note):
         health = Health(str(warehouse), str(readable), now, note)
         configured = {one.label for one in vendors if lookup.is_configured(one.settings, one.label)}
-        for vendor in vendors:
+        for vendor in (*vendors, *_unnamed(readable, vendors, wanted=unnamed)):
             found = _source(readable, vendor, folder, first, now.date(), hours)
             if found is None and vendor.label in configured:
                 found = SourceHealth(vendor.label)
@@ -87,6 +92,14 @@ def look(
         health.sends = list(_sends(readable, folder))
     health.published = _published(warehouse, health)
     return health
+
+
+def _unnamed(warehouse: Warehouse, vendors: Sequence[Vendor], *, wanted: bool) -> list[Vendor]:
+    if not wanted or warehouse.destination != "duckdb":
+        return []
+    named = {one.dataset for one in vendors}
+    with warehouse.reader() as connection:
+        return [one for one in accounts(connection) if one.dataset not in named]
 
 
 @contextmanager

@@ -10,7 +10,8 @@ is going back to its point. What a killed run left half done belongs to the load
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -114,8 +115,6 @@ class Keeper:
     def _make(self, client: SqlClient, pipeline: Pipeline) -> None:
         """A table beside each whose rows are replaced, with its columns."""
         there, tables = columns_of(client), pipeline.default_schema.tables
-        for key in [key for key in _KEPT if key[0] == client.dataset_name]:
-            del _KEPT[key]
         for name in pipeline.default_schema.data_table_names(seen_data_only=False):
             if "_dlt_load_id" in there.get(name, ()) and is_replaced(tables[name]):
                 _make_beside(client, name, there)
@@ -134,6 +133,16 @@ def _make_beside(client: SqlClient, name: str, there: Mapping[str, Mapping[str, 
     for column, kind in there[name].items():
         if column not in had:
             client.execute_sql(f"alter table {kept} add column {client.escape_column_name(column)} {kind}")
+
+
+@contextmanager
+def within(pipeline: Pipeline) -> Iterator[None]:
+    """A run keeps what it takes away until the block ends: the next one may write elsewhere, into such a dataset."""
+    try:
+        yield
+    finally:
+        for key in [key for key in _KEPT if key[0] == pipeline.dataset_name]:
+            del _KEPT[key]
 
 
 def newest(pipeline: Pipeline) -> str:

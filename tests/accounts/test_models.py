@@ -80,6 +80,9 @@ def test_books_are_kept_by_account(accounts: Accounts) -> None:
     kept = {name: accounts.env.pop(name) for name in list(accounts.env) if name.startswith(OWN)}
     shown = json.loads(accounts.run("books", "--json").out)
     assert {one["account"] for one in shown} == {"besitos", "besitos_eu"}, "also of one that no settings name"
+    told = json.loads(accounts.run("status", "--json").out)["sources"]
+    assert [(one["source"], one["expected"]) for one in told] == [("besitos", True), ("besitos:eu", False)]
+    assert "besitos:eu" in accounts.run("status").out
     accounts.env |= kept
     done = accounts.run("reopen", "2024-12", "--vendor", "besitos:eu", "--why", "a test")
     assert done.code == 0, done.told

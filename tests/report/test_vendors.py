@@ -64,7 +64,8 @@ def test_a_vendor_of_another_package_is_shown(built: Built, tmp_path: Path) -> N
         for table, key in (("conversions_daily", "daily_key"), ("reversal_cohorts", "cohort_key")):
             connection.execute(f"delete from marts.{table} where vendor = 'keitaro'")
             connection.execute(
-                f"""insert into marts.{table} select * replace ('acme' as vendor, 'acme' || {key} as {key})
+                f"""insert into marts.{table} select * replace
+                    ('acme' as vendor, 'acme' as account, 'acme' || {key} as {key})
                 from marts.{table} where vendor = 'besitos'"""
             )
         connection.execute("delete from marts.conversions where vendor = 'keitaro'")
