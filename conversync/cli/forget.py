@@ -74,7 +74,7 @@ def _show(receipt: Receipt) -> None:
     for one in receipt.found:
         say(f"{one.place}: {counted(one.rows, 'row')} {verb}")
     if not receipt.found:
-        say("Nothing was found of this person.")
+        say("Nothing was found of this person in tables and journal.")
     if receipt.rewritten:
         say(f"Written anew: {', '.join(receipt.rewritten)}")
     for note in receipt.notes:

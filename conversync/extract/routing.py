@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,17 +64,37 @@ def _routed(scan: DltResource, table: Table) -> DltResource:
     def pick(item: Routed) -> Iterator[Any]:
         if item.table != table.name:
             return
-        resource = dlt.current.resource()
-        _refuse_other(resource, table)
-        if len(resource._pipe) == OWN_STEPS:  # noqa: SLF001 - dlt has no other name for the steps that a person added
+        if _is_as_declared(table):
             yield from item.items()
         else:
-            # Empty, it passes all steps, and says what the columns are where a filter lets nothing through.
-            yield []
-            for rows in item.tables():
-                yield rows.to_pylist()
+            yield from _rows(item.tables())
 
     return dlt.transformer(pick, data_from=scan, name=table.name, **table.hints).add_step(AsDeclared(table))
+
+
+def listed(read: Callable[[Table], Iterable[pa.Table]], table: Table) -> DltResource:
+    """The resource of a list that comes whole, as `read` makes its tables; steps and hints as of `routed`."""
+
+    def rows() -> Iterator[Any]:
+        is_as_declared = _is_as_declared(table)
+        found = read(table)
+        yield from found if is_as_declared else _rows(found)
+
+    return dlt.resource(rows, name=table.name, **table.hints).add_step(AsDeclared(table))
+
+
+def _is_as_declared(table: Table) -> bool:
+    """Whether nobody added a step to the resource that runs; SettingsError as of `routed`."""
+    resource = dlt.current.resource()
+    _refuse_other(resource, table)
+    return len(resource._pipe) == OWN_STEPS  # noqa: SLF001 - dlt has no other name for the steps that a person added
+
+
+def _rows(tables: Iterable[pa.Table]) -> Iterator[list[Document]]:
+    # Empty, it passes all steps, and says what the columns are where a filter lets nothing through.
+    yield []
+    for table in tables:
+        yield table.to_pylist()
 
 
 # The walk's rows are picked, and become the table's again.

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import quote
 
-import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
@@ -20,6 +19,7 @@ from conversync.extract.declared import Table
 from conversync.extract.kinds import KEY
 from conversync.extract.meaning import nothing_of
 from conversync.extract.page_decoder import dumps
+from conversync.extract.routing import listed
 from conversync.extract.values import AlteredError, Reads, is_nothing, taken_of
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Client, Response
@@ -42,7 +42,7 @@ def catalogue(settings: BesitosSettings) -> list[DltResource]:
             rows = [_row(item, table) for item in confirmed(lambda: _everything(client, path))]
         yield current_list(rows, table)
 
-    return [dlt.resource(read, name=table.name, **table.hints)(table) for table in (OFFERS, DEALS)]
+    return [listed(read, table) for table in (OFFERS, DEALS)]
 
 
 def _everything(client: Client, path: str) -> list[Document]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
@@ -19,6 +18,7 @@ from conversync.extract.declared import Table
 from conversync.extract.fields import Fields
 from conversync.extract.meaning import nothing_of
 from conversync.extract.page_decoder import dumps
+from conversync.extract.routing import listed
 from conversync.http.body_status import refuse_error
 from conversync.http.client import Response
 from conversync.types import Document
@@ -61,7 +61,7 @@ def lists(tracker: Callable[[], Tracker], on_skip: OnSkip = warn) -> list[DltRes
             return
         yield current_list(found, table)
 
-    return [dlt.resource(read, name=table.name, **table.hints)(table) for table in LISTS]
+    return [listed(read, table) for table in LISTS]
 
 
 def _is_withheld(error: VendorError) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -126,7 +127,8 @@ def test_what_a_step_may_not_give_back_is_a_sentence(pipeline: Any, step: Change
         pytest.param(
             lambda pipeline: pipeline.run(besitos(*DAYS), write_disposition="replace"), id="a run's, replace"
         ),
-        pytest.param(lambda pipeline: pipeline.run(_hinted()), id="a hint's"),
+        pytest.param(lambda pipeline: pipeline.run(_hinted("conversion_events")), id="a hint's"),
+        pytest.param(lambda pipeline: pipeline.run(_hinted("offers")), id="a list's"),
     ],
 )
 def test_a_disposition_that_would_double_is_refused(pipeline: Any, asked: Change) -> None:
@@ -135,14 +137,16 @@ def test_a_disposition_that_would_double_is_refused(pipeline: Any, asked: Change
     before = events(pipeline)
     with pytest.raises(PipelineStepFailed) as refused:
         asked(pipeline)
-    assert "conversion_events is kept by the write disposition scd2, not by" in str(refused.value)
+    assert re.search(
+        r"(conversion_events|offers) is kept by the write disposition \w+, not by", str(refused.value)
+    )
     pipeline.abort_packages()
     assert events(pipeline) == before
 
 
-def _hinted() -> Any:
+def _hinted(table: str) -> Any:
     source = besitos(*DAYS)
-    source.conversion_events.apply_hints(write_disposition="append")
+    source.resources[table].apply_hints(write_disposition="append")
     return source
 
 
