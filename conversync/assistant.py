@@ -145,14 +145,19 @@ class Assistant:
         place = ["--destination", self.place.destination]
         if self.place.destination == "duckdb":
             place += ["--warehouse", str(self.place.path)]
-        ended = subprocess.run(  # noqa: S603 - our own interpreter and command
-            [sys.executable, "-P", "-c", _COMMAND, command, *argv, "--json", *place, *whose],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
+        try:
+            ended = subprocess.run(  # noqa: S603 - our own interpreter and command
+                [sys.executable, "-P", "-c", _COMMAND, command, *argv, "--json", *place, *whose],
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ConversyncError(
+                f"conversync {command} took longer than {COMMAND_SECONDS:.0f} seconds and was ended: ask for less."
+            ) from None
         if ended.returncode not in (0, *also):
             raise ConversyncError(
                 ended.stderr.strip() or f"conversync {command} ended with {ended.returncode}."

@@ -19,23 +19,19 @@ def make_views(pipeline: Pipeline, vendor: str) -> list[str]:
     from conversync.extract.declared import LOAD_ID
     from conversync.extract.evidence import WINDOWS
     from conversync.settings import lookup
-    from conversync.settings.accounts import sources
-    from conversync.settings.registry import unknown
+    from conversync.settings.accounts import chosen
     from conversync.warehouse.functions import Wanted
 
-    known = sources()
-    if vendor not in known:
-        raise unknown("source", vendor, list(known))
+    [source] = chosen([vendor])
     if not pipeline.default_schema_name:
         raise SettingsError(f"Nothing was loaded by the pipeline {pipeline.pipeline_name} yet: run it first.")
-    if LOAD_ID.name not in pipeline.default_schema.tables.get(WINDOWS.name, {}).get(
-        "columns", {LOAD_ID.name: 1}
-    ):
+    columns = pipeline.default_schema.tables.get(WINDOWS.name, {}).get("columns")
+    if columns and LOAD_ID.name not in columns:
         raise SettingsError(
             f"The tables do not say which load wrote a row, which the views ask for: set {TOLD} = true before the "
             "first run."
         )
-    wanted = Wanted.of(known[vendor], lookup.resolve(known[vendor].settings, vendor))
+    wanted = Wanted.of(source, lookup.resolve(source.settings, source.label))
     names = {*wanted.views, *wanted.functions}
     wanted.make(pipeline)
     return sorted(names - wanted.views.keys() - wanted.functions.keys())

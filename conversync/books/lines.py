@@ -82,14 +82,9 @@ class Amounts(NamedTuple):
 
 def in_the_books(names: Sequence[str] = ()) -> list[Vendor]:
     """The sources of these names, or all, whose revenue is kept as books; SettingsError for another name."""
-    from conversync.settings.accounts import sources
-    from conversync.settings.registry import unknown
+    from conversync.settings.accounts import chosen
 
-    known = {name: one for name, one in sources().items() if one.books}
-    for name in names:
-        if name not in known:
-            raise unknown("source", name, list(known))
-    return [known[name] for name in dict.fromkeys(names or known)]
+    return chosen(names, lambda source: source.books)
 
 
 def place(client: SqlClient, *parts: str) -> str:

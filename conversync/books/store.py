@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.books.lines import Line, Period, fingerprint, ordered, reported_place, totals_text
-from conversync.books.tables import DATASET, PERIODS, REPORTED, TABLES, definition, sentences
+from conversync.books.tables import DATASET, PERIODS, REPORTED, TABLES, sentences
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
 from conversync.monitor.views import text
@@ -148,7 +148,7 @@ def write(client: SqlClient, closed: Sequence[tuple[Closing, Sequence[Line]]]) -
         client.execute_sql(f"create schema if not exists {client.escape_column_name(DATASET)}")
         for table in TABLES:
             name = reported_place(client, table.name)
-            client.execute_sql(f"create table if not exists {name} ({definition(table)})")
+            client.execute_sql(f"create table if not exists {name} ({table.definition})")
             for what, says in sentences(table, name):
                 client.execute_sql(f"comment on {what} is {text(says)}")
         for closing, found in closed:

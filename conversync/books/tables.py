@@ -59,20 +59,6 @@ REPORTED = Table(
     ),
 )
 TABLES = (PERIODS, REPORTED)
-_TYPES = {
-    STRING: "varchar",
-    BIGINT: "bigint",
-    DATE: "date",
-    INSTANT: "timestamp with time zone",
-    MONEY: "numeric(18, 6)",
-}
-
-
-def definition(table: Table) -> str:
-    """The columns as SQL declares them."""
-    return ", ".join(
-        f"{one.name} {_TYPES[one.type]}{' not null' if one.required else ''}" for one in table.columns
-    )
 
 
 def sentences(table: Table, name: str) -> Iterator[tuple[str, str]]:

@@ -72,18 +72,11 @@ def gravest(codes: Iterable[int]) -> int:
 
 def choose(names: list[str]) -> list[vendors.Vendor]:
     """The sources of these names, or all that are configured, each account one; SettingsError where that is none."""
-    from conversync.settings import lookup
-    from conversync.settings.accounts import sources
-    from conversync.settings.registry import unknown
+    from conversync.settings import accounts, lookup
 
-    known = sources()
-    for name in names:
-        if name not in known:
-            raise unknown("source", name, list(known))
-    chosen = [known[name] for name in dict.fromkeys(names)]
-    chosen = chosen or [
-        vendor for vendor in known.values() if lookup.is_configured(vendor.settings, vendor.label)
-    ]
+    chosen = accounts.chosen(names)
+    if not names:
+        chosen = [one for one in chosen if lookup.is_configured(one.settings, one.label)]
     if not chosen:
         raise SettingsError(
             "No source has its settings. conversync init asks for them and writes the files; for Besitos alone, "

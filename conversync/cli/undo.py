@@ -53,11 +53,11 @@ def undo(
     Examples: `conversync undo --last --vendor besitos --dry-run` · `conversync undo 1732752000.1234567 --why "a test"`
     """
     begin(project, debug=False)
-    from conversync.settings import lookup
+    from conversync.settings import accounts, lookup
 
     if (load_id is None) != last:
         raise SettingsError("Say one of a load's id and --last.")
-    chosen, place = _of(vendor or []), at(warehouse, destination)
+    chosen, place = accounts.chosen(vendor or ()), at(warehouse, destination)
     if dry_run:
         _would_undo(place, chosen, load_id, as_json=as_json)
     else:
@@ -97,15 +97,3 @@ def _tell(found: Undoing, *, is_done: bool, as_json: bool) -> None:
         return
     for text in shown.told(found, is_done=is_done):
         say(text)
-
-
-def _of(names: list[str]) -> list[Vendor]:
-    """The vendors of these names, or all; SettingsError for another name."""
-    from conversync.settings.accounts import sources
-    from conversync.settings.registry import unknown
-
-    known = sources()
-    for name in names:
-        if name not in known:
-            raise unknown("source", name, list(known))
-    return [known[name] for name in dict.fromkeys(names or known)]

@@ -18,6 +18,15 @@ STRING, BIGINT, DOUBLE, BOOLEAN = pa.string(), pa.int64(), pa.float64(), pa.bool
 DATE, INSTANT = pa.date32(), UTC_MICROSECONDS
 
 
+_IN_SQL = {
+    STRING: "varchar",
+    BIGINT: "bigint",
+    DATE: "date",
+    INSTANT: "timestamp with time zone",
+    MONEY: "numeric(18, 6)",
+}
+
+
 class Typed(Protocol):
     """A kind of field (see kinds.py), or whatever else becomes a column of one type."""
 
@@ -193,6 +202,13 @@ class Table:
     def said(self) -> Mapping[str, str]:
         """Each column's sentence."""
         return {column.name: column.says for column in self.columns if column.says}
+
+    @property
+    def definition(self) -> str:
+        """The columns as SQL declares them, on DuckDB and PostgreSQL: for a table that we make, and dlt does not."""
+        return ", ".join(
+            f"{one.name} {_IN_SQL[one.type]}{' not null' if one.required else ''}" for one in self.columns
+        )
 
     @property
     def keeps_statements(self) -> bool:

@@ -55,6 +55,18 @@ def sources() -> dict[str, Vendor]:
     return {one.label: one for name in vendors() for one in accounts_of(name)}
 
 
+def chosen(names: Iterable[str], among: Callable[[Vendor], object] = lambda _source: True) -> list[Vendor]:
+    """The sources of these names, each once; of none, all. `among` says which there are; SettingsError for another."""
+    from conversync.settings.registry import unknown
+
+    there = {name: one for name, one in sources().items() if among(one)}
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in there:
+            raise unknown("source", name, list(there))
+    return [there[name] for name in wanted or there]
+
+
 def section(vendor: str, account: str) -> tuple[str, ...]:
     """Where its own settings stand in a file."""
     return ("sources", vendor, SECTION, account) if account else ("sources", vendor)

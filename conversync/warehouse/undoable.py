@@ -49,7 +49,6 @@ UNDONE = Table(
     staged=None,
 )
 TABLES = (LOADS, UNDONE)
-_TYPES = {STRING: "varchar", INSTANT: "timestamp with time zone"}
 
 # By dataset and table, what this process's merges keep: the point of their load, and the columns.
 _KEPT: dict[tuple[str, str], tuple[str, Sequence[str]]] = {}
@@ -73,10 +72,8 @@ def _strategy(table: Any) -> str:
 
 def create(client: SqlClient, table: Table) -> None:
     """Makes one of the tables above, where it is not there."""
-    columns = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in table.columns)
-    client.execute_sql(
-        f"create table if not exists {client.make_qualified_table_name(table.name)} ({columns})"
-    )
+    place = client.make_qualified_table_name(table.name)
+    client.execute_sql(f"create table if not exists {place} ({table.definition})")
 
 
 @dataclass
