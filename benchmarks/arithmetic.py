@@ -66,8 +66,8 @@ class Night:
     latency: float = 0.3
     page: int = BesitosSettings.besitos_page_size
     connections: int = BesitosSettings.besitos_concurrency
-    lookback: int = BesitosSettings.besitos_lookback_days
-    reversals: int = BesitosSettings.besitos_reversal_lookback_days
+    lookback: int = int(BesitosSettings.besitos_lookback_days)
+    reversals: int = int(BesitosSettings.besitos_reversal_lookback_days)
 
     def read(self, measured: Measured) -> float:
         """So many rows come."""

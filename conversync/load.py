@@ -33,6 +33,7 @@ from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
     account,
     allowed,
+    arrivals,
     comments,
     committed,
     functions,
@@ -141,6 +142,7 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Pa
         state = restored(pipeline, vendor.name)
         if not asked.same_account:
             account.check(vendor, chosen, state)
+        state = arrivals.measured(pipeline, vendor, chosen, state)
     return list(vendor.steps(state, chosen, asked))
 
 
@@ -152,8 +154,13 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
     dlt_shortcuts.keep()
     merging.merge_by_what_came()
     return dlt.pipeline(
-        f"conversync_{dataset}", destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
+        pipeline_name(dataset), destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
     )
+
+
+def pipeline_name(dataset: str) -> str:
+    """Under which name the state of a dataset's loads is kept."""
+    return f"conversync_{dataset}"
 
 
 def restored(pipeline: Any, source: str) -> dict[str, Any]:
@@ -233,6 +240,7 @@ def _load_steps(
     _upgrade(pipeline, vendor)
     views.mend(pipeline, wanted.views)
     account.note(pipeline, vendor, chosen)
+    state = arrivals.note(pipeline, vendor, chosen, state)
     newest, keeper = sequence.newest_load(pipeline, vendor.statements), undoable.Keeper.begin(pipeline)
     report.said += filter(None, [sequence.behind(newest)])
     lost: BeyondBoundsError | None = None

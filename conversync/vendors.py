@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from conversync.extract.check_results import CheckResult
+    from conversync.extract.lookback import Lookback
     from conversync.extract.windows import Window
     from conversync.report.parts import Section
     from conversync.send.comparison import Reconciliation
@@ -118,6 +119,8 @@ class Vendor:
     """By the settings: a function's name and its SQL, as of views, over a `moment` that it is given."""
     books: Sequence[str] = ()
     """The listings whose days must be read whole before a period is closed; none: it is not in the books."""
+    lookbacks: Sequence[Lookback] = ()
+    """The settings that say how far back a night reads again, and by what that is measured where they are "auto"."""
     counting: Sequence[str] = ()
     """The settings by which its views say what counts, of the past, too."""
     tables: Sequence[Table] = ()

@@ -169,6 +169,9 @@ def vendor_at(sandbox: Sandbox) -> Vendor:
 
     @configspec
     class Clocked(BesitosSettings):
+        # dlt looks there for the names in the annotations that are inherited.
+        __module__ = BesitosSettings.__module__
+
         def today(self) -> Date:
             return (
                 pendulum.instance(sandbox.world.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import pendulum
@@ -15,14 +16,17 @@ from conversync.books.lines import Line, Period, fingerprint, has, lines, place,
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
+from conversync.extract.lookback import in_use
 from conversync.extract.windows import DAY
+from conversync.load import pipeline_name
 from conversync.monitor.days import ranges
 from conversync.monitor.views import DAYS, judged
 from conversync.settings import lookup
-from conversync.types import SqlClient
+from conversync.types import Document, SqlClient
 from conversync.vendors import Vendor
 from conversync.warehouse import files
 from conversync.warehouse.query import rows
+from conversync.warehouse.sequence import newest_state
 from conversync.warehouse.warehouse import Warehouse
 
 # How a day that stands against it is told, by its state in the view `days`.
@@ -31,7 +35,7 @@ TOLD = {
     "never": "never read",
     "due": "not read yet",
     "open": "not over",
-    "young": "younger than the lookback of {days} days, until {until}",
+    "young": "younger than the lookback of {days} days{auto}, until {until}",
 }
 
 
@@ -148,11 +152,13 @@ def _against(client: SqlClient, vendor: Vendor, period: Period, now: datetime) -
     """What stands against closing, by listing: the days in the words of their state."""
     settings = _settings(vendor)
     today = now.astimezone(pendulum.timezone(_zone(settings, vendor))).date()
-    lookback = int(settings[f"{vendor.name}_lookback_days"])
+    found = in_use(settings, f"{vendor.name}_lookback_days", _noted(client, vendor))
+    lookback = found.days
     days = [period.first + DAY * number for number in range((period.last - period.first).days + 1)]
     old = [day for day in days if day + DAY * lookback <= today]
     if young := days[len(old) :]:
-        told = TOLD["young"].format(days=lookback, until=young[-1] + DAY * lookback)
+        auto = " (auto)" if found.is_auto else ""
+        told = TOLD["young"].format(days=lookback, auto=auto, until=young[-1] + DAY * lookback)
         yield f"{vendor.label}: {', '.join(ranges(young))} {_is(young)} {told}"
     states = _states(client, vendor)
     for stream in vendor.books:
@@ -160,6 +166,13 @@ def _against(client: SqlClient, vendor: Vendor, period: Period, now: datetime) -
         for state, words in TOLD.items():
             if bad := [day for day in old if known.get(day, "never") == state]:
                 yield f"{vendor.label} {stream}: {', '.join(ranges(bad))} {_was(bad, state)} {words}"
+
+
+def _noted(client: SqlClient, vendor: Vendor) -> Document:
+    """What the vendor's last load noted: how late rows came, among other things."""
+    where = partial(place, client, vendor.dataset)
+    _, state = newest_state(client, where, pipeline_name(vendor.dataset))
+    return dict(state.get("sources", {}).get(vendor.name, {}))
 
 
 def _is(days: Sequence[date]) -> str:

@@ -123,7 +123,7 @@ def check(
     for path, mode, told in look.places(place):
         say(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
     for vendor in chosen:
-        _show_settings(vendor)
+        _show_settings(vendor, place)
     if foreign:
         say(f"note {', '.join(foreign)}: read by nobody here.")
     codes = [0]
@@ -133,8 +133,8 @@ def check(
     raise typer.Exit(gravest(codes))
 
 
-def _show_settings(vendor: vendors.Vendor) -> None:
-    """Each with where it comes from, and those that stand in two places."""
+def _show_settings(vendor: vendors.Vendor, place: warehouse.Warehouse) -> None:
+    """Each with where it comes from, those that stand in two places, and what "auto" comes to."""
     from conversync.cli import output
     from conversync.monitor import check as look
 
@@ -142,6 +142,8 @@ def _show_settings(vendor: vendors.Vendor) -> None:
         output.show_settings(vendor.label, found)
     for told in look.overruled_in(vendor):
         say(f"note {vendor.label}: {told}")
+    for told in look.lookbacks(place, vendor):
+        say(f"here {vendor.label}: {told}")
 
 
 def show_plan(chosen: list[vendors.Vendor], asked: vendors.LoadRequest, place: warehouse.Warehouse) -> None:

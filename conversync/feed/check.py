@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
+from conversync.extract.lookback import in_use
 from conversync.extract.mended import Days
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page
@@ -27,7 +28,7 @@ def check(streams: Sequence[Stream], settings: FeedSettings) -> Iterator[CheckRe
     """One page of the last days, tomorrow included; then each stream as a night reads it. Raises as a load does."""
     today = settings.today()
     few = min(settings.of("page_size"), FEW)
-    nightly = Window(today - timedelta(days=settings.of("lookback_days")), today)
+    nightly = Window(today - timedelta(days=in_use(settings, settings.lookback, {}).days), today)
     with settings.client() as client, SpillFiles() as spill_files:
         for number, stream in enumerate(streams):
             answers: list[Response] = []

@@ -41,6 +41,11 @@ class FeedSettings(BaseConfiguration):
         """`of("zone")` is the setting `<vendor>_zone`."""
         return self[f"{self.vendor}_{name}"]
 
+    @property
+    def lookback(self) -> str:
+        """The setting that says how many days before its cursor a stream is read again."""
+        return f"{self.vendor}_lookback_days"
+
     def headers(self) -> Mapping[str, str]:
         """What every request carries, the credentials among it; `feed_vendor` takes no settings without their own."""
         return {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from conversync.extract.bounds import Bounds
+from conversync.extract.lookback import in_use
 from conversync.extract.mended import Days, Traces
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, PagedListing
@@ -92,7 +93,7 @@ class Stream:
             bounds,
             today,
             unread=unread(own),
-            lookback=settings.of("lookback_days"),
+            lookback=in_use(settings, settings.lookback, state).days,
             in_parts=True,
             dated=f"({self.table.reversal}) is not true" if self.table.reversal else "true",
         )

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 
 from conversync.extract.absence import refuse_most
 from conversync.extract.evidence import EVIDENCE, spooled
+from conversync.extract.lookback import Lookback, reach
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import (
     OnRest,
@@ -67,6 +68,10 @@ def feed_vendor(
         steps=partial(_steps, source, streams),
         check=partial(check, streams),
         views=partial(_views, views, reversed_rows),
+        lookbacks=[
+            Lookback(f"{name}_lookback_days", stream.name, stream.table.name, zone=f"{name}_zone")
+            for stream in streams
+        ],
         tables=(
             *(stream.table.table for stream in streams),
             *dated_views(f"a day in {name}_zone", lateness=bool(reversed_rows)),
@@ -108,10 +113,12 @@ def _plan(
     end: str | date | None = None,
 ) -> list[Days]:
     """Which days each stream is to read: those asked for, else what is due; then old days (see `mended`)."""
-    today, first, lookback = chosen.today(), chosen.first(), chosen.of("lookback_days")
+    today, first = chosen.today(), chosen.first()
     due, again = list[Days](), list[Days]()
     for stream in streams:
-        window = planned(state.get(stream.name, {}), first, lookback, today, start, end)
+        progress = state.get(stream.name, {})
+        lookback = reach(chosen, chosen.lookback, state, progress.get("through"), today)
+        window = planned(progress, first, lookback, today, start, end)
         old = list[Window]()
         if not start and not end:
             window, old = with_old_days(state.get("set_aside", {}), [stream.name], window, today)

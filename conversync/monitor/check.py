@@ -8,13 +8,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conversync.errors import ConversyncError, SettingsError
+from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.extract.check_results import CheckResult
+from conversync.extract.lookback import told
 from conversync.http.patience import one_run
+from conversync.monitor import look
 from conversync.settings import accounts, lookup, trust
 from conversync.settings.standing import of_source, overruled
 from conversync.settings.toml import toml_value
-from conversync.types import Settings
+from conversync.types import Restored, Settings
 from conversync.vendors import Vendor
 from conversync.warehouse import files, publish, right
 from conversync.warehouse.warehouse import Warehouse
@@ -43,6 +45,21 @@ def overruled_in(vendor: Vendor) -> Iterator[str]:
 
     for name, hint in vendor.settings.get_resolvable_fields().items():
         yield from overruled(name, vendor.label, is_secret=is_secret_hint(hint))
+
+
+def lookbacks(warehouse: Warehouse, vendor: Vendor) -> Iterator[str]:
+    """A sentence for each lookback that is "auto": what it comes to, by what the last load into the warehouse noted."""
+    if not any(one.is_auto for one in look.lookbacks(vendor, {})):
+        return
+    state: Restored = {}
+    try:
+        if warehouse.exists():
+            with look.opened(warehouse) as (readable, _), tempfile.TemporaryDirectory() as folder:
+                _, state = look.dataset_of(readable, vendor, Path(folder))
+    except LockedError as error:
+        yield f"what auto comes to cannot be told now: {error}"
+        return
+    yield from (told(one) for one in look.lookbacks(vendor, state) if one.is_auto)
 
 
 def shown(value: object) -> str:

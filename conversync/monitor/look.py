@@ -13,12 +13,13 @@ import pendulum
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
+from conversync.extract.lookback import InUse, in_use, settings_of
 from conversync.load import pipeline_for, restored
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.source import SourceHealth, Tables
 from conversync.monitor.source import look as look_at
 from conversync.settings import lookup
-from conversync.types import Document
+from conversync.types import Document, Restored
 from conversync.vendors import Vendor
 from conversync.warehouse import confined
 from conversync.warehouse.datasets import accounts
@@ -138,6 +139,18 @@ def dataset_of(warehouse: Warehouse, vendor: Vendor, folder: Path) -> tuple[Any,
     return pipeline, restored(pipeline, vendor.name)
 
 
+def lookbacks(vendor: Vendor, state: Restored) -> list[InUse]:
+    """How many days each lookback of a source comes to, by what its last load noted; none where its settings are wrong.
+
+    What is wrong with them is what `check` and `load` tell.
+    """
+    try:
+        settings: Any = lookup.resolve_partly(vendor.settings, vendor.label)
+    except SettingsError:
+        return []
+    return [in_use(settings, one, state) for one in settings_of(vendor.lookbacks)]
+
+
 def _reading(warehouse: Warehouse, dataset: str, folder: Path) -> Any:
     return pipeline_for(dataset, warehouse.dlt_destination([dataset], read_only=True), folder)
 
@@ -150,7 +163,9 @@ def _source(
         return None
     names = pipeline.default_schema.data_table_names(seen_data_only=True)
     with confined.reading(pipeline) as client:
-        return look_at(Tables(client, names), vendor, state, first, today, hours)
+        found = look_at(Tables(client, names), vendor, state, first, today, hours)
+    found.lookbacks = lookbacks(vendor, state)
+    return found
 
 
 def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from conversync.cli import screen, terminal
 from conversync.counts import counted
+from conversync.extract import lookback
 from conversync.monitor.limits import Limits
 from conversync.monitor.look import Health
 from conversync.monitor.problems import Problem, problems, stale
@@ -112,6 +113,7 @@ def _sentences(health: Health) -> Iterator[str]:
             count = counted(source.withdrawn, "conversion")
             place = f"(withdrawn_at in {source.dataset}.conversions)"
             yield f"{source.source}: {count} that the vendor serves no more {place}"
+        yield from (f"{source.source}: {lookback.told(one)}" for one in source.lookbacks if one.is_auto)
         for stream in source.streams:
             if not stream.is_current:
                 yield f"{source.source}: {stream.stream} is no longer in the settings, and no day of it is missed"

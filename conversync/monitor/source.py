@@ -11,6 +11,7 @@ from typing import Any
 
 import pendulum
 
+from conversync.extract.lookback import InUse
 from conversync.extract.windows import DAY
 from conversync.monitor.days import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
@@ -88,6 +89,8 @@ class SourceHealth:
     are_days_known: bool = True
     """Whether the view `days` is there: a load of a version before it, or one that did not end, left none."""
     lateness: Lateness | None = None
+    lookbacks: list[InUse] = field(default_factory=list)
+    """How many days back its nights read, by setting, and how sure that is where it is "auto"."""
     rejects: Rejects = field(default_factory=Rejects)
     new_fields: tuple[str, ...] = ()
     withdrawn: int = 0

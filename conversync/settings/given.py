@@ -83,7 +83,12 @@ def typed(variable: str, text: str | None, hint: Any) -> Any:
 
     if is_secret_hint(hint):
         return text
+    from conversync.extract.ranges import is_lookback, lookback_days
+
+    wanted = extract_inner_hint(hint)
     try:
-        return deserialize_value(variable, text, extract_inner_hint(hint))
+        if is_lookback(wanted):
+            return lookback_days(variable, text)
+        return deserialize_value(variable, text, wanted)
     except (ConfigValueCannotBeCoercedException, ValueError):
         raise SettingsError(f"{variable} in the environment cannot be read; nothing was written.") from None

@@ -174,9 +174,11 @@ def _placed(error: SettingsError, settings: type[Any], source: str) -> SettingsE
 
 def _name(hint: Any) -> str:
     from conversync.dlt_internals import extract_inner_hint
+    from conversync.extract.ranges import LOOKBACK_IN_WORDS, LookbackDays
 
     hint = extract_inner_hint(hint)
-    return {int: "a whole number", bool: "true or false"}.get(hint, getattr(hint, "__name__", str(hint)))
+    known = {int: "a whole number", bool: "true or false", LookbackDays: LOOKBACK_IN_WORDS}
+    return known.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 def is_configured(settings: type[Settings], source: str) -> bool:

@@ -286,7 +286,10 @@ def _mistyped(value: Any, hint: Any, *, text: bool = False) -> str | None:
     if wanted is bool:
         return None if isinstance(value, bool | str) else "true or false"
     if isinstance(value, bool | list | Mapping):
-        return {int: "a whole number", float: "a number"}.get(wanted, "text")
+        from conversync.extract.ranges import LOOKBACK_IN_WORDS, LookbackDays
+
+        words = {int: "a whole number", float: "a number", LookbackDays: LOOKBACK_IN_WORDS}
+        return words.get(wanted, "text")
     return None
 
 

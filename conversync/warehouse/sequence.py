@@ -9,13 +9,13 @@ newest, and a new load comes after all that the dataset holds, whatever the cloc
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pendulum
 
 from conversync.spans import words
-from conversync.types import Pipeline
+from conversync.types import Document, Pipeline, SqlClient
 
 # So far after the newest load lies the next one where the clock is behind: more than the microsecond of a timestamp.
 MOMENT = 0.001
@@ -44,21 +44,26 @@ def take_newest_state(pipeline: Pipeline) -> None:
     """
     if not pipeline.default_schema_name:
         return
-    from conversync.dlt_internals import decompress_state
-
     _take_newest_schema(pipeline)
     with pipeline.sql_client() as client:
-        names = {"state": "_dlt_pipeline_state", "loads": "_dlt_loads"}
-        places = {name: client.make_qualified_table_name(table) for name, table in names.items()}
-        name = pipeline.pipeline_name
-        rows = client.execute_sql(_NEWEST.format(**places), name, name) or []
-    if not rows or rows[0][0] <= pipeline.state["_state_version"]:
+        version, newest = newest_state(client, client.make_qualified_table_name, pipeline.pipeline_name)
+    if version <= pipeline.state["_state_version"]:
         return
-    version, text = rows[0]
-    newest = decompress_state(text)
     with pipeline.managed_state() as state:
         state["sources"] = newest.get("sources", {})
         state["_state_version"] = version
+
+
+def newest_state(client: SqlClient, place: Callable[[str], str], name: str) -> tuple[int, Document]:
+    """The newest state of a pipeline, with its version: -1 where there is none. `place` qualifies its tables' names."""
+    from conversync.dlt_internals import decompress_state
+
+    places = {"state": place("_dlt_pipeline_state"), "loads": place("_dlt_loads")}
+    rows = client.execute_sql(_NEWEST.format(**places), name, name) or []
+    if not rows:
+        return -1, {}
+    version, text = rows[0]
+    return int(version), dict(decompress_state(text))
 
 
 def _take_newest_schema(pipeline: Pipeline) -> None:

@@ -12,6 +12,7 @@ from conversync.errors import InvalidResponseError, SettingsError
 from conversync.extract.kinds import AMOUNT, STAMP, TEXT
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, count
+from conversync.extract.ranges import LookbackDays
 from conversync.extract.windows import Window
 from conversync.feed import FeedSettings, Stream, feed_vendor
 from conversync.http.client import Client, Limits, Response
@@ -34,7 +35,7 @@ class AcmeSettings(FeedSettings):
     acme_key: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
     acme_url: str = "https://api.acme.example"
     acme_zone: str = "UTC"
-    acme_lookback_days: int = 7
+    acme_lookback_days: LookbackDays = 7
     acme_start_date: str | None = None
     acme_page_size: int = 100
     acme_range_days: int = 31

@@ -19,6 +19,7 @@ import dlt
 from dlt.extract import DltResource
 
 from conversync.extract.evidence import EVIDENCE
+from conversync.extract.lookback import reach
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import OnRest
 from conversync.extract.routing import Routed, routed
@@ -30,7 +31,7 @@ from .catalogue import catalogue
 from .reading import OnPage
 from .settings import BesitosSettings as BesitosSettings
 from .tables import CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
-from .walks import REVERSALS, STREAMS
+from .walks import LOOKBACKS, REVERSALS, STREAMS
 
 
 def plan(
@@ -48,7 +49,9 @@ def plan(
     first = first_day(settings.besitos_start_date, today, "besitos_start_date")
     due, again = list[Days](), list[Days]()
     for stream in streams:
-        window = planned(state.get(stream, {}), first, settings.lookback(stream), today, start, end)
+        progress = state.get(stream, {})
+        lookback = reach(settings, LOOKBACKS[stream], state, progress.get("through"), today)
+        window = planned(progress, first, lookback, today, start, end)
         old = list[Window]()
         if not start and not end:
             window, old = with_old_days(state.get("set_aside", {}), [stream], window, today)
@@ -57,12 +60,14 @@ def plan(
     return due + again
 
 
-def parts(stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool) -> list[Window]:
+def parts(
+    state: Restored, stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool
+) -> list[Window]:
     """The pieces in which a window is committed: `days` each, but a night's sweep for reversals whole."""
-    sweep = due and stream == REVERSALS
-    return list(
-        split_window(window, max(days, settings.besitos_reversal_lookback_days + 2) if sweep else days)
-    )
+    if due and stream == REVERSALS:
+        through = state.get(stream, {}).get("through")
+        days = max(days, reach(settings, LOOKBACKS[stream], state, through, settings.today()) + 2)
+    return list(split_window(window, days))
 
 
 @dlt.source(name="besitos", max_table_nesting=0, spec=BesitosSettings)

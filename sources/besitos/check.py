@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now, zone
+from conversync.extract.lookback import in_use
 from conversync.extract.mended import Days
 from conversync.extract.proofs import proved
 from conversync.extract.spill import SpillFiles
@@ -14,7 +15,7 @@ from conversync.extract.windows import Window
 
 from . import feed
 from .reading import Feed
-from .walks import CONVERSIONS, REVERSALS
+from .walks import CONVERSIONS, LOOKBACKS, REVERSALS
 
 if TYPE_CHECKING:
     from conversync.http.client import Client
@@ -62,7 +63,7 @@ def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[CheckResu
     """Both walks over what a night asks for, whole, and what is guaranteed of them."""
     today = settings.today()
     widest = Window(today.subtract(days=settings.besitos_range_days - 1), today)
-    nightly = Window(today.subtract(days=settings.besitos_lookback_days), today)
+    nightly = Window(today.subtract(days=in_use(settings, LOOKBACKS[CONVERSIONS], {}).days), today)
     with SpillFiles() as spill_files:
         source = Feed(client, settings, {}, spill_files, {}, lambda _received, _announced: None)
         done = source.read(Days(CONVERSIONS, nightly), None)

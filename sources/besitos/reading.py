@@ -11,6 +11,7 @@ from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
 from conversync.extract.evidence import spooled
 from conversync.extract.failing import spoils
+from conversync.extract.lookback import in_use
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.pieces import Pieces
@@ -28,7 +29,7 @@ from .gone import Gone, Rows, come_in
 from .reversals import Question, Reversals
 from .settings import BesitosSettings
 from .tables import CONVERSION_EVENTS, IN_DOCUMENT, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
-from .walks import CONVERSIONS, REVERSALS
+from .walks import CONVERSIONS, LOOKBACKS, REVERSALS
 
 OnPage = Callable[[int, int], None]
 
@@ -96,7 +97,7 @@ class Feed:
             self.bounds,
             self._settings.today(),
             unread=unread(self._state.get(stream, {})),
-            lookback=self._settings.lookback(stream),
+            lookback=in_use(self._settings, LOOKBACKS[stream], self._state).days,
             in_parts=True,
             # A reversal may be served by its original's day; and where reversals are asked for, whatever is none.
             dated="not is_reversal" if stream == CONVERSIONS else None,

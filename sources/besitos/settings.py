@@ -9,14 +9,13 @@ from pendulum import Date
 from conversync.errors import SettingsError
 from conversync.extract.columns import now, zone
 from conversync.extract.persons import MODES, Ids
-from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.ranges import BUDGET, DAYS, LookbackDays, check_ranges
 from conversync.extract.windows import day
 from conversync.http.client import Client, Limits
 from conversync.http.secret import check_secret
 from conversync.settings import privacy
 
 from . import feed
-from .walks import CONVERSIONS
 
 # Between these a setting can be meant.
 LIMITS = {
@@ -36,8 +35,8 @@ class BesitosSettings(BaseConfiguration):
     besitos_token: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
     besitos_url: str = feed.DOCUMENTED
     besitos_zone: str = "EST"
-    besitos_lookback_days: int = 7
-    besitos_reversal_lookback_days: int = 180
+    besitos_lookback_days: LookbackDays = 7
+    besitos_reversal_lookback_days: LookbackDays = 180
     besitos_start_date: str | None = None
     besitos_page_size: int = 1000
     besitos_range_days: int = 31
@@ -66,10 +65,6 @@ class BesitosSettings(BaseConfiguration):
                 f'besitos_user_id_mode is "{self.besitos_user_id_mode}", but must be {", ".join(MODES)}.'
             )
         return Ids(mode, privacy.needed("besitos_user_id_mode is hmac") if mode == "hmac" else b"")
-
-    def lookback(self, stream: str) -> int:
-        """How many days before its cursor a stream is read again."""
-        return self.besitos_lookback_days if stream == CONVERSIONS else self.besitos_reversal_lookback_days
 
     def today(self) -> Date:
         """The day it is for the vendor."""

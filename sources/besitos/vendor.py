@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from conversync.extract.evidence import EVIDENCE
+from conversync.extract.lookback import Lookback
 from conversync.extract.windows import with_its_last_day
 from conversync.monitor import views as health
 from conversync.types import Restored
@@ -29,7 +30,7 @@ from .feed import hashes
 from .settings import BesitosSettings
 from .tables import CONVERSION_EVENTS, DEALS, OFFERS, TABLES, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY
 from .upgrade import name_reversals
-from .walks import CONVERSIONS, REVERSALS
+from .walks import CONVERSIONS, LOOKBACKS, REVERSALS
 
 _TABLES = [table.name for table in (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE)]
 
@@ -42,7 +43,7 @@ def steps(state: Restored, settings: BesitosSettings, asked: LoadRequest) -> Ite
     due, again = divided(plan(state, settings, asked.start, asked.end))
     for stream, planned, _ in due:
         window = with_its_last_day(planned, settings.today()) if asked.end else planned
-        pieces = parts(stream, window, settings, asked.window_days, due=not asked.start)
+        pieces = parts(state, stream, window, settings, asked.window_days, due=not asked.start)
         for part, on_rest in windows(pieces):
             read = partial(
                 besitos,
@@ -102,6 +103,21 @@ _REVERSED = """
     where is_reversed and not is_orphan
 """
 
+_LOG = CONVERSION_EVENTS.name
+# A reversal may be found by its own day alone, or by its original's: the earlier one is sure to find it.
+_LATE = (
+    Lookback(LOOKBACKS[CONVERSIONS], CONVERSIONS, _LOG, "not late.is_reversal", zone="besitos_zone"),
+    Lookback(
+        LOOKBACKS[REVERSALS],
+        REVERSALS,
+        _LOG,
+        "late.is_reversal",
+        "least(late.occurred_on, coalesce(original.occurred_on, late.occurred_on))",
+        f"left join {_LOG} as original on original.event_key = cast(late.transaction_id as varchar) || ':original' "
+        "and original.transaction_id = late.transaction_id and original.valid_to is null",
+        zone="besitos_zone",
+    ),
+)
 VENDOR = Vendor(
     name="besitos",
     title="Besitos",
@@ -115,6 +131,7 @@ VENDOR = Vendor(
     views=views,
     functions=functions,
     books=(CONVERSIONS, REVERSALS),
+    lookbacks=_LATE,
     counting=("besitos_reversal_takes_payout", "besitos_withdrawn_counts"),
     tables=TABLES,
     upgrade=name_reversals,

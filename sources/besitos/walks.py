@@ -8,3 +8,5 @@ from __future__ import annotations
 CONVERSIONS = "conversions"
 REVERSALS = "reversals"
 STREAMS = (CONVERSIONS, REVERSALS)
+# Which setting says how many days before its cursor a walk begins.
+LOOKBACKS = {CONVERSIONS: "besitos_lookback_days", REVERSALS: "besitos_reversal_lookback_days"}

@@ -23,6 +23,7 @@ from dlt.extract import DltResource
 from conversync.extract.columns import now
 from conversync.extract.decoded import note_names
 from conversync.extract.evidence import EVIDENCE, Quarantine, reading_row, rejected_table, resolved_rows
+from conversync.extract.lookback import reach
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Traces, resolved, with_old_days
 from conversync.extract.routing import Routed, routed
@@ -30,11 +31,12 @@ from conversync.extract.windows import DAY, Window, advance_cursor, first_day, h
 from conversync.types import Document, Restored, State
 
 from . import pairs as named
+from .late import note_what_grew
 from .pairs import Pair
 from .reading import Found, Known, Reading, Todo
 from .settings import InfobipSettings as InfobipSettings
 from .statistics import Frame
-from .tables import CONVERSION_RATES, CONVERSION_TIMES, PROCESSES, TAGS
+from .tables import CONVERSION_RATES, CONVERSION_TIMES, LOOKBACK, PROCESSES, TAGS
 
 # The tables of days, each of which is a stream of every pair.
 STREAMS = {table.name: table for table in (CONVERSION_RATES, CONVERSION_TIMES)}
@@ -66,7 +68,7 @@ def plan(
     again: dict[Window, list[Pair]] = {}
     for pair in settings.pairs():
         progress = state.get(pair.cursor, {})
-        lookback = settings.infobip_lookback_days
+        lookback = reach(settings, LOOKBACK, state, progress.get("through"), today)
         window, old = planned(progress, first, lookback, today, start, end, bounded=True), list[Window]()
         if not start and not end:
             streams = [_stream(name, pair) for name in STREAMS]
@@ -146,6 +148,7 @@ def _read(
         set_aside |= aside.rows
     gone = [one for stream, days in whole.items() for one in resolved(remembered, stream, days, set_aside)]
     yield Routed("rejected_rows", rejected_table([*set_aside.values(), *resolved_rows(gone, read_at)]))
+    note_what_grew(state, settings, replies)
     lacking: dict[Todo, list[Window]] = {one: [] for one in todo if not one.again}
     for (one, _), found in replies.items():
         lacking.get(one, []).extend(found.lacking)

@@ -8,6 +8,8 @@ from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.apart import outcome
 from conversync.extract.check_results import CheckResult, clock
 from conversync.extract.effort import MOST_IN_SILENCE
+from conversync.extract.lookback import in_use
+from conversync.extract.ranges import AUTO
 from conversync.extract.windows import Window
 from conversync.http.client import Response
 
@@ -15,6 +17,7 @@ from .asking import Question
 from .pairs import Pair
 from .settings import InfobipSettings
 from .statistics import Rows
+from .tables import LOOKBACK
 
 DAYS = 3
 
@@ -59,5 +62,6 @@ def check(settings: InfobipSettings) -> Iterator[CheckResult]:
     yield CheckResult(
         True,
         "whether a day came whole is not provable: the vendor announces no number of rows; each is read again for "
-        f"{settings.infobip_lookback_days} days",
+        f"{in_use(settings, LOOKBACK, {}).days} days"
+        + (", until more is measured" if settings.infobip_lookback_days == AUTO else ""),
     )

@@ -10,7 +10,7 @@ from pendulum import Date
 
 from conversync.errors import SettingsError
 from conversync.extract.columns import now
-from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.ranges import BUDGET, DAYS, LookbackDays, check_ranges
 from conversync.extract.windows import day
 from conversync.http.secret import check_secret
 
@@ -29,7 +29,7 @@ class InfobipSettings(BaseConfiguration):
     infobip_password: TSecretStrValue = None  # type: ignore[assignment] # as above
     infobip_pairs: list[Any] = None  # type: ignore[assignment] # as above
     infobip_url: str = DOCUMENTED
-    infobip_lookback_days: int = 30
+    infobip_lookback_days: LookbackDays = 30
     infobip_start_date: str | None = None
     http_budget: int = 600
 

@@ -123,6 +123,8 @@ TAGS = Table(
     ("process_key", "key"),
     is_news=False,
 )
+# The setting that says how many days before its cursor a pair is read again.
+LOOKBACK = "infobip_lookback_days"
 TABLES = (
     CONVERSION_RATES,
     CONVERSION_TIMES,

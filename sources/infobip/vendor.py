@@ -15,6 +15,7 @@ from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor, divi
 
 from . import infobip, plan
 from .check import check
+from .late import LATE
 from .messages import Messages
 from .pairs import Pair
 from .reading import Known
@@ -86,6 +87,7 @@ VENDOR = Vendor(
     check=check,
     views=views,
     tables=TABLES,
+    lookbacks=[LATE],
     ledgers=LEDGERS,
     questions={"infobip_pairs": _ask_pairs},
     account=("infobip_username",),

@@ -19,6 +19,7 @@ import dlt
 from dlt.extract import DltResource
 
 from conversync.extract.evidence import EVIDENCE
+from conversync.extract.lookback import reach
 from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import OnRest, Read, move_cursor
 from conversync.extract.routing import Routed, routed
@@ -26,7 +27,7 @@ from conversync.extract.windows import Window, first_day, planned
 from conversync.types import Restored
 
 from .lists import OnSkip, lists, warn
-from .reading import READERS, STREAMS, Asking, OnPage
+from .reading import LOOKBACK, READERS, STREAMS, Asking, OnPage
 from .settings import KeitaroSettings as KeitaroSettings
 from .tables import CONVERSION_EVENTS
 
@@ -46,7 +47,7 @@ def plan(
     for stream in streams:
         today, progress = settings.today(stream), state.get(stream, {})
         first = first_day(settings.keitaro_start_date, today, "keitaro_start_date")
-        lookback = settings.keitaro_lookback_days
+        lookback = reach(settings, LOOKBACK, state, progress.get("through"), today)
         window, old = planned(progress, first, lookback, today, start, end, bounded=True), list[Window]()
         if not start and not end:
             window, old = with_old_days(state.get("set_aside", {}), [stream], window, today)

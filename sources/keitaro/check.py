@@ -7,13 +7,14 @@ from datetime import UTC
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
+from conversync.extract.lookback import in_use
 from conversync.extract.mended import Days
 from conversync.extract.proofs import proved
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 
 from . import log, report
-from .reading import CONVERSIONS, REPORT, Asking
+from .reading import CONVERSIONS, LOOKBACK, REPORT, Asking
 from .settings import KeitaroSettings
 from .tracker import Tracker, page
 
@@ -47,7 +48,7 @@ def _as_a_night(
 ) -> Iterator[CheckResult]:
     """Both streams over the widest range that a night asks for at once, whole, and what is guaranteed of them."""
     today = settings.today(CONVERSIONS)
-    days = min(settings.keitaro_range_days - 1, settings.keitaro_lookback_days)
+    days = min(settings.keitaro_range_days - 1, in_use(settings, LOOKBACK, {}).days)
     window = Window(today.subtract(days=days), today)
     logged, reported = Days(CONVERSIONS, window), Days(REPORT, window)
     asking = Asking(tracker, settings, {}, [logged], lambda _received, _announced: None, None)

@@ -13,6 +13,7 @@ from conversync.extract.columns import zone
 from conversync.extract.cuts import LEAST_DAYS
 from conversync.extract.evidence import spooled
 from conversync.extract.failing import OF_RANGE, fails, is_of_size, may_be_of_days, spoils
+from conversync.extract.lookback import in_use
 from conversync.extract.meaning import nothing_of
 from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import PagedListing
@@ -40,6 +41,8 @@ REPORT = "report"
 # What is read by windows of days: conversions by the UTC day of their present time, the report by days in
 # `keitaro_zone`.
 STREAMS = (CONVERSIONS, REPORT)
+# The setting that says how many days before its cursor either begins.
+LOOKBACK = "keitaro_lookback_days"
 
 Agreed = TypeVar("Agreed")
 OnPage = Callable[[int, int], None]
@@ -153,7 +156,7 @@ class Asking:
             day="occurred_on" if stream == CONVERSIONS else report.DAY_COLUMN,
             shared=stream == CONVERSIONS,
             unread=unread(self.state.get(stream, {})),
-            lookback=self.settings.keitaro_lookback_days,
+            lookback=in_use(self.settings, LOOKBACK, self.state).days,
         )
         reading = Reading(
             stream,

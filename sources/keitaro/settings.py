@@ -11,18 +11,18 @@ from pendulum import Date
 
 from conversync.errors import SettingsError
 from conversync.extract.columns import now, zone
-from conversync.extract.ranges import BUDGET, DAYS, check_ranges
+from conversync.extract.ranges import BUDGET, DAYS, LookbackDays, check_ranges
 from conversync.extract.windows import day
 from conversync.http.client import Client, Limits
 from conversync.http.secret import check_secret
 
 from . import report
-from .reading import CONVERSIONS
+from .reading import CONVERSIONS, LOOKBACK
 from .tracker import Tracker
 
 # Between these a setting can be meant.
 LIMITS = {
-    "keitaro_lookback_days": DAYS,
+    LOOKBACK: DAYS,
     "keitaro_page_size": (1, 100_000),
     "keitaro_range_days": DAYS,
     "keitaro_concurrency": (1, 64),
@@ -38,7 +38,7 @@ class KeitaroSettings(BaseConfiguration):
     keitaro_api_key: TSecretStrValue = None  # type: ignore[assignment] # dlt's way to say that it is required
     keitaro_url: str = None  # type: ignore[assignment] # as above: the tracker's own address
     keitaro_zone: str = "UTC"
-    keitaro_lookback_days: int = 30
+    keitaro_lookback_days: LookbackDays = 30
     keitaro_start_date: str | None = None
     keitaro_columns: list[str] | None = None
     keitaro_report_grouping: list[str] = field(default_factory=lambda: list(report.GROUPING))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from conversync.extract.evidence import EVIDENCE
+from conversync.extract.lookback import Lookback
 from conversync.extract.mended import Days
 from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
@@ -29,7 +30,7 @@ from . import keitaro, plan, statuses
 from .books import books
 from .check import check
 from .log import hashes
-from .reading import CONVERSIONS, REPORT
+from .reading import CONVERSIONS, LOOKBACK, REPORT
 from .reconcile import RECONCILE
 from .settings import KeitaroSettings
 from .tables import CONVERSION_EVENTS, LEDGERS, LISTS, REPORT_DAILY, TABLES
@@ -114,6 +115,10 @@ _REVERSED = """
 """
 
 
+# The log is asked for by the UTC day of a conversion's time, and the report has it on the day of its click.
+_LATE_FOR = "cast(least(late.occurred_at, coalesce(late.click_datetime, late.occurred_at)) at time zone 'UTC' as date)"
+
+
 def _tables(settings: KeitaroSettings) -> list[Table]:
     """The report is keyed by its day and whatever else the settings group it by."""
     return [settings.report().table if table is REPORT_DAILY else table for table in TABLES]
@@ -134,6 +139,7 @@ VENDOR = Vendor(
     views=views,
     functions=functions,
     books=(CONVERSIONS,),
+    lookbacks=[Lookback(LOOKBACK, CONVERSIONS, CONVERSION_EVENTS.name, day=_LATE_FOR)],
     tables=TABLES,
     tables_by=_tables,
     ledgers=LEDGERS,

@@ -25,7 +25,12 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "K02-lookback-in-words": (
         "BESITOS_LOOKBACK_DAYS",
         "seven",
-        'besitos_lookback_days is "seven" in the environment (BESITOS_LOOKBACK_DAYS), but must be a whole number.',
+        'is "seven" in the environment (BESITOS_LOOKBACK_DAYS), but must be a whole number, or "auto".',
+    ),
+    "K02-another-word-for-auto": (
+        "BESITOS_LOOKBACK_DAYS",
+        "automatic",
+        'is "automatic" in the environment (BESITOS_LOOKBACK_DAYS), but must be a whole number, or "auto".',
     ),
     "K02-half-a-day": (
         "BESITOS_REVERSAL_LOOKBACK_DAYS",

@@ -63,6 +63,21 @@ def test_k08_check_says_which_of_two_values_counts(place: Place) -> None:
     ]
 
 
+def test_auto_is_taken_from_a_file_and_what_it_comes_to_is_told(place: Place) -> None:
+    """By check, where nothing was loaded yet, too; a number in the environment wins, and "auto" there over that."""
+    written(place, "config.toml", "[sources.besitos]\nbesitos_lookback_days = 'auto'\n")
+    told = place.run("check", "besitos")
+    assert (
+        "here besitos: besitos_lookback_days is auto: 7 days, no late row was measured in 0 days; that is its default, "
+        "until 28 days were watched"
+    ) in told.out
+    assert "besitos_reversal_lookback_days is auto" not in told.out
+    place.env["BESITOS_LOOKBACK_DAYS"] = "8"
+    assert "is auto" not in place.run("check", "besitos").out
+    place.env |= {"BESITOS_LOOKBACK_DAYS": "9", "SOURCES__BESITOS__BESITOS_LOOKBACK_DAYS": "auto"}
+    assert "besitos_lookback_days is auto" in place.run("check", "besitos").out
+
+
 @pytest.mark.more
 @pytest.mark.parametrize("beside", ["environment", "secrets.toml"])
 def test_k05_a_secret_in_the_file_that_is_shared_is_told(place: Place, beside: str) -> None:

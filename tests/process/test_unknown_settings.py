@@ -77,7 +77,7 @@ IN_A_FILE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "K02-yes-for-a-number": (
         "config",
         "[sources.besitos]\nbesitos_lookback_days = true",
-        ("[sources.besitos] besitos_lookback_days in", "must be a whole number"),
+        ("[sources.besitos] besitos_lookback_days in", 'must be a whole number, or "auto"'),
     ),
     "K02-a-list-for-text": ("config", "[sources.besitos]\nbesitos_zone = ['EST']", ("must be text",)),
 }
@@ -181,7 +181,8 @@ def test_k02_what_cannot_be_read_is_told_where_it_stands(place: Place) -> None:
     config = written(place, "config.toml", "[sources.besitos]\nbesitos_lookback_days = 'seven'\n")
     place.load().refused(
         2,
-        'besitos_lookback_days is "seven" in [sources.besitos] of .dlt/config.toml, but must be a whole number.',
+        'besitos_lookback_days is "seven" in [sources.besitos] of .dlt/config.toml, but must be a whole number, '
+        'or "auto".',
     )
     config.unlink()
     secrets = written(place, "secrets.toml", "[sources]\nbesitos_lookback_days = 'seven'\n")
