@@ -16,7 +16,7 @@ from conversync.books.lines import Line, Period, fingerprint, has, lines, place,
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
-from conversync.extract.lookback import in_use
+from conversync.extract.lookback import InUse, in_use
 from conversync.extract.windows import DAY
 from conversync.load import pipeline_name
 from conversync.monitor.days import ranges
@@ -152,20 +152,22 @@ def _against(client: SqlClient, vendor: Vendor, period: Period, now: datetime) -
     """What stands against closing, by listing: the days in the words of their state."""
     settings = _settings(vendor)
     today = now.astimezone(pendulum.timezone(_zone(settings, vendor))).date()
-    found = in_use(settings, f"{vendor.name}_lookback_days", _noted(client, vendor))
-    lookback = found.days
+    lookback = in_use(settings, f"{vendor.name}_lookback_days", _noted(client, vendor))
     days = [period.first + DAY * number for number in range((period.last - period.first).days + 1)]
-    old = [day for day in days if day + DAY * lookback <= today]
+    old = [day for day in days if day + DAY * lookback.days <= today]
     if young := days[len(old) :]:
-        auto = " (auto)" if found.is_auto else ""
-        told = TOLD["young"].format(days=lookback, auto=auto, until=young[-1] + DAY * lookback)
-        yield f"{vendor.label}: {', '.join(ranges(young))} {_is(young)} {told}"
+        yield f"{vendor.label}: {', '.join(ranges(young))} {_is(young)} {_young(young[-1], lookback)}"
     states = _states(client, vendor)
     for stream in vendor.books:
         known = states.get(stream, {})
         for state, words in TOLD.items():
             if bad := [day for day in old if known.get(day, "never") == state]:
                 yield f"{vendor.label} {stream}: {', '.join(ranges(bad))} {_was(bad, state)} {words}"
+
+
+def _young(last: date, lookback: InUse) -> str:
+    auto = " (auto)" if lookback.is_auto else ""
+    return TOLD["young"].format(days=lookback.days, auto=auto, until=last + DAY * lookback.days)
 
 
 def _noted(client: SqlClient, vendor: Vendor) -> Document:

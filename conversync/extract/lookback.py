@@ -175,7 +175,7 @@ class Watch:
     ) -> None:
         """One load: the rows that it brought by their day, and its windows (start, end, the day on which it was read).
 
-        Loads are taken in their order, each once.
+        Loads are taken in their order, each once. A day with no rows that count may be among them: it has some.
         """
         for day, rows in came:
             self._count(day, rows, read_on)
@@ -186,7 +186,7 @@ class Watch:
     def _count(self, day: date, rows: int, read_on: date) -> None:
         noted, deep = self._noted, self._deep
         noted["first"] = min(noted.get("first", str(day)), str(day))
-        is_late = any(start <= str(day) < end for start, end in noted.get("covered", ()))
+        is_late = rows > 0 and any(start <= str(day) < end for start, end in noted.get("covered", ()))
         age = (read_on - day).days
         # What is older than the last deep reading was sure of is not always seen.
         if is_late and deep is not None and age <= self._depth + (read_on - deep).days:

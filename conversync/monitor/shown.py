@@ -107,21 +107,24 @@ def _sentences(health: Health) -> Iterator[str]:
     if health.note:
         yield f"{health.note}."
     for source in health.sources:
-        for reason, rows in source.rejects.reasons:
-            yield f"{source.source}: {rows:,} set aside: {reason}"
-        if source.withdrawn:
-            count = counted(source.withdrawn, "conversion")
-            place = f"(withdrawn_at in {source.dataset}.conversions)"
-            yield f"{source.source}: {count} that the vendor serves no more {place}"
-        yield from (f"{source.source}: {lookback.told(one)}" for one in source.lookbacks if one.is_auto)
-        for stream in source.streams:
-            if not stream.is_current:
-                yield f"{source.source}: {stream.stream} is no longer in the settings, and no day of it is missed"
+        yield from (f"{source.source}: {sentence}" for sentence in _of_source(source))
     if health.published:
         age = old(health.published.made, health.at)
         behind = "older than the last load" if health.published.behind else "as new as the warehouse"
         yield f"Published for readers: {health.published.path} ({age} old, {behind})"
     yield f"Warehouse: {health.warehouse}"
+
+
+def _of_source(source: SourceHealth) -> Iterator[str]:
+    for reason, rows in source.rejects.reasons:
+        yield f"{rows:,} set aside: {reason}"
+    if source.withdrawn:
+        count = counted(source.withdrawn, "conversion")
+        yield f"{count} that the vendor serves no more (withdrawn_at in {source.dataset}.conversions)"
+    yield from (lookback.told(one) for one in source.lookbacks if one.is_auto)
+    for stream in source.streams:
+        if not stream.is_current:
+            yield f"{stream.stream} is no longer in the settings, and no day of it is missed"
 
 
 def _plain(value: object) -> Any:

@@ -8,8 +8,7 @@ from conversync.errors import RequestRejectedError, VendorError
 from conversync.extract.apart import outcome
 from conversync.extract.check_results import CheckResult, clock
 from conversync.extract.effort import MOST_IN_SILENCE
-from conversync.extract.lookback import in_use
-from conversync.extract.ranges import AUTO
+from conversync.extract.lookback import InUse, in_use
 from conversync.extract.windows import Window
 from conversync.http.client import Response
 
@@ -59,9 +58,12 @@ def check(settings: InfobipSettings) -> Iterator[CheckResult]:
         yield CheckResult(False, f"{pair}: {str(error).rstrip('.')}")
     if heard:
         yield from clock(heard[0])
-    yield CheckResult(
-        True,
+    yield CheckResult(True, _not_provable(in_use(settings, LOOKBACK, {})))
+
+
+def _not_provable(lookback: InUse) -> str:
+    again = f"{lookback.days} days" + (", until more is measured" if lookback.is_auto else "")
+    return (
         "whether a day came whole is not provable: the vendor announces no number of rows; each is read again for "
-        f"{in_use(settings, LOOKBACK, {}).days} days"
-        + (", until more is measured" if settings.infobip_lookback_days == AUTO else ""),
+        f"{again}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from conversync.extract.catalogue import held
 from conversync.extract.lookback import Lookback, auto, watch
@@ -29,21 +30,19 @@ def note_what_grew(
     found = {one: reply for (one, stream), reply in replies.items() if stream == CONVERSION_RATES.name}
     if not auto(settings, [LATE]) or not found:
         return
+    today, own = settings.today(), watch(state, settings, LATE)[0]
     windows = sorted({one.window for one in found if not one.again})
+    whole = [one for one in windows if _pairs(found, one) == set(settings.pairs())]
+    own.take(_came(found), today, [(one.start, one.end, today) for one in whole])
+
+
+def _came(found: Mapping[Todo, Found]) -> list[tuple[date, int]]:
+    """Each row's day, and by how many users it differs from the one that is held; 0 where none is."""
     first, last = min(one.window.start for one in found), max(one.window.end for one in found)
     within = f"day between '{first}' and '{last}'"
     before = {_key(row): row for row in held(CONVERSION_RATES, within, (*_KEY, *_COUNTS))}
-    came = [
-        (row["day"], _grown(before[_key(row)], row))
-        for reply in found.values()
-        for rows in reply.rows
-        for row in rows.good
-        if _key(row) in before
-    ]
-    own, _ = watch(state, settings, LATE)
-    whole = [one for one in windows if _pairs(found, one) == set(settings.pairs())]
-    today = settings.today()
-    own.take([one for one in came if one[1]], today, [(one.start, one.end, today) for one in whole])
+    rows = (row for reply in found.values() for rows in reply.rows for row in rows.good)
+    return [(row["day"], _grown(before.get(_key(row), row), row)) for row in rows]
 
 
 def _pairs(found: Mapping[Todo, Found], window: Window) -> set[Pair]:

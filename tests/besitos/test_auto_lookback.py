@@ -31,7 +31,7 @@ AUTO = {"BESITOS_LOOKBACK_DAYS": "auto", "BESITOS_REVERSAL_LOOKBACK_DAYS": "auto
 # By the night on which they come: of so many days before the first night so many reversals, and amounts that changed.
 REVERSED = {10: {20: 200, 3: 200}, 20: {14: 200, 80: 1}}
 RESTATED = {10: {2: 390}, 28: {1: 60}}
-NIGHTS = (0, 1, 10, 20, 28)
+NIGHTS = (0, 10, 20, 28)
 
 
 def day(number: int) -> date:
@@ -130,7 +130,7 @@ def house(tmp_path: Path) -> Iterator[Workspace]:
 def a_month_of_nights(nights: Nights) -> None:
     """After it there is enough to go by: the next nights read less, and the one after four weeks deep."""
     starts = {number: nights.run(number) for number in NIGHTS}
-    assert starts[1] == {"conversions": str(day(0 - 7)), "reversals": str(day(0 - 180))}
+    assert starts[10] == {"conversions": str(day(0 - 7)), "reversals": str(day(0 - 180))}
     assert starts[20] == {"conversions": str(day(10 - 7)), "reversals": str(day(10 - 180))}
     assert starts[28]["conversions"] == str(day(0 - 31)), "as deep as goes, before the last deep one"
     conversions, reversals = fewest(RESTATED)[0], fewest(REVERSED)[0]
@@ -157,8 +157,6 @@ def test_the_next_night_reads_as_far_as_was_late(house: Workspace, tmp_path: Pat
         f"besitos: besitos_reversal_lookback_days is auto: {days} days, within which 99.8 % of 601 late reversals came "
         "that were measured in 28 days (95 % sure: at least 99.0 % of all)"
     ) in " ".join(said.split())
-    shown = house.planned()
-    assert shown[0].startswith("conversions")
     with environment(house.environment), store.reading(Warehouse(house.path), tmp_path / "dlt") as client:
         [candidate] = closing.candidates(
             client,
@@ -221,6 +219,7 @@ def test_a_load_that_is_taken_back_was_not_measured(house: Workspace, tmp_path: 
     assert told() == before
 
 
+@pytest.mark.more
 def test_too_little_is_the_default_in_words(house: Workspace, tmp_path: Path) -> None:
     """A new warehouse: the next night reads what it always read, and status says why."""
     nights = Nights(house)
