@@ -41,8 +41,8 @@ TARGET, ERRORS = 0.99, 1.96
 class Lookback:
     """A setting, and where what comes late shows: in the days that `stream` reads.
 
-    `log` is a table of statements, which the SQL of the others calls late: of it `rows` count, for the `day` by which a
-    reading finds them, with what is joined `beside` them. Without a log the source counts by itself.
+    `log` is a table of statements, of which `rows` (SQL) count. They are called late in the SQL of their `day`, by
+    which a reading finds them, and of what is joined `beside` them. Without a log the source counts by itself.
     `zone` is the setting that names the zone of the stream's days; None for UTC.
     """
 
@@ -213,6 +213,7 @@ class Watch:
         begun = self._noted.pop("sweep", None)
         if begun is not None and begun[0] <= str(start) <= begun[1]:
             start, first_on = date.fromisoformat(begun[0]), date.fromisoformat(begun[2])
+            end = max(end, date.fromisoformat(begun[1]))
         else:
             first_on = on
         if end < on:

@@ -86,7 +86,7 @@ def look(
         for vendor in (*vendors, *_unnamed(readable, vendors, wanted=unnamed)):
             found = _source(readable, vendor, folder, first, now.date(), hours)
             if found is None and vendor.label in configured:
-                found = SourceHealth(vendor.label)
+                found = SourceHealth(vendor.label, lookbacks=lookbacks(vendor, {}))
             if found is not None:
                 found.expected = not configured or vendor.label in configured
                 health.sources.append(found)

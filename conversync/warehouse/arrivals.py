@@ -33,13 +33,16 @@ _WINDOWS = """
             or cast(w.filters as varchar) like '%"type":%'
         )
     )
-    order by w._dlt_load_id, w.read_at, w.window_start
+    order by w._dlt_load_id, w.window_start, w.window_end
 """
 _CAME = """
+    with late as (
+        select * from {log} where _dlt_load_id > '{after}' and ({rows})
+    )
+
     select late._dlt_load_id, {day} as day, count(*) as rows_of_day
-    from {log} as late
+    from late
     {beside}
-    where late._dlt_load_id > '{after}' and ({rows})
     group by late._dlt_load_id, {day}
 """
 

@@ -103,18 +103,25 @@ _REVERSED = """
     where is_reversed and not is_orphan
 """
 
+# By keys that are read first: else DuckDB would hold all originals to join them.
+_ORIGINALS = """
+    left join (
+        select transaction_id, occurred_on
+        from conversion_events
+        where valid_to is null and event_key in (select cast(transaction_id as varchar) || ':original' from late)
+    ) as original on late.transaction_id = original.transaction_id
+"""
 _LOG = CONVERSION_EVENTS.name
 # A reversal may be found by its own day alone, or by its original's: the earlier one is sure to find it.
 _LATE = (
-    Lookback(LOOKBACKS[CONVERSIONS], CONVERSIONS, _LOG, "not late.is_reversal", zone="besitos_zone"),
+    Lookback(LOOKBACKS[CONVERSIONS], CONVERSIONS, _LOG, "not is_reversal", zone="besitos_zone"),
     Lookback(
         LOOKBACKS[REVERSALS],
         REVERSALS,
         _LOG,
-        "late.is_reversal",
+        "is_reversal",
         "least(late.occurred_on, coalesce(original.occurred_on, late.occurred_on))",
-        f"left join {_LOG} as original on original.event_key = cast(late.transaction_id as varchar) || ':original' "
-        "and original.transaction_id = late.transaction_id and original.valid_to is null",
+        _ORIGINALS,
         zone="besitos_zone",
     ),
 )
