@@ -23,6 +23,7 @@ PAGES = (
     "docs/analysts.md",
     "docs/books.md",
     "docs/container.md",
+    "docs/lookback.md",
     "docs/privacy.md",
     "dbt/README.md",
     "docs/sending.md",

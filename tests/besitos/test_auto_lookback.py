@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from conversync.books import closing, lines, store
 from conversync.extract.lookback import in_use
-from conversync.load import load
+from conversync.load import load, planned
 from conversync.sandbox import Sandbox, World
 from conversync.sandbox.front import Variants as Answers
 from conversync.settings import lookup
@@ -41,6 +42,11 @@ def day(number: int) -> date:
 
 def at(number: int) -> str:
     return f"{day(number)} 12:00:00"
+
+
+def noon(number: int) -> datetime:
+    """When that night is; the vendor's day has begun."""
+    return datetime.combine(day(number), datetime.min.time(), UTC) + timedelta(hours=15)
 
 
 class Story:
@@ -84,10 +90,18 @@ class Nights:
         house.sandbox.server.variants = Answers(date="clock")
         self.vendor: Vendor = vendor_at(house.sandbox)
 
+    def plan(self, number: int) -> dict[str, str]:
+        """The same as `run`, as `--dry-run` tells it."""
+        self.house.sandbox.world.now = noon(number)
+        with environment(self.house.environment), TemporaryDirectory() as folder:
+            warehouse = Warehouse(self.house.path, self.destination)
+            steps = planned(warehouse, self.vendor, LoadRequest(window_days=400), Path(folder))
+        return {stream: start for stream, start, *_ in (one.label.split() for one in steps)}
+
     def run(self, number: int) -> dict[str, str]:
         """One night; the first day that each walk asked for."""
         sandbox = self.house.sandbox
-        sandbox.world.now = datetime.combine(day(number), datetime.min.time(), UTC) + timedelta(hours=15)
+        sandbox.world.now = noon(number)
         sandbox.besitos.rows = self.story.night(number)
         before = len(sandbox.requests)
         with environment(self.house.environment):
@@ -135,7 +149,9 @@ def a_month_of_nights(nights: Nights) -> None:
     assert starts[28]["conversions"] == str(day(0 - 31)), "as deep as goes, before the last deep one"
     conversions, reversals = fewest(RESTATED)[0], fewest(REVERSED)[0]
     assert (conversions, reversals) == (29, 34)
-    assert nights.run(29) == {"conversions": str(day(28 - 29)), "reversals": str(day(28 - 34))}
+    wanted = {"conversions": str(day(28 - conversions)), "reversals": str(day(28 - reversals))}
+    assert nights.plan(29) == wanted
+    assert nights.run(29) == wanted
     assert nights.run(57)["reversals"] == str(day(28 - 180))
 
 
