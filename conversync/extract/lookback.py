@@ -177,11 +177,20 @@ class Watch:
 
         Loads are taken in their order, each once. A day with no rows that count may be among them: it has some.
         """
+        self._believe(read_on)
         for day, rows in came:
             self._count(day, rows, read_on)
         for start, end, on in windows:
             self._cover(start, min(end, on))
             self._sweep(start, end, on)
+
+    def _believe(self, read_on: date) -> None:
+        """What is dated later than a load that came after it was read by a wrong clock: it tells of no day to come."""
+        if covered := self._noted.get("covered"):
+            kept = [[start, min(end, str(read_on))] for start, end in covered if start < str(read_on)]
+            self._noted["covered"] = kept
+        if self._deep is not None and self._deep > read_on:
+            self._noted.pop("deep")
 
     def _count(self, day: date, rows: int, read_on: date) -> None:
         noted, deep = self._noted, self._deep

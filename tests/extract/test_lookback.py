@@ -284,6 +284,20 @@ def test_a_backfill_is_not_late() -> None:
     assert vendor.in_use.share == 1
 
 
+def test_a_night_of_a_wrong_clock_makes_nothing_late() -> None:
+    """A reading dated a year ahead: what comes of these days in time is not late, and deep readings go on."""
+    vendor = Vendor()
+    nights(vendor, 60, lambda _day: [9] * 20)
+    own, noted = watch(vendor.state, vendor.settings, LATE)
+    ahead, before = BEGIN + timedelta(days=425), len(vendor.read)
+    own.take([], ahead, [(ahead - timedelta(days=500), ahead, ahead)])
+    assert noted["deep"] == str(ahead)
+    nights(vendor, 90, lambda _day: [9] * 20, first=60)
+    found = vendor.in_use
+    assert (found.days, found.share, found.measured) == (9, 1, 20 * found.watched_days)
+    assert sum(start < today - timedelta(days=30) for today, start in vendor.read[before:]) >= 3
+
+
 def test_a_number_is_that_number() -> None:
     """Whatever was measured."""
     vendor = Vendor()
