@@ -10,15 +10,15 @@ from functools import cached_property
 import pyarrow as pa
 
 from conversync.extract.columns import UTC_MICROSECONDS, digest
-from conversync.extract.declared import DATE, INSTANT, JSON, STATEMENTS, STRING
+from conversync.extract.declared import DATE, INSTANT, JSON, PAGE, STATEMENTS, STRING
 from conversync.extract.declared import Column as Column
 from conversync.extract.declared import Table as Table
 from conversync.extract.page_decoder import PageDecoder, fields_of
 from conversync.extract.times import moments
 from conversync.types import Row
 
-# What every table of statements has beside its own columns. dlt fills the last two in; they are declared, and empty,
-# so that it need not write every file a second time.
+# What every table of statements has beside its own columns. dlt fills in in which time it stood; that is declared, and
+# empty, so that it need not write every file a second time. The page is filled in where pages are read.
 _BEFORE = (Column("event_key", STRING, "Names the event.", required=True),)
 _AFTER = (
     Column("occurred_at", INSTANT, "When it happened, UTC.", required=True),
@@ -29,6 +29,7 @@ _AFTER = (
     Column("statement_hash", STRING, "The fingerprint of what is stated.", required=True),
     Column("valid_from", INSTANT, "Since when this is what the vendor states, UTC: when we first read it."),
     Column("valid_to", INSTANT, "Until when it was; null while it stands."),
+    PAGE,
 )
 
 
@@ -125,6 +126,7 @@ class Events:
             "occurred_on": local.cast(pa.date32()),
         }
         columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
+        columns[PAGE.name] = pa.nulls(rows.num_rows, PAGE.type)
         columns["statement_hash"] = digest(
             pa.table({name: columns[name] for name in self.stated}), self.stated
         )

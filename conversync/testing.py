@@ -106,6 +106,8 @@ class VendorContract(ABC):
             assert first.returncode == 0, first.stdout + first.stderr
             held = self.rows(project)
             assert len(held) == served.events
+            pages = f"select count(*) from {self.vendor}.{self.table} where _page is null"
+            assert project.ask(pages) == [(0,)]
             second = project.run("load", self.vendor)
             assert (second.returncode, self.rows(project)) == (0, held), second.stdout + second.stderr
             assert project.run("verify", self.vendor).returncode == 0

@@ -23,7 +23,7 @@ from conversync.books.lines import (
     place,
 )
 from conversync.errors import ConversyncError, SettingsError
-from conversync.extract.declared import Table
+from conversync.extract.declared import PAGE, Table
 from conversync.settings import lookup
 from conversync.types import Document, SqlClient
 from conversync.vendors import Vendor, known
@@ -209,22 +209,54 @@ def _closed(client: SqlClient, vendor: Vendor, days: Iterable[date]) -> Iterator
 
 
 def _statements(client: SqlClient, vendor: Vendor, table: Table, name: str) -> Iterator[Document]:
-    """Each in the order in which it was learned, with the windows that its load read of its day."""
-    columns = [*table.key, table.day, *table.sums, *([table.currency] if table.currency else []), *_TIMES]
+    """Each in the order in which it was learned, with the windows that its load read of its day.
+
+    `page` is the page on which it was read first, of the listing of `window`; null where no load noted it.
+    """
+    columns = [
+        *table.key,
+        str(table.day),
+        *table.sums,
+        *([table.currency] if table.currency else []),
+        *_TIMES,
+    ]
+    # An earlier version's table has no pages yet.
+    page = PAGE.name if has(client, vendor.dataset, table.name, PAGE.name) else "null"
     query = (
-        f"select {', '.join(map(str, columns))} from {place(client, vendor.dataset, table.name)} "  # noqa: S608 - our own names
+        f"select {', '.join(columns)}, {page}, coalesce({table.reversal or 'false'}, false) "  # noqa: S608 - our own names
+        f"from {place(client, vendor.dataset, table.name)} "
         f"where cast({key_of(vendor)} as varchar) = %s order by valid_from, {table.key[0]}"
     )
-    for row in client.execute_sql(query, name) or ():
+    for *row, page, is_reversal in client.execute_sql(query, name) or ():
         statement = dict(zip(columns, row, strict=True))
-        read = client.execute_sql(
-            f"select stream, window_start, window_end from {place(client, vendor.dataset, 'windows')} "  # noqa: S608
-            "where _dlt_load_id = %s and %s between window_start and window_end order by stream, window_start",
-            statement["_dlt_load_id"],
-            statement[str(table.day)],
-        )
-        statement["windows"] = [f"{stream} {start} .. {end}" for stream, start, end in read or ()]
-        yield {str(key): value for key, value in statement.items()}
+        read = _windows(client, vendor, statement["_dlt_load_id"], statement[str(table.day)])
+        yield {**statement, **_served(page, read, is_reversal=is_reversal)}
+
+
+def _served(page: int | None, read: Sequence[tuple[str, bool]], *, is_reversal: bool) -> Document:
+    """A page, and the one of these windows of which it is.
+
+    A reading that was narrowed brings reversals; of several that bring a row, the last one's is kept.
+    """
+    windows = [window for window, _ in read]
+    likely = [window for window, is_narrowed in read if is_reversal or not is_narrowed] or windows
+    return {
+        "page": page,
+        "window": likely[-1] if likely and page is not None else None,
+        "windows": windows,
+    }
+
+
+def _windows(client: SqlClient, vendor: Vendor, load_id: str, day: date) -> list[tuple[str, bool]]:
+    """Those of the listings of conversions that a load read of a day, in its order; whether each was narrowed."""
+    query = (
+        "select stream, window_start, window_end, coalesce(cast(filters as varchar), '{}') <> '{}' "  # noqa: S608 - our own names
+        f"from {place(client, vendor.dataset, 'windows')} "
+        "where _dlt_load_id = %s and %s between window_start and window_end"
+    )
+    found = [row for row in client.execute_sql(query, load_id, day) or () if row[0] in vendor.books]
+    found.sort(key=lambda row: (vendor.books.index(row[0]), row[1], row[2]))
+    return [(f"{stream} {start} .. {end}", is_narrowed) for stream, start, end, is_narrowed in found]
 
 
 def _changes(client: SqlClient, vendor: Vendor, name: str) -> Iterator[Document]:

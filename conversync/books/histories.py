@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from conversync.extract.declared import BOOLEAN, DATE, INSTANT, MONEY, STRING, Column, Staged, Table
+from conversync.extract.declared import BOOLEAN, DATE, INSTANT, MONEY, PAGE, STRING, Column, Staged, Table
 from conversync.warehouse.views import with_tables
 
 FOLDER = Path(__file__).parent / "sql"
@@ -175,8 +175,8 @@ class Books:
 
 
 def log_of(table: Table, key: str, is_all: str) -> Log:
-    """Of a table of statements that the view reads as it is. `is_all` is the Log's."""
-    names = table.schema.names
+    """Of a table of statements that the view reads as it is, but for the page. `is_all` is the Log's."""
+    names = [name for name in table.schema.names if name != PAGE.name]
     [event] = table.key
     query = f"select {', '.join(names)} from {table.name}"  # noqa: S608 - our own names
     return Log(table.name, query, names, event, (key,), is_all=is_all)

@@ -109,10 +109,15 @@ def _learned(one: Document) -> Iterator[str]:
     told = ", ".join(f"{name} {_plain(value)}" for name, value in own.items())
     yield f"  learned {_plain(one['valid_from'])}: {told}"
     until = one["valid_to"]
+    where = f", page {one['page']} of {one['window']}" if one["window"] else f" of {_windows(one)}"
     yield (
-        f"    by load {one['_dlt_load_id']} of {'; '.join(one['windows']) or 'no window'}, hash "
+        f"    by load {one['_dlt_load_id']}{where}, hash "
         f"{one['statement_hash']}, {f'until {_plain(until)}' if until else 'holds'}"
     )
+
+
+def _windows(one: Document) -> str:
+    return "; ".join(one["windows"]) or "no window"
 
 
 def _changed(one: Document) -> str:
@@ -122,7 +127,7 @@ def _changed(one: Document) -> str:
 
 
 # What is told in words of its own.
-_HOW = ("statement_hash", "valid_from", "valid_to", "_dlt_load_id", "windows")
+_HOW = ("statement_hash", "valid_from", "valid_to", "_dlt_load_id", "page", "window", "windows")
 
 
 def _plain(value: Any) -> str:

@@ -199,8 +199,8 @@ def explain(
 ) -> None:
     """Say why a figure moved, as the transactions whose changes add up to it; or tell one transaction's life.
 
-    A life is every statement of it, when it was learned, by which load and window, what followed for the books, what
-    was sent of it, and in which closed period it stands. Takes no lock.
+    A life is every statement of it, when it was learned, by which load, window and page, what followed for the books,
+    what was sent of it, and in which closed period it stands. Takes no lock.
 
     Exit codes: 0 done · 1 failed · 2 settings, or nobody knows the transaction · 4 a run holds the warehouse, and there
     is no copy.

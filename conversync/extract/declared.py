@@ -94,6 +94,12 @@ class Column:
 ID, NOTE = persons.ID, persons.TEXT
 # What a vendor's document does not know, and what dlt writes into every row.
 EXTRA = Column("extra", JSON, "Fields that we do not know, as JSON text.", person=NOTE)
+# Evidence, and no part of a statement: a reading that finds it elsewhere states nothing else.
+PAGE = Column(
+    "_page",
+    BIGINT,
+    "The page of the vendor's listing on which the statement was first read; null where an earlier version read it.",
+)
 LOAD_ID = Column(
     "_dlt_load_id",
     STRING,

@@ -15,6 +15,7 @@ from functools import partial
 import pyarrow as pa
 
 from conversync.errors import InvalidResponseError, RequestRejectedError, TooLongError, VendorError
+from conversync.extract.declared import PAGE
 from conversync.extract.decoded import Decoded, Rejected, note_names, size_of
 from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
 from conversync.extract.meaning import nothing_of
@@ -174,29 +175,38 @@ class PagedListing:
         `is_too_long(announced, received)` is asked after each page; where it says so, the pass ends there.
         """
         scan = Scan(self.what, spill_file)
-        batch: list[pa.Table] = []
+        batch: list[tuple[int, pa.Table]] = []
         held = 0
         for number, page in self._pages(scan, is_too_long):
             scan.set_aside(page.decoded.rejected, number)
             note_names(scan.unknown, page.decoded.unknown)
             scan.doubt = scan.doubt or page.doubt
-            batch.append(page.decoded.table)
+            batch.append((number, page.decoded.table))
             held += size_of(page.decoded.table)
-            if sum(table.num_rows for table in batch) >= BATCH_ROWS or held >= BATCH_BYTES:
-                spill_file.write(self.derive(pa.concat_tables(batch).combine_chunks()))
+            if sum(table.num_rows for _, table in batch) >= BATCH_ROWS or held >= BATCH_BYTES:
+                spill_file.write(self._derived(batch))
                 batch.clear()
                 held = 0
-            seen = spill_file.rows + sum(table.num_rows for table in batch)
+            seen = spill_file.rows + sum(table.num_rows for _, table in batch)
             self.on_page(seen, scan.announced or seen)
         if batch:
-            spill_file.write(self.derive(pa.concat_tables(batch).combine_chunks()))
+            spill_file.write(self._derived(batch))
         spill_file.close()
         return scan
 
-    def _pages(self, scan: Scan, is_too_long: Callable[[int, int], bool]) -> Iterator[tuple[int, Page]]:
-        """Every page with its number: as many as the first one's rows make of its total, then while there may be more.
+    def _derived(self, batch: Sequence[tuple[int, pa.Table]]) -> pa.Table:
+        """The rows of these pages, each with the number of its page where statements are derived of them."""
+        derived = self.derive(pa.concat_tables([rows for _, rows in batch]).combine_chunks())
+        place = derived.schema.get_field_index(PAGE.name)
+        if place < 0:
+            return derived
+        numbers = [pa.repeat(pa.scalar(number, PAGE.type), rows.num_rows) for number, rows in batch]
+        return derived.set_column(place, PAGE.field, pa.concat_arrays(numbers))
 
-        A page as full as the first one may have a successor, whatever the total says.
+    def _pages(self, scan: Scan, is_too_long: Callable[[int, int], bool]) -> Iterator[tuple[int, Page]]:
+        """Every page with the number that it was asked for by, as many as the first one's rows make of its total.
+
+        Then while there may be more: a page as full as the first one may have a successor, whatever the total says.
         """
         first = self.fetch(1, True)
         scan.since = clock.theirs()
@@ -207,7 +217,7 @@ class PagedListing:
         for number, page in self._chain(first, way, scan):
             if way.is_over(number, page):
                 return
-            yield number, way.take(page, number)
+            yield way.cut.slice(number).number, way.take(page, number)
             if way.is_at_end(number, page) or is_too_long(scan.announced or 0, way.received):
                 return
         if scan.pages >= way.planned + MOST_EXTRA_PAGES:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from conversync.extract.declared import PAGE
 from conversync.extract.spill_file import SpillFile as SpillFile
 from conversync.http import clock
 
@@ -128,7 +129,8 @@ class SpillFiles:
         return self._count_of(query, rows, [since.replace(microsecond=0), clock.theirs()]) > 0
 
     def one_each(self, spill_files: Sequence[SpillFile], without: Sequence[Any] = ()) -> SpillFile | None:
-        """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash).
+        """One statement for each event: the last walk's that has it; there, the greatest (occurred_at, hash), of
+        equal ones that on the first page.
 
         Events `without` which it is are named by their keys. None where nothing was written, not even an empty table.
         """
@@ -142,7 +144,9 @@ class SpillFiles:
         chosen.write(schema.empty_table())
         values = [list(without)] if without else []
         for part in self._parts(spill_files):
-            query = f"select * exclude (walk, place) from ({self._ranked(part)}) where place = 1"  # noqa: S608
+            query = (
+                f"select * exclude (walk, place) from ({self._ranked(part, schema.names)}) where place = 1"  # noqa: S608
+            )
             if without:
                 query += f" and {self._key} not in (select unnest(?))"
             reader = self._ask(query, {"walks": _walks(spill_files)}, values).to_arrow_reader(20_000)
@@ -281,8 +285,9 @@ class SpillFiles:
         parts = sum(spill_file.size for spill_file in spill_files) // PART + 1
         return (f"hash({self._key}) % {parts} = {number}" for number in range(parts))
 
-    def _ranked(self, part: str) -> str:
+    def _ranked(self, part: str, columns: Sequence[str] = ()) -> str:
         order = f"walk desc, {self._latest} desc, statement_hash desc"
+        order += f", {PAGE.name}" if PAGE.name in columns else ""
         place = f"row_number() over (partition by {self._key} order by {order}) as place"
         return f"select *, {place} from walks where {part}"  # noqa: S608
 

@@ -135,7 +135,9 @@ def _hash_anew(
     schema, hashes = _schema(vendor, place), vendor.hashes[place.table]
 
     def worked_out(held: Iterable[Row]) -> list[str]:
-        listed = [{name: _plain(row[name], schema.field(name).type) for name in schema.names} for row in held]
+        listed = [
+            {name: _plain(row.get(name), schema.field(name).type) for name in schema.names} for row in held
+        ]
         return list(hashes(pa.Table.from_pylist(listed, schema=schema)).to_pylist())
 
     then = worked_out(before.values())

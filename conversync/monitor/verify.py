@@ -24,6 +24,7 @@ import pendulum
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, SettingsError
 from conversync.extract import persons
+from conversync.extract.declared import PAGE
 from conversync.extract.windows import DAY
 from conversync.extract.windows import day as a_day
 from conversync.load import Progress, pipeline_for
@@ -41,10 +42,9 @@ DAYS = 7
 # Differences that are kept of each table; the counts are of all.
 KEPT = 1_000
 
-
 # What says when a row was read, not what it says; `extra` is no part of a statement.
 OF_THE_RUN = {"_dlt_load_id", "_dlt_id", "valid_from", "valid_to", "last_seen_at", "first_seen_at", "read_at"}
-OF_THE_RUN |= {"extra"}
+OF_THE_RUN |= {"extra", PAGE.name}
 # Of a statement, what stands beside a column that says the same: user_key, occurred_at.
 AS_WRITTEN = {"user_id", "date_time"}
 

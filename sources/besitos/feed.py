@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import UTC_MICROSECONDS, casefold, digest
+from conversync.extract.declared import PAGE
 from conversync.extract.page_decoder import PageDecoder, fields_of
 from conversync.extract.pagination import Page, count
 from conversync.extract.persons import RAW, Ids
@@ -31,7 +32,7 @@ STATEMENTS = CONVERSION_EVENTS.schema
 # What a statement says: every documented field. The key stands for its two parts, user_key for user_id since ids
 # ignore case, the instant for its text; fields that the document does not know never make a new statement.
 _NOT_STATED = {"transaction_id", "is_reversal", "user_id", "date_time", "occurred_on", "extra"}
-_NOT_STATED |= {"statement_hash", "valid_from", "valid_to", "currency"}
+_NOT_STATED |= {"statement_hash", "valid_from", "valid_to", "currency", PAGE.name}
 STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
 
 
@@ -72,6 +73,7 @@ def statements(rows: pa.Table, zone: tzinfo) -> pa.Table:
         "occurred_on": local.cast(pa.date32()),
     }
     columns["valid_from"] = columns["valid_to"] = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
+    columns[PAGE.name] = pa.nulls(rows.num_rows, PAGE.type)
     columns["statement_hash"] = _hashes(columns, of_instants)
     return pa.table([columns[name] for name in STATEMENTS.names], schema=STATEMENTS)
 

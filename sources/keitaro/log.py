@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import digest, local_day
+from conversync.extract.declared import PAGE
 from conversync.extract.decoded import Decoded
 from conversync.extract.page_decoder import Field, PageDecoder, fields_of
 from conversync.extract.pagination import Page, PagedListing
@@ -54,10 +55,11 @@ TIMES = ("datetime", "postback_datetime")
 STATEMENTS = CONVERSION_EVENTS.schema
 # What a statement says: every column that we know. The instant stands for its text; other columns never make a
 # new statement.
-_NOT_STATED = {"date_time", "occurred_on", "extra", "statement_hash", "valid_from", "valid_to"}
+_OF_THE_READING = {"statement_hash", "valid_from", "valid_to", PAGE.name}
+_NOT_STATED = {"date_time", "occurred_on", "extra", *_OF_THE_READING}
 _STATED = [name for name in STATEMENTS.names if name not in _NOT_STATED]
 # How a row that lost against another is shown.
-SHOWN = [name for name in STATEMENTS.names if name not in {"statement_hash", "valid_from", "valid_to"}]
+SHOWN = [name for name in STATEMENTS.names if name not in _OF_THE_READING]
 
 NO_ID = f"neither {IDS[0]} nor {IDS[1]} is there"
 

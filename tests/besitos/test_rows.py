@@ -362,7 +362,7 @@ def test_the_tables_have_no_column_of_the_vendors_making(loaded: Loaded) -> None
     assert set(types) == {
         "event_key", "transaction_id", "is_reversal", "user_id", "user_key", "offer_id", "offer_name", "goal_id",
         "note", "type", "survey_id", "payout", "reward", "reward_local_currency", "date_time", "occurred_at",
-        "occurred_on", "extra", "statement_hash", "valid_from", "valid_to", "currency",
+        "occurred_on", "extra", "statement_hash", "valid_from", "valid_to", "currency", "_page",
         "_dlt_load_id",
     }  # fmt: skip
 

@@ -19,10 +19,19 @@ Rows = list[tuple[Any, ...]]
 
 
 @dataclass
-class Ledger(VendorWorkspace):
-    """A vendor's warehouse, and what its tables said after each night."""
+class Told(VendorWorkspace):
+    """A vendor's warehouse, and what its tables said at some moments."""
 
     said: list[tuple[datetime, Rows]] = field(default_factory=list)
+
+    def conversions(self, of: str = "conversions") -> Rows:
+        """The view, or what a function of that name says, in the order of its keys."""
+        return self.query(f"select * from {self.name}.{of} order by 1")
+
+
+@dataclass
+class Ledger(Told):
+    """One that is loaded night after night, and what its tables said after each."""
 
     def night(self, rows: list[dict[str, Any]]) -> None:
         """One load; whatever it says of rows that are gone, it has committed."""
@@ -35,10 +44,6 @@ class Ledger(VendorWorkspace):
     def remember(self) -> None:
         """What the view says now, and when that is."""
         self.said.append((datetime.now(UTC), self.conversions()))
-
-    def conversions(self, of: str = "conversions") -> Rows:
-        """The view, or what a function of that name says, in the order of its keys."""
-        return self.query(f"select * from {self.name}.{of} order by 1")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from conversync.sandbox import World
 from conversync.warehouse.publish import publish
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import reversal, row
-from tests.books.conftest import Ledger
+from tests.books.conftest import Ledger, Told
 from tests.books.nights import Feed
 
 MakeLedger = Callable[..., Ledger]
@@ -25,7 +25,7 @@ def literal(moment: datetime) -> str:
     return f"timestamptz '{moment.isoformat()}'"
 
 
-def equals_every_night(house: Ledger) -> None:
+def equals_every_night(house: Told) -> None:
     """As of the end of each night, the function says what the view said; so do the changes until then, by line."""
     for moment, said in house.said:
         assert house.conversions(f"conversions_as_of({literal(moment)})") == said

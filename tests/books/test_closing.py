@@ -77,14 +77,6 @@ def test_thirty_nights(make_ledger: MakeLedger, tmp_path: Path, counts: str) -> 
     simulated(make_ledger(besitos_withdrawn_counts=counts), 3, 30, tmp_path / "dlt")
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 120))
-def test_sixty_nights(make_ledger: MakeLedger, tmp_path: Path, seed: int) -> None:
-    """Twenty seeds."""
-    counts = str(seed % 2 == 0).lower()
-    simulated(make_ledger(besitos_withdrawn_counts=counts), seed, 60, tmp_path / "dlt")
-
-
 def test_every_kind_of_correction_is_told(make_ledger: MakeLedger, tmp_path: Path) -> None:
     """A line a conversion and change, with its reason; currencies stay apart."""
     house = make_ledger(besitos_withdrawn_counts="false")

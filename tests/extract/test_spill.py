@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from conversync.extract.declared import PAGE
 from conversync.extract.spill import SpillFile, SpillFiles
 
 WALKS, ROWS = 200, 50
@@ -51,6 +52,21 @@ def test_two_hundred_walks_are_asked_together(spill_files: SpillFiles) -> None:
     assert spill_files.holds(walks, "text_3 like 'text_3 of 199:49,%'")
     assert not spill_files.holds(walks, "occurred_on > '2024-12-30'")
     assert spill_files.latest(walks, "occurred_on", "true") == date(2024, 12, 30)
+
+
+@pytest.mark.parametrize("pages", [(3, 2, 1), (1, 2, 3)])
+def test_of_a_row_that_came_twice_the_first_page_is_kept(
+    spill_files: SpillFiles, pages: tuple[int, int, int]
+) -> None:
+    """Wherever in the walk it lies."""
+    rows, twice = next(walk(spill_files, 0).tables()), spill_files.new()
+    for page in pages:
+        twice.write(rows.append_column(PAGE.field, pa.array([page] * ROWS)))
+    twice.close()
+    chosen = spill_files.one_each([twice])
+    assert chosen is not None
+    assert [set(table[PAGE.name].to_pylist()) for table in chosen.tables()] == [{1}]
+    assert chosen.rows == ROWS
 
 
 @pytest.mark.parametrize("kept", [0, 100, 199])
