@@ -224,10 +224,10 @@ def _stored(connection: DuckDBPyConnection, name: str) -> Stored:
     there = connection.execute(
         f"select count(*), cast(sum(hash(rowid)) as varchar) from {quoted(name)}"  # noqa: S608 - our own names
     ).fetchall()
-    blocks = [(block, *others) for *_, block, others in segments]
-    told = _digest([segment[:10] for segment in segments], there)
-    is_kept = all(is_kept for *_, is_kept, _, _ in segments)
-    return Stored(told if is_kept else None, tuple(block for group in blocks for block in group))
+    if not all(is_kept for *_, is_kept, _, _ in segments):
+        return Stored(None, ())
+    blocks = (number for *_, block, others in segments for number in (block, *(others or ())))
+    return Stored(_digest([segment[:10] for segment in segments], there), tuple(blocks))
 
 
 def _digest(*told: object) -> str:
