@@ -3,60 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from conversync import children
+from conversync.build_report import BuildReport, Ended
 from conversync.errors import ConversyncError, LockedError, SettingsError
-from conversync.last_build import Inputs, Note, days_now, digest_of, mark
+from conversync.last_build import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
 from conversync.settings import lookup
 from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
 from conversync.warehouse import views
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.stored import Look, look
 from conversync.warehouse.warehouse import Warehouse
 
 # Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
 PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
-# Where dbt's locks lie, which are the system's.
-LOCKS = "/dev/shm"  # noqa: S108 - only looked at
 # What the models are written into; a file of such a name could not be told from the schema.
 SCHEMAS = ("staging", "intermediate", "marts")
 # What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
 PREFIX = "conversync__"
-
-
-@dataclass
-class BuildReport:
-    """What a build came to. `failures` and `warnings` are sentences; `skipped` depended on something that failed.
-
-    `is_unchanged`: nothing was written since the last build, which came to all else that is told.
-    """
-
-    models: int = 0
-    models_failed: int = 0
-    tests_passed: int = 0
-    tests_failed: int = 0
-    tests_warned: int = 0
-    skipped: int = 0
-    seconds: float = 0
-    is_unchanged: bool = False
-    failures: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """What the command ends with: 0, or 1 if a model or a test failed."""
-        return 1 if self.failures else 0
 
 
 def build(
@@ -72,16 +46,16 @@ def build(
 
     `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
     models' arithmetic on rows of their own: they say nothing about the warehouse. Nothing is asked of a network.
-    Where nothing was written since a whole build, nothing is built, unless `full_refresh`: it would come to the same.
+    Without `full_refresh` only what would come to something else than in the last whole build (see last_build.py).
     Raises SettingsError without the extra `dbt` or without a warehouse, LockedError if another run or a reader holds
     the file for longer than `wait` seconds.
     """
     _installed()
     _refuse_what_is_no_warehouse(warehouse_path)
-    started = time.monotonic()
-    warehouse = Warehouse(warehouse_path)
-    note = Note(warehouse.home / f"{warehouse.path.name}.built", warehouse.path)
-    is_whole = not select and not unit_tests
+    started, warehouse = time.monotonic(), Warehouse(warehouse_path)
+    note = noted(warehouse)
+    asked = _Asked(full_refresh, select, run_tests, unit_tests)
+    last = note.last() if asked.is_whole and not full_refresh else None
     with warehouse.locked(wait) as folder:
         found = mark(warehouse.path)
         # Waits for readers; then dbt's own process is to open the file.
@@ -89,25 +63,82 @@ def build(
             names, named = relations(connection), accounts(connection)
             _refuse_rows_without_their_view(connection, names, named)
             inputs = inputs_of(connection, names, named)
-        if is_whole and not full_refresh and (same := note.same(found, inputs, tested=run_tests)):
+            same = last.same(found, inputs, tested=run_tests) if last else None
+            before = None if same or not asked.is_whole else _look(connection, warehouse, last)
+        if same:
             report = BuildReport(**same, is_unchanged=True)
         else:
-            options = _options(full_refresh, select, run_tests, unit_tests, inputs.variables)
-            report = _told(run_dbt(options, warehouse_path, folder), folder / "dbt", warehouse_path)
-            if is_whole and not report.failures and _settled(warehouse, folder):
-                note.keep(inputs, _noted(report), tested=run_tests)
+            split = last.split(found, inputs, before) if last and before else Split()
+            report = _Plan(asked, inputs, before, split).run(warehouse, folder, note)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _options(
-    full_refresh: bool, select: str | None, run_tests: bool, unit_tests: bool, told: Mapping[str, Any]
-) -> list[str]:
-    """What dbt is called with."""
-    options = ["build" if run_tests else "run", "--vars", json.dumps(told)]
-    options += ["--full-refresh"] if full_refresh else []
-    options += ["--select", selection(select)] if select else []
-    return options + (["--exclude-resource-type", "unit_test"] if run_tests and not unit_tests else [])
+@dataclass(frozen=True)
+class _Asked:
+    """What is wanted of a build."""
+
+    full_refresh: bool
+    select: str | None
+    run_tests: bool
+    unit_tests: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it comes to all models, and all that is tested by itself."""
+        return not self.select and not self.unit_tests
+
+    def options(self, told: Mapping[str, Any], named: Sequence[str] | None) -> list[str]:
+        """What dbt is called with: for all, or for the models and tests of these names alone."""
+        options = ["build" if self.run_tests else "run", "--vars", json.dumps(told)]
+        options += ["--full-refresh"] if self.full_refresh else []
+        options += ["--select", selection(self.select)] if self.select else []
+        options += ["--indirect-selection", "empty", "--select", *named] if named is not None else []
+        return options + (
+            ["--exclude-resource-type", "unit_test"] if self.run_tests and not self.unit_tests else []
+        )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A build: what it is made of, what stood before a whole one, and what of the `last` one need not be run."""
+
+    asked: _Asked
+    inputs: Inputs
+    before: Look | None
+    split: Split
+
+    def run(self, warehouse: Warehouse, folder: Path, note: Note) -> BuildReport:
+        """Runs it, and notes what it came to if it was whole and went well."""
+        report, nodes = self._ran(warehouse, folder)
+        report.models_left = self.split.models
+        report.tests_left = len(self.split.stood) - self.split.models if self.asked.run_tests else 0
+        if self.before and not report.failures and (left := _settled(warehouse, folder, nodes)):
+            made = after(self.before, left, SCHEMAS)
+            if made:
+                note.keep(self.inputs, made, nodes, report.noted(), tested=self.asked.run_tests)
+        return report
+
+    def _ran(self, warehouse: Warehouse, folder: Path) -> tuple[BuildReport, list[Node]]:
+        """What it came to, and all models and tests as they are now."""
+        named = self.split.named(tested=self.asked.run_tests)
+        if named == []:
+            return BuildReport(), [*self.split.stood, *(self.split.due or ())]
+        options = self.asked.options(self.inputs.variables, named)
+        ended = Ended(run_dbt(options, warehouse.path, folder), folder / "dbt", warehouse.path)
+        return ended.report(), list(ended.nodes(self.split.stood))
+
+
+def noted(warehouse: Warehouse) -> Note:
+    """Where the last build of a warehouse is noted."""
+    return Note(warehouse.home / f"{warehouse.path.name}.built", warehouse.path)
+
+
+def _look(connection: Any, warehouse: Warehouse, last: Last | None) -> Look:
+    """At the file as it stands, and what the models and tests of a build would read."""
+    found = look(connection, warehouse.path)
+    found.ask(connection, read_by(last.nodes if last else ()))
+    return found
 
 
 def _refuse_what_is_no_warehouse(path: Path) -> None:
@@ -126,19 +157,16 @@ def inputs_of(connection: Any, names: Collection[str], named: Sequence[Vendor]) 
     return Inputs(digest_of(project()), variables(names, named), days_now(connection, datasets, names))
 
 
-def _settled(warehouse: Warehouse, folder: Path) -> bool:
-    """Whether the file is as publishing it will leave it, too; not where a reader came who keeps it open."""
+def _settled(warehouse: Warehouse, folder: Path, nodes: Iterable[Node]) -> Look | None:
+    """The file as publishing it will leave it, too; None where a reader came who keeps it open."""
     try:
         with warehouse.held(0, folder) as connection:
             connection.execute("force checkpoint")
+            found = look(connection, warehouse.path)
+            found.ask(connection, read_by(nodes))
+            return found
     except LockedError:
-        return False
-    return True
-
-
-def _noted(report: BuildReport) -> dict[str, Any]:
-    """What is told again of a build where another one would come to the same."""
-    return {name: value for name, value in asdict(report).items() if name not in {"seconds", "is_unchanged"}}
+        return None
 
 
 def project() -> Path:
@@ -304,66 +332,3 @@ def _installed() -> None:
         raise SettingsError(
             'dbt is not installed, and build runs it: pip install "conversync[dbt]".'
         ) from None
-
-
-def _told(ended: subprocess.CompletedProcess[str], target: Path, warehouse_path: Path) -> BuildReport:
-    """What dbt noted of its nodes; an error where it did not come so far."""
-    results = target / "run_results.json"
-    if not results.exists():
-        _refuse(ended.stdout, warehouse_path)
-    nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
-    report = BuildReport()
-    counts: Counter[str] = Counter()
-    for result in json.loads(results.read_text(encoding="utf-8"))["results"]:
-        kind, status = result["unique_id"].partition(".")[0], result["status"]
-        if kind not in {"model", "test", "unit_test"}:
-            continue
-        counts[f"{'model' if kind == 'model' else 'test'} {status}"] += 1
-        node = nodes.get(result["unique_id"], {"name": result["unique_id"].rpartition(".")[2]})
-        if status in {"error", "fail", "runtime error"}:
-            report.failures.append(_sentence(kind, node, result))
-        elif status == "warn":
-            report.warnings.append(_sentence(kind, node, result))
-    if ended.returncode and not report.failures:
-        _refuse(ended.stdout, warehouse_path)
-    report.models = counts["model success"]
-    report.models_failed = counts["model error"]
-    report.tests_passed = counts["test pass"] + counts["test success"]
-    report.tests_failed = counts["test fail"] + counts["test error"] + counts["test runtime error"]
-    report.tests_warned = counts["test warn"]
-    report.skipped = counts["model skipped"] + counts["test skipped"]
-    return report
-
-
-def _sentence(kind: str, node: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """What failed, in words: of an integrity test, the promise that its file begins with."""
-    message = " ".join(str(result.get("message") or "").split())[:600]
-    if kind == "model":
-        return f"The model {node.get('alias', node['name'])} could not be built: {message}"
-    if kind == "unit_test":
-        return f"The unit test {node['name']} failed: {message}"
-    rows = result.get("failures")
-    found = f"{rows} rows" if rows is not None else message
-    return (
-        f"The test {node['name']} failed ({found}). {' '.join(_promise(node.get('raw_code', '')))}".rstrip()
-    )
-
-
-def _promise(code: str) -> Iterator[str]:
-    for line in code.splitlines():
-        if not line.startswith("-- "):
-            return
-        yield line.removeprefix("-- ")
-
-
-def _refuse(output: str, warehouse_path: Path) -> None:
-    """Raises what made dbt give up before it built anything."""
-    if "Could not set lock on file" in output:
-        raise LockedError(
-            f"Somebody has {warehouse_path} open; close that session, or wait for it with --wait 30m."
-        )
-    lines = [line.split("  ", 1)[-1].strip() for line in output.splitlines()]
-    told = [line for line in lines if line and "Running with dbt" not in line and "Registered" not in line]
-    way_out = "" if os.access(LOCKS, os.W_OK) else f" Its locks need {LOCKS}, which this user cannot write."
-    said = " ".join(told).partition(" Traceback ")[0][:600]
-    raise ConversyncError(f"dbt could not begin, and nothing was built.{way_out} It said: {said}")

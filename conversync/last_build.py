@@ -1,6 +1,7 @@
 """What the last whole build was made of, and came to: where nothing was written since, there is nothing to build.
 
-The note of it stands beside the warehouse (`.conversync/NAME.built`). Whatever cannot be known is not the same.
+And where something was, a model or test stands of which neither anything that it reads changed, nor itself. The note
+of it lies beside the warehouse (`.conversync/NAME.built`). Whatever cannot be known is not the same.
 """
 
 from __future__ import annotations
@@ -8,20 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from conversync.types import Document
 from conversync.warehouse import files
+from conversync.warehouse.stored import HEADERS, Look, all_of, said_by
+from conversync.warehouse.views import Reads
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# DuckDB's three headers: what file it is, and the two of which each commit into the file writes one anew.
-HEADERS = 3 * 4096
+Kept = TypeVar("Kept")
 # What has a say in a build beside our own files.
 PACKAGES = ("conversync", "dbt-core", "dbt-duckdb", "duckdb")
 
@@ -36,11 +38,98 @@ class Inputs:
 
     def digest(self) -> str | None:
         """One text for all of it."""
-        if self.days is None:
+        return None if self.days is None else _digest([self.lasting(), self.days])
+
+    def lasting(self) -> str:
+        """One text for what the clock does not change."""
+        return _digest([self.project, {name: version(name) for name in PACKAGES}, self.variables])
+
+
+@dataclass(frozen=True)
+class Node:
+    """A model or a test as it was built: `relation` is what a model makes, None of a test.
+
+    `reads` is what a table or a test is made of; None of a view, which is made of nothing before it is asked, and of
+    what is not known. `own` is a text of what the model made, and `said` one of all that was read: None is unlike any.
+    """
+
+    name: str
+    relation: str | None
+    reads: Reads | None = None
+    own: str | None = None
+    said: str | None = None
+
+    def stands(self, now: Look) -> bool:
+        """Whether it is as it was, and made of the same."""
+        made = self.relation is None or (self.own is not None and now.own(self.relation) == self.own)
+        if self.reads is None:
+            return made and self.relation in now.views
+        return made and self.said is not None and now.said(self.reads) == self.said
+
+    def noted(self, left: Look) -> Node:
+        """With texts of what stands now."""
+        own = None if self.relation is None else left.own(self.relation)
+        return replace(self, own=own, said=None if self.reads is None else left.said(self.reads))
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last whole build that went well, as it was noted. `made` is a text of all else that it left."""
+
+    mark: str | None
+    inputs: str | None
+    lasting: str
+    made: str
+    tested: bool
+    report: Document
+    nodes: Sequence[Node]
+
+    def same(self, mark: str | None, inputs: Inputs, *, tested: bool) -> Document | None:
+        """The report of it, if this build would come to the same: it was tested, or this one is not."""
+        asked = (mark, inputs.digest())
+        if None in asked or asked != (self.mark, self.inputs):
             return None
-        packages = {name: version(name) for name in PACKAGES}
-        told = [self.project, packages, self.variables, self.days]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return dict(self.report) if self.tested or not tested else None
+
+    def split(self, mark: str | None, inputs: Inputs, now: Look) -> Split:
+        """What stands of it, and what a build has to run again."""
+        if mark is None or inputs.days is None or (self.lasting, self.made) != (inputs.lasting(), made(now)):
+            return Split()
+        left = [node for node in self.nodes if node.stands(now)]
+        due = [node for node in self.nodes if node not in left]
+        reach = {node.name: now.reach(node.reads) for node in left if node.reads is not None}
+        return _spread(left, due, reach)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Models and tests that stand, for running them would come to the same, and those that are due; None: all are."""
+
+    stood: Sequence[Node] = ()
+    due: Sequence[Node] | None = None
+
+    def named(self, *, tested: bool) -> list[str] | None:
+        """What dbt has to run, with tests or without; None for all that it has."""
+        if self.due is None:
+            return None
+        return [node.name for node in self.due if tested or node.relation is not None]
+
+    @property
+    def models(self) -> int:
+        """How many models stand."""
+        return sum(node.relation is not None for node in self.stood)
+
+
+def _spread(left: list[Node], due: list[Node], reach: Mapping[str, Collection[str]]) -> Split:
+    """What is made of something that is due is due as well."""
+    again = list(due)
+    while again:
+        relations = {node.relation for node in again}
+        hit = {name for name, read in reach.items() if not relations.isdisjoint(read)}
+        again = [node for node in left if node.name in hit]
+        left = [node for node in left if node.name not in hit]
+        due += again
+    return Split(left, due)
 
 
 @dataclass(frozen=True)
@@ -50,26 +139,59 @@ class Note:
     path: Path
     warehouse: Path
 
-    def same(self, mark: str | None, inputs: Inputs, *, tested: bool) -> Document | None:
-        """The report of the last build, if this one would come to the same: it was tested, or this one is not."""
+    def last(self) -> Last | None:
+        """The build that is noted; None where none was, or somebody wrote there."""
         try:
             held = json.loads(files.read(self.path))
-        except (FileNotFoundError, ValueError):
-            return None  # none was noted, or somebody wrote there
-        asked = {"mark": mark, "inputs": inputs.digest()}
-        if not isinstance(held, dict) or None in asked.values() or not asked.items() <= held.items():
+            nodes = [Node(**{**node, "reads": _reads(node["reads"])}) for node in held.pop("nodes")]
+            return Last(**held, nodes=nodes)
+        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        return dict(held["report"]) if held["tested"] or not tested else None
 
-    def keep(self, inputs: Inputs, report: Mapping[str, object], *, tested: bool) -> None:
+    def keep(
+        self, inputs: Inputs, left: Look, nodes: Iterable[Node], report: Mapping[str, object], *, tested: bool
+    ) -> None:
         """Notes a build that went well, as it left the file."""
         held = {
             "mark": mark(self.warehouse),
             "inputs": inputs.digest(),
+            "lasting": inputs.lasting(),
+            "made": made(left),
             "tested": tested,
             "report": dict(report),
+            "nodes": [_kept(node.noted(left)) for node in nodes],
         }
         files.write(self.path, json.dumps(held))
+
+
+def made(found: Look) -> str:
+    """A text of what the models are made for and leave beside themselves: shapes of tables, functions."""
+    return _digest([found.shapes, sorted(found.functions.items())])
+
+
+def read_by(nodes: Iterable[Node]) -> Iterator[Reads]:
+    """What all of these read."""
+    return (node.reads for node in nodes if node.reads is not None)
+
+
+def after(before: Look, left: Look, models: Collection[str]) -> Look | None:
+    """What a build left, and made of what it found: only the schemas of `models` are its own.
+
+    None where the clock changed what was read meanwhile.
+    """
+    if any(before.rows.get(sql) != left.rows.get(sql) for sql in left.dated()):
+        return None
+    own = {name for name in left.texts if name.partition(".")[0] in models}
+    return replace(
+        left,
+        texts=_joined(before.texts, left.texts, own),
+        tables=_joined(before.tables, left.tables, own),
+        digests=_joined(before.digests, {}, own),
+    )
+
+
+def _joined(before: Mapping[str, Kept], left: Mapping[str, Kept], own: Collection[str]) -> dict[str, Kept]:
+    return {**before, **{name: kept for name, kept in left.items() if name in own}}
 
 
 def mark(warehouse: Path) -> str | None:
@@ -99,18 +221,32 @@ def digest_of(folder: Path) -> str:
 def days_now(
     connection: DuckDBPyConnection, datasets: Iterable[str], names: Collection[str]
 ) -> Document | None:
-    """What the views `days` of these datasets say now, as a number each: what changes with the clock alone.
+    """What the views `days` of these datasets say now, as a text each: what changes with the clock alone.
 
     None where one of them cannot be read: the build will say why.
     """
-    import duckdb
+    views = [f"{dataset}.days" for dataset in sorted(datasets) if f"{dataset}.days" in names]
+    told = {view: said_by(connection, all_of(view)) for view in views}
+    return None if None in told.values() else dict(told)
 
-    told = {}
-    for dataset in sorted(datasets):
-        if f"{dataset}.days" in names:
-            query = f"select count(*), cast(bit_xor(hash(told)) as varchar) from {dataset}.days as told"  # noqa: S608 - our own names
-            try:
-                told[dataset] = connection.execute(query).fetchall()
-            except duckdb.Error:
-                return None
-    return told
+
+def _digest(told: object) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(node: Node) -> Document:
+    return {**vars(node), "reads": None if node.reads is None else _told(node.reads)}
+
+
+def _told(reads: Reads) -> Document:
+    return {
+        "relations": sorted(reads.relations),
+        "parts": {sql: _told(part) for sql, part in reads.parts.items()},
+    }
+
+
+def _reads(told: Document | None) -> Reads | None:
+    if told is None:
+        return None
+    parts = {sql: part for sql, inner in told["parts"].items() if (part := _reads(inner))}
+    return Reads(frozenset(told["relations"]), parts)

@@ -169,6 +169,8 @@ def _build(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
 
         done = build(warehouse.path, wait=wanted.wait)
         step.text = f"{done.models} models, {done.tests_passed} tests"
+        if done.models_left:
+            step.text += f"; {done.models_left} models left as they were"
         if done.is_unchanged:
             step.text = f"nothing new: {step.text} stand"
         step.notes = [*done.failures, *done.warnings]

@@ -80,7 +80,8 @@ ROOMS = {
     "assistant": {"books", "dlt_errors", "errors", "http", "monitor", "types", "warehouse"},
     "library": {"errors", "extract", "settings", "types", "vendors", "warehouse"},
     "last_build": {"warehouse"},
-    "build": {"children", "errors", "last_build", "settings", "vendors", "warehouse"},
+    "build_report": {"errors", "last_build", "warehouse"},
+    "build": {"build_report", "children", "errors", "last_build", "settings", "vendors", "warehouse"},
     "staging": {"build", "extract", "vendors", "warehouse"},
     "report": {"books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
     "nightly": {

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from conversync.build import BuildReport
+from conversync.build_report import BuildReport
 from conversync.cli import logs, process, screen, terminal
 from conversync.counts import counted, noun, rows
 from conversync.errors import ConversyncError
@@ -135,8 +135,9 @@ def built(report: BuildReport) -> None:
             f"{report.tests_passed} tests passed, {report.seconds:.0f} s"
         )
         return
+    left = f"{report.models_left} left as they were, " if report.models_left else ""
     terminal.say(
-        f"{report.models} models built, {report.tests_passed} tests passed, {report.tests_failed} failed, "
+        f"{report.models} models built, {left}{report.tests_passed} tests passed, {report.tests_failed} failed, "
         f"{report.skipped} skipped, {report.seconds:.0f} s"
     )
 

@@ -48,7 +48,7 @@ def publish(
 
 def build(
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Build everything anew, also where nothing was written.")
+        bool, typer.Option("--full-refresh", help="Build everything anew, also what nothing changed of.")
     ] = False,
     select: Annotated[
         str | None, typer.Option(metavar="MODELS", help="Only these, in dbt's words, such as conversions+.")
@@ -61,8 +61,8 @@ def build(
 ) -> None:
     """Build the analysts' tables (schemas staging, intermediate, marts) with dbt, and test them.
 
-    Needs `pip install "conversync[dbt]"`. Makes all of them anew where anything was written to the warehouse
-    since the last build, and else leaves them; then publishes the warehouse.
+    Needs `pip install "conversync[dbt]"`. Makes and tests what would come to something else than in the last build,
+    and leaves the rest; then publishes the warehouse.
 
     Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
 

@@ -7,12 +7,24 @@ missing at the start of a run is made there and then, since the vendor may not a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 
 from conversync.types import Document, Pipeline, SqlClient
 from conversync.warehouse import in_place
+
+# What objects of a JSON document may be in.
+_NESTED = (dict, list)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a query reads: relations, as schema.name, and parts of it that are queries by themselves, by their SQL."""
+
+    relations: frozenset[str]
+    parts: Mapping[str, Reads] = field(default_factory=dict)
 
 
 def refresh(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
@@ -72,6 +84,29 @@ def tables_of(query: str) -> set[str]:
     return {name for name, _, _ in _read(query)}
 
 
+def reads_of(query: str, apart: Collection[str] = ()) -> Reads:
+    """What a query in DuckDB's dialect reads, in which each relation is named with its schema.
+
+    Its `with` of the names in `apart` are parts by themselves. ValueError for what DuckDB cannot take apart, and for a
+    relation of which nobody knows the schema.
+    """
+    tree, parts = _tree(query), {}
+    for node in _nodes(tree):
+        ctes = node.get("cte_map", {}).get("map", ())
+        for cte in [cte for cte in ctes if cte["key"] in apart]:
+            inner = json.dumps({"error": False, "statements": [cte["value"]["query"]]})
+            [[sql]] = _parser().execute("select json_deserialize_sql(cast(? as json))", [inner]).fetchall()
+            parts[sql] = reads_of(sql)
+            cte["value"] = {}
+    local, found = _local(tree), set()
+    for node in _tables(tree):
+        if node["schema_name"]:
+            found.add(f"{node['schema_name']}.{node['table_name']}")
+        elif node["table_name"] not in local:
+            raise ValueError(f"{node['table_name']} is in a schema that is not told")
+    return Reads(frozenset(found), parts)
+
+
 def with_tables(query: str, selects: Mapping[str, str]) -> str:
     """A query in DuckDB's dialect that reads these SELECTs in the place of the tables of their names."""
     text = query.encode()
@@ -125,18 +160,31 @@ def _read(query: str) -> tuple[tuple[str, int, bool], ...]:
 
     Each with the byte at which it is named, and whether it is given another name there.
     """
-    [[text]] = _parser().execute("select json_serialize_sql(?)", [query]).fetchall()
-    translate_errors = json.loads(text)
-    if translate_errors["error"]:
-        raise ValueError(translate_errors["error_message"])
-    nodes = list(_nodes(translate_errors))
-    local = {cte["key"] for node in nodes for cte in node.get("cte_map", {}).get("map", ())}
-    tables = (node for node in nodes if node.get("type") == "BASE_TABLE")
+    tree = _tree(query)
+    local = _local(tree)
     return tuple(
         (node["table_name"], node["query_location"], bool(node["alias"]))
-        for node in tables
+        for node in _tables(tree)
         if node["table_name"] not in local
     )
+
+
+def _tree(query: str) -> Document:
+    """A query as DuckDB understands it. ValueError where it does not."""
+    [[text]] = _parser().execute("select json_serialize_sql(?)", [query]).fetchall()
+    tree: Document = json.loads(text)
+    if tree["error"]:
+        raise ValueError(tree["error_message"])
+    return tree
+
+
+def _local(tree: Document) -> set[str]:
+    """The names of its `with`."""
+    return {cte["key"] for node in _nodes(tree) for cte in node.get("cte_map", {}).get("map", ())}
+
+
+def _tables(tree: Document) -> Iterator[Document]:
+    return (node for node in _nodes(tree) if node.get("type") == "BASE_TABLE")
 
 
 @cache
@@ -148,7 +196,11 @@ def _parser():  # type: ignore[no-untyped-def] # duckdb is imported where it is 
 
 def _nodes(tree: object) -> Iterator[Document]:
     """Every object in a JSON document."""
-    if isinstance(tree, dict):
-        yield tree
-    for inner in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _nodes(inner)
+    due = [tree]
+    while due:
+        one = due.pop()
+        if isinstance(one, dict):
+            yield one
+            due += [inner for inner in one.values() if inner.__class__ in _NESTED]
+        elif isinstance(one, list):
+            due += one

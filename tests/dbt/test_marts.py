@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from conversync.build import BuildReport, build, project, run_dbt
+from conversync.build import build, project, run_dbt
+from conversync.build_report import BuildReport
 from conversync.sandbox import Sandbox
 from tests.dbt.nights import SCHEMAS, Story, ask, marts, small_world, stand_at
 from tests.houses import environment, made_once

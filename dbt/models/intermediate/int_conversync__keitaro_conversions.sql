@@ -11,8 +11,9 @@ with conversions as (
     from {{ ref('stg_conversync__keitaro_conversions') }}
 ),
 
-offers as (
-    select * from {{ ref('stg_conversync__keitaro_offers') }}
+-- Of the list of offers nothing else: each night tells there when it was last seen.
+offer_names as (
+    select account, id, name from {{ ref('stg_conversync__keitaro_offers') }}
 ),
 
 reversals as (
@@ -37,7 +38,7 @@ select
     cast(spent as numeric(18, 6)) as net_cost,
     cast(0 as numeric(18, 6)) as unmatched_reversal,
     cast(conversions.offer_id as varchar) as offer_id,
-    offers.name as offer_name,
+    offer_names.name as offer_name,
     cast(null as varchar) as goal_id,
     conversion_type as type,
     cast(null as varchar) as user_id,
@@ -55,8 +56,8 @@ select
     reversals.days_until_known,
     {{ conversync.account('keitaro', 'conversions') }} as account
 from conversions
-left join offers
-    on conversions.offer_id = offers.id {{ conversync.and_same_account('keitaro', 'conversions', 'offers') }}
+left join offer_names
+    on conversions.offer_id = offer_names.id {{ conversync.and_same_account('keitaro', 'conversions', 'offer_names') }}
 left join reversals
     on conversions.conversion_id = reversals.conversion_id
     {{ conversync.and_same_account('keitaro', 'conversions', 'reversals') }}

@@ -1,6 +1,6 @@
 -- The offerwall held against the tracker, a row for every transaction that either knows. Differences are the
 -- offerwall's amount less the tracker's, and only where both are in the same currency. That one side lacks a transaction
--- is said only of a day that this side was read whole (the mart `days`); else it was not read.
+-- is said only of a day that this side was read whole (the vendors' views `days`); else it was not read.
 {%- if conversync.accounts_of('besitos') | length > 1 %}
 -- The tracker does not know the offerwall's accounts. Where two of them have one id, its conversions are held against
 -- that whose amount they have, else against the first: each once.
@@ -26,17 +26,17 @@ wall as (
     {%- endif %}
 ),
 
-read as (
+whole_days as (
     -- By all accounts of the side: what another one holds, nobody knows.
     select days.vendor, days.day
-    from {{ ref('conversync__days') }} as days
+    from {{ ref('int_conversync__reconciliation_days') }} as days
     inner join (
         select vendor, count(distinct account) as accounts
-        from {{ ref('conversync__days') }}
+        from {{ ref('int_conversync__reconciliation_days') }}
         where stream = 'conversions'
         group by vendor
     ) as sides on days.vendor = sides.vendor
-    where days.vendor in ('besitos', 'keitaro') and days.stream = 'conversions' and days.state = 'whole'
+    where days.stream = 'conversions' and days.state = 'whole' and days.is_near
     group by days.vendor, days.day
     having count(*) = max(sides.accounts)
 ),
@@ -79,9 +79,9 @@ compared as (
         case when offerwall_currency = tracker_currency then offerwall_net_revenue - tracker_net_revenue end
             as net_difference
     from joined
-    left join read as wall_read
+    left join whole_days as wall_read
         on wall_read.vendor = 'besitos' and joined.offerwall_day = wall_read.day
-    left join read as tracker_read
+    left join whole_days as tracker_read
         on tracker_read.vendor = 'keitaro' and joined.tracker_day = tracker_read.day
 )
 
