@@ -30,7 +30,7 @@ from conversync.monitor import alert
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.look import look
 from conversync.monitor.problems import Problem, problems
-from conversync.settings.accounts import sources
+from conversync.settings.accounts import sources, targets
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import files, retention, sizes
 from conversync.warehouse.publish import check_published, publish, report_path
@@ -196,7 +196,6 @@ def _send_all(night: Night, warehouse: Warehouse, wanted: Wanted, log_format: st
     if not wanted.send:
         return
     from conversync.send.options import options
-    from conversync.vendors import targets
 
     for name, target in targets().items():
         with _step(night, "send", name) as step:

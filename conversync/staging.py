@@ -92,8 +92,9 @@ class Source:
         yield f"{self.name}.yml", "".join(self._yml())
         for table in self.tables:
             if table.staged is not None:
-                whole = ", whole_loads_only=true" if table.staged.whole_loads else ""
-                call = f"conversync.staged('{self.name}', '{table.name}'{whole})"
+                more = ", whole_loads_only=true" if table.staged.whole_loads else ""
+                more += f", of='{self.uses[table.name]}'" if self.uses is not None else ""
+                call = f"conversync.staged('{self.name}', '{table.name}'{more})"
                 yield f"stg_{PREFIX}{self.name}_{table.name}.sql", f"{{{{ {call} }}}}\n"
 
     def _yml(self) -> Iterator[str]:
@@ -125,12 +126,10 @@ class Source:
         return model + _UNIQUE.substitute(name=self.name, unique=staged.unique)
 
     def _columns(self, table: Table) -> list[Column]:
-        """Those that are stored, with the load that wrote the row and the account; of a ledger nobody asks for both."""
+        """Those that are stored, with the load that wrote the row (of a ledger nobody asks for it), and the account."""
         own = [column for column in table.columns if not column.clears]
-        if self.uses is not None:
-            return own
-        added = [ACCOUNT] if table.staged is not None else []
-        return [*own, *([LOAD_ID] if table.kept is not None else []), *added]
+        load = [LOAD_ID] if table.kept is not None and self.uses is None else []
+        return [*own, *load, *([ACCOUNT] if table.staged is not None else [])]
 
     def _entry(self, column: Column) -> str:
         kind = "json" if column.is_json and self.uses is not None else TYPES[column.type]

@@ -265,8 +265,19 @@ def vendors() -> dict[str, Vendor]:
 
 
 def targets() -> dict[str, Target]:
-    """All that can be sent to, by name, `keitaro.conversions`."""
+    """All that the vendors take, by name, `keitaro.conversions`; of their accounts see `settings.accounts.targets`."""
     return {target.name: target for vendor in known().values() for target in vendor.targets}
+
+
+def source_of(target: str) -> str:
+    """The source to which a target belongs: `keitaro:eu` of `keitaro:eu.conversions`."""
+    return target.partition(".")[0]
+
+
+def at_account(target: str, account: str) -> str:
+    """What a declared target is called at an account of its vendor: `keitaro:eu.conversions`."""
+    vendor, _, what = target.partition(".")
+    return f"{label(vendor, account)}.{what}"
 
 
 def of_dataset(name: str) -> Vendor | None:

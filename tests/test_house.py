@@ -59,7 +59,7 @@ ROOMS = {
     "undo": {"books", "dlt_errors", "errors", "load", "monitor", "send", "vendors", "warehouse"},
     "monitor": {
         *("children", "cli", "dlt_errors", "errors", "extract", "http"),
-        *("load", "settings", "table", "vendors", "warehouse"),
+        *("load", "send", "settings", "table", "vendors", "warehouse"),
     },
     "forget": {
         *("build", "dlt_errors", "errors", "extract", "http", "load", "report"),

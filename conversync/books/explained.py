@@ -24,9 +24,10 @@ from conversync.books.lines import (
 )
 from conversync.errors import ConversyncError, SettingsError
 from conversync.extract.declared import PAGE, Table
+from conversync.send import ledger
 from conversync.settings import lookup
 from conversync.types import Document, SqlClient
-from conversync.vendors import Vendor, known
+from conversync.vendors import Vendor
 
 # What every log of statements has beside its own columns.
 _TIMES = ("statement_hash", "valid_from", "valid_to", "_dlt_load_id")
@@ -272,12 +273,9 @@ def _changes(client: SqlClient, vendor: Vendor, name: str) -> Iterator[Document]
 
 
 def sent(client: SqlClient, names: Sequence[str]) -> list[Document]:
-    """What was sent of these ids, by the ledgers: target, status, code of the answer, when."""
+    """What was sent of these ids, by the ledgers of every account: target, status, code of the answer, when."""
     found = []
-    ledgers = [table.name for vendor in known().values() for table in vendor.ledgers]
-    for table in ledgers:
-        if not has(client, "sent", table, "send_key"):
-            continue
+    for table in ledger.all_of(client):
         for name in names:
             rows = client.execute_sql(
                 f"select send_key, status, reason, response_code, sent_at from {place(client, 'sent', table)} "  # noqa: S608

@@ -41,7 +41,12 @@ Wait = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 # Of `conversync send`.
-Target = Annotated[str, typer.Argument(metavar="TARGET", help="Such as keitaro.conversions.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help="Such as keitaro.conversions; of an account, keitaro:eu.conversions."
+    ),
+]
 Outbox = Annotated[
     str | None,
     typer.Option(

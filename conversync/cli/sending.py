@@ -50,7 +50,8 @@ def send(
 
     Examples: `conversync send keitaro.conversions --from besitos --dry-run` ·
     `conversync send keitaro.conversions --from besitos --since 2024-12-01` ·
-    `conversync send optibase.conversions --from main.to_optibase --rate 5/s`
+    `conversync send optibase.conversions --from main.to_optibase --rate 5/s` ·
+    `conversync send keitaro:eu.conversions --from besitos:eu`
     """
     begin(project, debug)
     from conversync.send import options as of_sends
@@ -109,7 +110,9 @@ def _send(
 
 
 def reconcile(
-    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="keitaro or infobip.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="keitaro or infobip; or an account, keitaro:eu.")
+    ],
     destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
     project: options.Project = None,
@@ -119,29 +122,30 @@ def reconcile(
 
     Reads the warehouse only: run `conversync load` first. Exit codes: 0 no difference · 3 differences.
 
-    Example: `conversync load keitaro && conversync reconcile keitaro`
+    Examples: `conversync load keitaro && conversync reconcile keitaro` · `conversync reconcile keitaro:eu`
     """
     begin(project, debug=False)
     from conversync.send import reconcile as compare
 
-    found = compare.reconcile(at(warehouse, destination), vendor)
+    found = compare.reconcile(at(warehouse, destination), source)
     compare.show(found, log_format)
     raise typer.Exit(found.exit_code)
 
 
 def target_named(name: str) -> Target:
     """The target; SettingsError, with those there are, for any other name."""
-    from conversync.settings.registry import unknown
-    from conversync.vendors import parted, targets
+    from conversync.settings import accounts
+    from conversync.settings.registry import guess, unknown
+    from conversync.vendors import parted, source_of
 
-    known = targets()
-    source, _, what = name.partition(".")
-    vendor, account = parted(source)
-    if account and f"{vendor}.{what}" in known:
+    there = accounts.targets()
+    if name in there:
+        return there[name]
+    vendor, account = parted(source_of(name))
+    if account and accounts.target_named(name):
+        place = f"[{'.'.join(accounts.section(vendor, account))}]"
         raise SettingsError(
-            f"Nothing is sent to {source}: sends go to the account of {vendor} without a name ({vendor}.{what}). "
-            "Another one needs a project of its own (--project)."
+            f"{vendor} has no account {account}, so nothing was sent to {name}: {place} in .dlt/ would name it."
+            f"{guess(name, [one for one in there if ':' in one])}"
         )
-    if name not in known:
-        raise unknown("target", name, list(known))
-    return known[name]
+    raise unknown("target", name, list(there))

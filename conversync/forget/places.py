@@ -11,7 +11,7 @@ from conversync.build import SCHEMAS
 from conversync.extract.declared import EXTRA
 from conversync.extract.evidence import REJECTED_ROWS, WINDOWS
 from conversync.types import SqlClient
-from conversync.vendors import Vendor, known, targets
+from conversync.vendors import Vendor, known
 from conversync.warehouse.query import rows
 from conversync.warehouse.tombstones import DATASET as PRIVACY
 from conversync.warehouse.undoable import PREFIX as UNDO
@@ -149,6 +149,7 @@ def mappings() -> set[str]:
     """The tables that say who is who, as the settings of the sends name them."""
     from conversync.send.options import read
     from conversync.send.outbox import PLAYER_IDS
+    from conversync.settings.accounts import targets
 
     named = {read(target, "send_player_ids") or PLAYER_IDS for target in targets()}
     return {name if "." in name else f"main.{name}" for name in named if name != "user_id"}

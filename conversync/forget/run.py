@@ -20,12 +20,11 @@ from conversync.forget.cleared import Sought, changes, write
 from conversync.forget.places import Place, mappings, places
 from conversync.http.redact import remember
 from conversync.load import pipeline_for
-from conversync.send.bookkeeper import Bookkeeper
+from conversync.send.bookkeeper import Bookkeeper, all_targets
 from conversync.send.journal import journal_path
 from conversync.settings import privacy
 from conversync.settings.accounts import sources
 from conversync.types import Document, SqlClient
-from conversync.vendors import targets
 from conversync.warehouse import right, tombstones
 from conversync.warehouse.publish import publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
@@ -74,7 +73,7 @@ def forget(warehouse: Warehouse, given: Sequence[str], wait: float, *, dry_run: 
     receipt = Receipt(dry_run)
     with translate_errors(), ExitStack() as held:
         if not dry_run:
-            for target in targets().values():
+            for target in all_targets(warehouse).values():
                 held.enter_context(Bookkeeper(warehouse, target, wait).locked())
         names = _datasets()
         folder = held.enter_context(warehouse.locked(wait, "forget", names))

@@ -18,11 +18,11 @@ from conversync.errors import ConversyncError
 from conversync.forget.cleared import REMOVED, Sought, found
 from conversync.forget.places import Place
 from conversync.send.journal import BUSY
-from conversync.send.ledger import table_of
 from conversync.send.outbox import FORGOTTEN, fingerprint
+from conversync.send.placing import target_of
 from conversync.send.records import as_json
+from conversync.settings.accounts import target_named
 from conversync.types import Document, Row, SqlClient
-from conversync.vendors import targets
 
 IN_DOUBT = "in_doubt"
 REASON = f"{REMOVED}: the person was forgotten"
@@ -34,7 +34,7 @@ _WHOLE = (*TOLD, "status", "outbox", "content_hash")
 def ledger_changes(client: SqlClient, place: Place, sought: Sought) -> dict[object, Document]:
     """By row of a ledger, what changes; ConversyncError where one is in doubt."""
     names = [name for name in _WHOLE if name in place.names]
-    target = next((name for name in targets() if table_of(name) == place.table), place.table)
+    target = target_of(place.table) or place.table
     rows = (
         (which, {name: _text(one) for name, one in row.items()})
         for which, row in found(client, place, sought, names)
@@ -46,7 +46,8 @@ def _cleared(row: Row, target: str, sought: Sought) -> Document:
     """The line as it stands afterwards; ConversyncError where it is in doubt."""
     if row["status"] == IN_DOUBT:
         raise _doubted(target)
-    personal = targets()[target].personal if target in targets() else ()
+    known = target_named(target)
+    personal = known.personal if known else ()
     content = as_json(_without(row["content"], sought, personal))
     new: Document = {
         "content": content,

@@ -18,6 +18,7 @@ from conversync.load import pipeline_for, restored
 from conversync.monitor.limits import Limits, limits
 from conversync.monitor.source import SourceHealth, Tables
 from conversync.monitor.source import look as look_at
+from conversync.send.placing import target_of
 from conversync.settings import lookup
 from conversync.types import Document, Restored
 from conversync.vendors import Vendor
@@ -184,7 +185,7 @@ def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
                 counts = {status: int(count) for status, count, _ in rows}
                 last = max((at for status, _, at in rows if status == "sent"), default=None)
                 yield SendHealth(
-                    name.replace("_", ".", 1),
+                    target_of(name) or name,
                     counts.get("sent", 0),
                     counts.get("rejected", 0),
                     counts.get("in_doubt", 0),

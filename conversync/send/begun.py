@@ -30,9 +30,14 @@ class Begun(NamedTuple):
 
 def last(client: SqlClient, target: Target) -> Begun | None:
     """None where none was ever noted. `client` is an open sql_client."""
-    query = f"select epoch, machine, begun_at, is_over from {_place(client)} where target = %s"  # noqa: S608 - our own names
-    rows = ledger.ask(client, query, target.name)
-    return next((Begun(int(n), machine, moment(at), bool(over)) for n, machine, at, over in rows), None)
+    return every(client).get(target.name)
+
+
+def every(client: SqlClient) -> dict[str, Begun]:
+    """By target, its last one: also of accounts that the settings here do not name."""
+    query = f"select target, epoch, machine, begun_at, is_over from {_place(client)}"  # noqa: S608 - our own names
+    rows = ledger.ask(client, query)
+    return {name: Begun(int(n), machine, moment(at), bool(over)) for name, n, machine, at, over in rows}
 
 
 def note(client: SqlClient, target: Target, epoch: int) -> None:

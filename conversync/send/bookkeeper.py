@@ -16,11 +16,19 @@ from conversync.send import begun, forgetting, ledger, loading
 from conversync.send.journal import Journal, journal_path
 from conversync.send.mending import mend
 from conversync.send.target import Target
+from conversync.settings import accounts
 from conversync.types import SqlClient
 from conversync.warehouse import comments, confined, files
 from conversync.warehouse.right import Right
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.warehouse import Warehouse
+
+
+def all_targets(warehouse: Warehouse) -> dict[str, Target]:
+    """Those of every account that the settings name, and all that was sent to from here: a name may have left them."""
+    with Journal(journal_path(warehouse), "", read_only=True) as journal:
+        others = {name: accounts.target_named(name) for name in journal.targets()}
+    return accounts.targets() | {name: target for name, target in others.items() if target is not None}
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,22 @@ folder that is restored as a whole, the file with it, is not noticed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from conversync.errors import ConversyncError
-from conversync.vendors import vendors
+from conversync.vendors import parted, source_of, vendors
 from conversync.warehouse import files
 from conversync.warehouse.warehouse import Warehouse
 
 
 def what_it_has(target: str) -> str:
     """Where a person sees what has arrived at a target, as words for a sentence."""
-    name = target.partition(".")[0]
-    vendor = vendors().get(name)
+    source = source_of(target)
+    vendor = vendors().get(parted(source)[0])
     is_asked = vendor is not None and vendor.reconcile is not None
     return (
-        f"what the vendor has (`conversync reconcile {name}`)"
+        f"what the vendor has (`conversync reconcile {source}`)"
         if is_asked
         else "what the vendor's own pages have"
     )
@@ -78,6 +79,20 @@ def known_elsewhere(target: str, others: int | None, ledger: int | None) -> str 
         "copied, and what was sent since would be sent again. Nothing was sent. Give the file its old name back; or, "
         f"if it is another warehouse, or it is known {what_it_has(target)}, go on with --after-restore."
     )
+
+
+def called_otherwise(target: str, left: Iterable[str]) -> str | None:
+    """Why one that was never sent to may be an account under a new name; `left`: targets whose account has none now."""
+    vendor, what = parted(source_of(target))[0], target.partition(".")[2]
+    for other in left:
+        if (parted(source_of(other))[0], other.partition(".")[2]) == (vendor, what):
+            return (
+                f"Nothing was ever sent to {target}, and there is a ledger of {other}, an account that no settings "
+                "name any more. If it is the same account under another name, all of it would be sent again. Nothing "
+                "was sent. Give the account its old name back; or, if it is another one, or it is known "
+                f"{what_it_has(target)}, go on with --after-restore."
+            )
+    return None
 
 
 def restored(target: str, file: int | None, journal: int | None, ledger: int | None) -> str | None:

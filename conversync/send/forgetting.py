@@ -20,6 +20,7 @@ from conversync.http.redact import redact
 from conversync.load import pipeline_for
 from conversync.send import ledger, loading
 from conversync.send.journal import Journal
+from conversync.send.placing import placed
 from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Row, Target
 from conversync.types import Destination, SqlClient
@@ -136,7 +137,7 @@ def holds(names: Iterable[str]) -> list[str]:
 def _forget_tables(client: SqlClient, target: Target, keys: Sequence[str]) -> None:
     """In the tables that the vendor's answers filled, one text for another: they may be part of a key."""
     for table, columns in target.personal_tables.items():
-        place = ".".join(client.escape_column_name(part) for part in table.split("."))
+        place = ".".join(client.escape_column_name(part) for part in placed(target, table).split("."))
         if not ledger.columns_of(client, place):
             continue
         for start in range(0, len(keys), ledger.BATCH):

@@ -136,6 +136,14 @@ class Journal:
         rows = self._db.execute("select epoch from epochs where target = ?", (self.target,)).fetchall()
         return int(rows[0][0]) if rows else None
 
+    def targets(self) -> list[str]:
+        """Whatever was sent to from here that is noted in the file, whoever's part of it this is."""
+        tables = [name for name in ("epochs", "intents", "outcomes") if self._names(name)]
+        lines = {"outcomes": " where loaded = 0"}  # an index has them; what is loaded has begun once
+        query = " union ".join(f"select target from {name}{lines.get(name, '')}" for name in tables)  # noqa: S608
+        with self._lock, self._understood():
+            return [str(name) for (name,) in self._db.execute(f"{query} order by 1")] if tables else []
+
     def begin(self, epoch: int) -> None:
         """A send of this number begins: all that it writes bears it."""
         self._write([(_BEGIN, (self.target, epoch))])

@@ -1,4 +1,5 @@
-"""The ledger: `sent.<vendor>_<what>` in the warehouse, one row a send_key, written by dlt from the journal.
+"""The ledger: `sent.<vendor>_<what>` in the warehouse, one row a send_key, written by dlt from the journal. Of an
+account with a name it is `sent.<vendor>_<account>_<what>`.
 
 Also the other tables that a vendor's answers fill (`Outcome.tables`). All are merged on their keys: loading the same
 outcomes again changes nothing.
@@ -9,31 +10,38 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from conversync.send.placing import DATASET as DATASET
+from conversync.send.placing import placed
+from conversync.send.placing import table_of as table_of
 from conversync.send.records import Known, Record, moment
 from conversync.send.target import Target
 from conversync.types import Document, SqlClient, Values
 from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.query import rows as query_rows
 
-DATASET = "sent"
 TIMES = ("first_sent_at", "sent_at")
 # Keys asked for at once.
 BATCH = 1_000
 
 
-def table_of(target: str) -> str:
-    """`keitaro.conversions` has its ledger in `keitaro_conversions`."""
-    return target.replace(".", "_")
-
-
 def datasets(target: Target) -> list[str]:
     """What is written with its outcomes, its ledger's first."""
-    return [DATASET, *sorted({name.partition(".")[0] for name in target.keys} - {DATASET})]
+    return [DATASET, *sorted({placed(target, name).partition(".")[0] for name in target.keys} - {DATASET})]
 
 
 def schemas(target: Target) -> list[str]:
     """Where something is made for it on a server: the ledger's, and those in which rows wait until they are merged."""
     return [DATASET, *(f"{name}{STAGING}" for name in datasets(target))]
+
+
+def all_of(client: SqlClient) -> list[str]:
+    """Every ledger of the warehouse, by its columns: also of accounts that the settings do not name (any more).
+
+    On DuckDB and PostgreSQL, as far as we may read it; elsewhere none.
+    """
+    if client.capabilities.sqlglot_dialect not in ("duckdb", "postgres"):
+        return []
+    return [str(name) for (name,) in query_rows(client, _LEDGERS, DATASET)]
 
 
 def states(client: SqlClient, target: Target) -> dict[str, Known]:
@@ -91,15 +99,16 @@ def _day(value: object) -> str | None:
     return None if value is None else str(value)[:10]
 
 
-def known_rows(client: SqlClient, tables: Sequence[str]) -> dict[str, list[Document]]:
-    """The rows of other tables that a target's warnings look at; those that do not exist are left out."""
-    found: dict[str, list[Document]] = {}
-    for table in tables:
-        place = ".".join(f'"{part}"' for part in table.split("."))
-        rows = _dicts(client, f"select * from {place}")  # noqa: S608 - a target's own names
-        if rows is not None:
-            found[table] = rows
-    return found
+def known_rows(client: SqlClient, target: Target) -> dict[str, list[Document]]:
+    """By the name that the target has for it, the rows of what its warnings look at; without what does not exist."""
+    found = {table: rows_of(client, placed(target, table)) for table in target.reads}
+    return {table: rows for table, rows in found.items() if rows is not None}
+
+
+def rows_of(client: SqlClient, table: str) -> list[Document] | None:
+    """The rows of a table (dataset.table); None where it does not exist."""
+    place = ".".join(f'"{part}"' for part in table.split("."))
+    return _dicts(client, f"select * from {place}")  # noqa: S608 - our own names, or a target's
 
 
 def place_of(client: SqlClient, target: Target) -> str:
@@ -131,3 +140,11 @@ def _dicts(client: SqlClient, query: str) -> list[Document] | None:
 def _text(value: object) -> str | None:
     """JSON as text, whichever of the two a destination gives back."""
     return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+_LEDGERS = """
+    select table_name from information_schema.columns
+    where table_schema = %s and table_catalog = current_database()
+        and column_name in ('send_key', 'status', 'content_hash', 'sent_at')
+    group by table_name having count(*) = 4 order by table_name
+"""

@@ -18,11 +18,14 @@ from dlt.extract import DltResource
 from conversync.errors import ConversyncError
 from conversync.extract.kinds import MONEY
 from conversync.load import pipeline_for
-from conversync.send.ledger import DATASET, TIMES, table_of
+from conversync.send.ledger import DATASET, TIMES
+from conversync.send.placing import placed, table_of
 from conversync.send.records import Record
 from conversync.send.tables import ledger
 from conversync.send.target import Target
 from conversync.types import Destination, Pipeline, Row
+from conversync.vendors import dataset as dataset_of
+from conversync.vendors import parted, source_of
 
 # The values of a column.
 Column = list[Any]
@@ -34,27 +37,29 @@ def load(destination: Destination, folder: Path, target: Target, outcomes: Seque
 
     The caller holds the warehouse. All of it may be done again after a failure in between.
     """
-    others: dict[str, dict[str, Column]] = defaultdict(lambda: defaultdict(list))
+    followed: dict[str, Column] = defaultdict(list)
     for outcome in outcomes:
         for name, rows in json.loads(outcome.tables, parse_float=Decimal).items():
-            dataset, _, table = name.partition(".")
-            others[dataset][table] += rows
-    own = [_ledger(target, outcomes)] + [
-        _table(target, DATASET, table, rows) for table, rows in others.pop(DATASET, {}).items()
-    ]
-    _run(pipeline_for(DATASET, destination, folder), own)
-    for dataset, tables in others.items():
-        _run(
-            pipeline_for(dataset, destination, folder),
-            [_table(target, dataset, t, r) for t, r in tables.items()],
-        )
+            followed[name] += rows
+    by_dataset: dict[str, list[DltResource]] = {DATASET: [_ledger(target, outcomes)]}
+    for name, rows in followed.items():
+        dataset, _, table = placed(target, name).partition(".")
+        by_dataset.setdefault(dataset, []).append(_table(target, name, table, rows))
+    for dataset, resources in by_dataset.items():
+        _run(pipeline_for(dataset, destination, folder), resources, _schema_of(dataset, target))
 
 
-def _run(pipeline: Pipeline, resources: list[DltResource]) -> None:
+def _schema_of(name: str, target: Target) -> str:
+    """What the dataset's own loads call their schema: an account's do as their vendor's."""
+    vendor, account = parted(source_of(target.name))
+    return vendor if name == dataset_of(vendor, account) else name
+
+
+def _run(pipeline: Pipeline, resources: list[DltResource], schema_name: str) -> None:
     """One load; into the schema that the dataset's own loads have, so that they go on with it."""
     pipeline.sync_destination()
     named = pipeline.default_schema_name
-    schema = pipeline.schemas[named] if named else dlt.Schema(pipeline.dataset_name)
+    schema = pipeline.schemas[named] if named else dlt.Schema(schema_name)
     pipeline.run(resources, schema=schema)
 
 
@@ -69,11 +74,14 @@ def _ledger(target: Target, outcomes: Sequence[Record]) -> DltResource:
     return made
 
 
-def _table(target: Target, dataset: str, table: str, rows: Sequence[Row]) -> DltResource:
-    """Rows of another table, the later of two with one key; nested values as JSON text, empty columns left out."""
-    keys = target.keys.get(f"{dataset}.{table}")
+def _table(target: Target, name: str, table: str, rows: Sequence[Row]) -> DltResource:
+    """Rows of another table, the later of two with one key; nested values as JSON text, empty columns left out.
+
+    `name` is what the target calls it, `table` what it is called in its dataset.
+    """
+    keys = target.keys.get(name)
     if not keys:
-        raise ConversyncError(f"{target.name} fills {dataset}.{table}, and names no key for it.")
+        raise ConversyncError(f"{target.name} fills {name}, and names no key for it.")
     folded = {tuple(row.get(key) for key in keys): row for row in rows}
     columns = _columns(list(folded.values()))
     nested = [name for name, column in columns.items() if _is_nested(column)]

@@ -2,7 +2,8 @@
 
 A setting stands in `[send.keitaro.conversions]` (or `[send."keitaro.conversions"]`), `[send.keitaro]`, `[send]`, or at
 the top, in .dlt/config.toml; the environment has the same names (SEND_RATE, SEND__KEITARO__CONVERSIONS__SEND_RATE) and
-wins.
+wins. Of an account with a name it stands in `[send.keitaro.accounts.eu.conversions]`, `[send.keitaro.accounts.eu]`, and
+then where all accounts share it: `[send.keitaro.conversions]` is the first account's alone.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import Any
 from conversync.errors import SettingsError
 from conversync.extract.ranges import BUDGET
 from conversync.extract.windows import day
-from conversync.settings.standing import Given, choice, number, standing
+from conversync.settings.accounts import SECTION
+from conversync.settings.standing import Given, choice, everywhere, number, standing
+from conversync.vendors import parted, source_of
 
-SWITCHED_OFF = "Sending is switched off (send_enabled = false)"
+KILL_SWITCH = "send_enabled"
+SWITCHED_OFF = f"Sending is switched off ({KILL_SWITCH} = false)"
 MAX_ROWS = 10_000
 # Content that changes for half of what was sent is a query that changed, not the world ...
 MAX_CHANGE_PCT = 50.0
@@ -102,7 +106,7 @@ def options(
     chosen = outbox or configured
     found = {name: read(target, name) for name in RULES}
     return Options(
-        enabled=found["send_enabled"],
+        enabled=found[KILL_SWITCH],
         limit=limit,
         interval=_interval(rate, "--rate") if rate else found["send_rate"],
         max_rows=max_rows if max_rows is not None else found["send_max_rows"],
@@ -175,7 +179,7 @@ def _players(given: Given) -> str:
 
 # What each setting of every send is without a value, and how its value is read; SettingsError for what cannot be meant.
 RULES: dict[str, tuple[Any, Callable[[Given], Any]]] = {
-    "send_enabled": (True, _switch),
+    KILL_SWITCH: (True, _switch),
     "send_rate": (0.0, lambda given: _interval(given.text, f"{given.name} in {given.place}")),
     "send_max_rows": (MAX_ROWS, lambda given: int(number(given, 0, float("inf"), whole=True))),
     "send_max_change_pct": (None, lambda given: number(given, 0, float("inf"))),
@@ -192,15 +196,34 @@ RULES: dict[str, tuple[Any, Callable[[Given], Any]]] = {
 
 
 def read(target: str, name: str) -> Any:
-    """The nearest value of a setting, as what it is; SettingsError where it cannot be meant."""
+    """The nearest value of a setting, as what it is; SettingsError where it cannot be meant.
+
+    The kill switch stops from wherever it stands, whatever is nearer.
+    """
     default, rule = RULES[name]
-    vendor, _, what = target.partition(".")
-    given = standing(name, ("send", vendor, what), ("send", target), ("send", vendor), ("send",), ())
+    if name == KILL_SWITCH:
+        return all(rule(given) for given in everywhere(name, *sections(target)))
+    given = standing(name, *sections(target))
     return default if given is None else rule(given)
 
 
+def sections(target: str) -> list[tuple[str, ...]]:
+    """Where a setting of a target is looked for, the nearest first: its own two, then what it shares with others."""
+    own = own_sections(target)
+    vendor, account = parted(source_of(target))
+    of_account = [("send", vendor, SECTION, account)] if account else []
+    return [*own, *of_account, ("send", vendor), ("send",), ()]
+
+
+def own_sections(target: str) -> list[tuple[str, ...]]:
+    """Where what is this target's alone stands."""
+    source, _, what = target.partition(".")
+    vendor, account = parted(source)
+    nested = ("send", vendor, SECTION, account, what) if account else ("send", vendor, what)
+    return [nested, ("send", target)]
+
+
 def _own(target: str, name: str) -> str | None:
-    """Of this target alone: a bare QUERY in the environment may be anybody's."""
-    vendor, _, what = target.partition(".")
-    given = standing(name, ("send", vendor, what), ("send", target))
+    """Of this target alone: a bare QUERY in the environment may be anybody's, and no account sends another's rows."""
+    given = standing(name, *own_sections(target))
     return None if given is None else given.text

@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 from conversync.dlt_errors import sentence
 from conversync.errors import LockedError, SettingsError
 from conversync.http.strictjson import dumps
-from conversync.send.options import NAME, QUERY, Options, read
+from conversync.send.options import NAME, QUERY, Options, own_sections, read
 from conversync.send.records import plain
 from conversync.send.target import Row, RowRefusedError, Target
 from conversync.settings import accounts
 from conversync.settings.registry import nearest, unknown
 from conversync.types import Document, SqlClient
-from conversync.vendors import dataset, known, parted
+from conversync.vendors import dataset, known, parted, source_of
 from conversync.warehouse import asking, confined
 from conversync.warehouse.statement import TABLES_ONLY
 
@@ -65,13 +65,13 @@ class Entry(NamedTuple):
 
 def query_for(outbox: str | None, target: Target) -> str:
     """The SELECT that `--from`, or the setting, means; SettingsError where it means nothing."""
-    vendor = target.name.partition(".")[0]
+    vendor, _ = parted(source_of(target.name))
     queries = known()[vendor].outboxes
     if not outbox:
         ready = f", or one of {', '.join(queries)}" if queries else ""
         raise SettingsError(
             f"{target.name} has no outbox: name a table, view or query with --from{ready}; or write it into "
-            f"[send.{target.name}] query in .dlt/config.toml."
+            f"[{'.'.join(own_sections(target.name)[0])}] query in .dlt/config.toml."
         )
     if parted(outbox)[0] in queries:
         return _ready_made(queries[parted(outbox)[0]].read_text(encoding="utf-8"), outbox, target)

@@ -14,6 +14,7 @@ from conversync.send.outbox import Entry
 from conversync.send.records import Known, Record, Status
 from conversync.send.target import Request
 from conversync.types import Document, Row
+from conversync.vendors import source_of
 
 # Requests shown, keys named and warnings printed; the counts are of all.
 SAMPLE = 3
@@ -130,7 +131,7 @@ class Plan:
             "changed since the send in a way that the vendor cannot take: nothing of it goes, and what was sent stands "
             "there; --adopt takes note of it": self.unsupported,
             "taken back once, and gone again as the same: the vendor may not take it any more; see whether it counts "
-            f"there (`conversync reconcile {self.target.partition('.')[0]}`, or its own pages)": self.returned,
+            f"there (`conversync reconcile {source_of(self.target)}`, or its own pages)": self.returned,
             "counting twice: it still counts there as what it was before, too, until the row that is called so now "
             "goes; mend that row (--retry-rejected sends it again), or take it out of the outbox": self.doubled,
             'left the outbox after the send, and what was sent still counts there; send_missing = "take_back" takes '

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from conversync.dlt_errors import translate_errors
-from conversync.errors import PARTIAL, LockedError, SettingsError, UnreachedError
+from conversync.errors import PARTIAL, CredentialsError, LockedError, SettingsError, UnreachedError
 from conversync.send import begun, forgetting, ledger, outbox
-from conversync.send.bookkeeper import Bookkeeper
+from conversync.send.bookkeeper import Bookkeeper, all_targets
 from conversync.send.epoch import (
+    called_otherwise,
     epoch_of_others,
     epoch_path,
     known_elsewhere,
@@ -32,15 +33,17 @@ from conversync.send.journal import Journal, journal_path
 from conversync.send.marks import marked
 from conversync.send.mending import Mending, compare, mend
 from conversync.send.options import SWITCHED_OFF, Options
+from conversync.send.placing import target_of
 from conversync.send.plan import Books, Plan
 from conversync.send.planner import Planner
 from conversync.send.records import Record
 from conversync.send.resolve import Resolved, resolve
 from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
+from conversync.settings import accounts
 from conversync.settings import lookup as configured
 from conversync.types import SqlClient
-from conversync.vendors import targets
+from conversync.vendors import source_of
 from conversync.warehouse import allowed, confined, tombstones
 from conversync.warehouse.right import Right
 from conversync.warehouse.warehouse import Warehouse
@@ -146,14 +149,17 @@ def _request(
         try:
             sender.run(report.plan.rows, tell)
         except Exception as error:  # noqa: BLE001 - the outcomes are loaded all the same; it is reported
-            report.error = error
+            report.error = accounts.placed(error, source_of(target.name))
 
 
 def _resolved(keeper: Bookkeeper, settings: object, journal: Journal) -> Resolved:
     """Asks the vendor about every row in doubt that it can be asked about."""
     with keeper.reading() as client:
         mend(client, keeper.target, journal)
-    return resolve(keeper.target, settings, journal)
+    try:
+        return resolve(keeper.target, settings, journal)
+    except CredentialsError as error:
+        raise accounts.placed(error, source_of(keeper.target.name)) from error
 
 
 def _begin(keeper: Bookkeeper, journal: Journal, books: Mending, plan: Plan, options: Options) -> None:
@@ -192,7 +198,8 @@ def dry_run(warehouse: Warehouse, target: Target, options: Options) -> Plan:
 def _asked(warehouse: Warehouse, target: Target, options: Options) -> tuple[Any, str]:
     """The target's settings and the query; SettingsError for whatever is missing."""
     warehouse.check_name()
-    settings = configured.resolve(target.settings, target.name.partition(".")[0])
+    settings = configured.resolve(target.settings, source_of(target.name))
+    configured.refuse_one_receiver(target.settings, source_of(target.name), settings)
     query = outbox.query_for(options.outbox, target)
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
@@ -209,7 +216,7 @@ def _plan(
     options: Options,
 ) -> Plan:
     target = keeper.target
-    tables = ledger.known_rows(client, target.reads)
+    tables = ledger.known_rows(client, target)
     found = _not_in_journal(client, target, mending, journal)
     books = Books(
         mending.known,
@@ -226,21 +233,29 @@ def _plan(
             "the query of an outbox: give Conversync a role that may do no more than it needs"
         )
     plan.forgets = bool(forgetting.look(client, target, journal))
-    if not options.after_restore and (why := _doubted(keeper, journal, mending)):
+    if not options.after_restore and (why := _doubted(client, keeper, journal, mending)):
         plan.refusals.insert(0, why)
     return plan
 
 
-def _doubted(keeper: Bookkeeper, journal: Journal, mending: Mending) -> str | None:
+def _doubted(client: SqlClient, keeper: Bookkeeper, journal: Journal, mending: Mending) -> str | None:
     """Why the books cannot be trusted, if so."""
     target = keeper.target
     path = epoch_path(keeper.warehouse, target.name)
     last = last_epoch(path)
     if last is None and journal.epoch is None:
         why = known_elsewhere(target.name, epoch_of_others(path, target.name), mending.ledgers_epoch)
+        why = why or (None if mending.known else _under_another_name(client, target))
     else:
         why = restored(target.name, last, journal.epoch, mending.ledgers_epoch)
     return why or begun.refusal(target.name, mending.begun, journal.epoch)
+
+
+def _under_another_name(client: SqlClient, target: Target) -> str | None:
+    """Why a target without any books may be an account that was called otherwise; None where no ledger is left over."""
+    others = (other for table in ledger.all_of(client) if (other := target_of(table)) is not None)
+    left = (other for other in others if not configured.is_named(target.settings, source_of(other)))
+    return called_otherwise(target.name, left)
 
 
 def _not_in_journal(
@@ -306,7 +321,7 @@ def forget_old(warehouse: Warehouse, wait: float) -> Iterator[str]:
     where somebody holds the warehouse for longer than `wait` seconds.
     """
     is_there = journal_path(warehouse).exists() and warehouse.exists()
-    for target in targets().values() if is_there else ():
+    for target in all_targets(warehouse).values() if is_there else ():
         keeper = Bookkeeper(warehouse, target, wait)
         with ExitStack() as held, keeper.journal(read_only=True) as journal:
             if not forgetting.old_lines(target, journal):

@@ -173,7 +173,7 @@ def _table(report: SendReport, warehouse: str) -> None:
 
 
 def _sentences(report: SendReport) -> Iterator[str]:
-    table = f"{ledger.DATASET}.{report.target.replace('.', '_')}"
+    table = f"{ledger.DATASET}.{ledger.table_of(report.target)}"
     sent = report.sent
     query = f"select send_key, reason from {table} where status ="  # noqa: S608 - a suggestion to a person
     if sent.rejected:

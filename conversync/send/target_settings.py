@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from conversync.errors import SettingsError
 from conversync.http.secret import check_secret
+from conversync.settings import accounts
+from conversync.settings.lookup import where
 
 # The longest that a person may let a vendor keep us waiting, in seconds.
 _LONGEST = 86_400
@@ -12,9 +14,7 @@ _LONGEST = 86_400
 def required(name: str, value: object) -> str:
     """The setting; SettingsError where there is none."""
     if value is None:
-        raise SettingsError(
-            f"{name} is not set: write {name} into .dlt/secrets.toml, or set {name.upper()} in the environment."
-        )
+        raise SettingsError(f"{name} is not set: {where(name, accounts.at_work())}.")
     return str(value)
 
 

@@ -10,12 +10,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import fields, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conversync.errors import CredentialsError
-from conversync.vendors import Vendor, dataset, known, parted, vendors
+from conversync.vendors import Vendor, at_account, dataset, known, label, parted, source_of, vendors
+
+if TYPE_CHECKING:
+    from conversync.send.target import Target
 
 SECTION = "accounts"
 # Of datasets: what dlt and every database take as it is, with room for the name of the schema beside it.
@@ -23,6 +27,8 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _LONGEST = 40
 # The schema beside each dataset in which rows wait.
 _STAGING = "staging"
+# What PostgreSQL cuts off a longer name of a table, in bytes.
+_LONGEST_TABLE = 63
 # A vendor's own datasets aside, what else stands in a warehouse.
 _TAKEN = ("sent", "books", "staging", "intermediate", "marts")
 
@@ -67,6 +73,33 @@ def chosen(names: Iterable[str], among: Callable[[Vendor], object] = lambda _sou
     return [there[name] for name in wanted or there]
 
 
+def targets() -> dict[str, Target]:
+    """All that can be sent to, of every account, by what commands call them; as the settings were last read."""
+    found = [
+        _at(target, account)
+        for name, vendor in known().items()
+        for account in ("", *names_of(name))
+        for target in vendor.targets
+    ]
+    return {target.name: target for target in found}
+
+
+def target_named(name: str) -> Target | None:
+    """What a vendor takes at any account, also at one that the settings name no more; None where it takes none such."""
+    vendor, account = parted(source_of(name))
+    for target in known()[vendor].targets if vendor in known() else ():
+        if at_account(target.name, account) == name:
+            return _at(target, account)
+    return None
+
+
+def _at(target: Target, account: str) -> Target:
+    """The target of an account: as it is declared, and of another name, by which its books are kept."""
+    mine = copy(target)
+    mine.name = at_account(target.name, account)
+    return mine
+
+
 def section(vendor: str, account: str) -> tuple[str, ...]:
     """Where its own settings stand in a file."""
     return ("sources", vendor, SECTION, account) if account else ("sources", vendor)
@@ -102,7 +135,7 @@ def own(vendor: str) -> frozenset[str]:
 def in_file(document: Mapping[str, Any]) -> Iterator[Account]:
     """The accounts that one of dlt's files has a section of."""
     sources = document.get("sources")
-    for vendor in vendors():
+    for vendor in known():
         found = sources.get(vendor) if isinstance(sources, Mapping) else None
         named = found.get(SECTION) if isinstance(found, Mapping) else None
         for name, settings in named.items() if isinstance(named, Mapping) else ():
@@ -113,7 +146,7 @@ def in_file(document: Mapping[str, Any]) -> Iterator[Account]:
 def in_environment(environment: Iterable[str]) -> Iterator[Account]:
     """Those of which the environment has a setting: SOURCES__BESITOS__ACCOUNTS__EU__BESITOS_TOKEN."""
     for variable in environment:
-        for vendor in vendors():
+        for vendor in known():
             before = f"SOURCES__{vendor}__{SECTION}__".upper()
             name, is_whole, _ = variable.upper().removeprefix(before).partition("__")
             if variable.upper().startswith(before) and is_whole:
@@ -137,6 +170,24 @@ def wrong() -> Iterator[str]:
                 f"{where} would be the dataset {dataset(vendor, account)}, which is somebody else's. Name it otherwise."
             )
         taken.add(dataset(vendor, account))
+    yield from _wrong_by_their_tables()
+
+
+def _wrong_by_their_tables() -> Iterator[str]:
+    """Those whose sends would be noted with another one's, or in a table that no server can call so."""
+    from conversync.send.placing import fills
+
+    whose = {table: vendor for vendor in known() for table in fills(vendor)}
+    for vendor, account in _named:
+        where, source = f"[{'.'.join(section(vendor, account))}]", label(vendor, account)
+        for table in fills(source):
+            if (other := whose.setdefault(table, source)) != source:
+                yield (
+                    f"{where} cannot be: what is sent there would be noted in {table}, which is of {other}. "
+                    "Name it otherwise."
+                )
+            elif len(table.partition(".")[2]) > _LONGEST_TABLE:
+                yield f"{where} cannot be: {table} is too long a name for a table. Name it shorter."
 
 
 @contextmanager
@@ -152,6 +203,12 @@ def asked_for(source: str) -> Iterator[None]:
         yield
     finally:
         _asked.reset(token)
+
+
+def at_work() -> str:
+    """The source with a named account whose settings are being looked for, in this thread; "" where there is none."""
+    account = _asked.get()
+    return label(*account) if account else ""
 
 
 def placed(error: Exception, source: str) -> Exception:

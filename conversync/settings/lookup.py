@@ -122,6 +122,34 @@ def _refuse_twins(vendor: Vendor, chosen: Settings) -> None:
             )
 
 
+def refuse_one_receiver(settings: type[Settings], source: str, chosen: Settings) -> None:
+    """SettingsError where another account sends to the same address with the same credentials: each row would go twice.
+
+    A credential that one of them has not is no difference.
+    """
+    from conversync.dlt_internals import is_secret_hint
+
+    vendor, _ = parted(source)
+    hints = chosen.get_resolvable_fields()
+    own = sorted(accounts.own(vendor) & hints.keys())
+    for other in accounts.accounts_of(vendor):
+        if other.label == source or not is_configured(settings, other.label):
+            continue
+        try:
+            theirs: Settings = resolve(settings, other.label)
+        except SettingsError:
+            continue
+        pairs = {name: (_meant(name, chosen[name]), _meant(name, theirs[name])) for name in own}
+        if all(
+            mine == their or (is_secret_hint(hints[name]) and None in (mine, their))
+            for name, (mine, their) in pairs.items()
+        ):
+            raise SettingsError(
+                f"{source} and {other.label} have the same address and credentials, so what is sent to both would be "
+                "there twice. Nothing was sent: give each its own, or remove one of the sections."
+            )
+
+
 def _meant(name: str, value: Any) -> Any:
     """A setting's value; of an address what it leads to, however it is written."""
     if not name.endswith("_url") or not isinstance(value, str):
@@ -203,6 +231,12 @@ def is_configured(settings: type[Settings], source: str) -> bool:
     hints = settings.get_resolvable_fields()
     required = [f.name for f in fields(settings) if f.default is None and f.name in hints]
     return any(found[name] is not None for name in required if not is_optional_type(hints[name]))
+
+
+def is_named(settings: type[Settings], source: str) -> bool:
+    """Whether the settings know an account: by its name, or, of the one without, by anything that it requires."""
+    vendor, account = parted(source)
+    return account in accounts.names_of(vendor) if account else is_configured(settings, source)
 
 
 def warehouse_path(given: str | None) -> Path:

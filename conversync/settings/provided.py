@@ -20,7 +20,7 @@ from conversync.settings.registry import FILE, Strangers
 from conversync.settings.standing import FROM_FILES, shared
 from conversync.settings.trust import FILES
 from conversync.types import Document
-from conversync.vendors import label, targets
+from conversync.vendors import label
 from conversync.warehouse import files
 
 _MOST_LINES = 2_000
@@ -47,7 +47,7 @@ def settle() -> Strangers:
         registry.in_file(document, str(path), strangers)
     _settle_environment(strangers)
     use(Project)
-    options.check(targets())
+    options.check(accounts.targets())
     return strangers
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from conversync import vendors
 from conversync.errors import SettingsError
 from conversync.settings import accounts
 from conversync.settings.accounts import Account
@@ -97,8 +98,8 @@ class Known:
         inside = dict.fromkeys(
             path[len(section)] for path in self.paths if path[: len(section)] == section != path
         )
-        may_have_accounts = section[:1] == ("sources",) and len(section) == len(("sources", "vendor"))
-        return [*inside, *([accounts.SECTION] if inside and may_have_accounts else [])]
+        may_have_accounts = len(section) == len(("sources", "vendor")) and section[1] in vendors.known()
+        return list(inside | {accounts.SECTION: None} if inside and may_have_accounts else inside)
 
 
 def take_accounts(found: Iterable[Account]) -> None:
@@ -115,26 +116,24 @@ def known() -> Known:
 
 @cache
 def _known() -> Known:
-    from conversync.vendors import targets, vendors
+    from conversync.send.options import own_sections, sections
 
     found = Known()
     for name, hint in PROJECT.items():
         found.add(name, hint, ())
         found.variables[f"CONVERSYNC_{name.upper()}"] = name
     found.variables |= dict.fromkeys(VARIABLES, "")
-    specs = [(name, vendor.settings) for name, vendor in vendors().items()]
-    specs += [(name.partition(".")[0], target.settings) for name, target in targets().items()]
+    specs = [(name, vendor.settings) for name, vendor in vendors.vendors().items()]
+    specs += [(vendors.source_of(name), target.settings) for name, target in vendors.targets().items()]
     for vendor, spec in specs:
         for name, hint in spec.get_resolvable_fields().items():
             found.add(name, hint, ("sources", vendor), ("sources",), ())
             found.add(name, hint, *(accounts.section(vendor, one) for one in accounts.names_of(vendor)))
-    for target in targets():
-        vendor, _, what = target.partition(".")
-        own = (("send", vendor, what), ("send", target))
+    for target in accounts.targets():
         for name, hint in SEND_OWN.items():
-            found.add(name, hint, *own)
+            found.add(name, hint, *own_sections(target))
         for name, hint in SEND.items():
-            found.add(name, hint, ("send",), ("send", vendor), *own, ())
+            found.add(name, hint, ("send",), *sections(target))
     return found
 
 
@@ -192,6 +191,8 @@ def _table(table: Mapping[str, object], section: Path, file: str, found: Strange
 def _no_setting(path: Path, value: object, inside: Sequence[str], dlts: Collection[str]) -> str | None:
     """What a name was to be that is no setting; None where it belongs to somebody else."""
     *section, name = path
+    if section[:1] == ["send"] and section[2:] == [accounts.SECTION]:
+        return _account_meant(section, name, inside)
     if _is_ours(tuple(section)) or _misplaced(name, tuple(section)):
         return _meant(path, inside)
     near = None if name in dlts else _alike(name, value, tuple(section), inside)
@@ -238,6 +239,13 @@ def _meant(path: Path, inside: Sequence[str]) -> str:
     if near is not None:
         return f"the nearest is {near}, {_place(known().names[near])}"
     return f"{_section(tuple(section))} knows {', '.join(inside)}" if inside else "nothing reads it"
+
+
+def _account_meant(section: Sequence[str], name: str, inside: Sequence[str]) -> str:
+    """The account that was meant by a name that is none's, in the section of what is sent to accounts."""
+    if near := nearest(name, inside):
+        return f"{_section((*section, near))} is"
+    return f"it would be an account's, which {_section(('sources', *section[1:], name))} names"
 
 
 def _section(section: Path) -> str:

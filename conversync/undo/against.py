@@ -14,10 +14,11 @@ from conversync.books.histories import CHANGES
 from conversync.books.lines import has, place
 from conversync.counts import counted
 from conversync.send import begun, ledger
+from conversync.send.bookkeeper import all_targets
 from conversync.send.journal import Journal, journal_path
 from conversync.types import SqlClient
 from conversync.undo.loads import Load
-from conversync.vendors import Vendor, known, targets
+from conversync.vendors import Vendor
 from conversync.warehouse.query import rows
 from conversync.warehouse.warehouse import Warehouse
 
@@ -45,14 +46,13 @@ def reasons(client: SqlClient, warehouse: Warehouse, load: Load) -> list[str]:
 
 def _unknown(client: SqlClient, warehouse: Warehouse) -> Iterator[str]:
     """Sends of other machines that did not end: what they sent is not in the ledger."""
-    for target in targets().values():
-        last = begun.last(client, target)
-        with Journal(journal_path(warehouse), target.name, read_only=True) as journal:
+    for target, last in begun.every(client).items():
+        with Journal(journal_path(warehouse), target, read_only=True) as journal:
             own = journal.epoch
-        if last is not None and not last.is_over and last.epoch != own:
+        if not last.is_over and last.epoch != own:
             yield (
-                f"a send to {target.name} that began on {last.machine} has not ended, and nobody else knows what it "
-                f"sent: run conversync send {target.name} there"
+                f"a send to {target} that began on {last.machine} has not ended, and nobody else knows what it "
+                f"sent: run conversync send {target} there"
             )
 
 
@@ -118,13 +118,17 @@ _OTHERS = "select cast({key} as varchar), cast({other} as varchar) from {view} w
 
 
 def _all_sent(client: SqlClient, warehouse: Warehouse) -> Iterator[_Sent]:
-    """By the ledgers, and by this machine's journal, which has what did not come into them yet."""
-    for name in [table.name for vendor in known().values() for table in vendor.ledgers]:
+    """By the ledgers, and by this machine's journal, which has what did not come into them yet.
+
+    Of every account, also one that the settings name no more. A ledger that we may not read is one all the same.
+    """
+    targets = all_targets(warehouse)
+    for name in dict.fromkeys([*map(ledger.table_of, targets), *ledger.all_of(client)]):
         own = place(client, ledger.DATASET, name)
         query = f"select send_key, sent_at from {own} where status in {GONE_OUT}"  # noqa: S608 - our own names
         for key, at in ledger.ask(client, query):
             yield _Sent(f"{ledger.DATASET}.{name}", key, pendulum.instance(at))
-    for target in targets():
+    for target in targets:
         with Journal(journal_path(warehouse), target, read_only=True) as journal:
             lines = [one for one in journal.unloaded() if one.status in GONE_OUT] + journal.intents()
         for line in lines:

@@ -19,11 +19,11 @@ from conversync.errors import ConversyncError, SettingsError
 from conversync.load import pipeline_for
 from conversync.monitor.look import opened
 from conversync.send import ledger
-from conversync.send.bookkeeper import Bookkeeper
+from conversync.send.bookkeeper import Bookkeeper, all_targets
 from conversync.types import Document, SqlClient
 from conversync.undo import against, loads
 from conversync.undo.loads import Load
-from conversync.vendors import Vendor, targets
+from conversync.vendors import Vendor
 from conversync.warehouse import comments, undoable
 from conversync.warehouse.query import rows
 from conversync.warehouse.undoable import PLACES, POINT, PREFIX
@@ -110,9 +110,10 @@ def _writing(warehouse: Warehouse, vendors: Sequence[Vendor], wait: float) -> It
     """Sessions on these datasets that may write, while nobody loads or closes them, and nobody sends."""
     names = [vendor.dataset for vendor in vendors]
     with ExitStack() as held:
-        for target in targets().values():
+        targets = all_targets(warehouse)
+        for target in targets.values():
             held.enter_context(Bookkeeper(warehouse, target, wait).locked_here())
-        sends = [f"{ledger.DATASET}/{target}" for target in targets()]
+        sends = [f"{ledger.DATASET}/{target}" for target in targets]
         folder = held.enter_context(warehouse.locked(wait, "undo", [*names, *sends]))
         connection = held.enter_context(warehouse.held(wait, folder))
         yield {

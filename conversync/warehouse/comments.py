@@ -6,10 +6,11 @@ Comments are lost when a view is created anew, so they are looked over after eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conversync.send import placing
 from conversync.types import Connection
 from conversync.vendors import Vendor, known
 from conversync.warehouse import undoable
@@ -22,19 +23,35 @@ if TYPE_CHECKING:
 SENT = "sent"
 
 
-def descriptions(datasets: AbstractSet[str], named: Sequence[Vendor] = ()) -> dict[tuple[str, str], Table]:
-    """By (dataset, table): what is declared of those of a dataset that a load made; `named` are the accounts' own."""
+def descriptions(
+    relations: Collection[tuple[str, str]], named: Sequence[Vendor] = ()
+) -> dict[tuple[str, str], Table]:
+    """By (dataset, table): what is declared of those of a dataset that a load made.
+
+    `relations` are what the warehouse has, `named` its accounts.
+    """
     from conversync.extract.evidence import EVIDENCE
     from conversync.warehouse.dlt_tables import DLT_TABLES
 
-    ledgers = (table for vendor in known().values() for table in vendor.ledgers)
+    ledgers = _of_sent({name for dataset, name in relations if dataset == SENT})
     declared: dict[str, Sequence[Table]] = {SENT: (*ledgers, *DLT_TABLES)}
     for source in (*known().values(), *named):
         if source.tables:
             declared[source.dataset] = (*source.tables, *EVIDENCE, *DLT_TABLES, *undoable.TABLES)
-    told = {(name, table.name): table for name in datasets & declared.keys() for table in declared[name]}
+    there = {dataset for dataset, _ in relations} & declared.keys()
+    told = {(name, table.name): table for name in there for table in declared[name]}
     beside = {(name, undoable.PREFIX + table): undoable.beside(one) for (name, table), one in told.items()}
     return beside | told
+
+
+def _of_sent(names: Iterable[str]) -> Iterator[Table]:
+    """What is declared of those that are a vendor's, of whichever account."""
+    declared = {table.name: table for vendor in known().values() for table in vendor.ledgers}
+    for name in names:
+        found, account = placing.whose(name) or ("", "")
+        if found in declared:
+            table = declared[found]
+            yield replace(table, name=name, says=f"{table.says} Account {account}.") if account else table
 
 
 def refresh(connection: Connection) -> int:
@@ -43,7 +60,8 @@ def refresh(connection: Connection) -> int:
     `connection` is DuckDB's, to the warehouse. Tables that nobody describes, such as a person's own, are left alone.
     """
     relations = connection.execute(_RELATIONS).fetchall()
-    declared = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations}, accounts(connection))
+    places = [(schema.removesuffix(STAGING), name) for schema, name, *_ in relations]
+    declared = descriptions(places, accounts(connection))
     columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for schema, name, column, comment in connection.execute(_COLUMNS).fetchall():
         columns.setdefault((schema, name), []).append((column, comment))

@@ -1,7 +1,10 @@
-"""Two accounts of Besitos: two sandboxes with worlds of their own, in which some transactions have one id."""
+"""Two accounts of each vendor: two sandboxes with worlds of their own, in which some transactions have one id."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from conversync.sandbox import Sandbox, World
-from tests.accounts.support import Accounts
-from tests.process.support import ProcessPool, nursery
+from tests.accounts.support import Accounts, Trackers
+from tests.process.support import ROOT, ProcessPool, nursery
 
 
 @pytest.fixture(scope="session", name="nursery")
@@ -32,3 +35,25 @@ def accounts(tmp_path: Path, nursery: ProcessPool) -> Iterator[Accounts]:
     with Sandbox(_world(7)) as first, Sandbox(_world(8)) as second:
         second.besitos.token = "token-of-the-second-account"
         yield Accounts(tmp_path, first, second, nursery)
+
+
+@pytest.fixture(scope="session")
+def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
+    """Runs whose points are those of a send: the journal's writes, requests, SQL (see tests/send/nursery.py)."""
+    folder = tmp_path_factory.mktemp("forking")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.send.nursery"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+    ) as process:
+        yield ProcessPool(process, folder)
+
+
+@pytest.fixture
+def trackers(tmp_path: Path, forking: ProcessPool) -> Iterator[Trackers]:
+    """Nothing was sent or loaded yet."""
+    with Sandbox(_world(7)) as first, Sandbox(_world(8)) as second:
+        yield Trackers(tmp_path, first, second, forking)

@@ -1,8 +1,10 @@
-"""A project with two accounts of Besitos."""
+"""A project with two accounts of Besitos, and one with two of every vendor that something is sent to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from conversync.sandbox import Sandbox
 from tests.process.support import Done, Place, ProcessPool
@@ -52,3 +54,58 @@ class Accounts(Place):
     def events(self, dataset: str) -> set[str]:
         """The keys of those that are held."""
         return {str(key) for (key,) in self.query(f"select event_key from {dataset}.conversion_events")}
+
+
+class Trackers(Place):
+    """Two accounts of everything that is sent to; `eu` is the sandbox of the second one. Nothing is loaded."""
+
+    def __init__(self, folder: Path, first: Sandbox, second: Sandbox, nursery: ProcessPool) -> None:
+        super().__init__(folder, first, nursery)
+        self.second = second
+        second.keitaro.postback_key, second.keitaro.api_key = "pb-of-the-second", "key-of-the-second"
+        second.optibase.public_api_key = "clvofthesecond"
+        second.infobip.username, second.infobip.password = "second-user", "password-of-the-second"
+        self.env |= first.settings()
+        self.env |= {
+            f"SOURCES__{name.partition('_')[0]}__ACCOUNTS__EU__{name}": value
+            for name, value in second.settings().items()
+            if name not in ("BESITOS_PARTNER_ID", "INFOBIP_PAIRS")
+        }
+        self.sales(range(3))
+
+    def sales(self, numbers: Iterable[int]) -> None:
+        """`main.sales`, an outbox for a tracker."""
+        rows = ", ".join(f"('k{n}', 'click-{n}', 'sale', {n}.5, 'USD', 't{n}')" for n in numbers)
+        self.change(
+            "create or replace table main.sales as from (values "
+            f"{rows}) as t(send_key, subid, status, payout, currency, tid)"
+        )
+
+    def send(self, target: str, *more: str, **wish: Any) -> Done:
+        """One send of the sales."""
+        return self.run("send", target, "--from", "main.sales", *more, **wish)
+
+    @property
+    def journal(self) -> Path:
+        """The file that all targets share."""
+        return self.folder / ".conversync" / "journal-warehouse.duckdb.sqlite"
+
+    def own(self, name: str) -> str:
+        """The variable of a setting of the account `eu`."""
+        return f"SOURCES__{name.partition('_')[0]}__ACCOUNTS__EU__{name}"
+
+    def there(self) -> tuple[list[str], list[str]]:
+        """The transactions that came to each tracker, in order, as often as they came."""
+        first, second = ([one.tid for one in box.keitaro.received] for box in (self.sandbox, self.second))
+        return sorted(first), sorted(second)
+
+    def ledger(self, table: str) -> dict[str, str]:
+        """By send_key, the status that it has there."""
+        return dict(self.query(f"select send_key, status from sent.{table}"))
+
+    def write(self, text: str) -> None:
+        """config.toml, for this user alone."""
+        path = self.folder / ".dlt" / "config.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text)

@@ -1,4 +1,4 @@
-"""Each account of an offerwall is an outbox of its own; what is sent goes to the tracker's account without a name."""
+"""Each account of an offerwall is an outbox of its own."""
 
 from __future__ import annotations
 
@@ -41,10 +41,3 @@ def test_each_account_is_an_outbox_of_its_own(accounts: Accounts) -> None:
     ]
     assert len(keys) == 2 * len(both)
     accounts.run(*send, "--from", "besitos:ue").refused(2, 'There is no source "besitos:ue"', "besitos:eu")
-
-
-def test_nothing_is_sent_to_an_account_with_a_name(accounts: Accounts) -> None:
-    """It is said so, before anything is asked."""
-    accounts.run("send", "keitaro:eu.conversions", "--from", "besitos").refused(
-        2, "Nothing is sent to keitaro:eu", "keitaro.conversions"
-    )

@@ -10,7 +10,7 @@ with conversions as (
 {%- if conversync.using(['keitaro', 'sent']) | length == 2 %},
 
 sent as (
-    select 'keitaro:' || conversion_id as conversion_key from {{ ref('int_conversync__keitaro_sent') }}
+    select account || ':' || conversion_id as conversion_key from {{ ref('int_conversync__keitaro_sent') }}
 )
 {%- set is_sent = 'sent.conversion_key is not null' %}
 {%- endif %}

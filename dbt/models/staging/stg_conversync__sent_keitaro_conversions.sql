@@ -1,1 +1,1 @@
-{{ conversync.staged('sent', 'keitaro_conversions', whole_loads_only=true) }}
+{{ conversync.staged('sent', 'keitaro_conversions', whole_loads_only=true, of='keitaro') }}
