@@ -11,11 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from conversync import children
+from conversync import building, children
+from conversync.building import SCHEMAS as SCHEMAS
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.last_build import Inputs, Note, days_now, digest_of, mark
 from conversync.settings import lookup
@@ -23,14 +23,13 @@ from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
 from conversync.warehouse import views
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.query import Rows
 from conversync.warehouse.warehouse import Warehouse
 
 # Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
 PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
 # Where dbt's locks lie, which are the system's.
 LOCKS = "/dev/shm"  # noqa: S108 - only looked at
-# What the models are written into; a file of such a name could not be told from the schema.
-SCHEMAS = ("staging", "intermediate", "marts")
 # What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
 PREFIX = "conversync__"
 
@@ -60,7 +59,7 @@ class BuildReport:
 
 
 def build(
-    warehouse_path: Path,
+    warehouse: Warehouse | Path,
     *,
     full_refresh: bool = False,
     select: str | None = None,
@@ -68,35 +67,53 @@ def build(
     unit_tests: bool = False,
     wait: float = 0,
 ) -> BuildReport:
-    """Builds staging, intermediate and marts in the DuckDB file, and tests what they hold.
+    """Builds staging, intermediate and marts in the warehouse, and tests what they hold.
+
+    A path is that of a DuckDB file.
 
     `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
-    models' arithmetic on rows of their own: they say nothing about the warehouse. Nothing is asked of a network.
-    Where nothing was written since a whole build, nothing is built, unless `full_refresh`: it would come to the same.
-    Raises SettingsError without the extra `dbt` or without a warehouse, LockedError if another run or a reader holds
-    the file for longer than `wait` seconds.
+    models' arithmetic on rows of their own: they say nothing about the warehouse. Of a network, nothing is asked but
+    the warehouse's own server. Where nothing was written to a file since a whole build, nothing is built, unless
+    `full_refresh`: it would come to the same.
+    Raises SettingsError without the extra `dbt` (`dbt-postgres`) or without a warehouse, LockedError if another run or
+    a reader holds the file, or another build the server's marts, for longer than `wait` seconds; UnreachedError for a
+    server that cannot be reached.
     """
-    _installed()
-    _refuse_what_is_no_warehouse(warehouse_path)
     started = time.monotonic()
-    warehouse = Warehouse(warehouse_path)
-    note = Note(warehouse.home / f"{warehouse.path.name}.built", warehouse.path)
-    is_whole = not select and not unit_tests
-    with warehouse.locked(wait) as folder:
-        found = mark(warehouse.path)
-        # Waits for readers; then dbt's own process is to open the file.
-        with warehouse.held(wait, folder) as connection:
-            names, named = relations(connection), accounts(connection)
-            _refuse_rows_without_their_view(connection, names, named)
-            inputs = inputs_of(connection, names, named)
-        if is_whole and not full_refresh and (same := note.same(found, inputs, tested=run_tests)):
-            report = BuildReport(**same, is_unchanged=True)
-        else:
-            options = _options(full_refresh, select, run_tests, unit_tests, inputs.variables)
-            report = _told(run_dbt(options, warehouse_path, folder), folder / "dbt", warehouse_path)
-            if is_whole and not report.failures and _settled(warehouse, folder):
-                note.keep(inputs, _noted(report), tested=run_tests)
+    place = warehouse if isinstance(warehouse, Warehouse) else Warehouse(warehouse)
+    building.check(place)
+    if place.destination == "duckdb":
+        _refuse_what_is_no_warehouse(place.path)
+    with place.locked(wait, "build", [building.MARTS]) as folder:
+        report = _within(place, folder, wait, full_refresh, select, run_tests, unit_tests)
     report.seconds = time.monotonic() - started
+    return report
+
+
+def _within(
+    place: Warehouse,
+    folder: Path,
+    wait: float,
+    full_refresh: bool,
+    select: str | None,
+    run_tests: bool,
+    unit_tests: bool,
+) -> BuildReport:
+    """The same, with the right to write."""
+    note = Note(place.home / f"{place.path.name}.built", place.path)
+    is_noted = place.destination == "duckdb" and not select and not unit_tests
+    found = mark(place.path) if is_noted else None
+    # Waits for readers; then dbt's own process is to open the file.
+    with building.asked(place, wait, folder) as rows:
+        names, named = relations(rows), accounts(rows)
+        _refuse_rows_without_their_view(rows, names, named)
+        inputs = inputs_of(rows, names, named, told_of_days=is_noted)
+    if is_noted and not full_refresh and (same := note.same(found, inputs, tested=run_tests)):
+        return BuildReport(**same, is_unchanged=True)
+    options = _options(full_refresh, select, run_tests, unit_tests, inputs.variables)
+    report = _told(run_dbt(options, place, folder), folder / "dbt", place)
+    if is_noted and not report.failures and _settled(place, folder):
+        note.keep(inputs, _noted(report), tested=run_tests)
     return report
 
 
@@ -120,10 +137,16 @@ def _refuse_what_is_no_warehouse(path: Path) -> None:
         )
 
 
-def inputs_of(connection: Any, names: Collection[str], named: Sequence[Vendor]) -> Inputs:
-    """What a build of this warehouse, of these relations and accounts, would be made of."""
+def inputs_of(
+    rows: Rows, names: Collection[str], named: Sequence[Vendor], *, told_of_days: bool = True
+) -> Inputs:
+    """What a build of this warehouse, of these relations and accounts, would be made of.
+
+    What the days say is asked in DuckDB's words, and only where it is `told_of_days`.
+    """
     datasets = {*vendors(), *(source.dataset for source in named)}
-    return Inputs(digest_of(project()), variables(names, named), days_now(connection, datasets, names))
+    days = days_now(rows, datasets, names) if told_of_days else None
+    return Inputs(digest_of(project()), variables(names, named), days)
 
 
 def _settled(warehouse: Warehouse, folder: Path) -> bool:
@@ -225,20 +248,15 @@ def _settings(vendor: Vendor) -> Any:
     return lookup.resolve_partly(vendor.settings, vendor.label)
 
 
-def relations(connection: Any) -> set[str]:
+def relations(rows: Rows) -> set[str]:
     """The tables and views of the warehouse, as schema.name."""
-    here = "database_name = current_database()"
-    stand = connection.execute(
-        f"select schema_name || '.' || view_name from duckdb_views() where {here} "  # noqa: S608 - our own words
-        f"union all select schema_name || '.' || table_name from duckdb_tables() where {here}"
-    ).fetchall()
-    return {name for (name,) in stand}
+    return {str(name) for (name,) in rows(_RELATIONS)}
 
 
-def _refuse_rows_without_their_view(connection: Any, names: set[str], named: Sequence[Vendor]) -> None:
+def _refuse_rows_without_their_view(rows: Rows, names: set[str], named: Sequence[Vendor]) -> None:
     """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
     for table, view in _without_view(names, named):
-        if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
+        if rows(f"select 1 from {table} limit 1"):  # noqa: S608 - our own names
             raise ConversyncError(
                 f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
                 f"nothing was built. conversync load {label_of(view.partition('.')[0])} makes it; after "
@@ -258,12 +276,12 @@ def _without_view(names: set[str], named: Sequence[Vendor]) -> Iterator[tuple[st
                 yield from ((table, f"{dataset}.{view}") for table in sorted(tables & names))
 
 
-def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_dbt(options: list[str], warehouse: Warehouse, folder: Path) -> subprocess.CompletedProcess[str]:
     """dbt on our project, with all that it writes in `folder`/dbt."""
     return subprocess.run(  # noqa: S603 - our own interpreter, our own words
         [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
         cwd=folder,
-        env=children.bare("CONVERSYNC_BUILD_MEMORY", **environment_of(warehouse_path, folder)),
+        env=children.bare("CONVERSYNC_BUILD_MEMORY", **environment_of(warehouse, folder)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -273,11 +291,10 @@ def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subproces
     )
 
 
-def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
+def environment_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:
     """What dbt is told of the warehouse and of `folder`, where all that it writes goes."""
     return {
-        "CONVERSYNC_WAREHOUSE": str(warehouse_path.absolute()),
-        "CONVERSYNC_BUILD_SPILL": str(folder / "spill"),
+        **building.place_of(warehouse, folder),
         "DBT_PROJECT_DIR": str(project()),
         "DBT_PROFILES_DIR": str(project()),
         "DBT_TARGET_PATH": str(folder / "dbt"),
@@ -288,7 +305,6 @@ def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
         "DBT_USE_COLORS": "false",
         "DBT_WRITE_JSON": "true",
         "DBT_LOG_LEVEL_FILE": "none",
-        "DBT_TARGET": "duckdb",
         "DO_NOT_TRACK": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         # Nothing of a home directory is read, which a container may not have.
@@ -297,20 +313,11 @@ def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
     }
 
 
-def _installed() -> None:
-    try:
-        version("dbt-duckdb"), version("dbt-core")
-    except PackageNotFoundError:
-        raise SettingsError(
-            'dbt is not installed, and build runs it: pip install "conversync[dbt]".'
-        ) from None
-
-
-def _told(ended: subprocess.CompletedProcess[str], target: Path, warehouse_path: Path) -> BuildReport:
+def _told(ended: subprocess.CompletedProcess[str], target: Path, warehouse: Warehouse) -> BuildReport:
     """What dbt noted of its nodes; an error where it did not come so far."""
     results = target / "run_results.json"
     if not results.exists():
-        _refuse(ended.stdout, warehouse_path)
+        _refuse(ended.stdout, warehouse)
     nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
     report = BuildReport()
     counts: Counter[str] = Counter()
@@ -325,7 +332,7 @@ def _told(ended: subprocess.CompletedProcess[str], target: Path, warehouse_path:
         elif status == "warn":
             report.warnings.append(_sentence(kind, node, result))
     if ended.returncode and not report.failures:
-        _refuse(ended.stdout, warehouse_path)
+        _refuse(ended.stdout, warehouse)
     report.models = counts["model success"]
     report.models_failed = counts["model error"]
     report.tests_passed = counts["test pass"] + counts["test success"]
@@ -356,14 +363,19 @@ def _promise(code: str) -> Iterator[str]:
         yield line.removeprefix("-- ")
 
 
-def _refuse(output: str, warehouse_path: Path) -> None:
+def _refuse(output: str, warehouse: Warehouse) -> None:
     """Raises what made dbt give up before it built anything."""
     if "Could not set lock on file" in output:
         raise LockedError(
-            f"Somebody has {warehouse_path} open; close that session, or wait for it with --wait 30m."
+            f"Somebody has {warehouse} open; close that session, or wait for it with --wait 30m."
         )
     lines = [line.split("  ", 1)[-1].strip() for line in output.splitlines()]
     told = [line for line in lines if line and "Running with dbt" not in line and "Registered" not in line]
     way_out = "" if os.access(LOCKS, os.W_OK) else f" Its locks need {LOCKS}, which this user cannot write."
     said = " ".join(told).partition(" Traceback ")[0][:600]
     raise ConversyncError(f"dbt could not begin, and nothing was built.{way_out} It said: {said}")
+
+
+_RELATIONS = """
+    select table_schema || '.' || table_name from information_schema.tables where table_catalog = current_database()
+"""

@@ -12,13 +12,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from conversync.types import Document
 from conversync.warehouse import files
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from conversync.warehouse.query import Rows
 
 # DuckDB's three headers: what file it is, and the two of which each commit into the file writes one anew.
 HEADERS = 3 * 4096
@@ -96,9 +93,7 @@ def digest_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def days_now(
-    connection: DuckDBPyConnection, datasets: Iterable[str], names: Collection[str]
-) -> Document | None:
+def days_now(rows: Rows, datasets: Iterable[str], names: Collection[str]) -> Document | None:
     """What the views `days` of these datasets say now, as a number each: what changes with the clock alone.
 
     None where one of them cannot be read: the build will say why.
@@ -110,7 +105,7 @@ def days_now(
         if f"{dataset}.days" in names:
             query = f"select count(*), cast(bit_xor(hash(told)) as varchar) from {dataset}.days as told"  # noqa: S608 - our own names
             try:
-                told[dataset] = connection.execute(query).fetchall()
+                told[dataset] = list(rows(query))
             except duckdb.Error:
                 return None
     return told

@@ -15,6 +15,7 @@ from conversync.vendors import Vendor, known
 from conversync.warehouse import undoable
 from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.query import of_duckdb
 
 if TYPE_CHECKING:
     from conversync.extract.declared import Table
@@ -43,7 +44,9 @@ def refresh(connection: Connection) -> int:
     `connection` is DuckDB's, to the warehouse. Tables that nobody describes, such as a person's own, are left alone.
     """
     relations = connection.execute(_RELATIONS).fetchall()
-    declared = descriptions({schema.removesuffix(STAGING) for schema, *_ in relations}, accounts(connection))
+    declared = descriptions(
+        {schema.removesuffix(STAGING) for schema, *_ in relations}, accounts(of_duckdb(connection))
+    )
     columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for schema, name, column, comment in connection.execute(_COLUMNS).fetchall():
         columns.setdefault((schema, name), []).append((column, comment))
