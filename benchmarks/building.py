@@ -18,6 +18,8 @@ from typing import Any
 import duckdb
 
 from conversync import build
+from conversync.warehouse.query import of_duckdb
+from conversync.warehouse.warehouse import Warehouse
 
 SHOWN = 25
 MB = 1_000_000
@@ -58,9 +60,9 @@ def main(arguments: list[str]) -> None:
     from dbt.cli.main import dbtRunner
 
     with tempfile.TemporaryDirectory(dir=asked.path.absolute().parent) as folder:
-        os.environ.update(build.environment_of(asked.path, Path(folder)))
+        os.environ.update(build.environment_of(Warehouse(asked.path), Path(folder)))
         with duckdb.connect(str(asked.path), read_only=True) as connection:
-            variables = build.variables(build.relations(connection))
+            variables = build.variables(build.relations(of_duckdb(connection)))
         options = [
             "build",
             "--vars",

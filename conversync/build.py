@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from conversync import children
+from conversync import building, children
 from conversync.build_report import BuildReport, Ended
+from conversync.building import SCHEMAS as SCHEMAS
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.last_build import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
 from conversync.settings import lookup
@@ -22,19 +22,18 @@ from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
 from conversync.warehouse import views
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.query import Rows, of_duckdb
 from conversync.warehouse.stored import Look, look
 from conversync.warehouse.warehouse import Warehouse
 
 # Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
 PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
-# What the models are written into; a file of such a name could not be told from the schema.
-SCHEMAS = ("staging", "intermediate", "marts")
 # What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
 PREFIX = "conversync__"
 
 
 def build(
-    warehouse_path: Path,
+    warehouse: Warehouse | Path,
     *,
     full_refresh: bool = False,
     select: str | None = None,
@@ -42,36 +41,57 @@ def build(
     unit_tests: bool = False,
     wait: float = 0,
 ) -> BuildReport:
-    """Builds staging, intermediate and marts in the DuckDB file, and tests what they hold.
+    """Builds staging, intermediate and marts in the warehouse, and tests what they hold.
+
+    A path is that of a DuckDB file.
 
     `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
-    models' arithmetic on rows of their own: they say nothing about the warehouse. Nothing is asked of a network.
-    Without `full_refresh` only what would come to something else than in the last whole build (see last_build.py).
-    Raises SettingsError without the extra `dbt` or without a warehouse, LockedError if another run or a reader holds
-    the file for longer than `wait` seconds.
+    models' arithmetic on rows of their own: they say nothing about the warehouse. Of a network, nothing is asked but
+    the warehouse's own server. In a file, without `full_refresh`, only what would come to something else than in the
+    last whole build is built (see last_build.py).
+    Raises SettingsError without the extra `dbt` (`dbt-postgres`) or without a warehouse, LockedError if another run or
+    a reader holds the file, or another build the server's marts, for longer than `wait` seconds; UnreachedError for a
+    server that cannot be reached.
     """
-    _installed()
-    _refuse_what_is_no_warehouse(warehouse_path)
-    started, warehouse = time.monotonic(), Warehouse(warehouse_path)
-    note = noted(warehouse)
+    started = time.monotonic()
+    place = warehouse if isinstance(warehouse, Warehouse) else Warehouse(warehouse)
+    building.check(place)
+    if place.destination == "duckdb":
+        _refuse_what_is_no_warehouse(place.path)
     asked = _Asked(full_refresh, select, run_tests, unit_tests)
-    last = note.last() if asked.is_whole and not full_refresh else None
-    with warehouse.locked(wait) as folder:
-        found = mark(warehouse.path)
-        # Waits for readers; then dbt's own process is to open the file.
-        with warehouse.held(wait, folder) as connection:
-            names, named = relations(connection), accounts(connection)
-            _refuse_rows_without_their_view(connection, names, named)
-            inputs = inputs_of(connection, names, named)
-            same = last.same(found, inputs, tested=run_tests) if last else None
-            before = None if same or not asked.is_whole else _look(connection, warehouse, last)
-        if same:
-            report = BuildReport(**same, is_unchanged=True)
-        else:
-            split = last.split(found, inputs, before) if last and before else Split()
-            report = _Plan(asked, inputs, before, split).run(warehouse, folder, note)
+    with place.locked(wait, "build", [building.MARTS]) as folder:
+        report = (_on_server if place.is_postgres else _in_file)(place, folder, asked, wait)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _on_server(place: Warehouse, folder: Path, asked: _Asked, _wait: float) -> BuildReport:
+    """All of it, with the right to write the marts: nobody can tell what was written to a server since."""
+    with building.asked(place, folder) as rows:
+        inputs = inputs_of(rows, *_stand(rows), told_of_days=False)
+    return _Plan(asked, inputs, None, Split()).run(place, folder)
+
+
+def _in_file(place: Warehouse, folder: Path, asked: _Asked, wait: float) -> BuildReport:
+    """What would come to something else than in the last whole build, with the right to write."""
+    last = noted(place).last() if asked.is_whole and not asked.full_refresh else None
+    found = mark(place.path)
+    # Waits for readers; then dbt's own process is to open the file.
+    with place.held(wait, folder) as connection:
+        rows = of_duckdb(connection)
+        inputs = inputs_of(rows, *_stand(rows))
+        if last and (same := last.same(found, inputs, tested=asked.run_tests)):
+            return BuildReport(**same, is_unchanged=True)
+        before = _look(connection, place, last) if asked.is_whole else None
+    split = last.split(found, inputs, before) if last and before else Split()
+    return _Plan(asked, inputs, before, split).run(place, folder)
+
+
+def _stand(rows: Rows) -> tuple[set[str], list[Vendor]]:
+    """The relations and the accounts that there are; ConversyncError where the models would take rows for none."""
+    names, named = relations(rows), accounts(rows)
+    _refuse_rows_without_their_view(rows, names, named)
+    return names, named
 
 
 @dataclass(frozen=True)
@@ -108,7 +128,7 @@ class _Plan:
     before: Look | None
     split: Split
 
-    def run(self, warehouse: Warehouse, folder: Path, note: Note) -> BuildReport:
+    def run(self, warehouse: Warehouse, folder: Path) -> BuildReport:
         """Runs it, and notes what it came to if it was whole and went well."""
         report, nodes = self._ran(warehouse, folder)
         report.models_left = self.split.models
@@ -116,7 +136,7 @@ class _Plan:
         if self.before and not report.failures and (left := _settled(warehouse, folder, nodes)):
             made = after(self.before, left, SCHEMAS)
             if made:
-                note.keep(self.inputs, made, nodes, report.noted(), tested=self.asked.run_tests)
+                noted(warehouse).keep(self.inputs, made, nodes, report.noted(), tested=self.asked.run_tests)
         return report
 
     def _ran(self, warehouse: Warehouse, folder: Path) -> tuple[BuildReport, list[Node]]:
@@ -125,7 +145,7 @@ class _Plan:
         if named == []:
             return BuildReport(), [*self.split.stood, *(self.split.due or ())]
         options = self.asked.options(self.inputs.variables, named)
-        ended = Ended(run_dbt(options, warehouse.path, folder), folder / "dbt", warehouse.path)
+        ended = Ended(run_dbt(options, warehouse, folder), folder / "dbt", str(warehouse))
         return ended.report(), list(ended.nodes(self.split.stood))
 
 
@@ -151,10 +171,16 @@ def _refuse_what_is_no_warehouse(path: Path) -> None:
         )
 
 
-def inputs_of(connection: Any, names: Collection[str], named: Sequence[Vendor]) -> Inputs:
-    """What a build of this warehouse, of these relations and accounts, would be made of."""
+def inputs_of(
+    rows: Rows, names: Collection[str], named: Sequence[Vendor], *, told_of_days: bool = True
+) -> Inputs:
+    """What a build of this warehouse, of these relations and accounts, would be made of.
+
+    What the days say is asked in DuckDB's words, and only where it is `told_of_days`.
+    """
     datasets = {*vendors(), *(source.dataset for source in named)}
-    return Inputs(digest_of(project()), variables(names, named), days_now(connection, datasets, names))
+    days = days_now(rows, datasets, names) if told_of_days else None
+    return Inputs(digest_of(project()), variables(names, named), days)
 
 
 def _settled(warehouse: Warehouse, folder: Path, nodes: Iterable[Node]) -> Look | None:
@@ -253,20 +279,15 @@ def _settings(vendor: Vendor) -> Any:
     return lookup.resolve_partly(vendor.settings, vendor.label)
 
 
-def relations(connection: Any) -> set[str]:
+def relations(rows: Rows) -> set[str]:
     """The tables and views of the warehouse, as schema.name."""
-    here = "database_name = current_database()"
-    stand = connection.execute(
-        f"select schema_name || '.' || view_name from duckdb_views() where {here} "  # noqa: S608 - our own words
-        f"union all select schema_name || '.' || table_name from duckdb_tables() where {here}"
-    ).fetchall()
-    return {name for (name,) in stand}
+    return {str(name) for (name,) in rows(_RELATIONS)}
 
 
-def _refuse_rows_without_their_view(connection: Any, names: set[str], named: Sequence[Vendor]) -> None:
+def _refuse_rows_without_their_view(rows: Rows, names: set[str], named: Sequence[Vendor]) -> None:
     """ConversyncError where a table has rows and the view of them is missing: the models would take it for empty."""
     for table, view in _without_view(names, named):
-        if connection.execute(f"select 1 from {table} limit 1").fetchone():  # noqa: S608 - our own names
+        if rows(f"select 1 from {table} limit 1"):  # noqa: S608 - our own names
             raise ConversyncError(
                 f"{table} has rows, and the view {view} of them is missing, so the models would be without them; "
                 f"nothing was built. conversync load {label_of(view.partition('.')[0])} makes it; after "
@@ -286,12 +307,12 @@ def _without_view(names: set[str], named: Sequence[Vendor]) -> Iterator[tuple[st
                 yield from ((table, f"{dataset}.{view}") for table in sorted(tables & names))
 
 
-def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_dbt(options: list[str], warehouse: Warehouse, folder: Path) -> subprocess.CompletedProcess[str]:
     """dbt on our project, with all that it writes in `folder`/dbt."""
     return subprocess.run(  # noqa: S603 - our own interpreter, our own words
         [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
         cwd=folder,
-        env=children.bare("CONVERSYNC_BUILD_MEMORY", **environment_of(warehouse_path, folder)),
+        env=children.bare("CONVERSYNC_BUILD_MEMORY", **environment_of(warehouse, folder)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -301,11 +322,10 @@ def run_dbt(options: list[str], warehouse_path: Path, folder: Path) -> subproces
     )
 
 
-def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
+def environment_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:
     """What dbt is told of the warehouse and of `folder`, where all that it writes goes."""
     return {
-        "CONVERSYNC_WAREHOUSE": str(warehouse_path.absolute()),
-        "CONVERSYNC_BUILD_SPILL": str(folder / "spill"),
+        **building.place_of(warehouse, folder),
         "DBT_PROJECT_DIR": str(project()),
         "DBT_PROFILES_DIR": str(project()),
         "DBT_TARGET_PATH": str(folder / "dbt"),
@@ -316,7 +336,6 @@ def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
         "DBT_USE_COLORS": "false",
         "DBT_WRITE_JSON": "true",
         "DBT_LOG_LEVEL_FILE": "none",
-        "DBT_TARGET": "duckdb",
         "DO_NOT_TRACK": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         # Nothing of a home directory is read, which a container may not have.
@@ -325,10 +344,6 @@ def environment_of(warehouse_path: Path, folder: Path) -> dict[str, str]:
     }
 
 
-def _installed() -> None:
-    try:
-        version("dbt-duckdb"), version("dbt-core")
-    except PackageNotFoundError:
-        raise SettingsError(
-            'dbt is not installed, and build runs it: pip install "conversync[dbt]".'
-        ) from None
+_RELATIONS = """
+    select table_schema || '.' || table_name from information_schema.tables where table_catalog = current_database()
+"""

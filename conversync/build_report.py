@@ -60,8 +60,8 @@ class BuildReport:
 class Ended:
     """What dbt left in `target`, the folder of all that it writes. Raises where it did not come so far."""
 
-    def __init__(self, ended: subprocess.CompletedProcess[str], target: Path, warehouse_path: Path) -> None:
-        self._ended, self._target, self._warehouse_path = ended, target, warehouse_path
+    def __init__(self, ended: subprocess.CompletedProcess[str], target: Path, warehouse: str) -> None:
+        self._ended, self._target, self._warehouse = ended, target, warehouse
 
     @cached_property
     def _nodes(self) -> Mapping[str, Mapping[str, Any]]:
@@ -72,7 +72,7 @@ class Ended:
     def _results(self) -> list[Mapping[str, Any]]:
         results = self._target / "run_results.json"
         if not results.exists():
-            _refuse(self._ended.stdout, self._warehouse_path)
+            _refuse(self._ended.stdout, self._warehouse)
         return list(json.loads(results.read_text(encoding="utf-8"))["results"])
 
     def report(self) -> BuildReport:
@@ -90,7 +90,7 @@ class Ended:
             elif status == "warn":
                 report.warnings.append(_sentence(kind, node, result))
         if self._ended.returncode and not report.failures:
-            _refuse(self._ended.stdout, self._warehouse_path)
+            _refuse(self._ended.stdout, self._warehouse)
         report.models = counts["model success"]
         report.models_failed = counts["model error"]
         report.tests_passed = counts["test pass"] + counts["test success"]
@@ -144,11 +144,11 @@ def _promise(code: str) -> Iterator[str]:
         yield line.removeprefix("-- ")
 
 
-def _refuse(output: str, warehouse_path: Path) -> None:
+def _refuse(output: str, warehouse: str) -> None:
     """Raises what made dbt give up before it built anything."""
     if "Could not set lock on file" in output:
         raise LockedError(
-            f"Somebody has {warehouse_path} open; close that session, or wait for it with --wait 30m."
+            f"Somebody has {warehouse} open; close that session, or wait for it with --wait 30m."
         )
     lines = [line.split("  ", 1)[-1].strip() for line in output.splitlines()]
     told = [line for line in lines if line and "Running with dbt" not in line and "Registered" not in line]

@@ -1,6 +1,7 @@
 """What a program that we start may know of our environment: the one place that says so.
 
-dbt and git are ours: they get what a system's program needs, and nothing else. The program of `alert_command` is the
+dbt and git are ours: they get what a system's program needs, and nothing else; dbt that builds on a server, its
+password, under a name whose value dbt shows nowhere. The program of `alert_command` is the
 user's, who may have set variables for it: it gets everything but what is ours, or dlt's, to read secrets from, what
 is called a password or a credential, and whatever holds a secret that we know under another name.
 """

@@ -13,15 +13,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from conversync.types import Document
 from conversync.warehouse import files
+from conversync.warehouse.query import Rows
 from conversync.warehouse.stored import HEADERS, Look, all_of, said_by
 from conversync.warehouse.views import Reads
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 Kept = TypeVar("Kept")
 # What has a say in a build beside our own files.
@@ -218,15 +216,13 @@ def digest_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def days_now(
-    connection: DuckDBPyConnection, datasets: Iterable[str], names: Collection[str]
-) -> Document | None:
+def days_now(rows: Rows, datasets: Iterable[str], names: Collection[str]) -> Document | None:
     """What the views `days` of these datasets say now, as a text each: what changes with the clock alone.
 
     None where one of them cannot be read: the build will say why.
     """
     views = [f"{dataset}.days" for dataset in sorted(datasets) if f"{dataset}.days" in names]
-    told = {view: said_by(connection, all_of(view)) for view in views}
+    told = {view: said_by(rows, all_of(view)) for view in views}
     return None if None in told.values() else dict(told)
 
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,7 +166,7 @@ def _build(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
             return
         from conversync.build import build
 
-        done = build(warehouse.path, wait=wanted.wait)
+        done = build(warehouse, wait=wanted.wait)
         step.text = f"{done.models} models, {done.tests_passed} tests"
         if done.models_left:
             step.text += f"; {done.models_left} models left as they were"
@@ -182,13 +181,13 @@ def _build(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
 
 def _no_build(warehouse: Warehouse) -> str | None:
     """Why there is nothing to build with, if so."""
-    if warehouse.destination != "duckdb":
-        return "it builds in a DuckDB file only"
+    from conversync.building import check
+
     try:
-        version("dbt-duckdb")
-    except PackageNotFoundError:
-        return 'dbt is not installed: pip install "conversync[dbt]"'
-    return None if warehouse.path.exists() else "there is no warehouse yet"
+        check(warehouse)
+    except SettingsError as missing:  # of a destination, or the extra: no failure of this night
+        return str(missing)
+    return None if warehouse.exists() else "there is no warehouse yet"
 
 
 def _send_all(night: Night, warehouse: Warehouse, wanted: Wanted, log_format: str) -> None:
@@ -285,9 +284,6 @@ def _report(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
     if not wanted.report:
         return
     with _step(night, "report") as step:
-        if warehouse.destination != "duckdb":
-            step.outcome, step.text = SKIPPED, "it reads a DuckDB file only"
-            return
         try:
             step.text = near(_write_report(warehouse))
         except (
@@ -300,7 +296,7 @@ def _write_report(warehouse: Warehouse) -> Path:
     """The one place that knows the HTML report, which goes beside the copy for readers."""
     from conversync.report import write_report
 
-    return write_report(warehouse.path, report_path(warehouse)).path
+    return write_report(warehouse, report_path(warehouse)).path
 
 
 def near(path: Path) -> str:

@@ -81,11 +81,22 @@ ROOMS = {
     "library": {"errors", "extract", "settings", "types", "vendors", "warehouse"},
     "last_build": {"warehouse"},
     "build_report": {"errors", "last_build", "warehouse"},
-    "build": {"build_report", "children", "errors", "last_build", "settings", "vendors", "warehouse"},
+    "building": {"dlt_errors", "errors", "load", "warehouse"},
+    "build": {
+        "build_report",
+        "building",
+        "children",
+        "errors",
+        "last_build",
+        "settings",
+        "vendors",
+        "warehouse",
+    },
     "staging": {"build", "extract", "vendors", "warehouse"},
-    "report": {"books", "build", "dlt_errors", "errors", "monitor", "vendors", "warehouse"},
+    "report": {"books", "build", "dlt_errors", "errors", "load", "monitor", "vendors", "warehouse"},
     "nightly": {
         "build",
+        "building",
         "cli",
         "dlt_errors",
         "errors",
@@ -115,7 +126,7 @@ ROOMS = {
 # What every room may use: counts and spans of time in words, and names for what values are.
 WORDS = {"counts", "spans", "types"}
 # These show everything, and only they know the sandbox.
-SHOWS = {"cli", "demo", "demo_books", "demo_sends"}
+SHOWS = {"cli", "demo", "demo_books", "demo_places", "demo_sends"}
 HTTP = ("requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp", "dlt.sources.helpers")
 # The sandbox serves, its tests and those of the client ask it without ours, and the benchmarks compare with others.
 MAY_TALK = ("conversync/http/", "conversync/sandbox/", "tests/", "benchmarks/")
@@ -253,7 +264,7 @@ def test_the_engine_names_no_vendor() -> None:
     vendors = {path.parent.name for path in (ROOT / "sources").glob("*/vendor.py")}
     assert len(vendors) == 5
     for name, path in files("conversync"):
-        if room(name.replace("/", ".")) in ("sandbox", "demo", "demo_books", "demo_sends"):
+        if room(name.replace("/", ".")) in {"sandbox", *SHOWS - {"cli"}}:
             continue
         texts = {
             node.value

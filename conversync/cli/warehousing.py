@@ -54,6 +54,7 @@ def build(
         str | None, typer.Option(metavar="MODELS", help="Only these, in dbt's words, such as conversions+.")
     ] = None,
     run_tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Test what the models hold.")] = True,
+    destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
     wait: options.Wait = "0s",
     project: options.Project = None,
@@ -61,12 +62,12 @@ def build(
 ) -> None:
     """Build the analysts' tables (schemas staging, intermediate, marts) with dbt, and test them.
 
-    Needs `pip install "conversync[dbt]"`. Makes and tests what would come to something else than in the last build,
-    and leaves the rest; then publishes the warehouse.
+    Needs `pip install "conversync[dbt]"`, on PostgreSQL `"conversync[dbt-postgres]"`. In a DuckDB file it makes and
+    tests what would come to something else than in the last build, leaves the rest, and publishes the file.
 
     Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
 
-    Example: `conversync build --select conversions+`
+    Examples: `conversync build --select conversions+` · `conversync build --destination postgres`
     """
     begin(project, debug)
     from conversync.build import build as run
@@ -74,9 +75,9 @@ def build(
     from conversync.settings import lookup
     from conversync.warehouse.publish import check_published, published_after
 
-    place, seconds = at(warehouse, "duckdb"), lookup.duration(wait, "--wait")
+    place, seconds = at(warehouse, destination), lookup.duration(wait, "--wait")
     check_published(place)
-    report = run(place.path, full_refresh=full_refresh, select=select, run_tests=run_tests, wait=seconds)
+    report = run(place, full_refresh=full_refresh, select=select, run_tests=run_tests, wait=seconds)
     built(report)
     published(published_after(place, seconds))
     raise typer.Exit(report.exit_code)
@@ -85,6 +86,7 @@ def build(
 def report(
     output: Output = None,
     period: ReportedPeriod = None,
+    destination: options.Destination = "duckdb",
     warehouse: options.WarehousePath = None,
     project: options.Project = None,
     debug: options.Debug = False,
@@ -106,7 +108,7 @@ def report(
     from conversync.report.period import write_period
     from conversync.warehouse.publish import refuse_folder, refuse_ours, report_path
 
-    place = at(warehouse, "duckdb")
+    place = at(warehouse, destination)
     named = report_path(place)
     if period:
         named = named.with_name(f"{named.stem}-{period_of(period).name}{named.suffix}")
@@ -118,5 +120,5 @@ def report(
         size = write_period(place, where, period_of(period))
         say(f"Report: {where} ({size / 1000:,.0f} kB, {period} as reported)")
         return
-    done = write_report(place.path, where)
+    done = write_report(place, where)
     say(f"Report: {done.path} ({done.size / 1000:,.0f} kB, {done.first_day} to {done.last_day})")

@@ -168,8 +168,6 @@ def _off_the_disk(
 
 def _made_anew(warehouse: Warehouse, wait: float, receipt: Receipt) -> None:
     """The copy for readers, and the page where there is one."""
-    if warehouse.destination != "duckdb":
-        return
     target = published_path(warehouse)
     if target is not None:
         publish(warehouse, wait=wait)
@@ -178,5 +176,5 @@ def _made_anew(warehouse: Warehouse, wait: float, receipt: Receipt) -> None:
     if page.exists():
         from conversync.report import write_report
 
-        write_report(warehouse.path, page)
+        write_report(warehouse, page)
         receipt.rewritten.append(f"{page.parent.name}/{page.name}")

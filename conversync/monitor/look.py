@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from conversync.send.placing import target_of
 from conversync.settings import lookup
 from conversync.types import Document, Restored
 from conversync.vendors import Vendor
-from conversync.warehouse import confined
+from conversync.warehouse import confined, query
 from conversync.warehouse.datasets import accounts
 from conversync.warehouse.publish import published_path
 from conversync.warehouse.warehouse import Warehouse
@@ -74,7 +75,8 @@ def look(
 ) -> Health:
     """Looks at the vendors that were loaded, or have their settings; days from `first` on, if that is given.
 
-    `unnamed`: also at the accounts in a DuckDB file that the settings name no more, which the models still count.
+    `unnamed`: also at the accounts in a DuckDB file, or on a PostgreSQL, that the settings name no more, which the
+    models still count.
 
     `bounds` tell when a stream is stale, so that the days which it owes are missing; by default as set.
     dlt works in `folder`. SettingsError where there is no warehouse; LockedError where a run holds it, and there is
@@ -84,7 +86,7 @@ def look(
     with translate_errors(), opened(warehouse) as (readable, note):
         health = Health(str(warehouse), str(readable), now, note)
         configured = {one.label for one in vendors if lookup.is_configured(one.settings, one.label)}
-        for vendor in (*vendors, *_unnamed(readable, vendors, wanted=unnamed)):
+        for vendor in (*vendors, *_unnamed(readable, vendors, folder, wanted=unnamed)):
             found = _source(readable, vendor, folder, first, now.date(), hours)
             if found is None and vendor.label in configured:
                 found = SourceHealth(vendor.label, lookbacks=lookbacks(vendor, {}))
@@ -96,12 +98,22 @@ def look(
     return health
 
 
-def _unnamed(warehouse: Warehouse, vendors: Sequence[Vendor], *, wanted: bool) -> list[Vendor]:
-    if not wanted or warehouse.destination != "duckdb":
+def _unnamed(warehouse: Warehouse, vendors: Sequence[Vendor], folder: Path, *, wanted: bool) -> list[Vendor]:
+    if not wanted:
         return []
     named = {one.dataset for one in vendors}
-    with warehouse.reader() as connection:
-        return [one for one in accounts(connection) if one.dataset not in named]
+    return [one for one in _accounts(warehouse, folder) if one.dataset not in named]
+
+
+def _accounts(warehouse: Warehouse, folder: Path) -> list[Vendor]:
+    """All that were ever loaded; of a destination that cannot be asked for its datasets, none are known."""
+    if warehouse.destination == "duckdb":
+        with warehouse.reader() as connection:
+            return accounts(query.of_duckdb(connection))
+    if not warehouse.is_postgres:
+        return []
+    with confined.reading(_reading(warehouse, SENT, folder)) as client:
+        return accounts(partial(query.rows, client))
 
 
 @contextmanager

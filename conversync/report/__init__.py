@@ -1,7 +1,8 @@
 """`conversync report`: one HTML file for people who look rather than query.
 
 It holds all that it shows: no script, and nothing is fetched. It is made of the marts that `conversync build` makes,
-and of the windows, the rows set aside and the ledgers beside them. The warehouse is opened read only.
+and of the windows, the rows set aside and the ledgers beside them. The warehouse is only read, be it a DuckDB file or
+a PostgreSQL: the page is the same.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import pendulum
 from conversync.errors import ConversyncError
 from conversync.monitor.limits import limits
 from conversync.report import numbers
+from conversync.report.opening import opened
 from conversync.report.parts import TEMPLATES, Content, Section, clean
 from conversync.report.picture import altair
-from conversync.report.reading import Reader, opened
+from conversync.report.reading import Reader
 from conversync.report.sections.completeness import completeness
 from conversync.report.sections.offers import offers
 from conversync.report.sections.quarantine import rejected, sends
@@ -30,6 +32,7 @@ from conversync.report.sections.revenue import revenue
 from conversync.report.sections.reversals import reversals
 from conversync.vendors import in_report, is_list, known, title
 from conversync.warehouse import files, publish
+from conversync.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,7 +63,7 @@ class ReportSummary:
 
 
 def write_report(
-    warehouse: Path,
+    warehouse: Warehouse | Path,
     output: Path,
     *,
     zones: Mapping[str, str] | None = None,
@@ -68,15 +71,18 @@ def write_report(
 ) -> ReportSummary:
     """Writes the report on `warehouse` to `output`, whole or not at all; an older one there is replaced.
 
+    A path is that of a DuckDB file.
+
     `zones` are the vendors' zones of days, as `besitos: EST`; by default the settings'. `now` is when it is made: but
     for it, and for which days are over and which listings are late by the clock, two reports on the same warehouse are
     equal. Raises SettingsError without the extra `report`,
     without a warehouse, or without marts in it; LockedError while another run writes it; ConversyncError where the page
-    cannot be written.
+    cannot be written, or a query takes too long; UnreachedError for a server that cannot be reached.
     """
     started = time.monotonic()
     altair()
-    with opened(warehouse, zones if zones is not None else _zones(), limits().stale_hours) as reader:
+    place = warehouse if isinstance(warehouse, Warehouse) else Warehouse(warehouse)
+    with opened(place, zones if zones is not None else _zones(), limits().stale_hours) as reader:
         page = _page(reader, now or pendulum.now("UTC"))
         period = reader.period
     put(output, page)
@@ -120,6 +126,7 @@ def _page(reader: Reader, now: datetime) -> str:
         sections=shown,
         zones=[(name, reader.zones.get(name, "UTC")) for name in sources if not is_list(name)],
         release=release,
+        shell=reader.shell,
         made=numbers.utc(now),
     )
     return clean(page)

@@ -1,21 +1,23 @@
-"""The questions that the report asks of the warehouse: a file each in queries/, and what came of them."""
+"""The questions that the report asks of the warehouse: a file each in queries/, and what came of them.
+
+They are written once, in SQL that DuckDB and PostgreSQL understand alike: texts are put in order by their bytes
+(`collate "C"`), nulls come last, and what is not whole is a decimal or a quotient of two `double precision`.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from string import Template
 
-from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.errors import ConversyncError
 from conversync.monitor.views import STALE_HOURS, among, judged, text
-from conversync.types import Connection, Values
 from conversync.types import Row as Row
+from conversync.types import Values
 from conversync.vendors import InReport, in_report, is_list, known
-from conversync.warehouse import confined
+from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.datasets import accounts
 
 QUERIES = Path(__file__).parent / "queries"
@@ -34,17 +36,13 @@ MARTS = frozenset(
     )
 )
 
-# One thread: sums of floats come in one order, so that a report is the same twice.
-LIMITS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "400MB",
-    "threads": 1,
-    "preserve_insertion_order": False,
-}
+# What runs a query: the names of its columns, and its rows.
+Run = Callable[[str], tuple[Sequence[str], Sequence[Values]]]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query came to. `sql` is what ran: it runs as it stands in anybody's DuckDB shell on the same file."""
+    """What a query came to. `sql` is what ran: it runs as it stands in anybody's shell on the same warehouse."""
 
     name: str
     sql: str
@@ -72,12 +70,16 @@ class Period:
 
 @dataclass
 class Reader:
-    """An open warehouse, read only, with times in UTC. Every query is asked once."""
+    """An open warehouse, read only, with times in UTC. Every query is asked once.
 
-    connection: Connection
+    `shell` is what a person runs its queries in, in words.
+    """
+
+    run: Run
     zones: Mapping[str, str]
     stale_hours: float = STALE_HOURS
     marts: frozenset[str] = MARTS
+    shell: str = "a DuckDB shell on the warehouse or its published copy"
     _answers: dict[Path, Answer] = field(default_factory=dict)
     _places: dict[str, str] = field(default_factory=dict)
 
@@ -104,10 +106,9 @@ class Reader:
         file = (QUERIES / query).with_suffix(".sql")
         if file not in self._answers:
             sql = self._filled(file)
-            cursor = self.connection.execute(sql)
-            columns = tuple(column[0] for column in cursor.description)
-            rows = tuple(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
-            self._answers[file] = Answer(file.stem, sql, columns, rows)
+            columns, found = self.run(sql)
+            rows = tuple(dict(zip(columns, row, strict=True)) for row in found)
+            self._answers[file] = Answer(file.stem, sql, tuple(columns), rows)
         return self._answers[file]
 
     def _filled(self, file: Path) -> str:
@@ -123,19 +124,20 @@ class Reader:
             f"select max(read_at) from {_name(schema)}.windows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
             for schema in self._datasets("windows", "read_at")
         )
-        newest = [at for query in queries for (at,) in self.connection.execute(query).fetchall()]
+        newest = [at for query in queries for (at,) in self._rows(query)]
         built = self.period.newest_reading
         return any(one is not None and (built is None or one > built) for one in newest)
 
+    def _rows(self, query: str) -> Sequence[Values]:
+        return self.run(query)[1]
+
     def _rejected_rows(self) -> str:
         resolving = self._datasets("rejected_rows", "resolved_at")
-        columns = {
-            schema: "*" if schema in resolving else "*, cast(null as timestamptz) as resolved_at"
+        resolved = {True: "resolved_at", False: "cast(null as timestamp with time zone) as resolved_at"}
+        return "\n    union all\n".join(
+            f"    select {text(schema)} as source, {_REJECTED}, {resolved[schema in resolving]} "  # noqa: S608 - names from the catalogue
+            f"from {_name(schema)}.rejected_rows where {_whole(schema)}"
             for schema in self._datasets("rejected_rows", "raw_hash")
-        }
-        return "\n    union all by name\n".join(
-            f"    select {text(schema)} as source, {own} from {_name(schema)}.rejected_rows where {_whole(schema)}"  # noqa: S608 - names from the catalogue
-            for schema, own in columns.items()
         )
 
     def _withdrawn(self) -> str:
@@ -147,7 +149,7 @@ class Reader:
 
     def _goals(self) -> str:
         """How the vendors that are there call the goals that conversions reached."""
-        there = {*known(), *(source.dataset for source in accounts(self.connection))}
+        there = {*known(), *(source.dataset for source in accounts(self._rows))}
         there &= set(self._datasets("conversions", "goal_id"))
         queries = {name: Template(in_report(name).goals) for name in sorted(there)}
         told = {name: query.safe_substitute(dataset=_name(name)) for name, query in queries.items()}
@@ -169,58 +171,24 @@ class Reader:
             )
         return (
             "\n    union all\n".join(
-                f"    select {text(schema)} as account, * from {_name(schema)}.days"  # noqa: S608 - as above
+                f"    select {text(schema)} as account, {_DAYS} from {_name(schema)}.days"  # noqa: S608 - as above
                 for schema in viewed
             )
-            or "    select * exclude (day_key) from marts.days where false"
+            or f"    select account, {_DAYS} from marts.days where false"  # noqa: S608 - our own names
         )
 
     def _ledgers(self) -> str:
-        tables = self.connection.execute(_LEDGERS).fetchall()
+        tables = self._rows(_LEDGERS)
         return "\n    union all\n".join(
             f"    select {text(table)} as target, send_key, status, attempts, reason, first_sent_at, sent_at "  # noqa: S608 - names from the catalogue
             f"from sent.{_name(table)} where {_whole('sent')}"
-            for [table] in tables
+            for (table,) in tables
         )
 
     def _datasets(self, table: str, column: str) -> list[str]:
         """The schemas that a loader wrote and that have such a table."""
-        return [schema for [schema] in self.connection.execute(_DATASETS, [table, column]).fetchall()]
-
-
-@contextmanager
-def opened(warehouse: Path, zones: Mapping[str, str], stale_hours: float = STALE_HOURS) -> Iterator[Reader]:
-    """The warehouse as a Reader; SettingsError where there is none, or nothing was built in it."""
-    import duckdb
-
-    if not warehouse.is_file():
-        raise SettingsError(f"There is no warehouse {warehouse} to report on: run conversync load first.")
-    try:
-        connection = duckdb.connect(str(warehouse), read_only=True, config=LIMITS)
-    except duckdb.Error as error:
-        if "Could not set lock on file" in str(error):
-            raise LockedError(
-                f"Another run writes {warehouse}; try again when it has ended, or report on the published copy."
-            ) from None
-        reason = str(error).splitlines()[0]
-        raise SettingsError(f"{warehouse} cannot be opened as a DuckDB file ({reason}).") from None
-    # What does not fit into memory goes where nobody else reads, and is gone with the report.
-    with tempfile.TemporaryDirectory(prefix="conversync-report-") as folder, connection:
-        confined.close(connection, Path(folder))
-        connection.execute("set timezone = 'UTC'")
-        held = frozenset(name for [name] in connection.execute(_MARTS).fetchall())
-        if MARTS - held:
-            raise SettingsError(
-                f"{warehouse} has no {', '.join(sorted(MARTS - held))} in its schema marts, of which the report is "
-                "made: run conversync build first."
-            )
-        try:
-            yield Reader(connection, zones, stale_hours, held)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise ConversyncError(
-                f"The marts of {warehouse} are not what this version builds ({str(error).splitlines()[0]}): "
-                "run conversync build --full-refresh."
-            ) from error
+        query = _DATASETS.format(table=text(table), column=text(column), staging=text(STAGING))
+        return [str(schema) for (schema,) in self._rows(query)]
 
 
 def _whole(schema: str) -> str:
@@ -245,20 +213,25 @@ def _without_offer(datasets: Iterable[str]) -> str:
 
 
 _NO_GOALS = """
-    select null as account, current_date as occurred_on, null as currency, null as offer_id, null as goal_id,
-        null as goal where false
+    select
+        cast(null as varchar) as account, current_date as occurred_on, cast(null as varchar) as currency,
+        cast(null as varchar) as offer_id, cast(null as varchar) as goal_id, cast(null as varchar) as goal
+    where false
 """.strip("\n")
-_MARTS = "select table_name from information_schema.tables where table_schema = 'marts'"
+_REJECTED = "stream, reason, window_start, window_end, first_seen, last_seen, times_seen, raw_hash"
+_DAYS = "stream, day, state, missing, window_start, window_end, read_at, last_read, is_current"
 _LEDGERS = """
-    select table_name from duckdb_columns()
-    where schema_name = 'sent'
+    select table_name from information_schema.columns
+    where table_catalog = current_database() and table_schema = 'sent'
         and column_name in ('send_key', 'status', 'attempts', 'reason', 'first_sent_at', 'sent_at', '_dlt_load_id')
     group by table_name having count(*) = 7 order by table_name
 """
 _DATASETS = """
-    select columns.schema_name from duckdb_columns() as columns
-    inner join duckdb_tables() as loads
-        on columns.schema_name = loads.schema_name and loads.table_name = '_dlt_loads'
-    where columns.table_name = ? and columns.column_name = ? and not ends_with(columns.schema_name, '_staging')
-    order by columns.schema_name
+    select columns.table_schema from information_schema.columns as columns
+    inner join information_schema.tables as loads
+        on columns.table_catalog = loads.table_catalog and columns.table_schema = loads.table_schema
+        and loads.table_name = '_dlt_loads'
+    where columns.table_catalog = current_database() and columns.table_name = {table} and columns.column_name = {column}
+        and right(columns.table_schema, length({staging})) <> {staging}
+    order by columns.table_schema
 """

@@ -16,6 +16,7 @@ from conversync.vendors import Vendor, known
 from conversync.warehouse import undoable
 from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.query import of_duckdb
 
 if TYPE_CHECKING:
     from conversync.extract.declared import Table
@@ -61,7 +62,7 @@ def refresh(connection: Connection) -> int:
     """
     relations = connection.execute(_RELATIONS).fetchall()
     places = [(schema.removesuffix(STAGING), name) for schema, name, *_ in relations]
-    declared = descriptions(places, accounts(connection))
+    declared = descriptions(places, accounts(of_duckdb(connection)))
     columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for schema, name, column, comment in connection.execute(_COLUMNS).fetchall():
         columns.setdefault((schema, name), []).append((column, comment))

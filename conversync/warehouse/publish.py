@@ -41,8 +41,11 @@ def published_path(warehouse: Warehouse) -> Path | None:
 
     None where it is "off", and for destinations that are no file.
     """
-    if warehouse.destination != "duckdb":
-        return None
+    return _place(warehouse) if warehouse.destination == "duckdb" else None
+
+
+def _place(warehouse: Warehouse) -> Path | None:
+    """Where the copy would go, and what is for the same readers goes beside it; None where it is "off"."""
     given = lookup.preference("published", "CONVERSYNC_PUBLISHED")
     if given == OFF:
         return None
@@ -176,8 +179,11 @@ def warn_of_closed(who: Readers, folder: Path) -> None:
 
 
 def report_path(warehouse: Warehouse) -> Path:
-    """Where the report goes unless somebody says otherwise: beside the copy, which has the same readers."""
-    return (published_path(warehouse) or warehouse.path).with_name(REPORT)
+    """Where the report goes unless somebody says otherwise: beside the copy, which has the same readers.
+
+    On another destination, which has no copy, where one would be.
+    """
+    return (_place(warehouse) or warehouse.path).with_name(REPORT)
 
 
 def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> Path | None:

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conversync.warehouse.query import Rows, of_duckdb
 from conversync.warehouse.views import Reads, reads_of
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Look:
         parts = (sql for reads in (*self.views.values(), *queries) for sql in reads.parts)
         for sql in (*self.dated(), *parts):
             if sql not in self.rows:
-                self.rows[sql] = said_by(connection, sql)
+                self.rows[sql] = said_by(of_duckdb(connection), sql)
 
     def dated(self) -> list[str]:
         """All rows of each view that changes with the clock, as queries."""
@@ -184,13 +185,13 @@ def look(connection: DuckDBPyConnection, path: Path) -> Look:
     )
 
 
-def said_by(connection: DuckDBPyConnection, query: str) -> str | None:
+def said_by(rows: Rows, query: str) -> str | None:
     """A text of the rows of a query, in whatever order; None where it fails."""
     import duckdb
 
     asked = f"select count(*), cast(sum(hash(told)) as varchar) from ({query}) as told"  # noqa: S608 - our own queries
     try:
-        return str(connection.execute(asked).fetchall())
+        return str(list(rows(asked)))
     except duckdb.Error:
         return None
 

@@ -189,6 +189,11 @@ class Warehouse:
                 "give this user the right to, or name another place with --warehouse."
             ) from None
 
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
+        return self.destination != "duckdb" and right.has_locks(self.destination)
+
     def exists(self) -> bool:
         """Whether there may be something to read; only a file can be looked at without asking the destination."""
         return self.destination != "duckdb" or self.path.exists()

@@ -23,16 +23,17 @@ def one_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPoo
         yield running
 
 
-def _world(seed: int) -> World:
-    world = World(seed, date(2024, 12, 1), 12, players=30, conversions_a_day=8)
-    world.now = world.day(12)
-    return world
+def world(seed: int) -> World:
+    """Twelve days of a story of its own."""
+    made = World(seed, date(2024, 12, 1), 12, players=30, conversions_a_day=8)
+    made.now = made.day(12)
+    return made
 
 
 @pytest.fixture
 def accounts(tmp_path: Path, nursery: ProcessPool) -> Iterator[Accounts]:
     """The account without a name, and `eu`; nothing is loaded yet."""
-    with Sandbox(_world(7)) as first, Sandbox(_world(8)) as second:
+    with Sandbox(world(7)) as first, Sandbox(world(8)) as second:
         second.besitos.token = "token-of-the-second-account"
         yield Accounts(tmp_path, first, second, nursery)
 
@@ -55,5 +56,5 @@ def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
 @pytest.fixture
 def trackers(tmp_path: Path, forking: ProcessPool) -> Iterator[Trackers]:
     """Nothing was sent or loaded yet."""
-    with Sandbox(_world(7)) as first, Sandbox(_world(8)) as second:
+    with Sandbox(world(7)) as first, Sandbox(world(8)) as second:
         yield Trackers(tmp_path, first, second, forking)

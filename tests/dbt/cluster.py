@@ -91,8 +91,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Started with files of its own, and stopped."""
+def cluster(*options: str) -> Iterator[Cluster]:
+    """Started with files of its own, made with these options of initdb, and stopped."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         user = USER if os.geteuid() == 0 else None
         if user:
@@ -102,7 +102,7 @@ def cluster() -> Iterator[Cluster]:
         assert initdb
         assert postgres
         subprocess.run(
-            [initdb, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
+            [initdb, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", *options],
             check=True,
             capture_output=True,
             cwd=folder,

@@ -12,7 +12,7 @@ from typing import NoReturn
 import duckdb
 import pytest
 
-from conversync import build as building
+from conversync import building
 from conversync.build import build, selection
 from conversync.errors import LockedError, SettingsError
 from conversync.warehouse.warehouse import Warehouse

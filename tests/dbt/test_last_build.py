@@ -18,6 +18,7 @@ from conversync.cli import output
 from conversync.last_build import Inputs, Note, days_now, digest_of, mark
 from conversync.types import Document
 from conversync.warehouse.publish import publish
+from conversync.warehouse.query import of_duckdb
 from conversync.warehouse.stored import look
 from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import ask, marts
@@ -28,7 +29,8 @@ REPORT = {"models": 3, "warnings": ["A day is short."]}
 def inputs(path: Path) -> Inputs:
     """What a build would be made of now."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        return inputs_of(connection, relations(connection), [])
+        rows = of_duckdb(connection)
+        return inputs_of(rows, relations(rows), [])
 
 
 def keep(note: Note, inputs: Inputs, *, tested: bool) -> None:
@@ -169,12 +171,13 @@ def test_what_changes_with_the_clock_is_asked_each_time() -> None:
     """Days come without a load, too; and where they cannot be read, nobody knows."""
     with duckdb.connect() as connection:
         connection.execute("create schema besitos; create view besitos.days as select now() as day")
-        first, second = (days_now(connection, ["besitos", "keitaro"], {"besitos.days"}) for _ in range(2))
+        rows = of_duckdb(connection)
+        first, second = (days_now(rows, ["besitos", "keitaro"], {"besitos.days"}) for _ in range(2))
         assert first
         assert second
         assert first != second
         connection.execute("create or replace view besitos.days as select error('no days') as day")
-        assert days_now(connection, ["besitos"], {"besitos.days"}) is None
+        assert days_now(rows, ["besitos"], {"besitos.days"}) is None
 
 
 def test_each_file_of_the_project_counts(tmp_path: Path) -> None:

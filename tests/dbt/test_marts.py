@@ -18,6 +18,7 @@ import pytest
 from conversync.build import build, project, run_dbt
 from conversync.build_report import BuildReport
 from conversync.sandbox import Sandbox
+from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import SCHEMAS, Story, ask, marts, small_world, stand_at
 from tests.houses import environment, made_once
 
@@ -246,7 +247,8 @@ def test_a_quiet_day_is_not_stale(built: Built, tmp_path: Path) -> None:
 
 
 def _freshness(path: Path, folder: Path) -> set[str]:
-    run_dbt(["source", "freshness", "--select", "source:conversync__besitos.conversion_events"], path, folder)
+    selected = "source:conversync__besitos.conversion_events"
+    run_dbt(["source", "freshness", "--select", selected], Warehouse(path), folder)
     told = json.loads((folder / "dbt" / "sources.json").read_text(encoding="utf-8"))
     return {result["status"] for result in told["results"]}
 

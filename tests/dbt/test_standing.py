@@ -19,6 +19,7 @@ from conversync.sandbox import Sandbox
 from conversync.undo import undoing
 from conversync.vendors import vendors
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.query import of_duckdb
 from conversync.warehouse.stored import look
 from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import Story, ask, marts, small_world, stand_at
@@ -57,8 +58,9 @@ def due(path: Path) -> set[str]:
     last, found = building.noted(warehouse).last(), mark(path)
     assert last
     with duckdb.connect(str(path)) as connection:
-        names, named = building.relations(connection), accounts(connection)
-        inputs, now = building.inputs_of(connection, names, named), look(connection, path)
+        rows = of_duckdb(connection)
+        names, named = building.relations(rows), accounts(rows)
+        inputs, now = building.inputs_of(rows, names, named), look(connection, path)
         now.ask(connection, read_by(last.nodes))
     split = last.split(found, inputs, now)
     nodes = last.nodes if split.due is None else split.due

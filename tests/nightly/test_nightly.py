@@ -12,6 +12,7 @@ import pytest
 from conversync.nightly import sources_of
 from conversync.sandbox import Fault
 from tests.besitos.rows import row
+from tests.dbt.cluster import Cluster, binary
 from tests.health.support import program, webhook
 from tests.nightly.support import OUTBOX, Project
 
@@ -228,3 +229,20 @@ def test_a_whole_night_with_build_and_report(project: Project) -> None:
     assert (ended.code, steps["build"]["outcome"], steps["send"]["outcome"]) == (1, "failed", "skipped")
     assert "the build failed" in steps["send"]["text"]
     assert steps["publish"]["outcome"] == steps["report"]["outcome"] == "done"
+
+
+@pytest.mark.more
+@pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
+def test_a_whole_night_on_a_server(project: Project, database: Cluster) -> None:
+    """Models, sends and the page as beside a file; there is no copy, since nobody needs one there."""
+    project.init()
+    sending(project)
+    project.settings["DESTINATION__POSTGRES__CREDENTIALS"] = database.url
+    ended = project.run("nightly", "--destination", "postgres", "--log-format", "json")
+    steps = {one["step"]: one for one in json.loads(ended.out)["steps"]}
+    assert ended.code == 0, ended.out + ended.err
+    assert {steps[name]["outcome"] for name in ("build", "send", "report", "alert")} == {"done"}
+    assert (steps["publish"]["outcome"], steps["publish"]["text"]) == ("skipped", "no copy is wanted")
+    assert (project.folder / "published" / "report.html").exists()
+    assert database.ask("select count(*) > 0 from marts.conversions") == [(True,)]
+    assert database.ask("select count(*) from sent.keitaro_conversions where status = 'sent'") == [(3,)]

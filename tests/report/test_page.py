@@ -17,8 +17,8 @@ import pytest
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.report import write_report
 from conversync.report.numbers import NOTHING, days, hours, money, share
+from conversync.report.opening import LIMITS
 from conversync.report.parts import TEMPLATES
-from conversync.report.reading import LIMITS
 from tests.report.conftest import EVIL, MADE, ZONES, Built
 from tests.report.pages import Page
 

@@ -10,5 +10,5 @@ select
     tracker_net_revenue
 from marts.reconciliation
 where outcome not in ('matched', 'tracker not read', 'offerwall not read') and occurred_on between $first_day and $last_day
-order by occurred_on desc, transaction_id desc
+order by occurred_on desc, transaction_id collate "C" desc
 limit 20

@@ -18,7 +18,8 @@ select
     account,
     days,
     reversals,
-    sum(reversals) over (partition by account order by days) / sum(reversals) over (partition by account)
+    cast(sum(reversals) over (partition by account order by days) as double precision)
+    / cast(sum(reversals) over (partition by account) as double precision)
         as share_until_then
 from by_day
-order by account, days
+order by account collate "C", days

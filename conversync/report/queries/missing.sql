@@ -2,7 +2,7 @@
 with $day_states,
 
 short_readings as (
-    select account, sum(missing) as missing
+    select account, cast(sum(missing) as bigint) as missing
     from (
         select distinct account, stream, window_start, window_end, read_at, missing
         from known
@@ -13,11 +13,11 @@ short_readings as (
 
 select
     known.account,
-    count(distinct known.day) filter (known.state = 'never') as never,
-    count(distinct known.day) filter (known.state = 'short') as short,
-    coalesce(any_value(short_readings.missing), 0) as missing_rows
+    count(distinct known.day) filter (where known.state = 'never') as never,
+    count(distinct known.day) filter (where known.state = 'short') as short,
+    coalesce(max(short_readings.missing), 0) as missing_rows
 from known
 left join short_readings on known.account = short_readings.account
 where known.is_current
 group by known.account
-order by known.account
+order by known.account collate "C"

@@ -6,32 +6,34 @@ with goals as (
         offer_id,
         goal_id,
         count(*) as conversions,
-        count(*) filter (is_reversed) as reversals,
-        count(*) filter (is_reversed) / count(*) as reversal_rate,
+        count(*) filter (where is_reversed) as reversals,
+        cast(count(*) filter (where is_reversed) as double precision) / count(*) as reversal_rate,
         sum(net_revenue) as net_revenue
     from marts.conversions
     where goal_id is not null and not is_orphan and occurred_on between $first_day and $last_day
-    group by all
+    group by account, currency, offer_id, goal_id
 ),
 
 -- The goals are called as one of their conversions of these days calls them.
 told as (
-    select account, currency, offer_id, goal_id, max(goal) as goal
+    select account, currency, offer_id, goal_id, max(goal collate "C") as goal
     from (
 $goals
     ) as goals
     where goal_id is not null and occurred_on between $first_day and $last_day
-    group by all
+    group by account, currency, offer_id, goal_id
 ),
 
 ranked as (
     select
         *,
-        dense_rank() over (partition by account, currency order by offer_net_revenue desc, offer_id) as place
+        dense_rank() over (
+            partition by account, currency order by offer_net_revenue desc nulls last, offer_id collate "C"
+        ) as place
     from (
         select *, sum(net_revenue) over (partition by account, currency, offer_id) as offer_net_revenue
         from goals
-    )
+    ) as summed
 )
 
 select
@@ -55,5 +57,10 @@ left join marts.offer_performance as performance
     on ranked.account = performance.account
     and ranked.currency = performance.currency
     and ranked.offer_id = performance.offer_id
-where place <= 10
-order by ranked.account, ranked.currency, place, ranked.conversions desc, ranked.goal_id
+where ranked.place <= 10
+order by
+    ranked.account collate "C",
+    ranked.currency collate "C",
+    ranked.place,
+    ranked.conversions desc,
+    ranked.goal_id collate "C"

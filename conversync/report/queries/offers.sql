@@ -5,30 +5,36 @@ with offers as (
         currency,
         offer_id,
         count(*) as conversions,
-        count(*) filter (is_reversed) as reversals,
-        count(*) filter (is_reversed) / count(*) as reversal_rate,
+        count(*) filter (where is_reversed) as reversals,
+        cast(count(*) filter (where is_reversed) as double precision) / count(*) as reversal_rate,
         sum(net_revenue) as net_revenue,
         sum(net_revenue) - sum(net_cost) as margin,
         count(distinct goal_id) as goals
     from marts.conversions
     where not is_orphan and occurred_on between $first_day and $last_day
     group by account, currency, offer_id
+),
+
+ranked as (
+    select
+        row_number() over (
+            partition by account, currency order by net_revenue desc nulls last, offer_id collate "C"
+        ) as place,
+        offers.*
+    from offers
 )
 
 select
-    row_number() over (
-        partition by offers.account, offers.currency order by offers.net_revenue desc, offers.offer_id
-    ) as place,
     offers.*,
     coalesce(
         performance.offer_name,
         'offer ' || offers.offer_id,
         $without_offer
     ) as offer_name
-from offers
+from ranked as offers
 left join marts.offer_performance as performance
     on offers.account = performance.account
     and offers.currency = performance.currency
     and offers.offer_id is not distinct from performance.offer_id
-qualify place <= 10
-order by offers.account, offers.currency, place
+where offers.place <= 10
+order by offers.account collate "C", offers.currency collate "C", offers.place

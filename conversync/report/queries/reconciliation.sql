@@ -5,7 +5,7 @@ select
     offerwall_currency,
     tracker_currency,
     count(*) as transactions,
-    count(*) filter (is_read_by_both) as compared,
+    count(*) filter (where is_read_by_both) as compared,
     sum(offerwall_net_revenue) as offerwall_net_revenue,
     sum(tracker_net_revenue) as tracker_net_revenue,
     sum(gross_difference) as gross_difference,
@@ -13,4 +13,4 @@ select
 from marts.reconciliation
 where occurred_on between $first_day and $last_day
 group by outcome, offerwall_currency, tracker_currency
-order by transactions desc, outcome, offerwall_currency, tracker_currency
+order by transactions desc, outcome collate "C", offerwall_currency collate "C", tracker_currency collate "C"

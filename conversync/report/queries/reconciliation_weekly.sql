@@ -6,4 +6,4 @@ select
 from marts.reconciliation
 where outcome <> 'matched' and occurred_on between $first_day and $last_day
 group by week, outcome
-order by week desc, outcome
+order by week desc, outcome collate "C"

@@ -4,5 +4,5 @@ from (
 $rejected_rows
 ) as rejected_rows
 where resolved_at is null
-order by first_seen desc, source, raw_hash
+order by first_seen desc nulls last, rejected_rows.source collate "C", rejected_rows.raw_hash collate "C"
 limit 10

@@ -23,11 +23,11 @@ days as (
         coalesce(known.state, 'outside') as state,
         coalesce(daily.conversions, 0) as conversions,
         coalesce(daily.reversals, 0) as reversals,
-        coalesce(daily.gross_revenue, 0) as gross_revenue,
-        coalesce(daily.reversed_revenue, 0) as reversed_revenue,
-        coalesce(daily.net_revenue, 0) as net_revenue,
+        cast(coalesce(daily.gross_revenue, 0) as decimal(18, 6)) as gross_revenue,
+        cast(coalesce(daily.reversed_revenue, 0) as decimal(18, 6)) as reversed_revenue,
+        cast(coalesce(daily.net_revenue, 0) as decimal(18, 6)) as net_revenue,
         coalesce(sent.conversions, 0) as sent_by_us,
-        coalesce(sent.net_revenue, 0) as net_revenue_sent_by_us
+        cast(coalesce(sent.net_revenue, 0) as decimal(18, 6)) as net_revenue_sent_by_us
     from listed
     cross join calendar
     left join known
@@ -40,8 +40,8 @@ days as (
 
 select
     *,
-    case when count(*) filter (state = 'whole') over week = 7 then
-        round(sum(net_revenue - net_revenue_sent_by_us) over week / 7, 2)
+    case when count(*) filter (where state = 'whole') over week = 7 then
+        floor(cast(sum(net_revenue - net_revenue_sent_by_us) over week as double precision) / 7 * 100 + 0.5) / 100
     end
         as mean_of_seven_days
 from days
@@ -49,6 +49,6 @@ where state <> 'outside' or conversions > 0
 window week as (
     partition by account, currency
     order by occurred_on
-    range between interval 6 days preceding and current row
+    range between interval '6 days' preceding and current row
 )
-order by account, currency, occurred_on desc
+order by account collate "C", currency collate "C", occurred_on desc

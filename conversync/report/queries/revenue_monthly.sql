@@ -3,7 +3,7 @@ select
     account,
     currency,
     cast(date_trunc('month', occurred_on) as date) as month,
-    sum(conversions) as conversions,
+    cast(sum(conversions) as bigint) as conversions,
     sum(gross_revenue) as gross_revenue,
     sum(reversed_revenue) as reversed_revenue,
     sum(net_revenue) as net_revenue,
@@ -12,4 +12,4 @@ select
 from marts.conversions_daily
 where occurred_on between $first_day and $last_day
 group by account, currency, month
-order by account, currency, month desc
+order by account collate "C", currency collate "C", month desc

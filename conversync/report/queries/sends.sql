@@ -4,4 +4,4 @@ from (
 $ledgers
 ) as ledgers
 group by target, status
-order by target, status
+order by target collate "C", status collate "C"

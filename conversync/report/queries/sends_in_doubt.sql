@@ -4,5 +4,5 @@ from (
 $ledgers
 ) as ledgers
 where status = 'in_doubt'
-order by first_sent_at, target, send_key
+order by first_sent_at, target collate "C", send_key collate "C"
 limit 20

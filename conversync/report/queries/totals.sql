@@ -2,10 +2,10 @@
 select
     account,
     currency,
-    sum(conversions) as conversions,
-    sum(reversals) as reversals,
-    sum(reversals) / nullif(sum(conversions), 0) as reversal_rate,
-    sum(orphans) as orphans,
+    cast(sum(conversions) as bigint) as conversions,
+    cast(sum(reversals) as bigint) as reversals,
+    cast(sum(reversals) as double precision) / nullif(cast(sum(conversions) as double precision), 0) as reversal_rate,
+    cast(sum(orphans) as bigint) as orphans,
     sum(gross_revenue) as gross_revenue,
     sum(reversed_revenue) as reversed_revenue,
     sum(net_revenue) as net_revenue,
@@ -17,4 +17,4 @@ select
 from marts.conversions_daily
 where occurred_on between $first_day and $last_day
 group by account, currency
-order by account, net_revenue desc, currency
+order by account collate "C", net_revenue desc nulls last, currency collate "C"

@@ -5,4 +5,4 @@ from (
 $withdrawn
 ) as withdrawn
 group by source
-order by source
+order by source collate "C"

@@ -27,8 +27,8 @@ agents as (
         goal_agents.account,
         goal_agents.code,
         count(*) as agents,
-        {{ dbt.listagg('goal_agents.agent', "', '", 'order by goal_agents.agent') }} as agent_codes,
-        {{ dbt.listagg('coalesce(agents.name, goal_agents.agent)', "', '", 'order by goal_agents.agent') }} as agent_names
+        {{ dbt.listagg('goal_agents.agent', "', '", 'order by goal_agents.agent collate "C"') }} as agent_codes,
+        {{ dbt.listagg('coalesce(agents.name, goal_agents.agent)', "', '", 'order by goal_agents.agent collate "C"') }} as agent_names
     from {{ ref('stg_conversync__conductrics_goal_agents') }} as goal_agents
     left join {{ ref('stg_conversync__conductrics_agents') }} as agents
         on goal_agents.agent = agents.code and goal_agents.account = agents.account

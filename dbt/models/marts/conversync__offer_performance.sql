@@ -12,7 +12,7 @@ names as (
         account,
         offer_id,
         offer_name,
-        row_number() over (partition by vendor, account, offer_id order by max(occurred_at) desc, offer_name desc) as place
+        row_number() over (partition by vendor, account, offer_id order by max(occurred_at) desc, offer_name collate "C" desc) as place
     from conversions
     where offer_name is not null
     group by vendor, account, offer_id, offer_name

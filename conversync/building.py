@@ -1,0 +1,76 @@
+"""Where dbt builds: a DuckDB file, or a PostgreSQL, which dbt is told of as dlt's providers of settings tell us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from conversync.dlt_errors import translate_errors
+from conversync.errors import SettingsError
+from conversync.load import pipeline_for
+from conversync.types import Pipeline
+from conversync.warehouse import allowed, confined, files, query
+from conversync.warehouse.query import Rows
+from conversync.warehouse.warehouse import Warehouse
+
+# What the models are written into; a file of such a name could not be told from the schema.
+SCHEMAS = ("staging", "intermediate", "marts")
+# The dataset by which dlt is asked for the database that dbt builds in; its builds are one at a time.
+MARTS = SCHEMAS[-1]
+# How libpq calls what it finds in its file of services.
+SERVICE = "conversync"
+
+
+def check(warehouse: Warehouse) -> None:
+    """SettingsError where dbt, or its adapter for this destination, is not installed, or there is none of ours."""
+    if warehouse.destination != "duckdb" and not warehouse.is_postgres:
+        raise SettingsError(f"The models are built on DuckDB and PostgreSQL, and {warehouse} is neither.")
+    extra, adapter = ("dbt-postgres",) * 2 if warehouse.is_postgres else ("dbt", "dbt-duckdb")
+    try:
+        version(adapter), version("dbt-core")
+    except PackageNotFoundError:
+        raise SettingsError(
+            f'{adapter} is not installed, and build runs it: pip install "conversync[{extra}]".'
+        ) from None
+
+
+@contextmanager
+def asked(warehouse: Warehouse, folder: Path) -> Iterator[Rows]:
+    """What asks a server before dbt does; SettingsError where this user may not make the schemas there."""
+    with translate_errors(), confined.reading(_pipeline(warehouse, folder)) as client:
+        allowed.check(client, SCHEMAS)
+        yield lambda text: query.rows(client, text)
+
+
+def place_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:
+    """What dbt's profile asks the environment for; of a server with its password, in a name that dbt shows nowhere.
+
+    What else its sessions need (`sslmode`, how long a lock is waited for) libpq reads from a file in `folder`.
+    """
+    if not warehouse.is_postgres:
+        return {
+            "DBT_TARGET": "duckdb",
+            "CONVERSYNC_WAREHOUSE": str(warehouse.path.absolute()),
+            "CONVERSYNC_BUILD_SPILL": str(folder / "spill"),
+        }
+    own = _pipeline(warehouse, folder).sql_client().credentials
+    named = {"HOST": own.host, "PORT": own.port, "USER": own.username, "DATABASE": own.database}
+    services = folder / "pg_service.conf"
+    told = "".join(f"{name}={value}\n" for name, value in own.get_query().items())
+    files.write(services, f"[{SERVICE}]\n{told}")
+    return {
+        "DBT_TARGET": "postgres",
+        "DBT_ENV_SECRET_CONVERSYNC_POSTGRES_PASSWORD": own.password or "",
+        "PGSERVICEFILE": str(services),
+        "PGSERVICE": SERVICE,
+        **{f"CONVERSYNC_POSTGRES_{name}": str(value) for name, value in named.items()},
+    }
+
+
+def _pipeline(warehouse: Warehouse, folder: Path) -> Pipeline:
+    """What dlt asks the database of the marts with."""
+    destination = warehouse.dlt_destination([MARTS], read_only=True)
+    pipeline: Pipeline = pipeline_for(MARTS, destination, folder)
+    return pipeline
