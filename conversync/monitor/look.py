@@ -197,7 +197,7 @@ def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
                 counts = {status: int(count) for status, count, _ in rows}
                 last = max((at for status, _, at in rows if status == "sent"), default=None)
                 yield SendHealth(
-                    target_of(name) or name,
+                    target_of(name) or name.replace("_", ".", 1),
                     counts.get("sent", 0),
                     counts.get("rejected", 0),
                     counts.get("in_doubt", 0),

@@ -136,6 +136,12 @@ REFUSED = [
         "[send.keitaro.accounts.eu] is",
     ),
     (["status"], "[send.besitos.accounts.eu]\nsend_rate = '1/s'", "[send.besitos]", ""),
+    (
+        ["status"],
+        f"[sources.infobip.accounts.{'a' * 40}]\ninfobip_lookback_days = 3",
+        "too long a name",
+        "shorter",
+    ),
     (["status"], f"{MINE}\nqeury = 'x'", "qeury", "query is"),
     (["status"], "[send.keitaro.accounts.eu]\nquery = 'select 1'", "query", "section of one target"),
     (["status"], f"{MINE}\nsend_rate = 'fast'", "send_rate", "no rate"),
