@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pendulum
 
-from conversync import demo_books, demo_sends
+from conversync import demo_books, demo_places, demo_sends
 from conversync.build import build
 from conversync.cli import screen
 from conversync.cli.output import Lines
@@ -24,7 +24,6 @@ from conversync.errors import SettingsError
 from conversync.extract.windows import DAY
 from conversync.load import load
 from conversync.report import write_report
-from conversync.types import Values
 from conversync.vendors import LoadRequest, vendors
 from conversync.warehouse.publish import FOLDER, publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
@@ -47,13 +46,18 @@ LOOKBACK_DAYS = 45
 RUN_AT = time(5, 30)
 
 
-def demo(folder: Path) -> int:
-    """Writes `folder/warehouse.duckdb` anew and prints the story; 0 if our totals are the sandbox's, else 1."""
+def demo(folder: Path, destination: str = "duckdb") -> int:
+    """Writes `folder/warehouse.duckdb` anew and prints the story; 0 if our totals are the sandbox's, else 1.
+
+    On a PostgreSQL it writes into the database of its credentials; SettingsError where anything of ours stands there.
+    """
     from conversync.sandbox import Sandbox, World
 
     console = screen.console()
+    warehouse = Warehouse((folder / "warehouse.duckdb").absolute(), destination)
+    warehouse.check_destination()
+    demo_places.refuse_what_stands(warehouse)
     shutil.rmtree(folder, ignore_errors=True)
-    warehouse = Warehouse((folder / "warehouse.duckdb").absolute())
     last = pendulum.instance(date.today())  # noqa: DTZ011 - a story that ends today, wherever that is
     world = World(start=last.subtract(days=DAYS - 1), days=DAYS)
     with Sandbox(world) as sandbox, _settings(sandbox, world, warehouse):
@@ -167,7 +171,8 @@ def _hiccup(sandbox: Sandbox) -> None:
 def _compare(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     """Prints net revenue by offer, and our totals beside the sandbox's own; whether they are equal to the cent."""
     oracle = sandbox.besitos.oracle.totals()
-    [ours], offers, late = (_ask(warehouse, query) for query in (_TOTALS, _BY_OFFER, _LATE))
+    with demo_places.reading(warehouse) as rows:
+        [ours], offers, late = (rows(query) for query in (_TOTALS, _BY_OFFER, _LATE))
     theirs = (
         oracle.conversions,
         oracle.reversals,
@@ -193,7 +198,8 @@ def _compare(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
 
 def _reconcile(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     """Prints offerwall and tracker joined on the transaction, beside the sandbox's own; whether they are equal."""
-    [ours] = _ask(warehouse, _JOINED)
+    with demo_places.reading(warehouse) as rows:
+        [ours] = rows(_JOINED)
     wall, tracker = sandbox.besitos.oracle.statements(), sandbox.keitaro.oracle.revenue_by_tid()
     paid = {str(one.transaction_id): one.payout or Decimal(0) for one in wall.values() if not one.is_reversal}
     both = paid.keys() & tracker.keys()
@@ -205,13 +211,6 @@ def _reconcile(console: Screen, warehouse: Warehouse, sandbox: Sandbox) -> bool:
     names = ("transactions in both", "paid by the offerwall", "seen by the tracker")
     _beside(console, "\nOfferwall and tracker, joined on the transaction", names, ours, theirs)
     return bool(ours == theirs)
-
-
-def _ask(warehouse: Warehouse, query: str) -> list[Values]:
-    import duckdb
-
-    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 def _beside(
@@ -239,7 +238,7 @@ def _for_analysts(console: Screen, warehouse: Warehouse) -> bool:
     """Models, their tests, the copy for readers and the report; whether every test passed."""
     try:
         with console.status("building the models ..."):
-            built = build(warehouse.path)
+            built = build(warehouse)
     except SettingsError as missing:
         console.print(f"\nNo models and no report: {missing}", markup=False)
         return True
@@ -250,22 +249,26 @@ def _for_analysts(console: Screen, warehouse: Warehouse) -> bool:
     )
     publish(warehouse)
     with console.status("drawing the report ..."):
-        write_report(warehouse.path, report_path(warehouse))
+        write_report(warehouse, report_path(warehouse))
     return not built.failures
 
 
 def _closing(console: Screen, warehouse: Warehouse) -> None:
-    copy, python = published_path(warehouse) or warehouse.path, os.path.relpath(sys.executable)
-    place, page = os.path.relpath(copy), report_path(warehouse)
-    command = f"{python} -c \"import duckdb; duckdb.connect('{place}').sql('{_QUERY}').show()\""
-    console.print(f"The copy for readers is {place}. Ask it what was earned lately:\n", markup=False)
+    copy, page = published_path(warehouse), report_path(warehouse)
+    if copy:
+        place, python = os.path.relpath(copy), os.path.relpath(sys.executable)
+        command = f"{python} -c \"import duckdb; duckdb.connect('{place}').sql('{_QUERY}').show()\""
+        console.print(f"The copy for readers is {place}. Ask it what was earned lately:\n", markup=False)
+    else:
+        command = f"{_QUERY};"
+        console.print("The tables are in the database. Ask it (psql) what was earned lately:\n", markup=False)
     console.print(command, markup=False, style="cyan")
     if page.exists():
         console.print(f"\nThe report, for a browser: {os.path.relpath(page)}", markup=False)
 
 
 _TOTALS = """
-    select count(*) filter (not is_orphan), count(*) filter (is_reversed), coalesce(sum(payout), 0),
+    select count(*) filter (where not is_orphan), count(*) filter (where is_reversed), coalesce(sum(payout), 0),
            coalesce(sum(reversed_payout), 0), coalesce(sum(net_payout), 0)
     from besitos.conversions
 """
@@ -277,7 +280,7 @@ _JOINED = """
 """
 _OFFER_HEADS = ("offer", "conversions", "reversed", "gross", "net")
 _BY_OFFER = """
-    select coalesce(offer_name, 'surveys'), count(*), count(*) filter (is_reversed), sum(payout), sum(net_payout)
+    select coalesce(offer_name, 'surveys'), count(*), count(*) filter (where is_reversed), sum(payout), sum(net_payout)
     from besitos.conversions group by 1 order by 5 desc limit 8
 """
 _LATE = """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from conversync import demo_places
 from conversync.cli.output import Lines
 from conversync.load import load
 from conversync.send import reconcile
@@ -33,17 +34,16 @@ PLAYER_IDS = {
 
 def map_players(warehouse: Warehouse, players: Sequence[tuple[str, int]]) -> None:
     """Makes `main.player_ids`, which a user's own database would hold: who a player is elsewhere."""
-    import duckdb
-
-    rows = [(key, f"{SUBID}{number}", f"player-{number}") for key, number in players]
-    with duckdb.connect(str(warehouse.path)) as connection:
-        connection.execute(
-            "create or replace table main.player_ids "
-            "(user_key varchar, subid varchar, tested_user_external_id varchar)"
+    values = [value for key, number in players for value in (key, f"{SUBID}{number}", f"player-{number}")]
+    with demo_places.writing(warehouse) as client:
+        client.execute_sql("create schema if not exists main")
+        client.execute_sql(
+            "create table main.player_ids (user_key varchar, subid varchar, tested_user_external_id varchar)"
         )
-        connection.executemany("insert into main.player_ids values (?, ?, ?)", rows)
+        rows = ", ".join(["(%s, %s, %s)"] * len(players))
+        client.execute_sql(f"insert into main.player_ids values {rows}", *values)  # noqa: S608 - places for values
         for place, text in PLAYER_IDS.items():
-            connection.execute(f"comment on {place} is '{text}'")
+            client.execute_sql(f"comment on {place} is '{text}'")
 
 
 def load_one(console: Screen, warehouse: Warehouse, name: str, today: str) -> None:
@@ -74,13 +74,9 @@ def send_all(console: Screen, warehouse: Warehouse) -> None:
 
 def ours(warehouse: Warehouse) -> Values:
     """By the ledgers: conversions at the tracker, rejected ones, the revenue that stands; those of the A/B tool."""
-    import duckdb
-
-    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
-        [tracker] = connection.execute(_TRACKER).fetchall()
-        [[counted]] = connection.execute(
-            "select count(*) from sent.optibase_conversions where status = 'sent'"
-        ).fetchall()
+    with demo_places.reading(warehouse) as rows:
+        [tracker] = rows(_TRACKER)
+        [[counted]] = rows("select count(*) from sent.optibase_conversions where status = 'sent'")
     return (*tracker, counted)
 
 
@@ -97,7 +93,9 @@ def reconciled(console: Screen, warehouse: Warehouse) -> bool:
 
 
 _TRACKER = """
-    select count(*), count(*) filter (content ->> 'status' = 'rejected'),
-           coalesce(sum(cast(content ->> 'payout' as decimal(18, 6))) filter (content ->> 'status' <> 'rejected'), 0)
+    select count(*), count(*) filter (where content ->> 'status' = 'rejected'),
+           coalesce(
+               sum(cast(content ->> 'payout' as decimal(18, 6))) filter (where content ->> 'status' <> 'rejected'), 0
+           )
     from sent.keitaro_conversions where status = 'sent'
 """

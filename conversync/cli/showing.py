@@ -6,23 +6,27 @@ from typing import Annotated
 
 import typer
 
+from conversync.cli import options
 from conversync.cli.common import begin
 from conversync.errors import SettingsError
 
 
 def demo(
     folder: Annotated[str, typer.Option(metavar="DIR", help="Where the demo's warehouse goes.")] = "demo",
+    destination: options.Destination = "duckdb",
 ) -> None:
     """Start the sandbox, load a backfill and three nights from it, and show what an analyst sees.
 
-    Example: `conversync demo`
+    With `--destination postgres` into a database in which nothing of ours stands yet.
+
+    Examples: `conversync demo` · `conversync demo --destination postgres`
     """
     begin(None, debug=False)
     from pathlib import Path
 
     from conversync.demo import demo as show
 
-    raise typer.Exit(show(Path(folder)))
+    raise typer.Exit(show(Path(folder), destination))
 
 
 def sandbox(
