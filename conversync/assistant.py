@@ -1,8 +1,8 @@
 """A server of the Model Context Protocol over stdin and stdout, by the official SDK: an assistant asks the warehouse.
 
 It can write nothing: its tools are commands that only read, and one SELECT of the assistant's, in the confines of an
-outbox's query (see warehouse/confined.py). It sees no secret: settings are no tool, what vendors said is masked, and
-a query reads the published copy where there is one, which leaves out raw rows and addresses.
+outbox's query (see warehouse/confined_sql.py). It sees no secret: settings are no tool, what vendors said is masked,
+and a query reads the published copy where there is one, which leaves out raw rows and addresses.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ class Assistant:
 
         `more` says whether there were more rows. It reads no file and no address, and ends after a minute.
         """
-        from conversync.warehouse import confined
+        from conversync.warehouse import confined_sql
 
-        with self._reading() as (client, note), confined.asked(client, sql, SECONDS) as cursor:
+        with self._reading() as (client, note), confined_sql.asked(client, sql, SECONDS) as cursor:
             rows = list[Any]()
             while len(rows) <= MOST_ROWS and (more := cursor.fetchmany(MOST_ROWS)):
                 rows += more
@@ -125,7 +125,7 @@ class Assistant:
         """A session that only reads, of the published copy where there is one; and what it reads, as a sentence."""
         from conversync.books import store
         from conversync.dlt_errors import translate_errors
-        from conversync.monitor.look import opened
+        from conversync.monitor.overview import opened
         from conversync.warehouse.publish import published_path
         from conversync.warehouse.warehouse import Warehouse
 
@@ -187,7 +187,7 @@ def _with_sentences(tool: Any) -> Any:
 
     from conversync.dlt_internals import DatabaseException
     from conversync.http.redact import redact
-    from conversync.warehouse.asking import QueryError
+    from conversync.warehouse.query_process import QueryError
 
     @wraps(tool)
     def asked(*args: Any, **values: Any) -> Any:

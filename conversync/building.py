@@ -11,7 +11,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
 from conversync.types import Pipeline
-from conversync.warehouse import allowed, confined, files, query
+from conversync.warehouse import confined_sql, files, privileges, query
 from conversync.warehouse.query import Rows
 from conversync.warehouse.warehouse import Warehouse
 
@@ -39,8 +39,8 @@ def check(warehouse: Warehouse) -> None:
 @contextmanager
 def asked(warehouse: Warehouse, folder: Path) -> Iterator[Rows]:
     """What asks a server before dbt does; SettingsError where this user may not make the schemas there."""
-    with translate_errors(), confined.reading(_pipeline(warehouse, folder)) as client:
-        allowed.check(client, SCHEMAS)
+    with translate_errors(), confined_sql.reading(_pipeline(warehouse, folder)) as client:
+        privileges.check(client, SCHEMAS)
         yield lambda text: query.rows(client, text)
 
 

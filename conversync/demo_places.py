@@ -14,7 +14,7 @@ from conversync.errors import SettingsError
 from conversync.load import pipeline_for
 from conversync.types import SqlClient
 from conversync.vendors import vendors
-from conversync.warehouse import confined, query
+from conversync.warehouse import confined_sql, query
 from conversync.warehouse.query import Rows
 from conversync.warehouse.warehouse import Warehouse
 
@@ -27,7 +27,7 @@ def reading(warehouse: Warehouse) -> Iterator[Rows]:
     """What asks the warehouse."""
     with tempfile.TemporaryDirectory() as folder, translate_errors():
         destination = warehouse.dlt_destination([OWN], read_only=True)
-        with confined.reading(pipeline_for(OWN, destination, Path(folder))) as client:
+        with confined_sql.reading(pipeline_for(OWN, destination, Path(folder))) as client:
             yield partial(query.rows, client)
 
 

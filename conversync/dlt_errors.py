@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from conversync.errors import ConversyncError, LockedError, SettingsError, UnreachedError
 from conversync.http.redact import quoted
-from conversync.warehouse import allowed, confined, right, sessions
+from conversync.warehouse import confined_sql, privileges, sessions, write_lock
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -71,8 +71,8 @@ def sentence(error: BaseException) -> ConversyncError | None:
 def _of_machine(error: BaseException) -> ConversyncError | None:
     """What a database's words say of this machine, the file, or the views in it."""
     text = str(error)
-    if right.LOST in text:
-        return LockedError(right.TELLS)
+    if write_lock.LOST in text:
+        return LockedError(write_lock.TELLS)
     if getattr(error, "pgcode", None) == sessions.NOT_HAD or _WAITED in text:
         return _waited(error)
     is_without_memory = isinstance(error, MemoryError)
@@ -108,7 +108,7 @@ _OF_MACHINE = (
     (ConversyncError, ("Out of Memory Error",), _NO_MEMORY),
     (
         ConversyncError,
-        (confined.REFUSED,),
+        (confined_sql.REFUSED,),
         (
             "A view of the warehouse reaches for what is no table ({first}), which none "
             "of ours does, and it was not let. See who made it, and drop it; conversync load makes ours anew."
@@ -116,7 +116,7 @@ _OF_MACHINE = (
     ),
     (
         ConversyncError,
-        (confined.ONLY_READS,),
+        (confined_sql.ONLY_READS,),
         (
             "The destination only lets it read ({first}): a view there writes when it "
             "is read, which none of ours does, or the server takes no changes, as a standby. See who made the view "
@@ -153,7 +153,7 @@ def _destination(error: BaseException) -> ConversyncError | None:
         )
     if _is_not_allowed(error):
         said = quoted(str(error).strip().splitlines()[0], 200)
-        return SettingsError(allowed.refusal(said))
+        return SettingsError(privileges.refusal(said))
     return _of_settings(error) or _of_sessions(error) or _of_the_way(error)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from conversync import dlt_shortcuts, tally
+from conversync import dlt_shortcuts, load_counts
 from conversync.dlt_errors import sentence, translate_errors
 from conversync.errors import (
     PARTIAL,
@@ -23,26 +23,26 @@ from conversync.errors import (
     RequestRejectedError,
     SettingsError,
 )
-from conversync.extract.failing import BeyondBoundsError
+from conversync.extract.failing_requests import BeyondBoundsError
 from conversync.http import clock
-from conversync.http.patience import one_run
-from conversync.http.turns import side_by_side
-from conversync.settings import accounts, lookup, pinned
-from conversync.tally import StepReport
+from conversync.http.source_turns import side_by_side
+from conversync.http.wait_budget import one_run
+from conversync.load_counts import StepReport
+from conversync.settings import accounts, dlt_settings, lookup
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
-    account,
-    allowed,
     arrivals,
     comments,
-    committed,
+    commit_check,
+    dataset_owner,
+    duckdb_limits,
     functions,
     indexes,
+    load_order,
     merging,
+    privileges,
     retention,
     schema_drift,
-    sequence,
-    sizes,
     tombstones,
     undoable,
     views,
@@ -141,7 +141,7 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Pa
         pipeline = pipeline_for(vendor.dataset, destination, folder)
         state = restored(pipeline, vendor.name)
         if not asked.same_account:
-            account.check(vendor, chosen, state)
+            dataset_owner.check(vendor, chosen, state)
         state = arrivals.measured(pipeline, vendor, chosen, state)
     return list(vendor.steps(state, chosen, asked))
 
@@ -150,7 +150,7 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
     """The dlt pipeline of one dataset, with its working directory in `folder`."""
     import dlt
 
-    pinned.pin_dlt_settings()
+    dlt_settings.pin_dlt_settings()
     dlt_shortcuts.keep()
     merging.merge_by_what_came()
     return dlt.pipeline(
@@ -168,7 +168,7 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
     with translate_errors():
         try:
             pipeline.sync_destination()
-            sequence.take_newest_state(pipeline)
+            load_order.take_newest_state(pipeline)
         except Exception as error:
             if sentence(error) is not None or pipeline.destination.destination_name != "duckdb":
                 raise
@@ -204,11 +204,13 @@ def load_source(
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
             report.error = accounts.placed(error, vendor.label)
         told = report.said if clock.apart() >= timedelta(0) else report.skipped
-        told += filter(None, [sequence.apart(clock.apart())])
+        told += filter(None, [load_order.apart(clock.apart())])
     if report.steps:
         try:
             with translate_errors():
-                report.known_rejected = tally.set_aside(pipeline, report.loads) - report.total("rejected_new")
+                report.known_rejected = load_counts.set_aside(pipeline, report.loads) - report.total(
+                    "rejected_new"
+                )
                 report.said += filter(None, [retention.forget_rejected(pipeline)])
         except Exception as error:  # noqa: BLE001 - as above
             report.error = report.error or error
@@ -231,23 +233,23 @@ def _load_steps(
     """Step after step, each committed and looked at before the next is read."""
     state, wanted = restored(pipeline, vendor.name), functions.Wanted.of(vendor, chosen)
     with pipeline.sql_client() as client:
-        allowed.check(client, [client.staging_dataset_name])
+        privileges.check(client, [client.staging_dataset_name])
     if not asked.same_account:
-        account.check(vendor, chosen, state)
-    report.said += filter(None, [account.moved(vendor, chosen, state)])
+        dataset_owner.check(vendor, chosen, state)
+    report.said += filter(None, [dataset_owner.moved(vendor, chosen, state)])
     schema_drift.check(pipeline, vendor.name, wanted.views)
-    committed.refuse_what_is_in_doubt(pipeline, vendor)
+    commit_check.refuse_what_is_in_doubt(pipeline, vendor)
     _upgrade(pipeline, vendor)
     views.mend(pipeline, wanted.views)
-    account.note(pipeline, vendor, chosen)
+    dataset_owner.note(pipeline, vendor, chosen)
     state = arrivals.note(pipeline, vendor, chosen, state)
-    newest, keeper = sequence.newest_load(pipeline, vendor.statements), undoable.Keeper.begin(pipeline)
-    report.said += filter(None, [sequence.behind(newest)])
+    newest, keeper = load_order.newest_load(pipeline, vendor.statements), undoable.Keeper.begin(pipeline)
+    report.said += filter(None, [load_order.behind(newest)])
     lost: BeyondBoundsError | None = None
     for step in vendor.steps(state, chosen, asked):
         progress.step(report.dataset, step.label)
-        before = tally.rows(pipeline, vendor)
-        sequence.come_after(newest)
+        before = load_counts.rows(pipeline, vendor)
+        load_order.come_after(newest)
         try:
             with translate_errors():
                 loads, counts = _commit(
@@ -264,7 +266,7 @@ def _load_steps(
             continue
         newest = max(newest, *map(float, loads))
         report.loads += loads
-        report.steps.append(tally.of_loads(pipeline, vendor, loads, before, counts))
+        report.steps.append(load_counts.of_loads(pipeline, vendor, loads, before, counts))
         report.skipped += step.skipped
         progress.done(report.dataset, step.label, report.steps[-1])
     if lost is not None and not report.steps:
@@ -281,17 +283,17 @@ def _commit(
     """
     pipeline.extract(source)
     normalized = pipeline.normalize()
-    sizes.let_go()
+    duckdb_limits.let_go()
     counts = {table: rows for table, rows in normalized.row_counts.items() if not table.startswith("_dlt")}
     wanted.make(pipeline)
     keeper.keep(pipeline, normalized.loads_ids)
-    with committed.staged_rows_kept():
+    with commit_check.staged_rows_kept():
         loads = pipeline.load().loads_ids
     try:
-        committed.check(pipeline, vendor, loads, counts)
+        commit_check.check(pipeline, vendor, loads, counts)
         indexes.keep(pipeline, vendor.days)
     finally:
-        committed.clear_staging(pipeline, loads)
+        commit_check.clear_staging(pipeline, loads)
     with pipeline.sql_client() as client:
-        sizes.let_go_of_pages(client)
+        duckdb_limits.let_go_of_pages(client)
     return loads, counts

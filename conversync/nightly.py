@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING
 
 from conversync.cli import output
 from conversync.cli.output import explain
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, LockedError, SettingsError
 from conversync.load import GRAVITY, Progress, SourceReport, load
 from conversync.monitor import alert
 from conversync.monitor.limits import Limits, limits
-from conversync.monitor.look import look
+from conversync.monitor.overview import look
 from conversync.monitor.problems import Problem, problems
 from conversync.settings.accounts import sources, targets
 from conversync.vendors import LoadRequest, Vendor
-from conversync.warehouse import files, retention, sizes
+from conversync.warehouse import duckdb_limits, files, retention
 from conversync.warehouse.publish import check_published, publish, report_path
 from conversync.warehouse.waiting import acquire
 from conversync.warehouse.warehouse import Warehouse
@@ -94,7 +94,7 @@ def nightly(
     channels, bounds = alert.channels(), limits()
     check_published(warehouse)
     retention.check()
-    sizes.limits()
+    duckdb_limits.limits()
     night = Night(str(warehouse))
     loaded: list[SourceReport] = []
     try:

@@ -23,9 +23,9 @@ from pendulum import Date
 
 from conversync.extract.columns import zone
 from conversync.load import SourceReport, load, planned
+from conversync.load_counts import StepReport
 from conversync.sandbox import Request, Sandbox, Statement, Totals
 from conversync.sandbox.besitos import totals, totals_by_offer
-from conversync.tally import StepReport
 from conversync.vendors import LoadRequest, Step, Vendor, vendors
 from conversync.warehouse.warehouse import Warehouse
 from sources.besitos import BesitosSettings, besitos

@@ -15,7 +15,7 @@ from conversync.extract.columns import zone
 from conversync.extract.windows import Window, split_window
 from conversync.http import clock
 from conversync.settings import lookup
-from conversync.spans import ago, old, words
+from conversync.span_words import ago, old, words
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from conversync.books import store
 from conversync.books.lines import Amounts, corrections, lines, totals
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
-from conversync.monitor.look import opened
+from conversync.monitor.overview import opened
 from conversync.types import SqlClient
 from conversync.vendors import Vendor, of_dataset
 from conversync.warehouse.warehouse import Warehouse

@@ -19,14 +19,14 @@ from conversync.errors import ConversyncError, SettingsError
 from conversync.extract.lookback import InUse, in_use
 from conversync.extract.windows import DAY
 from conversync.load import pipeline_name
-from conversync.monitor.days import ranges
+from conversync.monitor.day_figures import ranges
 from conversync.monitor.views import DAYS, judged
 from conversync.settings import lookup
 from conversync.types import Document, SqlClient
 from conversync.vendors import Vendor
 from conversync.warehouse import files
+from conversync.warehouse.load_order import newest_state
 from conversync.warehouse.query import rows
-from conversync.warehouse.sequence import newest_state
 from conversync.warehouse.warehouse import Warehouse
 
 # How a day that stands against it is told, by its state in the view `days`.

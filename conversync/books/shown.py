@@ -9,7 +9,7 @@ from typing import Any
 
 from conversync.books.balance import Balance
 from conversync.books.explained import Difference, Life
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.types import Document
 
 

@@ -18,7 +18,7 @@ from conversync.monitor.views import text
 from conversync.settings import lookup
 from conversync.types import SqlClient, Values
 from conversync.vendors import Vendor, label_of
-from conversync.warehouse import allowed, comments
+from conversync.warehouse import comments, privileges
 from conversync.warehouse.warehouse import Warehouse
 
 # Rows that are written with one statement.
@@ -77,7 +77,7 @@ def writing(warehouse: Warehouse, vendors: Sequence[Vendor], what: str, wait: fl
         with warehouse.held(wait, folder) as connection:
             with pipeline_for(DATASET, destination, folder).sql_client() as client:
                 refuse_others(client)
-                allowed.check(client, [DATASET])
+                privileges.check(client, [DATASET])
                 yield client
             if connection is not None:
                 comments.refresh(connection)

@@ -230,7 +230,7 @@ def _reading(place: Warehouse) -> Iterator[SqlClient]:
 
     from conversync.books import store
     from conversync.dlt_errors import translate_errors
-    from conversync.monitor.look import opened
+    from conversync.monitor.overview import opened
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -31,16 +31,16 @@ def begin(project: str | None, debug: bool, *, files_are_read: bool = True) -> S
 
     settle_dlt("INFO" if debug else "CRITICAL")
     logs.begin(debug=debug)
-    from conversync.settings import lookup, provided, proxies, trust
+    from conversync.settings import lookup, providers, proxies, trust
     from conversync.settings.project import Environment, use
 
     if not files_are_read:
-        provided.settle_environment()
+        providers.settle_environment()
         use(Environment)
         return ()
-    foreign = provided.settle().foreign
+    foreign = providers.settle().foreign
     proxies.settle()
-    for warning in filter(None, [lookup.open_secrets(), *trust.warnings(), *provided.shared_secrets()]):
+    for warning in filter(None, [lookup.open_secrets(), *trust.warnings(), *providers.shared_secrets()]):
         say(f"conversync: {warning}", error=True)
     settle_temporary_files(lookup.warehouse_path(None).parent)
     return foreign

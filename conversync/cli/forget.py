@@ -10,7 +10,7 @@ import typer
 from conversync.cli import options
 from conversync.cli.common import at, begin
 from conversync.cli.terminal import emit, say
-from conversync.counts import counted
+from conversync.count_words import counted
 
 if TYPE_CHECKING:
     from conversync.forget.run import Receipt

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from conversync.monitor.limits import Limits
-    from conversync.monitor.look import Health
+    from conversync.monitor.overview import Health
     from conversync.monitor.verify import Verified
     from conversync.vendors import Vendor
     from conversync.warehouse.warehouse import Warehouse
@@ -65,7 +65,7 @@ def _look(names: list[str] | None, place: Warehouse, bounds: Limits, days: int |
 
     import pendulum
 
-    from conversync.monitor.look import look
+    from conversync.monitor.overview import look
     from conversync.settings.accounts import sources
 
     chosen = choose(names) if names else list(sources().values())

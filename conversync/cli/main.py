@@ -9,18 +9,18 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from conversync.cli import (
-    assisting,
     books,
+    build,
+    demo,
     forget,
     health,
+    load,
+    mcp_server,
     nightly,
     process,
-    reading,
-    sending,
-    showing,
+    send,
     terminal,
     undo,
-    warehousing,
 )
 from conversync.errors import ConversyncError, SettingsError
 from conversync.http.redact import redact
@@ -28,26 +28,26 @@ from conversync.warehouse import files
 
 COMMANDS = (
     nightly.init,
-    reading.load,
-    reading.check,
+    load.load,
+    load.check,
     nightly.nightly,
     health.status,
     health.verify,
     health.alert,
-    warehousing.build,
-    warehousing.publish,
-    warehousing.report,
-    sending.send,
-    sending.reconcile,
+    build.build,
+    build.publish,
+    build.report,
+    send.send,
+    send.reconcile,
     books.close,
     books.reopen,
     books.books,
     books.explain,
-    assisting.mcp,
+    mcp_server.mcp,
     undo.undo,
     forget.forget,
-    showing.demo,
-    showing.sandbox,
+    demo.demo,
+    demo.sandbox,
 )
 
 

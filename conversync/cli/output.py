@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING
 
 from conversync.build_report import BuildReport
 from conversync.cli import logs, process, screen, terminal
-from conversync.counts import counted, noun, rows
+from conversync.count_words import counted, noun, rows
 from conversync.errors import ConversyncError
 from conversync.extract.decoded import not_as_it_came, not_whole, told_apart
 from conversync.http.redact import plain, redact
 from conversync.load import Progress, SourceReport
-from conversync.tally import StepReport
+from conversync.load_counts import StepReport
 from conversync.types import Document
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import IO, Any, NoReturn, cast
 
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.http.redact import plain, redact
 
 # What this run committed until now, by dataset: windows, rows read, and the last window's name. None where the command

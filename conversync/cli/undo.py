@@ -14,7 +14,7 @@ from conversync.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conversync.undo.undoing import Undoing
+    from conversync.undo.take_back import Undoing
     from conversync.vendors import Vendor
     from conversync.warehouse.warehouse import Warehouse
 
@@ -65,7 +65,7 @@ def undo(
 
 
 def _would_undo(place: Warehouse, chosen: Sequence[Vendor], load_id: str | None, *, as_json: bool) -> None:
-    from conversync.undo.undoing import would_undo
+    from conversync.undo.take_back import would_undo
 
     found = would_undo(place, chosen, load_id)
     _tell(found, is_done=False, as_json=as_json)
@@ -81,19 +81,19 @@ def _undo(
     *,
     as_json: bool,
 ) -> None:
-    from conversync.undo import undoing
+    from conversync.undo import take_back
     from conversync.warehouse.publish import check_published, published_after
 
     check_published(place)
-    _tell(undoing.undo(place, chosen, load_id, why=why, wait=seconds), is_done=True, as_json=as_json)
+    _tell(take_back.undo(place, chosen, load_id, why=why, wait=seconds), is_done=True, as_json=as_json)
     published_after(place, seconds)
 
 
 def _tell(found: Undoing, *, is_done: bool, as_json: bool) -> None:
-    from conversync.undo import shown, undoing
+    from conversync.undo import shown, take_back
 
     if as_json:
-        emit({**undoing.fields_of(found), "is_done": is_done}, indent=2)
+        emit({**take_back.fields_of(found), "is_done": is_done}, indent=2)
         return
     for text in shown.told(found, is_done=is_done):
         say(text)

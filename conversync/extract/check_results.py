@@ -11,7 +11,7 @@ import pendulum
 
 from conversync.http.client import Response
 from conversync.http.clock import TOLERANCE, http_date
-from conversync.spans import words
+from conversync.span_words import words
 
 # Fewer rows than these, from a shorter time, or a silence shorter than this tell nothing about a zone.
 ENOUGH, LONG, QUIET = 5, pendulum.duration(days=1), pendulum.duration(hours=1)

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from conversync.extract import persons
 from conversync.extract.columns import UTC_MICROSECONDS
+from conversync.extract.field_kinds import MONEY as MONEY
 from conversync.extract.fields import JSON as JSON
-from conversync.extract.kinds import MONEY as MONEY
 
 STRING, BIGINT, DOUBLE, BOOLEAN = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 DATE, INSTANT = pa.date32(), UTC_MICROSECONDS

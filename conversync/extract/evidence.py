@@ -12,6 +12,7 @@ import pyarrow as pa
 from conversync.dlt_internals import CurrentLoadPackageStateNotAvailable, current_pipeline
 from conversync.extract.catalogue import held
 from conversync.extract.columns import now
+from conversync.extract.complete_piece import Piece
 from conversync.extract.declared import (
     APPENDED,
     BIGINT,
@@ -25,10 +26,9 @@ from conversync.extract.declared import (
     Table,
 )
 from conversync.extract.decoded import Rejected
-from conversync.extract.mended import NO_TRACES, Noted, Traces
 from conversync.extract.page_decoder import dumps
 from conversync.extract.pagination import Scan
-from conversync.extract.piece import Piece
+from conversync.extract.rejected_days import NO_TRACES, Noted, Traces
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 from conversync.types import Document
@@ -118,8 +118,8 @@ MOST_REMEMBERED = 10_000
 class Quarantine:
     """The rows set aside while one piece is read, told apart into new ones and known ones.
 
-    `known` is kept in the source's state (see mended.py). `note` is a sentence about the reading, for its evidence and
-    for the summary of the run.
+    `known` is kept in the source's state (see rejected_days.py). `note` is a sentence about the reading, for its
+    evidence and for the summary of the run.
     """
 
     known: Noted

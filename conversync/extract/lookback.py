@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from math import ceil, floor, sqrt
 from typing import Any
 
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.extract.ranges import AUTO
 from conversync.types import Document, Restored, Settings, State
 

@@ -24,8 +24,8 @@ from msgspec.structs import astuple
 from conversync.errors import InvalidResponseError
 from conversync.extract import persons
 from conversync.extract.decoded import MOST_OF_NAME, Decoded, Rejected, not_as_it_came, not_whole, note_names
-from conversync.extract.kinds import SHORT, FastPathMiss, FieldType, Flag
-from conversync.extract.stored import dumps as dumps
+from conversync.extract.field_kinds import SHORT, FastPathMiss, FieldType, Flag
+from conversync.extract.stored_json import dumps as dumps
 from conversync.extract.values import AlteredError, is_nothing, taken_of
 from conversync.http.body_status import refuse_error, refuse_error_in
 from conversync.http.redact import quoted

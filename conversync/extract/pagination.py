@@ -17,10 +17,10 @@ import pyarrow as pa
 from conversync.errors import InvalidResponseError, RequestRejectedError, TooLongError, VendorError
 from conversync.extract.declared import PAGE
 from conversync.extract.decoded import Decoded, Rejected, note_names, size_of
-from conversync.extract.failing import BeyondBoundsError, ends_pages, may_be_of_days
-from conversync.extract.meaning import nothing_of
+from conversync.extract.failing_requests import BeyondBoundsError, ends_pages, may_be_of_days
+from conversync.extract.mistrusted import nothing_of
+from conversync.extract.page_overlap import MOST_MORE, Cut, adds_nothing, joined
 from conversync.extract.parallel import ordered_parallel_map
-from conversync.extract.seams import MOST_MORE, Cut, adds_nothing, joined
 from conversync.extract.spill import SpillFile
 from conversync.http import clock
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from conversync.http.turns import away
+from conversync.http.source_turns import away
 
 Question = TypeVar("Question")
 Reply = TypeVar("Reply")

@@ -13,10 +13,9 @@ from datetime import date
 from functools import partial
 
 from conversync.errors import InvalidResponseError, TooLongError, VendorError
-from conversync.extract.belief import says_nothing
-from conversync.extract.bounds import Bounds
+from conversync.extract.completeness import says_nothing
 from conversync.extract.effort import MOST_IN_SILENCE, Effort
-from conversync.extract.failing import (
+from conversync.extract.failing_requests import (
     TOO_MANY,
     Pace,
     fails,
@@ -27,11 +26,12 @@ from conversync.extract.failing import (
     may_be_of_days,
     spoils,
 )
-from conversync.extract.meaning import nothing_is_loaded
+from conversync.extract.known_limits import Bounds
+from conversync.extract.learned_limits import Suspects
+from conversync.extract.mistrusted import nothing_is_loaded
 from conversync.extract.pagination import Page, PagedListing, Scan
-from conversync.extract.smaller import smaller
+from conversync.extract.smaller_requests import smaller
 from conversync.extract.spill import SpillFile, SpillFiles
-from conversync.extract.suspects import Suspects
 from conversync.extract.windows import DAY, Window
 
 # A row may be so many days outside of what was asked for: zones differ, and a question may cover a day more.

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conversync.extract.decoded import Decoded, Rejected
-from conversync.extract.stored import dumps
+from conversync.extract.stored_json import dumps
 
 if TYPE_CHECKING:
     from conversync.types import Document, Row

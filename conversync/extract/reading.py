@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.errors import CredentialsError, InvalidResponseError, VendorError
 from conversync.extract.columns import now
+from conversync.extract.complete_days import Pieces
+from conversync.extract.complete_piece import Piece, is_gap
 from conversync.extract.decoded import Rejected
 from conversync.extract.evidence import Quarantine, rejected_table, resolved_rows, window_row
-from conversync.extract.meaning import bare, nothing_of
-from conversync.extract.mended import NO_TRACES, Noted, Traces, resolved
+from conversync.extract.mistrusted import bare, nothing_of
 from conversync.extract.pagination import Scan
-from conversync.extract.piece import Piece, is_gap
-from conversync.extract.pieces import Pieces
+from conversync.extract.rejected_days import NO_TRACES, Noted, Traces, resolved
 from conversync.extract.routing import Routed
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.windows import DAY, Window, advance_cursor, hold_cursor

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from conversync.extract.piece import Piece
+from conversync.extract.complete_piece import Piece
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window

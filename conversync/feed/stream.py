@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from conversync.extract.bounds import Bounds
+from conversync.extract.complete_days import Pieces
+from conversync.extract.known_limits import Bounds
 from conversync.extract.lookback import in_use
-from conversync.extract.mended import Days, Traces
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, PagedListing
-from conversync.extract.pieces import Pieces
 from conversync.extract.reading import (
     OnRest,
     Read,
     Reading,
     read,
 )
+from conversync.extract.rejected_days import Days, Traces
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import (
     Window,

@@ -13,13 +13,13 @@ from dlt.extract import DltResource
 from conversync.extract.absence import refuse_most
 from conversync.extract.evidence import EVIDENCE, spooled
 from conversync.extract.lookback import Lookback, reach
-from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import (
     OnRest,
     evidence,
     move_cursor,
     statements,
 )
+from conversync.extract.rejected_days import Days, with_old_days
 from conversync.extract.routing import Routed, routed
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
@@ -33,7 +33,7 @@ from conversync.feed.check import check
 from conversync.feed.settings import NEEDED, FeedSettings
 from conversync.feed.stream import Stream
 from conversync.monitor import views as health
-from conversync.monitor.declared import dated_views
+from conversync.monitor.view_columns import dated_views
 from conversync.types import Restored, State
 from conversync.vendors import LoadRequest, OnPage, Step, Vendor, divided, old_days
 from conversync.vendors import windows as with_their_rest

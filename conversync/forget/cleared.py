@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from conversync.extract.persons import Persons, folded, remainder, rest
-from conversync.extract.stored import dumps
+from conversync.extract.stored_json import dumps
 from conversync.forget.places import Place
 from conversync.types import Document, Row, SqlClient
 from conversync.vendors import Vendor

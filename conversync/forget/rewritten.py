@@ -9,7 +9,7 @@ from typing import Any
 from conversync.errors import ConversyncError, LockedError
 from conversync.forget.places import STAGING, Place
 from conversync.types import Connection, SqlClient
-from conversync.warehouse import confined, files, sizes
+from conversync.warehouse import confined_sql, duckdb_limits, files
 from conversync.warehouse.warehouse import Warehouse
 
 # Seconds for which readers of a table may go on.
@@ -42,11 +42,11 @@ def anew(warehouse: Warehouse, folder: Path) -> None:
         )
     files.clear_unfinished(path)
     # As long as the old file is open to be read, DuckDB lets nobody write to it.
-    with duckdb.connect(config={**sizes.limits(), "preserve_insertion_order": False}) as connection:
+    with duckdb.connect(config={**duckdb_limits.limits(), "preserve_insertion_order": False}) as connection:
         connection.execute(f"attach {_text(path)} as old (read_only)")
         with files.replacing(path) as new:
             connection.execute(f"attach {_text(new)} as new")
-            confined.close(connection, folder)
+            confined_sql.close(connection, folder)
             connection.execute("copy from database old to new")
             if _counts(connection, "old") != _counts(connection, "new"):
                 raise ConversyncError(

@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 import requests
 
 from conversync.errors import InvalidResponseError, UnavailableError
-from conversync.http import clock, jsontext, strictjson, turns
+from conversync.http import clock, jsontext, source_turns, strictjson
 from conversync.http.body_status import BodyStatusError
 from conversync.http.connection import Call, Connection, Outcome
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
-from conversync.http.large import Gate, Visit
+from conversync.http.large_bodies import Gate, Visit
 from conversync.http.limits import Limits
 from conversync.http.origin import Origin, check_headers, has_dot_segment, parse_origin
 from conversync.http.proxy import way_to
@@ -86,7 +86,7 @@ class Client:
         self._connections: list[Connection] = []
         self._lock = threading.Lock()
         self._clock = clock.mine()
-        turns.close_at_end(self)
+        source_turns.close_at_end(self)
 
     def __repr__(self) -> str:
         return f"Client({self._messages.vendor})"
@@ -142,7 +142,7 @@ class Client:
         """
         prepared = self._prepare(method, path, params, json, body, headers)
         what, budget = f"{method} {label or path}", self.retry_budget
-        with turns.away(), budget.retry_state() as retry_state:
+        with source_turns.away(), budget.retry_state() as retry_state:
             while True:
                 budget.admit()
                 began = time.monotonic()

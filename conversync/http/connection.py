@@ -16,7 +16,6 @@ from conversync.http.body import MangledError, TooLargeError, read_beginning, re
 from conversync.http.failure import ErrorMessages, Failure
 from conversync.http.gates import guard, leads_to_login
 from conversync.http.origin import Origin, printable_host
-from conversync.http.patience import Patience
 from conversync.http.proxy import Proxy, TunnelError
 from conversync.http.quota import reset_after
 from conversync.http.redact import quoted
@@ -24,6 +23,7 @@ from conversync.http.rejection import MOST_BYTES, is_page, said
 from conversync.http.response import Response
 from conversync.http.retry_budget import retry_after
 from conversync.http.transport import OriginAdapter
+from conversync.http.wait_budget import Patience
 
 # What requests, urllib3, http.client and the socket raise for a request that came to nothing.
 _FAILURES = (

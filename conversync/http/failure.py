@@ -14,10 +14,10 @@ from conversync.errors import (
     VendorError,
 )
 from conversync.http.limits import Limits
-from conversync.http.patience import Patience
 from conversync.http.proxy import VARIABLE
 from conversync.http.rejection import Said
 from conversync.http.response import web_page
+from conversync.http.wait_budget import Patience
 
 # Besides 429 and 5xx: a vendor that had no time for the request says so with one of these.
 LATER = (408, 425)

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 
 from conversync.errors import InvalidResponseError, in_brackets
-from conversync.http.cut import closed
 from conversync.http.redact import quoted
 from conversync.http.response import Response
+from conversync.http.truncated_json import closed
 from conversync.types import Document
 
 # Of the vendor's words, in characters: what is kept of them for code to look at.

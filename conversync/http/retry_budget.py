@@ -17,9 +17,9 @@ from typing import Self
 from conversync.http.clock import http_date
 from conversync.http.failure import ErrorMessages, Failure, FailureKind
 from conversync.http.limits import Limits
-from conversync.http.patience import Patience, account
 from conversync.http.quota import GLANCE, Quota, clock_of
-from conversync.http.waiting import Teller
+from conversync.http.wait_budget import Patience, account
+from conversync.http.wait_notices import Teller
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -41,8 +41,8 @@ def retry_after(headers: Mapping[str, str], cap: float) -> float | None:
 class RetryBudget:
     """What the threads of one client share: the budgets, the gate that Retry-After shuts, and the stop.
 
-    `waited` is the source's in this run: see `conversync.http.patience`. `throttled`: whether the vendor ever told us
-    to go slower, by a 429 or by a limit that made us wait. A throttle is waited for as ever.
+    `waited` is the source's in this run: see `conversync.http.wait_budget`. `throttled`: whether the vendor ever told
+    us to go slower, by a 429 or by a limit that made us wait. A throttle is waited for as ever.
     """
 
     def __init__(self, limits: Limits, messages: ErrorMessages) -> None:

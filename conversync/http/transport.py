@@ -25,9 +25,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from conversync.errors import InvalidResponseError, SettingsError
 from conversync.http.origin import Origin, printable_host
-from conversync.http.patience import Patience
 from conversync.http.proxy import Proxy
-from conversync.http.waiting import AGAIN_AFTER
+from conversync.http.wait_budget import Patience
+from conversync.http.wait_notices import AGAIN_AFTER
 
 # http.client's own buffer is 8 KB: a page of 267 KB would come in dozens of reads.
 BUFFER = 64 * 1024

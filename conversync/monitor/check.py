@@ -11,14 +11,14 @@ from pathlib import Path
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.extract.check_results import CheckResult
 from conversync.extract.lookback import told
-from conversync.http.patience import one_run
-from conversync.monitor import look
+from conversync.http.wait_budget import one_run
+from conversync.monitor import overview
 from conversync.settings import accounts, lookup, trust
-from conversync.settings.standing import of_source, overruled
 from conversync.settings.toml import toml_value
+from conversync.settings.where_set import of_source, overruled
 from conversync.types import Restored, Settings
 from conversync.vendors import Vendor
-from conversync.warehouse import files, publish, right
+from conversync.warehouse import files, publish, write_lock
 from conversync.warehouse.warehouse import Warehouse
 
 
@@ -49,17 +49,17 @@ def overruled_in(vendor: Vendor) -> Iterator[str]:
 
 def lookbacks(warehouse: Warehouse, vendor: Vendor) -> Iterator[str]:
     """A sentence for each lookback that is "auto": what it comes to, by what the last load into the warehouse noted."""
-    if not any(one.is_auto for one in look.lookbacks(vendor, {})):
+    if not any(one.is_auto for one in overview.lookbacks(vendor, {})):
         return
     state: Restored = {}
     try:
         if warehouse.exists():
-            with look.opened(warehouse) as (readable, _), tempfile.TemporaryDirectory() as folder:
-                _, state = look.dataset_of(readable, vendor, Path(folder))
+            with overview.opened(warehouse) as (readable, _), tempfile.TemporaryDirectory() as folder:
+                _, state = overview.dataset_of(readable, vendor, Path(folder))
     except LockedError as error:
         yield f"what auto comes to cannot be told now: {error}"
         return
-    yield from (told(one) for one in look.lookbacks(vendor, state) if one.is_auto)
+    yield from (told(one) for one in overview.lookbacks(vendor, state) if one.is_auto)
 
 
 def shown(value: object) -> str:
@@ -75,7 +75,7 @@ def writers(warehouse: Warehouse) -> str | None:
     """How many machines may write there, as a sentence; None for a file, which says it by itself."""
     if warehouse.destination == "duckdb":
         return None
-    if right.has_locks(warehouse.destination):
+    if write_lock.has_locks(warehouse.destination):
         return "several machines may write there; of each source's tables one at a time has the right to."
     return (
         "only one machine may write there, and from one folder: the lock is a file in "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conversync.monitor.views import STALE_HOURS
-from conversync.settings.standing import number, of_project
+from conversync.settings.where_set import number, of_project
 
 DROP_PCT = 50.0
 

@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 
 import pendulum
 
-from conversync.counts import counted, noun, rows
+from conversync.count_words import counted, noun, rows
 from conversync.extract.decoded import told_apart
 from conversync.extract.windows import DAY
-from conversync.monitor.days import ranges
+from conversync.monitor.day_figures import ranges
 from conversync.monitor.limits import Limits
-from conversync.monitor.look import Health
+from conversync.monitor.overview import Health
 from conversync.monitor.source import SourceHealth, StreamHealth
-from conversync.spans import words
+from conversync.span_words import words
 from conversync.types import Document
 
 # `status --strict` ends with 3 for these; what an alert is sent for stands in conversync/monitor/alert.py.

@@ -21,7 +21,7 @@ from conversync.monitor.verify import DIFFERENT, NOT_HERE, SEVERAL, Verified, co
 from conversync.settings import lookup
 from conversync.types import Document, Pipeline, Settings, SqlClient
 from conversync.vendors import LoadRequest, Vendor
-from conversync.warehouse import committed, files, schema_drift, views
+from conversync.warehouse import commit_check, files, schema_drift, views
 from conversync.warehouse.publish import copy_file
 from conversync.warehouse.warehouse import Warehouse
 
@@ -98,7 +98,7 @@ def _mend(
             raise report.error
         rows = before.count(NOT_HERE, DIFFERENT)
         mended.append(f"{start} .. {end} were read again, for {rows:,} rows that were missing or different")
-    committed.refuse_what_is_in_doubt(pipeline, vendor)
+    commit_check.refuse_what_is_in_doubt(pipeline, vendor)
     return mended
 
 
@@ -108,7 +108,7 @@ def _singled(pipeline: Pipeline, vendor: Vendor) -> Iterator[str]:
         tables = schema_drift.noted(destination, vendor.name)
         client = destination.sql_client
         for table in sorted(vendor.statements.keys() & tables.keys()):
-            if events := committed.doubled(client, table, committed.key_of(tables[table])):
+            if events := commit_check.doubled(client, table, commit_check.key_of(tables[table])):
                 _single(client, table, tables[table])
                 yield f"{events:,} events of {table} had several open rows, and have one each now"
 
@@ -120,14 +120,14 @@ def _reopened(pipeline: Pipeline, vendor: Vendor, before: Verified) -> Iterator[
         client = destination.sql_client
         for found in (one for one in before.tables if one.altered):
             columns = tables[found.table]
-            place, key = client.make_qualified_table_name(found.table), committed.key_of(columns)
+            place, key = client.make_qualified_table_name(found.table), commit_check.key_of(columns)
             with client.begin_transaction():
                 for number in range(0, len(found.altered), AT_ONCE):
                     keys = found.altered[number : number + AT_ONCE]
                     client.execute_sql(
                         _REOPENED.format(
                             table=place,
-                            hash=committed.hash_of(columns),
+                            hash=commit_check.hash_of(columns),
                             key=key,
                             keys=", ".join(["%s"] * len(keys)),
                         ),
@@ -144,8 +144,8 @@ _REOPENED = """
 
 def _single(client: SqlClient, table: str, columns: Document) -> None:
     names = {
-        "key": committed.key_of(columns),
-        "hash": committed.hash_of(columns),
+        "key": commit_check.key_of(columns),
+        "hash": commit_check.hash_of(columns),
         "table": client.make_qualified_table_name(table),
     }
     with client.execute_query(f"select * from {names['table']} where 1 = 0") as cursor:  # noqa: S608 - our own names

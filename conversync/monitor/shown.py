@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from conversync.cli import screen, terminal
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.extract import lookback
 from conversync.monitor.limits import Limits
-from conversync.monitor.look import Health
+from conversync.monitor.overview import Health
 from conversync.monitor.problems import Problem, problems, stale
 from conversync.monitor.source import SourceHealth
-from conversync.spans import ago, old
+from conversync.span_words import ago, old
 from conversync.types import Document
 
 

@@ -13,7 +13,7 @@ import pendulum
 
 from conversync.extract.lookback import InUse
 from conversync.extract.windows import DAY
-from conversync.monitor.days import Completeness, Day, Volume, completeness, volume
+from conversync.monitor.day_figures import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
 from conversync.types import Document, Restored, SqlClient, Values
 from conversync.vendors import Vendor, dataset, parted

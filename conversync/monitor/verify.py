@@ -28,13 +28,13 @@ from conversync.extract.declared import PAGE
 from conversync.extract.windows import DAY
 from conversync.extract.windows import day as a_day
 from conversync.load import Progress, pipeline_for
-from conversync.monitor.look import dataset_of, opened
+from conversync.monitor.overview import dataset_of, opened
 from conversync.settings import accounts, lookup
 from conversync.table import Table
 from conversync.types import Connection, Document, Settings
 from conversync.vendors import LoadRequest, Vendor
-from conversync.warehouse import confined, tombstones, views
-from conversync.warehouse.histories import with_plain_history
+from conversync.warehouse import confined_sql, tombstones, views
+from conversync.warehouse.comparable_json import with_plain_history
 from conversync.warehouse.warehouse import Warehouse
 
 # Without dates: so many whole days up to yesterday.
@@ -199,7 +199,7 @@ def compare(
         found.note = note
         here = _tables(readable, vendor, chosen, start, end, folder / "here")
         found.missing_views = _missing_views(readable, vendor, chosen, folder / "here")
-        with confined.reading(dataset_of(readable, vendor, folder / "here")[0]) as client:
+        with confined_sql.reading(dataset_of(readable, vendor, folder / "here")[0]) as client:
             forgotten = tombstones.known(client)
     try:
         with translate_errors():
@@ -250,7 +250,7 @@ def _tables(
         return {}
     known = set(pipeline.default_schema.data_table_names(seen_data_only=True))
     found = {}
-    with confined.reading(pipeline) as client:
+    with confined_sql.reading(pipeline) as client:
         for compared in vendor.compared(chosen):
             if compared.name not in known:
                 continue
@@ -272,7 +272,7 @@ def _missing_views(warehouse: Warehouse, vendor: Vendor, chosen: Settings, folde
     pipeline, _ = dataset_of(warehouse, vendor, folder)
     if not pipeline.default_schema_name:
         return []
-    with confined.reading(pipeline) as client:
+    with confined_sql.reading(pipeline) as client:
         return list(views.missing(client, vendor.views(chosen)))
 
 

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import pendulum
 from pendulum import DateTime
 
-from conversync.counts import noun
+from conversync.count_words import noun
 
 NOTHING = "\u2013"
 _CENT = Decimal("0.01")

@@ -13,7 +13,7 @@ from conversync.load import pipeline_for
 from conversync.monitor.views import STALE_HOURS
 from conversync.report.reading import MARTS, Reader, Run
 from conversync.types import SqlClient, Values
-from conversync.warehouse import confined
+from conversync.warehouse import confined_sql
 from conversync.warehouse.warehouse import Warehouse
 
 SCHEMA = "marts"
@@ -84,7 +84,7 @@ def _file(path: Path) -> Iterator[Run]:
 
     # What does not fit into memory goes where nobody else reads, and is gone with the report.
     with tempfile.TemporaryDirectory(prefix="conversync-report-") as folder, connection:
-        confined.close(connection, Path(folder))
+        confined_sql.close(connection, Path(folder))
         connection.execute("set timezone = 'UTC'")
         try:
             yield run
@@ -98,7 +98,7 @@ def _server(warehouse: Warehouse) -> Iterator[tuple[Run, frozenset[str]]]:
 
     with tempfile.TemporaryDirectory(prefix="conversync-report-") as folder, translate_errors():
         pipeline = pipeline_for(SCHEMA, warehouse.dlt_destination([SCHEMA], read_only=True), Path(folder))
-        with confined.reading(pipeline) as client:
+        with confined_sql.reading(pipeline) as client:
             try:
                 yield from _within(client, warehouse)
             except DatabaseException as error:

@@ -17,7 +17,7 @@ from conversync.books.shown import money
 from conversync.books.store import Closing
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
-from conversync.monitor.look import opened
+from conversync.monitor.overview import opened
 from conversync.report import put, templates
 from conversync.report.parts import clean
 from conversync.types import SqlClient

@@ -17,8 +17,8 @@ from conversync.monitor.views import STALE_HOURS, among, judged, text
 from conversync.types import Row as Row
 from conversync.types import Values
 from conversync.vendors import InReport, in_report, is_list, known
-from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.privileges import STAGING
 
 QUERIES = Path(__file__).parent / "queries"
 # What several of them begin with: the state of each day of each stream.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from conversync.counts import rows
+from conversync.count_words import rows
 from conversync.http.redact import redact
 from conversync.load import pipeline_for
 from conversync.send import ledger, loading

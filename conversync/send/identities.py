@@ -3,7 +3,7 @@
 In journal and ledger it is the JSON list `identities`: `identity` (see `Target.identity`), `state`, `content` (what was
 sent under it) and `at`. `stands`: the vendor has it, or may have it. `withdrawn`: it was taken back, or says itself
 that it counts no more. One that another row has since stays `stands` here, and that row's word on it is the later one
-(see holders.py).
+(see identity_holders.py).
 """
 
 from __future__ import annotations

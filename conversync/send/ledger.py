@@ -16,7 +16,7 @@ from conversync.send.placing import table_of as table_of
 from conversync.send.records import Known, Record, moment
 from conversync.send.target import Target
 from conversync.types import Document, SqlClient, Values
-from conversync.warehouse.allowed import STAGING
+from conversync.warehouse.privileges import STAGING
 from conversync.warehouse.query import rows as query_rows
 
 TIMES = ("first_sent_at", "sent_at")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from conversync.errors import ConversyncError
-from conversync.extract.kinds import MONEY
+from conversync.extract.field_kinds import MONEY
 from conversync.load import pipeline_for
 from conversync.send.ledger import DATASET, TIMES
 from conversync.send.placing import placed, table_of

@@ -19,7 +19,7 @@ from conversync.errors import SettingsError
 from conversync.extract.ranges import BUDGET
 from conversync.extract.windows import day
 from conversync.settings.accounts import SECTION
-from conversync.settings.standing import Given, choice, everywhere, number, standing
+from conversync.settings.where_set import Given, choice, everywhere, number, standing
 from conversync.vendors import parted, source_of
 
 KILL_SWITCH = "send_enabled"

@@ -28,8 +28,8 @@ from conversync.settings import accounts
 from conversync.settings.registry import nearest, unknown
 from conversync.types import Document, SqlClient
 from conversync.vendors import dataset, known, parted, source_of
-from conversync.warehouse import asking, confined
-from conversync.warehouse.statement import TABLES_ONLY
+from conversync.warehouse import confined_sql, query_process
+from conversync.warehouse.one_select import TABLES_ONLY
 
 KEY = "send_key"
 # The outbox of lines whose person was forgotten: no send does anything about them (see conversync/forget).
@@ -121,20 +121,25 @@ def entries(client: SqlClient, query: str, target: Target, options: Options) -> 
     """The rows, in the query's order, read as they are taken; SettingsError for anything wrong with the outbox.
 
     `client` is an open sql_client of dlt's. A query is one SELECT, and is only ever read (see
-    `conversync.warehouse.confined`).
+    `conversync.warehouse.confined_sql`).
     """
     from conversync.dlt_internals import DatabaseException, DatabaseUndefinedRelation
 
     try:
-        with confined.asked(client, query, options.query_seconds) as cursor:
+        with confined_sql.asked(client, query, options.query_seconds) as cursor:
             names = [str(column[0]).lower() for column in cursor.description]
             _check_columns(names, target)
             yield _entries(cursor, names, target, options.max_outbox)
-    except (DatabaseException, DatabaseUndefinedRelation, client.dbapi.Error, asking.QueryError) as error:  # type: ignore[attr-defined] # DB-API 2.0's
+    except (
+        DatabaseException,
+        DatabaseUndefinedRelation,
+        client.dbapi.Error,  # type: ignore[attr-defined] # DB-API 2.0's
+        query_process.QueryError,
+    ) as error:
         if isinstance(held := sentence(error), LockedError):
             raise held from error
         reason = str(error).strip().splitlines()[0].rstrip(".!")
-        hint = PLAYERS if JOIN in query else TABLES_ONLY if confined.REFUSED in reason else ""
+        hint = PLAYERS if JOIN in query else TABLES_ONLY if confined_sql.REFUSED in reason else ""
         raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error
 
 

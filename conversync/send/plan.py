@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from conversync.counts import rows
-from conversync.send.history import History
+from conversync.count_words import rows
 from conversync.send.identities import Identities
+from conversync.send.old_rows import History
 from conversync.send.outbox import Entry
 from conversync.send.records import Known, Record, Status
 from conversync.send.target import Request

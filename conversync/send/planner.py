@@ -8,18 +8,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from conversync.counts import rows
+from conversync.count_words import rows
 from conversync.extract.persons import Persons
 from conversync.send import caps
+from conversync.send.cleared_values import says_the_same, settled
 from conversync.send.forgetting import impersonal
-from conversync.send.history import History
-from conversync.send.holders import Holders
 from conversync.send.identities import Identities, Standing
+from conversync.send.identity_holders import Holders
+from conversync.send.old_rows import History
 from conversync.send.options import QUERIES, Options
 from conversync.send.outbox import FORGOTTEN, KEY, Entry, content_of, undated
 from conversync.send.plan import NAMED, Books, Kind, Mark, Pending, Plan
 from conversync.send.records import Known, Record
-from conversync.send.settled import says_the_same, settled
 from conversync.send.taking_back import all_taken_back, taken_back
 from conversync.send.target import Row, RowRefusedError, Target
 

@@ -24,7 +24,7 @@ from conversync.settings.accounts import accounts_of
 from conversync.settings.registry import guess
 from conversync.types import Row, SqlClient, Values
 from conversync.vendors import at_account, dataset, known, parted
-from conversync.warehouse import confined
+from conversync.warehouse import confined_sql
 from conversync.warehouse.query import rows
 from conversync.warehouse.warehouse import Warehouse
 
@@ -45,7 +45,7 @@ def reconcile(warehouse: Warehouse, source: str) -> Comparison:
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     with translate_errors(), tempfile.TemporaryDirectory() as folder:
         destination = warehouse.dlt_destination([DATASET], read_only=True)
-        with confined.reading(pipeline_for(DATASET, destination, Path(folder))) as client:
+        with confined_sql.reading(pipeline_for(DATASET, destination, Path(folder))) as client:
             vendor, account = parted(source)
             ask = _asker(client, vendor, account)
             sent = _ledger(client, at_account(ways[source].target, account))

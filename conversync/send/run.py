@@ -18,8 +18,7 @@ from typing import Any
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, CredentialsError, LockedError, SettingsError, UnreachedError
-from conversync.send import begun, forgetting, ledger, outbox
-from conversync.send.bookkeeper import Bookkeeper, all_targets
+from conversync.send import begun_sends, forgetting, ledger, outbox
 from conversync.send.epoch import (
     called_otherwise,
     epoch_of_others,
@@ -30,8 +29,8 @@ from conversync.send.epoch import (
     write_epoch,
 )
 from conversync.send.journal import Journal, journal_path
+from conversync.send.journal_and_ledger import Mending, compare, mend
 from conversync.send.marks import marked
-from conversync.send.mending import Mending, compare, mend
 from conversync.send.options import SWITCHED_OFF, Options
 from conversync.send.placing import target_of
 from conversync.send.plan import Books, Plan
@@ -40,13 +39,14 @@ from conversync.send.records import Record
 from conversync.send.resolve import Resolved, resolve
 from conversync.send.sender import Sender, Sent
 from conversync.send.target import Target
+from conversync.send.target_books import Bookkeeper, all_targets
 from conversync.settings import accounts
 from conversync.settings import lookup as configured
 from conversync.types import SqlClient
 from conversync.vendors import source_of
-from conversync.warehouse import allowed, confined, tombstones
-from conversync.warehouse.right import Right
+from conversync.warehouse import confined_sql, privileges, tombstones
 from conversync.warehouse.warehouse import Warehouse
+from conversync.warehouse.write_lock import Right
 
 # What was sent is loaded even where another run holds the warehouse for a moment; else the next send loads it.
 PATIENCE = 60.0
@@ -100,7 +100,7 @@ def send(
             books = mend(client, target, journal)
             plan = _plan(client, query, keeper, settings, books, journal, options)
             if plan.writes or journal.unloaded():
-                allowed.check(client, ledger.schemas(target))
+                privileges.check(client, ledger.schemas(target))
         plan.notes += resolved.notes
         keeper.load(journal, right)
         show(plan)
@@ -227,7 +227,7 @@ def _plan(
     with outbox.entries(client, query, target, options) as rows:
         plan = planner.read(rows, tables)
     plan.notes += [*_notes(keeper, mending, journal), *outbox.other_accounts(options.outbox)]
-    if role := confined.trusted_role(client):
+    if role := confined_sql.trusted_role(client):
         plan.notes.append(
             f"PostgreSQL lets the role {role} read the server's own files, write them or start programs, and with it "
             "the query of an outbox: give Conversync a role that may do no more than it needs"
@@ -248,7 +248,7 @@ def _doubted(client: SqlClient, keeper: Bookkeeper, journal: Journal, mending: M
         why = why or (None if mending.known else _under_another_name(client, target))
     else:
         why = restored(target.name, last, journal.epoch, mending.ledgers_epoch)
-    return why or begun.refusal(target.name, mending.begun, journal.epoch)
+    return why or begun_sends.refusal(target.name, mending.begun, journal.epoch)
 
 
 def _under_another_name(client: SqlClient, target: Target) -> str | None:
@@ -285,7 +285,7 @@ def _notes(keeper: Bookkeeper, mending: Mending, journal: Journal) -> Iterator[s
 
 
 def _finish(
-    keeper: Bookkeeper, journal: Journal, report: SendReport, right: Right, other: begun.Begun | None
+    keeper: Bookkeeper, journal: Journal, report: SendReport, right: Right, other: begun_sends.Begun | None
 ) -> None:
     """Brings all outcomes into the ledger; what is in the way of that is the report's error."""
     try:
@@ -300,7 +300,7 @@ def _finish(
 
 
 def _conclude(
-    keeper: Bookkeeper, journal: Journal, report: SendReport, right: Right, other: begun.Begun | None
+    keeper: Bookkeeper, journal: Journal, report: SendReport, right: Right, other: begun_sends.Begun | None
 ) -> None:
     """Requests that never got an outcome are in doubt; then all outcomes go to the ledger."""
     for doubt in journal.intents():

@@ -10,9 +10,9 @@ from itertools import islice
 
 from conversync.cli import logs, screen, terminal
 from conversync.cli.output import Lines, explain, figures
-from conversync.counts import rows
+from conversync.count_words import rows
 from conversync.send import ledger
-from conversync.send.history import FRESH
+from conversync.send.old_rows import FRESH
 from conversync.send.outbox import DATES
 from conversync.send.plan import NAMED, WARNINGS, Plan
 from conversync.send.run import SendReport

@@ -193,11 +193,11 @@ def _wrong_by_their_tables() -> Iterator[str]:
 @contextmanager
 def asked_for(source: str) -> Iterator[None]:
     """Whatever settings dlt looks for meanwhile, in this thread, are those of this source's account."""
-    from conversync.settings import pinned
+    from conversync.settings import dlt_settings
 
     vendor, account = parted(source)
     if account:
-        pinned.pin_dlt_settings()
+        dlt_settings.pin_dlt_settings()
     token = _asked.set((vendor, account) if account else None)
     try:
         yield

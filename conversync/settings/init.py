@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from conversync.errors import ConversyncError, SettingsError
-from conversync.settings.given import Given, Sections, given
-from conversync.settings.merging import PLACEHOLDER, filled, held, ignored, merged, names
+from conversync.settings.from_environment import Given, Sections, given
+from conversync.settings.merged_files import PLACEHOLDER, filled, held, ignored, merged, names
 from conversync.settings.questions import Questions, known_source
 from conversync.settings.registry import Path as Section
 from conversync.types import Document

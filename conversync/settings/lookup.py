@@ -185,7 +185,7 @@ def _are(named: Sequence[str]) -> str:
 
 def _unread(name: str, wanted: str, source: str) -> SettingsError:
     """A source's setting that is of another kind; a secret is a text, and never one."""
-    from conversync.settings.standing import of_source
+    from conversync.settings.where_set import of_source
 
     given = of_source(name, source)
     return given.wrong(wanted) if given else SettingsError(f"{name} cannot be read as {wanted}: mend it.")
@@ -193,7 +193,7 @@ def _unread(name: str, wanted: str, source: str) -> SettingsError:
 
 def _placed(error: SettingsError, settings: type[Any], source: str) -> SettingsError:
     """What a vendor's own rules say of a setting, whose name leads the sentence, and where it stands that is wrong."""
-    from conversync.settings.standing import of_source
+    from conversync.settings.where_set import of_source
 
     name = str(error).partition(" ")[0]
     given = of_source(name, source) if name in settings.get_resolvable_fields() else None

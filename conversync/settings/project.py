@@ -20,7 +20,7 @@ from conversync.dlt_internals import (
     anon_tracker,
 )
 from conversync.settings.lookup import project_dir
-from conversync.settings.provided import document_of
+from conversync.settings.providers import document_of
 
 
 def _read(_provider: SettingsTomlProvider, toml_path: str) -> Any:

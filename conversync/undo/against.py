@@ -12,10 +12,10 @@ from conversync.books import store
 from conversync.books.explained import key_of, logs
 from conversync.books.histories import CHANGES
 from conversync.books.lines import has, place
-from conversync.counts import counted
-from conversync.send import begun, ledger
-from conversync.send.bookkeeper import all_targets
+from conversync.count_words import counted
+from conversync.send import begun_sends, ledger
 from conversync.send.journal import Journal, journal_path
+from conversync.send.target_books import all_targets
 from conversync.types import SqlClient
 from conversync.undo.loads import Load
 from conversync.vendors import Vendor
@@ -46,7 +46,7 @@ def reasons(client: SqlClient, warehouse: Warehouse, load: Load) -> list[str]:
 
 def _unknown(client: SqlClient, warehouse: Warehouse) -> Iterator[str]:
     """Sends of other machines that did not end: what they sent is not in the ledger."""
-    for target, last in begun.every(client).items():
+    for target, last in begun_sends.every(client).items():
         with Journal(journal_path(warehouse), target, read_only=True) as journal:
             own = journal.epoch
         if not last.is_over and last.epoch != own:

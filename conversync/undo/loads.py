@@ -15,7 +15,7 @@ from conversync.types import SqlClient
 from conversync.vendors import Vendor
 from conversync.warehouse.undoable import KEPT_LOADS, LOADS
 
-# So far after a commit lies the next one at least: two of these (see warehouse/sequence.py).
+# So far after a commit lies the next one at least: two of these (see warehouse/load_order.py).
 _LATER = pendulum.duration(microseconds=500)
 
 

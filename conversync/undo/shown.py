@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conversync.counts import noun, rows
-from conversync.undo.undoing import Part, Undoing
+from conversync.count_words import noun, rows
+from conversync.undo.take_back import Part, Undoing
 
 
 def told(found: Undoing, *, is_done: bool) -> Iterator[str]:

@@ -14,8 +14,8 @@ from conversync.send import placing
 from conversync.types import Connection
 from conversync.vendors import Vendor, known
 from conversync.warehouse import undoable
-from conversync.warehouse.allowed import STAGING
 from conversync.warehouse.datasets import accounts
+from conversync.warehouse.privileges import STAGING
 from conversync.warehouse.query import of_duckdb
 
 if TYPE_CHECKING:

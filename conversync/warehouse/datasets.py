@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conversync.vendors import Vendor, of_dataset
-from conversync.warehouse.allowed import STAGING
+from conversync.warehouse.privileges import STAGING
 from conversync.warehouse.query import Rows
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from conversync.types import Pipeline, SqlClient
 from conversync.vendors import Vendor
-from conversync.warehouse import in_place, views
+from conversync.warehouse import postgres_views, views
 from conversync.warehouse.query import rows as told
 
 FILE = "duckdb"
@@ -50,7 +50,7 @@ def refresh(pipeline: Pipeline, functions: Mapping[str, str]) -> list[str]:
             body = views.portable(functions[name], views.in_dataset(client, dialect), dialect)
             if dialect == FILE:
                 _make_macro(client, name, body)
-            elif dialect == in_place.SERVER:
+            elif dialect == postgres_views.SERVER:
                 _make_function(client, name, body)
     return made
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings import lookup
-from conversync.warehouse import confined, files, retention, withheld
+from conversync.warehouse import confined_sql, files, retention, withheld_columns
 from conversync.warehouse.warehouse import DISK_FULL, Warehouse, is_duckdb
 
 log = logging.getLogger("conversync")
@@ -242,10 +242,10 @@ def copy_file(source: Path, new: Path) -> None:
 
 
 def _copy(source: Path, new: Path, spill: Path, *, compact: bool) -> None:
-    """The file as it stands, or without what is withheld from readers (see withheld.py)."""
-    columns = {} if retention.publishes_all() else withheld.withheld(source)
+    """The file as it stands, or without what is withheld from readers (see withheld_columns.py)."""
+    columns = {} if retention.publishes_all() else withheld_columns.withheld(source)
     if columns:
-        withheld.copy_without(source, new, columns, spill)
+        withheld_columns.copy_without(source, new, columns, spill)
     else:
         (_compacted if compact else copy_file)(source, new)
 
@@ -258,7 +258,7 @@ def _compacted(source: Path, new: Path) -> None:
         for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name}{how}")
-        confined.close(connection)
+        confined_sql.close(connection)
         connection.execute("copy from database old to new")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pendulum
 from pendulum import DateTime
 
-from conversync.counts import rows
+from conversync.count_words import rows
 from conversync.errors import SettingsError
 from conversync.settings import lookup
 from conversync.types import Pipeline

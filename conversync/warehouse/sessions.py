@@ -17,7 +17,7 @@ WHO = "concat_ws(' ', a.usename, a.application_name, 'pid ' || a.pid)"
 
 
 def settled(destination: Destination, fences: Mapping[str, str] | None = None) -> Any:
-    """dlt's destination, whose sessions are patient from now on; with `fences`, they write (see fenced.py).
+    """dlt's destination, whose sessions are patient from now on; with `fences`, they write (see fenced_client.py).
 
     A dataset without a fence is not to be written then.
     """
@@ -26,7 +26,7 @@ def settled(destination: Destination, fences: Mapping[str, str] | None = None) -
     def client(schema: Any, initial_config: Any = None) -> Any:
         made = make(schema, initial_config)
         # Here, so that dlt says it where the driver is missing.
-        from conversync.warehouse.fenced import Fenced, Patient
+        from conversync.warehouse.fenced_client import Fenced, Patient
 
         made.sql_client.credentials = _patient(made.sql_client.credentials)
         made.sql_client.__class__ = Patient if fences is None else Fenced

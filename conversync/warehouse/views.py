@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from conversync.types import Document, Pipeline, SqlClient
-from conversync.warehouse import in_place
+from conversync.warehouse import postgres_views
 
 # What objects of a JSON document may be in.
 _NESTED = (dict, list)
@@ -30,7 +30,8 @@ class Reads:
 def refresh(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
     """Creates the views whose tables the schema knows, replacing those of that name, each in one transaction.
 
-    On PostgreSQL one that is as it should be is left alone (see in_place.py). Returns the names of those that stand.
+    On PostgreSQL one that is as it should be is left alone (see postgres_views.py). Returns the names of those that
+    stand.
     """
     known = pipeline.default_schema.tables
     made = []
@@ -41,8 +42,8 @@ def refresh(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
                 continue
             target = client.make_qualified_table_name(name)
             body = portable(query, in_dataset(client, dialect), dialect)
-            if dialect == in_place.SERVER:
-                in_place.make(client, name, body)
+            if dialect == postgres_views.SERVER:
+                postgres_views.make(client, name, body)
             else:
                 with client.begin_transaction():
                     client.execute_sql(f"drop view if exists {target}")

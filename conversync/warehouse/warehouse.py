@@ -19,10 +19,11 @@ from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
 from conversync.types import Connection
-from conversync.warehouse import confined, files, right, sizes, unstaged
+from conversync.warehouse import confined_sql, duckdb_limits, files, unstaged, write_lock
 from conversync.warehouse.waiting import Waiting, acquire
 
-# Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also conversync/settings/pinned.py).
+# Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also
+# conversync/settings/dlt_settings.py).
 DLT_SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__INTERCEPT_SIGNALS": "false",
@@ -59,7 +60,7 @@ class Warehouse:
 
     path: Path
     destination: str = "duckdb"
-    _held: list[right.Right] = field(default_factory=list, init=False, repr=False, compare=False)
+    _held: list[write_lock.Right] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.destination == "duckdb":
@@ -139,8 +140,8 @@ class Warehouse:
         """The right to write, and a fresh dlt working directory; LockedError after `wait` seconds without.
 
         The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
-        the working directories is removed. On a server, `names` is what is written there (see right.py): only within
-        is it let. `what` tells others what holds them.
+        the working directories is removed. On a server, `names` is what is written there (see write_lock.py): only
+        within is it let. `what` tells others what holds them.
         """
         self.check_name()
         until = time.monotonic() + wait
@@ -165,9 +166,11 @@ class Warehouse:
                 shutil.rmtree(runs, ignore_errors=True)
 
     @contextmanager
-    def reserved(self, names: Sequence[str], what: str, wait: float) -> Iterator[right.Right]:
+    def reserved(self, names: Sequence[str], what: str, wait: float) -> Iterator[write_lock.Right]:
         """The right alone, where the destination has it for several machines."""
-        with right.taken(self.destination, () if self.destination == "duckdb" else names, what, wait) as held:
+        with write_lock.taken(
+            self.destination, () if self.destination == "duckdb" else names, what, wait
+        ) as held:
             yield held
 
     @contextmanager
@@ -192,7 +195,7 @@ class Warehouse:
     @property
     def is_postgres(self) -> bool:
         """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
-        return self.destination != "duckdb" and right.has_locks(self.destination)
+        return self.destination != "duckdb" and write_lock.has_locks(self.destination)
 
     def exists(self) -> bool:
         """Whether there may be something to read; only a file can be looked at without asking the destination."""
@@ -205,7 +208,7 @@ class Warehouse:
         The connection is what comes out; None for other destinations.
 
         What does not fit into memory goes to the run's `folder`: beside the file, a killed run would leave it. No other
-        file is within reach of what runs meanwhile (see conversync/warehouse/confined.py): who writes, holds.
+        file is within reach of what runs meanwhile (see conversync/warehouse/confined_sql.py): who writes, holds.
         LockedError if a reader has it open for longer than `wait` seconds.
         """
         if self.destination != "duckdb":
@@ -225,7 +228,7 @@ class Warehouse:
                 waiting.go_on("close that session, or wait for it with --wait 30m")
         with connection:
             # Once, here: dlt sets its own settings for each connection, and these cannot be set again.
-            confined.close(connection, folder)
+            confined_sql.close(connection, folder)
             yield connection
 
     def reader(self) -> Connection:
@@ -241,7 +244,7 @@ class Warehouse:
                     f"A run, or somebody who writes, holds {self.path}; try again later."
                 ) from None
             raise self._refusal(str(error)) from error
-        confined.close(connection)
+        confined_sql.close(connection)
         return connection
 
     def _refuse_what_is_no_duckdb(self) -> None:
@@ -287,7 +290,9 @@ class Warehouse:
 
         if self.destination != "duckdb":
             return (
-                right.patient(self.destination) if read_only else right.fenced(self.destination, *self._held)
+                write_lock.patient(self.destination)
+                if read_only
+                else write_lock.fenced(self.destination, *self._held)
             )
         if self.path.stem in datasets:
             raise SettingsError(
@@ -298,10 +303,10 @@ class Warehouse:
 
         credentials = DuckDbCredentials(str(self.path), read_only=read_only)
         credentials.global_config = {
-            **sizes.limits(),
+            **duckdb_limits.limits(),
             "preserve_insertion_order": False,
             **({"temp_directory": str(spill)} if spill else {}),
-            **(confined.CLOSED if read_only else {}),
+            **(confined_sql.CLOSED if read_only else {}),
         }
         destination = dlt.destinations.duckdb(credentials, supports_transactions=True)
         return unstaged.as_they_lie(dlt_shortcuts.once(destination))

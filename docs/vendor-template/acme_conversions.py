@@ -9,7 +9,7 @@ from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.typing import TSecretStrValue
 
 from conversync.errors import InvalidResponseError, SettingsError
-from conversync.extract.kinds import AMOUNT, STAMP, TEXT
+from conversync.extract.field_kinds import AMOUNT, STAMP, TEXT
 from conversync.extract.page_decoder import PageDecoder
 from conversync.extract.pagination import Page, count
 from conversync.extract.ranges import LookbackDays

@@ -20,8 +20,8 @@ from dlt.extract import DltResource
 
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.lookback import reach
-from conversync.extract.mended import Days, with_old_days
 from conversync.extract.reading import OnRest
+from conversync.extract.rejected_days import Days, with_old_days
 from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import Window, first_day, planned, split_window
 from conversync.types import Restored

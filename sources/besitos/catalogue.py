@@ -16,8 +16,8 @@ from dlt.extract import DltResource
 from conversync.errors import InvalidResponseError
 from conversync.extract.catalogue import confirmed, current_list, objects_of
 from conversync.extract.declared import Table
-from conversync.extract.kinds import KEY
-from conversync.extract.meaning import nothing_of
+from conversync.extract.field_kinds import KEY
+from conversync.extract.mistrusted import nothing_of
 from conversync.extract.page_decoder import dumps
 from conversync.extract.routing import listed
 from conversync.extract.values import AlteredError, Reads, is_nothing, taken_of

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from conversync.extract.cuts import LEAST_DAYS
-from conversync.extract.piece import Piece
-from conversync.extract.pieces import Pieces
+from conversync.extract.complete_days import Pieces
+from conversync.extract.complete_piece import Piece
+from conversync.extract.left_out_days import LEAST_DAYS
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.extract.vanished import among, spoilt_ids

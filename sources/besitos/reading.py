@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from conversync.errors import RequestRejectedError, VendorError
-from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
+from conversync.extract.complete_days import Pieces
 from conversync.extract.evidence import spooled
-from conversync.extract.failing import spoils
+from conversync.extract.failing_requests import spoils
+from conversync.extract.known_limits import Bounds
 from conversync.extract.lookback import in_use
-from conversync.extract.mended import Days, Traces
 from conversync.extract.pagination import Page, PagedListing
-from conversync.extract.pieces import Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
+from conversync.extract.rejected_days import Days, Traces
 from conversync.extract.routing import Routed
 from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told

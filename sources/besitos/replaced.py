@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from conversync.extract import again
+from conversync.extract import renamed_events
 from conversync.extract.catalogue import held
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.types import Row, Values
@@ -106,13 +106,13 @@ class Replacements:
         self._stands_for[new].add(old)
 
     def _pair(self, gone: Iterable[Row], more: Sequence[Row]) -> None:
-        """What came in this load, or is of `more`, takes the place of what it is like (see again.py)."""
+        """What came in this load, or is of `more`, takes the place of what it is like (see renamed_events.py)."""
         gone = sorted((row for row in gone if not self.is_replaced(row)), key=_number)
         wanted = pa.Table.from_pylist(gone, schema=_SCHEMA).select(_ALIKE)
         came = self._spill_files.alike(self._come, wanted, _COLUMNS, "not is_reversal")
         candidates = self._candidates([*came, *more], gone)
         first = _first_stated([one for some in candidates.values() for one in some])
-        for row, new in again.pairs(gone, candidates, first, _content):
+        for row, new in renamed_events.pairs(gone, candidates, first, _content):
             self._replace(_number(row), new)
 
     def _candidates(self, rows: Iterable[Row], gone: Iterable[Row]) -> Mapping[Content, list[int]]:
@@ -184,4 +184,4 @@ def _first_stated(ids: Sequence[int]) -> dict[int, datetime]:
     """When these originals were stated first; those that are not held are left out."""
     query = f"not is_reversal and {_of(ids)}"
     rows = held(CONVERSION_EVENTS, query, ("transaction_id", "valid_from")) if ids else []
-    return again.first_stated(rows, _number)
+    return renamed_events.first_stated(rows, _number)

@@ -13,8 +13,8 @@ from datetime import date
 import pyarrow.compute as pc
 
 from conversync.errors import InvalidResponseError, RequestRejectedError, VendorError
-from conversync.extract.bounds import REMEMBERED
-from conversync.extract.failing import answers, spoils
+from conversync.extract.failing_requests import answers, spoils
+from conversync.extract.known_limits import REMEMBERED
 from conversync.extract.pagination import PagedListing
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles

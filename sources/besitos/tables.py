@@ -22,8 +22,8 @@ from conversync.extract.declared import (
     Staged,
     Table,
 )
-from conversync.extract.kinds import AMOUNT, FLAG, INTEGER, KEY, STAMP, TEXT
-from conversync.monitor.declared import dated_views
+from conversync.extract.field_kinds import AMOUNT, FLAG, INTEGER, KEY, STAMP, TEXT
+from conversync.monitor.view_columns import dated_views
 
 # The columns that are the vendor's fields, in the order of its document.
 IN_DOCUMENT = (

@@ -23,8 +23,8 @@ from conversync.extract.catalogue import held
 from conversync.extract.columns import now
 from conversync.extract.declared import Table
 from conversync.extract.evidence import EVIDENCE, Quarantine, reading_row, rejected_table, resolved_rows
-from conversync.extract.meaning import nothing_of
-from conversync.extract.mended import resolved
+from conversync.extract.mistrusted import nothing_of
+from conversync.extract.rejected_days import resolved
 from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import Window
 from conversync.types import Document, State

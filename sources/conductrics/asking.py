@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from conversync.errors import RequestRejectedError, VendorError
-from conversync.extract.apart import Standing, outcome
 from conversync.extract.catalogue import confirmed
 from conversync.extract.decoded import Rejected, note_names
-from conversync.extract.meaning import AND_THEN, bare
+from conversync.extract.isolated_requests import Standing, outcome
+from conversync.extract.mistrusted import AND_THEN, bare
 from conversync.extract.parallel import ordered_parallel_map
 from conversync.http.client import Client, Limits, Response
 from conversync.http.strictjson import Row

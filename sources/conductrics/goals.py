@@ -9,8 +9,8 @@ import pendulum
 import pyarrow as pa
 
 from conversync.extract.columns import digest
+from conversync.extract.field_kinds import AMOUNT, INTEGER, KEY, TEXT
 from conversync.extract.fields import Fields
-from conversync.extract.kinds import AMOUNT, INTEGER, KEY, TEXT
 from conversync.extract.page_decoder import dumps
 from conversync.types import Document, Row
 

@@ -15,8 +15,8 @@ from conversync.extract.declared import (
     Staged,
     Table,
 )
-from conversync.extract.kinds import INTEGER, KEY, TEXT
-from conversync.monitor.declared import list_views
+from conversync.extract.field_kinds import INTEGER, KEY, TEXT
+from conversync.monitor.view_columns import list_views
 from conversync.send.tables import ledger
 
 GOALS = Table(

@@ -24,8 +24,8 @@ from conversync.extract.columns import now
 from conversync.extract.decoded import note_names
 from conversync.extract.evidence import EVIDENCE, Quarantine, reading_row, rejected_table, resolved_rows
 from conversync.extract.lookback import reach
-from conversync.extract.meaning import nothing_of
-from conversync.extract.mended import Traces, resolved, with_old_days
+from conversync.extract.mistrusted import nothing_of
+from conversync.extract.rejected_days import Traces, resolved, with_old_days
 from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import DAY, Window, advance_cursor, first_day, hold_cursor, planned
 from conversync.types import Document, Restored, State

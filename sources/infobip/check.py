@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conversync.errors import RequestRejectedError, VendorError
-from conversync.extract.apart import outcome
 from conversync.extract.check_results import CheckResult, clock
 from conversync.extract.effort import MOST_IN_SILENCE
+from conversync.extract.isolated_requests import outcome
 from conversync.extract.lookback import InUse, in_use
 from conversync.extract.windows import Window
 from conversync.http.client import Response

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.errors import VendorError
-from conversync.extract.apart import Standing, outcome
-from conversync.extract.meaning import AND_THEN, bare
+from conversync.extract.isolated_requests import Standing, outcome
+from conversync.extract.mistrusted import AND_THEN, bare
 from conversync.extract.parallel import ordered_parallel_map
 from conversync.extract.windows import DAY, Window
 from conversync.http.client import Client

@@ -16,8 +16,8 @@ from pendulum import DateTime
 
 from conversync.errors import InvalidResponseError, TooLongError
 from conversync.extract.decoded import Rejected, note_names
+from conversync.extract.field_kinds import INTEGER, TEXT
 from conversync.extract.fields import Fields
-from conversync.extract.kinds import INTEGER, TEXT
 from conversync.extract.page_decoder import dumps
 from conversync.extract.times import read
 from conversync.extract.values import is_blank, number, trimmed

@@ -17,7 +17,7 @@ from conversync.extract.declared import (
     Column,
     Table,
 )
-from conversync.monitor.declared import dated_views
+from conversync.monitor.view_columns import dated_views
 from conversync.send.tables import ledger
 
 _PAIR = ("process_key", "start_tag", "end_tag")

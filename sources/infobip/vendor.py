@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conversync.counts import counted
+from conversync.count_words import counted
 from conversync.extract.windows import Window, split_window
 from conversync.monitor import views as health
 from conversync.settings.questions import Questions

@@ -7,9 +7,9 @@ from datetime import UTC
 
 from conversync.extract.check_results import CheckResult, clock, newest_row
 from conversync.extract.columns import now
+from conversync.extract.guarantees import proved
 from conversync.extract.lookback import in_use
-from conversync.extract.mended import Days
-from conversync.extract.proofs import proved
+from conversync.extract.rejected_days import Days
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import Window
 

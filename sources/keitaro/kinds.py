@@ -15,7 +15,7 @@ from msgspec import UnsetType
 
 from conversync.errors import InvalidResponseError
 from conversync.extract import times
-from conversync.extract.kinds import INTEGER, KEY, SHORT, STAMP, TEXT, FastPathMiss, Money, Stamp
+from conversync.extract.field_kinds import INTEGER, KEY, SHORT, STAMP, TEXT, FastPathMiss, Money, Stamp
 from conversync.extract.page_decoder import dumps
 from conversync.extract.values import exact, is_blank, millionths, number
 from conversync.http.strictjson import loads

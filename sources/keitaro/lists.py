@@ -16,7 +16,7 @@ from conversync.errors import InvalidResponseError, RequestRejectedError, Vendor
 from conversync.extract.catalogue import confirmed, current_list, objects_of
 from conversync.extract.declared import Table
 from conversync.extract.fields import Fields
-from conversync.extract.meaning import nothing_of
+from conversync.extract.mistrusted import nothing_of
 from conversync.extract.page_decoder import dumps
 from conversync.extract.routing import listed
 from conversync.http.body_status import refuse_error

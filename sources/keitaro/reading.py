@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conversync.errors import RequestRejectedError, VendorError
-from conversync.extract.bounds import Bounds
 from conversync.extract.columns import zone
-from conversync.extract.cuts import LEAST_DAYS
+from conversync.extract.complete_days import Pieces
+from conversync.extract.complete_piece import Piece
 from conversync.extract.evidence import spooled
-from conversync.extract.failing import OF_RANGE, fails, is_of_size, may_be_of_days, spoils
+from conversync.extract.failing_requests import OF_RANGE, fails, is_of_size, may_be_of_days, spoils
+from conversync.extract.known_limits import Bounds
+from conversync.extract.left_out_days import LEAST_DAYS
 from conversync.extract.lookback import in_use
-from conversync.extract.meaning import nothing_of
-from conversync.extract.mended import Days, Traces
+from conversync.extract.mistrusted import nothing_of
 from conversync.extract.pagination import PagedListing
-from conversync.extract.piece import Piece
-from conversync.extract.pieces import Pieces
 from conversync.extract.reading import OnRest, Read, Reading, evidence, read, statements
+from conversync.extract.rejected_days import Days, Traces
 from conversync.extract.routing import Routed
 from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from conversync.errors import InvalidResponseError
 from conversync.extract.columns import digest
 from conversync.extract.declared import Column, Table
-from conversync.extract.kinds import FieldType
+from conversync.extract.field_kinds import FieldType
 from conversync.extract.page_decoder import Field, PageDecoder, fields_of
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.windows import Window

@@ -20,8 +20,8 @@ from conversync.extract.declared import (
     Staged,
     Table,
 )
-from conversync.extract.kinds import INTEGER
-from conversync.monitor.declared import dated_views
+from conversync.extract.field_kinds import INTEGER
+from conversync.monitor.view_columns import dated_views
 from conversync.send.tables import ledger
 
 from . import statuses

@@ -13,8 +13,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from conversync.counts import counted, noun
-from conversync.extract import again
+from conversync.count_words import counted, noun
+from conversync.extract import renamed_events
 from conversync.extract.catalogue import held
 from conversync.extract.spill import SpillFile, SpillFiles
 from conversync.http.redact import quoted
@@ -81,7 +81,7 @@ def _pairs(
     candidates = _by_name(_came_alike(gone, spill_files, come), {*taken, *missed})
     first = _first_stated([key for keys in candidates.values() for key in keys])
     gone.sort(key=lambda row: str(row[KEY]))
-    for row, new in again.pairs(gone, candidates, first, _name):
+    for row, new in renamed_events.pairs(gone, candidates, first, _name):
         yield row[KEY], new
 
 
@@ -109,7 +109,7 @@ def _name(row: Row) -> Values:
 def _first_stated(keys: Sequence[str]) -> dict[str, datetime]:
     """When these conversions were stated first; those that are not held are left out."""
     rows = held(CONVERSION_EVENTS, _of(keys), _FIRST) if keys else []
-    return again.first_stated(rows, lambda row: str(row[KEY]))
+    return renamed_events.first_stated(rows, lambda row: str(row[KEY]))
 
 
 def _of(keys: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.lookback import Lookback
-from conversync.extract.mended import Days
+from conversync.extract.rejected_days import Days
 from conversync.extract.windows import split_window, with_its_last_day
 from conversync.monitor import views as health
 from conversync.table import Table

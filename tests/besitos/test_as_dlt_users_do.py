@@ -16,7 +16,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from conversync import SettingsError, besitos, make_views
 from conversync.sandbox import Sandbox, World
-from conversync.settings import pinned
+from conversync.settings import dlt_settings
 from tests.support import tables
 
 DAYS = ("2024-12-01", "2024-12-09")
@@ -167,12 +167,12 @@ def test_views_are_made_for_a_persons_own_pipeline(
     with pytest.raises(SettingsError, match="Nothing was loaded by the pipeline rewards yet"):
         make_views(pipeline, "besitos")
     # Whatever ran before in this process may have set it for good, as our commands do.
-    monkeypatch.setitem(pinned.FIXED, "add_dlt_load_id", False)
+    monkeypatch.setitem(dlt_settings.FIXED, "add_dlt_load_id", False)
     other = dlt.pipeline("untold", pipeline.pipelines_dir, destination=pipeline.destination)
     other.run(besitos(*DAYS))
     with pytest.raises(SettingsError, match="add_dlt_load_id"):
         make_views(other, "besitos")
-    monkeypatch.setitem(pinned.FIXED, "add_dlt_load_id", True)
+    monkeypatch.setitem(dlt_settings.FIXED, "add_dlt_load_id", True)
     monkeypatch.setenv("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
     pipeline.run(besitos(*DAYS))
     made = make_views(pipeline, "besitos")

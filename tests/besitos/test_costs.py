@@ -16,8 +16,8 @@ from dlt.common.typing import TSecretStrValue  # noqa: F401 - dlt looks it up he
 
 from conversync.cli.output import failure
 from conversync.http.client import Client, Limits
+from conversync.load_counts import StepReport
 from conversync.sandbox import Fault, Request, Variants
-from conversync.tally import StepReport
 from conversync.vendors import LoadRequest, Step, Vendor
 from sources.besitos import BesitosSettings, besitos
 from tests.besitos.changes import everything

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conversync.extract.bounds import Bounds
+from conversync.extract.known_limits import Bounds
 from conversync.sandbox import Fault, Request, Variants
 from tests.besitos.conftest import MakeHouse
 from tests.besitos.rows import FROM, TO, reversal, row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversync.extract.kinds import SHORT
+from conversync.extract.field_kinds import SHORT
 from tests.besitos.rows import row
 from tests.support import Workspace
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from conversync.extract.kinds import SHORT
+from conversync.extract.field_kinds import SHORT
 from conversync.extract.page_decoder import MOST_OF_ROW
 from tests.besitos.rows import FROM, TO, row, text
 from tests.support import Workspace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conversync.extract.mended import MOST_DAYS, WATCHED_DAYS, with_old_days
+from conversync.extract.rejected_days import MOST_DAYS, WATCHED_DAYS, with_old_days
 from conversync.extract.windows import Window
 from conversync.sandbox import Fault, Variants, World
 from tests.besitos.changes import everything

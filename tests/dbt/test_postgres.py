@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conversync.build import project
-from conversync.monitor.look import look
+from conversync.monitor.overview import look
 from conversync.sandbox import Sandbox
 from conversync.vendors import vendors
 from conversync.warehouse.warehouse import Warehouse

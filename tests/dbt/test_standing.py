@@ -16,7 +16,7 @@ from conversync.cli import output
 from conversync.forget.run import forget
 from conversync.last_build import mark, read_by
 from conversync.sandbox import Sandbox
-from conversync.undo import undoing
+from conversync.undo import take_back
 from conversync.vendors import vendors
 from conversync.warehouse.datasets import accounts
 from conversync.warehouse.query import of_duckdb
@@ -137,7 +137,7 @@ def next_night(story: Story) -> None:
 def undone(story: Story) -> None:
     """The last load of Besitos is taken back."""
     again(story)
-    undoing.undo(Warehouse(story.path), [vendors()["besitos"]], None)
+    take_back.undo(Warehouse(story.path), [vendors()["besitos"]], None)
 
 
 def forgotten(story: Story) -> None:

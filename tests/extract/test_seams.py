@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from conversync.extract.seams import Cut
+from conversync.extract.page_overlap import Cut
 
 
 @pytest.mark.parametrize("by_offset", [False, True])

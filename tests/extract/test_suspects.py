@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from conversync.extract.bounds import Bounds
-from conversync.extract.suspects import Suspects
+from conversync.extract.known_limits import Bounds
+from conversync.extract.learned_limits import Suspects
 from conversync.extract.windows import Window
 
 

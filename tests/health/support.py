@@ -20,7 +20,7 @@ from tests.process.support import Done, ProcessPool, Wish
 import duckdb
 
 from conversync.monitor.limits import Limits
-from conversync.monitor.look import Health, look
+from conversync.monitor.overview import Health, look
 from conversync.monitor.problems import Problem, problems
 from conversync.monitor.source import SourceHealth
 from conversync.vendors import vendors

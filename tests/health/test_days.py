@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from conversync.monitor.days import ranges, volume
+from conversync.monitor.day_figures import ranges, volume
 
 FIRST = date(2024, 12, 1)
 

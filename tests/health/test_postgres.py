@@ -11,11 +11,11 @@ import pytest
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError
-from conversync.monitor.look import look
+from conversync.monitor.overview import look
 from conversync.monitor.source import Tables
 from conversync.sandbox import Fault, Sandbox, World
 from conversync.vendors import vendors
-from conversync.warehouse import right, sessions
+from conversync.warehouse import sessions, write_lock
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import reversal, row, text
 from tests.dbt.cluster import Cluster, binary
@@ -179,7 +179,7 @@ def test_d01_who_holds_a_right_is_named_as_far_as_there_is_room(
     query = "select application_name from pg_stat_activity where application_name like 'conversync %'"
     with (
         environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
-        right.taken("postgres", names, "load", 0),
+        write_lock.taken("postgres", names, "load", 0),
     ):
         assert database.ask(query) == [(told,)]
 

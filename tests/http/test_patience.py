@@ -12,7 +12,7 @@ import pytest
 from conversync.errors import UnavailableError
 from conversync.http.client import Client, Response
 from conversync.http.limits import Limits
-from conversync.http.patience import Account, one_run
+from conversync.http.wait_budget import Account, one_run
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, Step, Talk, drip, head, reply
 

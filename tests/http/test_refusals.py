@@ -8,9 +8,9 @@ import requests
 from conversync.errors import CredentialsError, InvalidResponseError, RequestRejectedError, VendorError
 from conversync.http.client import Response
 from conversync.http.origin import parse_origin
-from conversync.http.patience import Patience
 from conversync.http.strictjson import Row
 from conversync.http.transport import OriginAdapter
+from conversync.http.wait_budget import Patience
 from tests.http.conftest import HINT, TOKEN, MakeClient
 from tests.http.server import Server, Step, reply
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from conversync.http.source_turns import away, side_by_side
 from conversync.http.threads import Waited
-from conversync.http.turns import away, side_by_side
 
 
 class StoppedError(Exception):

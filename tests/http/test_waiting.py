@@ -14,8 +14,8 @@ import pytest
 
 from conversync.errors import CredentialsError, InvalidResponseError, UnavailableError
 from conversync.http.client import Client, Response
-from conversync.http.patience import BudgetClock
 from conversync.http.retry_budget import retry_after
+from conversync.http.wait_budget import BudgetClock
 from tests.http.conftest import MakeClient
 from tests.http.server import Server, Step, Talk, reply
 

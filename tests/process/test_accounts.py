@@ -8,7 +8,7 @@ import pytest
 
 from conversync.sandbox import Sandbox
 from conversync.vendors import vendors
-from conversync.warehouse import account
+from conversync.warehouse import dataset_owner
 from tests.process.nights import two_nights
 from tests.process.support import Place
 
@@ -105,7 +105,7 @@ ADDRESSES = [
 @pytest.mark.parametrize("case", ADDRESSES, ids=lambda case: f"{case.one} {case.other}")
 def test_d07_what_is_the_same_address(case: Case) -> None:
     """A slash, capitals, the usual port, and all of this machine are; another host, port or path are not."""
-    one, other = (account.address(url, "keitaro_url") for url in (case.one, case.other))
+    one, other = (dataset_owner.address(url, "keitaro_url") for url in (case.one, case.other))
     assert (one == other) == case.same
 
 

@@ -23,7 +23,7 @@ from conversync.extract.columns import UTC_MICROSECONDS
 from conversync.extract.declared import STATEMENTS
 from conversync.extract.declared import Table as Declared
 from conversync.load import pipeline_for
-from conversync.warehouse import committed
+from conversync.warehouse import commit_check
 from conversync.warehouse.merging import Names, run_each
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
@@ -206,5 +206,5 @@ def test_a_load_adds_up_where_each_event_that_came_has_one_open_row_as_it_came(
     with on_duckdb.client() as client:
         table, staged = on_duckdb.fill(client.sql_client.execute_sql, standing, coming)
         names = Names(table, staged, "event_key", "statement_hash", "valid_to")
-        found = committed._adds_up(client.sql_client, names)  # noqa: SLF001 - all that it answers is seen here alone
+        found = commit_check._adds_up(client.sql_client, names)  # noqa: SLF001 - all that it answers is seen here alone
     assert found == (once and all(stands[key] == [digest] for key, digest in coming))

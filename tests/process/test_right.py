@@ -19,7 +19,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox, World
-from conversync.warehouse import right
+from conversync.warehouse import write_lock
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
@@ -253,11 +253,11 @@ def test_d01_who_takes_a_lost_right_waits_for_what_goes_on_under_it(
                     cut(database)
                     with (
                         pytest.raises(LockedError, match="is not over yet; try again"),
-                        right.taken("postgres", ["besitos"], "load", 0),
+                        write_lock.taken("postgres", ["besitos"], "load", 0),
                     ):
                         pass
                     client.execute_sql("create table public.late (x int)")
-                with right.taken("postgres", ["besitos"], "load", 0):
+                with write_lock.taken("postgres", ["besitos"], "load", 0):
                     for refused in (client.execute_sql, lambda sql: client.execute_many([sql, sql])):
                         with pytest.raises(LockedError, match="was lost"), translate_errors():
                             refused("drop table public.late")
@@ -273,21 +273,21 @@ def test_d01_other_datasets_and_databases_are_rights_of_their_own(database: Clus
     held = ["besitos", "sent/keitaro.conversions"]
     free = [["keitaro"], ["besitos_eu"], ["sent"], ["sent/optibase.conversions"]]
     with environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}):
-        with right.taken("postgres", held, "load", 0):
+        with write_lock.taken("postgres", held, "load", 0):
             for names in free:
-                with right.taken("postgres", names, "load", 0) as taken:
+                with write_lock.taken("postgres", names, "load", 0) as taken:
                     taken.check()
             for name in held:
-                with pytest.raises(LockedError), right.taken("postgres", ["keitaro", name], "load", 0):
+                with pytest.raises(LockedError), write_lock.taken("postgres", ["keitaro", name], "load", 0):
                     pass
             with (
                 environment({"DESTINATION__POSTGRES__CREDENTIALS": other}),
-                right.taken("postgres", held, "load", 0) as taken,
+                write_lock.taken("postgres", held, "load", 0) as taken,
             ):
                 taken.check()
         # What could not be had whole left nothing behind. A server that ends sessions which do nothing spares this one.
         database.outside("alter database postgres set idle_in_transaction_session_timeout = '100ms'")
-        with right.taken("postgres", [*held, "keitaro"], "load", 0) as taken:
+        with write_lock.taken("postgres", [*held, "keitaro"], "load", 0) as taken:
             taken.check()
             time.sleep(0.5)
             assert taken.lost() == []
@@ -304,11 +304,11 @@ def test_d01_a_server_that_does_not_answer_is_not_waited_for(
     database: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something between us and it takes what we say and passes on nothing: the right is lost, after a time."""
-    monkeypatch.setattr(right, "ANSWERED", 0.5)
+    monkeypatch.setattr(write_lock, "ANSWERED", 0.5)
     with wire(database.port) as (port, is_cut):
         url = database.url.replace(str(database.port), str(port))
         with environment({"DESTINATION__POSTGRES__CREDENTIALS": url}):
-            with right.taken("postgres", ["besitos"], "load", 0) as taken:
+            with write_lock.taken("postgres", ["besitos"], "load", 0) as taken:
                 time.sleep(1.2)
                 taken.check()
                 is_cut.set()
@@ -320,7 +320,7 @@ def test_d01_a_server_that_does_not_answer_is_not_waited_for(
             with (
                 pytest.raises(ConversyncError, match="cannot be reached"),
                 translate_errors(),
-                right.taken("postgres", ["besitos"], "load", 0),
+                write_lock.taken("postgres", ["besitos"], "load", 0),
             ):
                 pass
 
@@ -334,7 +334,7 @@ def test_d01_the_package_for_it_is_named_where_it_is_missing(
         environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
         pytest.raises(SettingsError, match=r"pip install dlt\[postgres\]"),
         translate_errors(),
-        right.taken("postgres", ["besitos"], "load", 0),
+        write_lock.taken("postgres", ["besitos"], "load", 0),
     ):
         pass
 

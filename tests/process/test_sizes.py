@@ -11,7 +11,7 @@ import tests.support  # noqa: F401 - settles dlt before it is imported
 
 # isort: split
 from conversync.errors import SettingsError
-from conversync.warehouse import sizes
+from conversync.warehouse import duckdb_limits
 from tests.houses import environment
 from tests.process.support import Place
 
@@ -38,8 +38,8 @@ def test_the_least_of_all_groups_counts(tmp_path: Path) -> None:
             "sys/fs/cgroup/night/cpu.max": "50000 100000\n",
         },
     )
-    assert sizes.memory_here(root) == GB
-    assert sizes.processors_here(root) == 1
+    assert duckdb_limits.memory_here(root) == GB
+    assert duckdb_limits.processors_here(root) == 1
 
 
 def test_the_first_version_of_cgroups_is_understood(tmp_path: Path) -> None:
@@ -53,22 +53,22 @@ def test_the_first_version_of_cgroups_is_understood(tmp_path: Path) -> None:
             "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
         },
     )
-    assert sizes.memory_here(root) == 2 * GB
-    assert sizes.processors_here(root) >= 1
+    assert duckdb_limits.memory_here(root) == 2 * GB
+    assert duckdb_limits.processors_here(root) >= 1
 
 
 def test_a_system_that_tells_nothing_gets_the_least(tmp_path: Path) -> None:
     """No files: no memory is known of, and there is a processor."""
-    assert sizes.memory_here(tmp_path) == 0
-    assert sizes.processors_here(tmp_path) >= 1
+    assert duckdb_limits.memory_here(tmp_path) == 0
+    assert duckdb_limits.processors_here(tmp_path) >= 1
 
 
 def test_what_is_set_is_what_duckdb_gets() -> None:
     """In its own units."""
     with environment({"CONVERSYNC_DUCKDB_MEMORY": "1.5 GiB", "CONVERSYNC_DUCKDB_THREADS": "3"}):
-        assert sizes.limits() == {"memory_limit": "1610MB", "threads": 3}
+        assert duckdb_limits.limits() == {"memory_limit": "1610MB", "threads": 3}
     with environment({"CONVERSYNC_DUCKDB_MEMORY": "300mb"}):
-        assert sizes.limits()["memory_limit"] == "300MB"
+        assert duckdb_limits.limits()["memory_limit"] == "300MB"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_set_is_what_duckdb_gets() -> None:
 def test_a_size_that_cannot_be_meant_is_told(name: str, value: str) -> None:
     """With what it must be."""
     with environment({f"CONVERSYNC_DUCKDB_{name.upper()}": value}), pytest.raises(SettingsError, match=value):
-        sizes.limits()
+        duckdb_limits.limits()
 
 
 def test_a_load_refuses_such_a_size_before_any_request(place: Place) -> None:

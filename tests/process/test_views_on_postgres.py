@@ -13,7 +13,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError
 from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox, World
-from conversync.warehouse import in_place, right, sessions
+from conversync.warehouse import postgres_views, sessions, write_lock
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
 from tests.houses import environment
@@ -145,8 +145,10 @@ def client(remote: Remote, database: Cluster, tmp_path: Path) -> Iterator[Any]:
     del remote
     with (
         environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}),
-        right.taken("postgres", ["besitos"], "load", 0) as taken,
-        pipeline_for("besitos", right.fenced("postgres", taken), tmp_path / "work").sql_client() as client,
+        write_lock.taken("postgres", ["besitos"], "load", 0) as taken,
+        pipeline_for(
+            "besitos", write_lock.fenced("postgres", taken), tmp_path / "work"
+        ).sql_client() as client,
     ):
         yield client
 
@@ -154,7 +156,7 @@ def client(remote: Remote, database: Cluster, tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is waited for as long as they are."""
-    monkeypatch.setattr(in_place, "PATIENCE", 0.3)
+    monkeypatch.setattr(postgres_views, "PATIENCE", 0.3)
     monkeypatch.setattr(sessions, "PATIENCE", 0.3)
 
 
@@ -170,9 +172,9 @@ def test_d05_who_has_a_view_open_that_changes_is_named(
         pytest.raises(LockedError, match=r"within 0.3 s: postgres notebook pid \d+"),
         translate_errors(),
     ):
-        in_place.make(client, "conversions", "select 1 as one")
+        postgres_views.make(client, "conversions", "select 1 as one")
     assert columns(database) == held
-    in_place.make(client, "conversions", "select 1 as one")
+    postgres_views.make(client, "conversions", "select 1 as one")
     assert columns(database) == ["one"]
 
 

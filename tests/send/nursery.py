@@ -50,7 +50,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import conversync.cli.sending
+    import conversync.cli.send
     import conversync.send.run
     import conversync.send.shown
     import conversync.vendors

@@ -284,10 +284,10 @@ def test_l02_a_session_that_reads_writes_nothing_even_after_an_error(remote: Rem
     from dlt.destinations.exceptions import DatabaseException
 
     from conversync.load import pipeline_for
-    from conversync.warehouse import confined
+    from conversync.warehouse import confined_sql
 
     remote.database.ask(WIPE)
-    with remote.set(), confined.reading(pipeline_for("sent", "postgres", tmp_path / "work")) as client:
+    with remote.set(), confined_sql.reading(pipeline_for("sent", "postgres", tmp_path / "work")) as client:
         for query in ("select * from public.nowhere", "select public.wipe()", "select * from public.trap"):
             with pytest.raises(DatabaseException):
                 client.execute_sql(query)

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from conversync.errors import SettingsError
-from conversync.warehouse import asking
+from conversync.warehouse import query_process
 from tests.process.support import CONVERSYNC
 from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
@@ -327,7 +327,7 @@ def test_what_a_query_gives_is_what_duckdb_gives(house: Workspace, monkeypatch: 
         zone = connection.execute("select current_setting('TimeZone')").fetchone()
         told = connection.execute(f"select {VALUES}").fetchall()
     settings = {"TimeZone": zone[0] if zone else None, "threads": 1}
-    with asking.asked(str(house.path), settings, f"select {VALUES}", time.monotonic() + 60) as cursor:
+    with query_process.asked(str(house.path), settings, f"select {VALUES}", time.monotonic() + 60) as cursor:
         found = cursor.fetchmany(10)
     assert found == told
     assert [list(map(repr, row)) for row in found] == [list(map(repr, row)) for row in told]

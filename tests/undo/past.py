@@ -13,8 +13,8 @@ from typing import Any
 
 from conversync.dlt_internals import decompress_state
 from conversync.load import SourceReport, load
-from conversync.undo import undoing
-from conversync.undo.undoing import Undoing
+from conversync.undo import take_back
+from conversync.undo.take_back import Undoing
 from conversync.vendors import LoadRequest, vendors
 from conversync.warehouse.warehouse import Warehouse
 from tests.books.nights import FROM, TO
@@ -71,12 +71,12 @@ class Past(VendorWorkspace):
     def undo(self, load_id: str | None = None, **options: Any) -> Undoing:
         """Takes a load back."""
         with self.settled():
-            return undoing.undo(self.place, [vendors()[self.name]], load_id, **options)
+            return take_back.undo(self.place, [vendors()[self.name]], load_id, **options)
 
     def would_undo(self, load_id: str | None = None) -> Undoing:
         """What that would do."""
         with self.settled():
-            return undoing.would_undo(self.place, [vendors()[self.name]], load_id)
+            return take_back.would_undo(self.place, [vendors()[self.name]], load_id)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a question, in the file or on the server."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_acme import KEY, TestAcme, running
 
-from conversync.extract.kinds import STAMP, TEXT
+from conversync.extract.field_kinds import STAMP, TEXT
 from conversync.feed import NEEDED, FeedSettings, feed_vendor
 from conversync.table import Column, Events
 from conversync.testing import Project

@@ -4,7 +4,7 @@ A listing may change while it is read, sort ties one way on one page and another
 a cache, or refuse long ranges and deep pages. So what came is believed only if it proves itself:
 
 - `count`: every page announced the same total, and distinct events plus rows set aside equal it; where pages can
-  overlap (`seams.py`), each has rows of the one before;
+  overlap (`page_overlap.py`), each has rows of the one before;
 - `page`: everything came on one page, where a repeat is the vendor's own;
 - `passes`: several passes of one and the same total add up to it together, and one pass more brought nothing that
   they lacked (a row that left and one that came would hide a third); where nothing is announced, two that are alike.
@@ -12,7 +12,7 @@ a cache, or refuse long ranges and deep pages. So what came is believed only if 
 A repeat never makes up for a missing row. What does not prove itself is read again in smaller pieces: half the days,
 down to one, then in larger and smaller pages. A day that still does not add up is short, by a number that is told; and
 so is a day of which nothing comes, whatever the vendor answers, while it answers for others (`passes.py`). What is
-learned of the vendor on the way stands in `suspects.py`; how much is tried for all that is bounded (`effort.py`).
+learned of the vendor on the way stands in `learned_limits.py`; how much is tried for all that is bounded (`effort.py`).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from conversync.errors import TooLongError, VendorError
-from conversync.extract.belief import Belief, says_nothing
-from conversync.extract.bounds import Bounds
-from conversync.extract.cuts import LEAST_DAYS, Cuts
-from conversync.extract.failing import Pace, ends_pages, is_failure
+from conversync.extract.complete_piece import PASSES, Alone, Piece, is_gap, told
+from conversync.extract.completeness import Belief, says_nothing
+from conversync.extract.failing_requests import Pace, ends_pages, is_failure
+from conversync.extract.known_limits import Bounds
+from conversync.extract.left_out_days import LEAST_DAYS, Cuts
 from conversync.extract.pagination import PagedListing, Scan
 from conversync.extract.passes import Passes
-from conversync.extract.piece import PASSES, Alone, Piece, is_gap, told
-from conversync.extract.smaller import LARGEST_PAGE, Parts, sizes
+from conversync.extract.smaller_requests import LARGEST_PAGE, Parts, sizes
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from conversync.dlt_errors import translate_errors
 from conversync.errors import LockedError, SettingsError
 from conversync.load import pipeline_for
-from conversync.send import begun, forgetting, ledger, loading
+from conversync.send import begun_sends, forgetting, ledger, loading
 from conversync.send.journal import Journal, journal_path
-from conversync.send.mending import mend
+from conversync.send.journal_and_ledger import mend
 from conversync.send.target import Target
 from conversync.settings import accounts
 from conversync.types import SqlClient
-from conversync.warehouse import comments, confined, files
-from conversync.warehouse.right import Right
+from conversync.warehouse import comments, confined_sql, files
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.warehouse import Warehouse
+from conversync.warehouse.write_lock import Right
 
 
 def all_targets(warehouse: Warehouse) -> dict[str, Target]:
@@ -93,7 +93,7 @@ class Bookkeeper:
         # Of DuckDB's dataset main, so that a table without a dataset is found there.
         dataset = "main" if self.warehouse.destination == "duckdb" else ledger.DATASET
         destination = self.warehouse.dlt_destination([ledger.DATASET], read_only=True, spill=folder / "spill")
-        client = confined.reader(pipeline_for(dataset, destination, folder))
+        client = confined_sql.reader(pipeline_for(dataset, destination, folder))
         waiting = Waiting(self.wait, f"Somebody has {self.warehouse} open")
         while True:
             try:
@@ -118,13 +118,13 @@ class Bookkeeper:
     def begins(self, journal: Journal, right: Right) -> None:
         """Notes this send for the other machines, before its first request."""
         with self.writing(right) as client:
-            begun.note(client, self.target, journal.epoch or 0)
+            begun_sends.note(client, self.target, journal.epoch or 0)
 
-    def ends(self, journal: Journal, right: Right, other: begun.Begun | None) -> None:
+    def ends(self, journal: Journal, right: Right, other: begun_sends.Begun | None) -> None:
         """The ledger has all of this send, and of the one that was begun before it."""
         last = max(journal.epoch or 0, other.epoch if other else 0)
         with self.writing(right) as client:
-            begun.end(client, self.target, last)
+            begun_sends.end(client, self.target, last)
 
     def load(self, journal: Journal, right: Right) -> None:
         """Loads what the ledger does not have yet.

@@ -1,11 +1,11 @@
-"""Days that were read together, and why they are believed (see `conversync/extract/pieces.py`)."""
+"""Days that were read together, and why they are believed (see `conversync/extract/complete_days.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conversync.extract.failing import is_failure
+from conversync.extract.failing_requests import is_failure
 from conversync.extract.pagination import Scan
 from conversync.extract.windows import Window
 

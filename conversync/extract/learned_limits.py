@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conversync.extract.bounds import Bounds
+from conversync.extract.known_limits import Bounds
 from conversync.extract.windows import Window
 
 

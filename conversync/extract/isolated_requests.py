@@ -1,7 +1,7 @@
 """Questions that stand each for itself: what the vendor fails at, or refuses, costs what it was asked for, alone.
 
 That is so only where the vendor answers others meanwhile. For listings, whose questions can be made smaller, see
-`conversync.extract.failing`.
+`conversync.extract.failing_requests`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from conversync.errors import CredentialsError, RequestRejectedError, VendorError
 from conversync.extract.effort import MOST_IN_SILENCE
-from conversync.extract.failing import Pace, fails, spoils
+from conversync.extract.failing_requests import Pace, fails, spoils
 
 Question = TypeVar("Question")
 Reply = TypeVar("Reply")

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pendulum
 
-from conversync.spans import words
+from conversync.span_words import words
 from conversync.types import Document, Pipeline, SqlClient
 
 # So far after the newest load lies the next one where the clock is behind: more than the microsecond of a timestamp.

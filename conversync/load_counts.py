@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from conversync.types import Pipeline, Values
 from conversync.vendors import Vendor
-from conversync.warehouse import committed, merging
+from conversync.warehouse import commit_check, merging
 from conversync.warehouse import query as asking
 
 
@@ -80,7 +80,7 @@ def _statements(
     [[restated]] = ask(_RESTATED, table)
     new = {"added": added, "reversals": reversals or 0, "restated": restated}
     if restated and (lasting := vendor.lasting.get(table)):
-        key = committed.key_of(pipeline.default_schema.tables[table]["columns"])
+        key = commit_check.key_of(pipeline.default_schema.tables[table]["columns"])
         changed = " and ".join(f"old.{name} <> new.{name}" for name in lasting)
         [[new["replaced"]]] = ask(_REPLACED, table, key=key, changed=changed)
     return new

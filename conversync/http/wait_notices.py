@@ -15,7 +15,7 @@ import pendulum
 from pendulum import DateTime
 
 from conversync.errors import VendorError
-from conversync.spans import words
+from conversync.span_words import words
 
 log = logging.getLogger("conversync.waiting")
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from conversync.errors import SettingsError
 from conversync.types import Connection, Pipeline, SqlClient, Values
-from conversync.warehouse import asking, statement
+from conversync.warehouse import one_select, query_process
 
 if TYPE_CHECKING:
     from conversync.dlt_internals.postgres import Psycopg2SqlClient
@@ -183,10 +183,10 @@ class _Timed:
 def _of_duckdb(client: SqlClient, query: str, clock: _Clock) -> Iterator[Answers]:
     connection = client.native_connection
     if path := _file_of(client):
-        with asking.asked(path, _told_to(connection), query, clock.until) as rows:
+        with query_process.asked(path, _told_to(connection), query, clock.until) as rows:
             yield rows
         return
-    statement.check(connection, query)
+    one_select.check(connection, query)
     # dlt has said its settings by now; from here on nobody changes any.
     if not connection.execute("select current_setting('lock_configuration')").fetchone()[0]:
         connection.execute(f"set global max_temp_directory_size = '{SPILL}'")
@@ -247,7 +247,7 @@ def _of_postgres(client: SqlClient, query: str, clock: _Clock) -> Iterator[Answe
     client.execute_sql("begin transaction isolation level repeatable read read only")
     try:
         if called := _called(query):
-            statement.refuse_calls({name for (name,) in client.execute_sql(_MEDDLING, called) or ()})
+            one_select.refuse_calls({name for (name,) in client.execute_sql(_MEDDLING, called) or ()})
         client.execute_sql("select set_config('conversync.query', %s, true)", query)
         _limit(client, clock)
         client.execute_sql(_OPENED)
@@ -284,11 +284,11 @@ def _of_others(client: SqlClient, query: str, _clock: _Clock) -> Iterator[Answer
         found = sqlglot.parse(query, dialect=client.capabilities.sqlglot_dialect)
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise SettingsError(f"{statement.UNREADABLE}: {reason}. Make it a view, and name that.") from None
+        raise SettingsError(f"{one_select.UNREADABLE}: {reason}. Make it a view, and name that.") from None
     trees = [one for one in found if one is not None]
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
-        raise statement.no_select([one.key for one in trees])
+        raise one_select.no_select([one.key for one in trees])
     if writes := trees[0].find(exp.Into, exp.DML, exp.DDL, exp.Command):
-        raise statement.no_select([f"{trees[0].key} with {writes.key}"])
+        raise one_select.no_select([f"{trees[0].key} with {writes.key}"])
     with client.execute_query(query) as cursor:
         yield cursor

@@ -17,7 +17,7 @@ from conversync.settings.lookup import project_dir
 from conversync.settings.registry import guess
 
 ENVIRONMENT = "Environment Variables"
-# The variables whose value came out of a file, and what names that: `BESITOS_TOKEN_FILE` (see provided.py).
+# The variables whose value came out of a file, and what names that: `BESITOS_TOKEN_FILE` (see providers.py).
 FROM_FILES: dict[str, str] = {}
 
 

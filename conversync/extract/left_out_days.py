@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from conversync.extract.bounds import Bounds
+from conversync.extract.complete_piece import Piece
+from conversync.extract.known_limits import Bounds
 from conversync.extract.passes import Passes
-from conversync.extract.piece import Piece
 from conversync.extract.spill import SpillFiles
 from conversync.extract.windows import DAY, Window
 

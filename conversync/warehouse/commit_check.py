@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from conversync.errors import ConversyncError
-from conversync.settings import pinned
+from conversync.settings import dlt_settings
 from conversync.vendors import Vendor
-from conversync.warehouse import merging, schema_drift, sizes, unstaged
+from conversync.warehouse import duckdb_limits, merging, schema_drift, unstaged
 
 # Beside the row of a load that failed, `_dlt_loads` gets a second one with this status, which no reader counts.
 IN_DOUBT = 1
@@ -25,12 +25,14 @@ MANY_MORE = 2
 @contextmanager
 def staged_rows_kept() -> Iterator[None]:
     """A load within leaves its rows in the staging tables, and its files; `clear_staging` is the caller's duty."""
-    as_ever = {name: pinned.FIXED[name] for name in ("truncate_staging_dataset", "delete_completed_jobs")}
-    pinned.FIXED.update(dict.fromkeys(as_ever, False))
+    as_ever = {
+        name: dlt_settings.FIXED[name] for name in ("truncate_staging_dataset", "delete_completed_jobs")
+    }
+    dlt_settings.FIXED.update(dict.fromkeys(as_ever, False))
     try:
         yield
     finally:
-        pinned.FIXED.update(as_ever)
+        dlt_settings.FIXED.update(as_ever)
 
 
 def clear_staging(pipeline: Any, loads: Sequence[str]) -> None:
@@ -57,7 +59,7 @@ def check(pipeline: Any, vendor: Vendor, loads: Sequence[str], counts: Mapping[s
     with pipeline.destination_client() as destination:
         staged = {table for table in counts if destination.should_load_data_to_staging_dataset(table)}
     with pipeline.sql_client() as client:
-        sizes.let_go_of_pages(client)
+        duckdb_limits.let_go_of_pages(client)
         merging.find_by_index(client)
         wrong = next(_wrong(client, pipeline, vendor, loads, counts, staged), None)
         if wrong is not None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from conversync.errors import SettingsError
 from conversync.types import Row
-from conversync.warehouse import statement
+from conversync.warehouse import one_select
 
 # Rows of a frame.
 ROWS = 500
@@ -67,7 +67,7 @@ def _answer(asked: Row) -> Iterator[tuple[str, Any]]:
         for name, value in asked["settings"].items():
             with suppress(duckdb.CatalogException):  # a search path of what is not there yet, as dlt has it
                 connection.execute(f"set {name} = ?", [value])
-        statement.check(connection, asked["query"])
+        one_select.check(connection, asked["query"])
         connection.execute("set global lock_configuration = true")
         cursor = connection.execute(asked["query"])
         yield "columns", [str(column[0]) for column in cursor.description]

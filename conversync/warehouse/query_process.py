@@ -32,7 +32,7 @@ MEMORY = 400 * 1024 * 1024
 MOST_FRAME = 32 * 1024 * 1024
 # Seconds of CPU beyond its deadline after which the system ends it, should we not be there.
 SPARE = 10
-_BEGIN = [sys.executable, "-P", "-m", "conversync.warehouse.asker"]
+_BEGIN = [sys.executable, "-P", "-m", "conversync.warehouse.query_program"]
 # What a row may be made of besides plain values.
 _KINDS = {
     ("decimal", "Decimal"),

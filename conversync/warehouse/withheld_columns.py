@@ -13,7 +13,7 @@ from pathlib import Path
 from conversync.send.forgetting import REMOVED, holds
 from conversync.types import Connection
 from conversync.vendors import targets
-from conversync.warehouse import confined, sizes
+from conversync.warehouse import confined_sql, duckdb_limits
 from conversync.warehouse.undoable import PREFIX
 
 log = logging.getLogger("conversync")
@@ -79,11 +79,11 @@ def copy_without(source: Path, new: Path, columns: Tables, spill: Path) -> None:
     """Writes every table, view and comment anew, without what is withheld. The new file must not exist."""
     import duckdb
 
-    with duckdb.connect(config={**sizes.limits(), "preserve_insertion_order": False}) as connection:
+    with duckdb.connect(config={**duckdb_limits.limits(), "preserve_insertion_order": False}) as connection:
         for name, path, how in (("old", source, " (read_only)"), ("new", new, "")):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name}{how}")
-        confined.close(connection, spill)
+        confined_sql.close(connection, spill)
         connection.execute("copy from database old to new (schema)")
         for schema, table, definition in connection.execute(_TABLES).fetchall():
             own = columns.get((schema, table), {})

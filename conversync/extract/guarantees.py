@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conversync.extract.check_results import CheckResult
-from conversync.extract.piece import COUNT, PAGE, PASSES, Piece
+from conversync.extract.complete_piece import COUNT, PAGE, PASSES, Piece
 from conversync.extract.reading import Read
 
 _WHY = {

@@ -67,12 +67,12 @@ def _load(
     """Loads, publishes, and prints progress and summary; the exit code."""
     from conversync.cli import output
     from conversync.load import load
-    from conversync.warehouse import retention, sizes
+    from conversync.warehouse import duckdb_limits, retention
     from conversync.warehouse.publish import check_published, published_after
 
     check_published(place)  # a setting that cannot be meant is told before any request
     retention.check()
-    sizes.limits()
+    duckdb_limits.limits()
     tell_new_folder(place)
     with output.progress(log_format) as progress:
         reports = load(place, chosen, asked, output.Noted(progress), seconds)

@@ -17,9 +17,9 @@ from conversync.books.lines import has, place
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
 from conversync.load import pipeline_for
-from conversync.monitor.look import opened
+from conversync.monitor.overview import opened
 from conversync.send import ledger
-from conversync.send.bookkeeper import Bookkeeper, all_targets
+from conversync.send.target_books import Bookkeeper, all_targets
 from conversync.types import Document, SqlClient
 from conversync.undo import against, loads
 from conversync.undo.loads import Load

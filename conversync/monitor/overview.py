@@ -23,7 +23,7 @@ from conversync.send.placing import target_of
 from conversync.settings import lookup
 from conversync.types import Document, Restored
 from conversync.vendors import Vendor
-from conversync.warehouse import confined, query
+from conversync.warehouse import confined_sql, query
 from conversync.warehouse.datasets import accounts
 from conversync.warehouse.publish import published_path
 from conversync.warehouse.warehouse import Warehouse
@@ -112,7 +112,7 @@ def _accounts(warehouse: Warehouse, folder: Path) -> list[Vendor]:
             return accounts(query.of_duckdb(connection))
     if not warehouse.is_postgres:
         return []
-    with confined.reading(_reading(warehouse, SENT, folder)) as client:
+    with confined_sql.reading(_reading(warehouse, SENT, folder)) as client:
         return accounts(partial(query.rows, client))
 
 
@@ -175,7 +175,7 @@ def _source(
     if not pipeline.default_schema_name:
         return None
     names = pipeline.default_schema.data_table_names(seen_data_only=True)
-    with confined.reading(pipeline) as client:
+    with confined_sql.reading(pipeline) as client:
         found = look_at(Tables(client, names), vendor, state, first, today, hours)
     found.lookbacks = lookbacks(vendor, state)
     return found
@@ -189,7 +189,7 @@ def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
         return
     schema = pipeline.default_schema
     names = schema.data_table_names(seen_data_only=True)
-    with confined.reading(pipeline) as client:
+    with confined_sql.reading(pipeline) as client:
         tables = Tables(client, names)
         for name in tables.names:
             if {"send_key", "status"} <= schema.tables[name]["columns"].keys():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conversync.send import ledger
-from conversync.send.begun import Begun, last
+from conversync.send.begun_sends import Begun, last
 from conversync.send.journal import Journal
 from conversync.send.records import Known, Record, newer
 from conversync.send.target import Target

@@ -14,7 +14,7 @@ from typing import Any
 from conversync import children
 from conversync.errors import SettingsError
 from conversync.http.secret import check_secret
-from conversync.settings.provided import document_of, names_in, text_of
+from conversync.settings.providers import document_of, names_in, text_of
 from conversync.settings.registry import Path as Section
 from conversync.settings.toml import toml, toml_value
 from conversync.types import Document

@@ -17,8 +17,8 @@ from conversync.send import options
 from conversync.settings import accounts, registry, trust
 from conversync.settings.lookup import project_dir
 from conversync.settings.registry import FILE, Strangers
-from conversync.settings.standing import FROM_FILES, shared
 from conversync.settings.trust import FILES
+from conversync.settings.where_set import FROM_FILES, shared
 from conversync.types import Document
 from conversync.vendors import label
 from conversync.warehouse import files

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from conversync.extract.complete_piece import COUNT, PAGE, PASSES
 from conversync.extract.pagination import Scan
-from conversync.extract.piece import COUNT, PAGE, PASSES
 from conversync.extract.spill import SpillFiles
 
 # Nobody cuts a day off after fewer rows than these without a word; a page may be as small as it likes.

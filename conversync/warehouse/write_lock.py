@@ -6,8 +6,8 @@ it keeps no vacuum from its work, and it is one session's whatever pools of conn
 ends, the server ends that session, and the locks with it.
 
 A run that lost its session must write no more, though its other sessions may live on. So each of their transactions
-begins with a fence (see fenced.py): it is let only while the session of the right is there. Who takes a right waits
-until no transaction that passed the fence before is open.
+begins with a fence (see fenced_client.py): it is let only while the session of the right is there. Who takes a right
+waits until no transaction that passed the fence before is open.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from datetime import UTC
 from typing import Any, Self
 
 from conversync.errors import LockedError
-from conversync.settings import lookup, pinned
+from conversync.settings import dlt_settings, lookup
 from conversync.warehouse import sessions
 from conversync.warehouse.waiting import Waiting
 
@@ -122,7 +122,7 @@ def patient(destination: str) -> Any:
 def _found(destination: str) -> Any:
     from conversync.dlt_internals import Destination
 
-    pinned.pin_dlt_settings()
+    dlt_settings.pin_dlt_settings()
     return Destination.from_reference(destination)
 
 
