@@ -29,7 +29,7 @@ def steps(_state: Restored, _settings: ConductricsSettings, asked: LoadRequest) 
 
 
 def _sections() -> Sequence[Section]:
-    from .page import SECTIONS
+    from .report import SECTIONS
 
     return SECTIONS
 

@@ -70,7 +70,7 @@ def _ask_pairs(questions: Questions) -> list[dict[str, str]]:
 
 
 def _sections() -> Sequence[Section]:
-    from .page import SECTIONS
+    from .report import SECTIONS
 
     return SECTIONS
 
