@@ -181,7 +181,7 @@ def _build(night: Night, warehouse: Warehouse, wanted: Wanted) -> None:
 
 def _no_build(warehouse: Warehouse) -> str | None:
     """Why there is nothing to build with, if so."""
-    from conversync.building import check
+    from conversync.build.place import check
 
     try:
         check(warehouse)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from conversync.build_report import BuildReport
+from conversync.build.report import BuildReport
 from conversync.cli import logs, process, screen, terminal
 from conversync.count_words import counted, noun, rows
 from conversync.errors import ConversyncError

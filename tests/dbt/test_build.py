@@ -12,8 +12,8 @@ from typing import NoReturn
 import duckdb
 import pytest
 
-from conversync import building
 from conversync.build import build, selection
+from conversync.build import place as places
 from conversync.errors import LockedError, SettingsError
 from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import ask, marts
@@ -138,7 +138,7 @@ def test_without_dbt_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
     def missing(name: str) -> NoReturn:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(building, "version", missing)
+    monkeypatch.setattr(places, "version", missing)
     with pytest.raises(SettingsError, match=r'pip install "conversync\[dbt\]"'):
         build(tmp_path / "warehouse.duckdb")
 

@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from conversync.build import build, inputs_of, relations
+from conversync.build.last import Inputs, Note, days_now, digest_of, mark
 from conversync.cli import output
-from conversync.last_build import Inputs, Note, days_now, digest_of, mark
 from conversync.types import Document
 from conversync.warehouse.publish import publish
 from conversync.warehouse.query import of_duckdb

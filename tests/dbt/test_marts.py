@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from conversync.build import build, project, run_dbt
-from conversync.build_report import BuildReport
+from conversync.build.report import BuildReport
 from conversync.sandbox import Sandbox
 from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import SCHEMAS, Story, ask, marts, small_world, stand_at

@@ -11,10 +11,10 @@ import pytest
 
 from conversync import build as building
 from conversync.build import build
-from conversync.build_report import BuildReport
+from conversync.build.last import mark, read_by
+from conversync.build.report import BuildReport
 from conversync.cli import output
 from conversync.forget.run import forget
-from conversync.last_build import mark, read_by
 from conversync.sandbox import Sandbox
 from conversync.undo import take_back
 from conversync.vendors import vendors

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conversync.errors import ConversyncError, LockedError
-from conversync.last_build import Node
+from conversync.build.last import Node
 from conversync.warehouse.stored import SMALL
 from conversync.warehouse.views import Reads, reads_of
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conversync import building, children
-from conversync.build_report import BuildReport, Ended
-from conversync.building import SCHEMAS as SCHEMAS
+from conversync import children
+from conversync.build import place as places
+from conversync.build.report import BuildReport, Ended
+from conversync.build.place import SCHEMAS as SCHEMAS
 from conversync.errors import ConversyncError, LockedError, SettingsError
-from conversync.last_build import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
+from conversync.build.last import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
 from conversync.settings import lookup
 from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
@@ -27,7 +28,7 @@ from conversync.warehouse.stored import Look, look
 from conversync.warehouse.warehouse import Warehouse
 
 # Where dbt's project stands: beside our packages in a checkout, within this one where we are installed.
-PROJECTS = (Path(__file__).parents[1] / "dbt", Path(__file__).parent / "_dbt")
+PROJECTS = (Path(__file__).parents[2] / "dbt", Path(__file__).parents[1] / "_dbt")
 # What the dbt project puts before the names of its sources, so that nobody's project takes them for its own.
 PREFIX = "conversync__"
 
@@ -48,18 +49,18 @@ def build(
     `select` is dbt's own, with the tables' names for the models' (`conversions+`). `unit_tests` are those of the
     models' arithmetic on rows of their own: they say nothing about the warehouse. Of a network, nothing is asked but
     the warehouse's own server. In a file, without `full_refresh`, only what would come to something else than in the
-    last whole build is built (see last_build.py).
+    last whole build is built (see last.py).
     Raises SettingsError without the extra `dbt` (`dbt-postgres`) or without a warehouse, LockedError if another run or
     a reader holds the file, or another build the server's marts, for longer than `wait` seconds; UnreachedError for a
     server that cannot be reached.
     """
     started = time.monotonic()
     place = warehouse if isinstance(warehouse, Warehouse) else Warehouse(warehouse)
-    building.check(place)
+    places.check(place)
     if place.destination == "duckdb":
         _refuse_what_is_no_warehouse(place.path)
     asked = _Asked(full_refresh, select, run_tests, unit_tests)
-    with place.locked(wait, "build", [building.MARTS]) as folder:
+    with place.locked(wait, "build", [places.MARTS]) as folder:
         report = (_on_server if place.is_postgres else _in_file)(place, folder, asked, wait)
     report.seconds = time.monotonic() - started
     return report
@@ -67,7 +68,7 @@ def build(
 
 def _on_server(place: Warehouse, folder: Path, asked: _Asked, _wait: float) -> BuildReport:
     """All of it, with the right to write the marts: nobody can tell what was written to a server since."""
-    with building.asked(place, folder) as rows:
+    with places.asked(place, folder) as rows:
         inputs = inputs_of(rows, *_stand(rows), told_of_days=False)
     return _Plan(asked, inputs, None, Split()).run(place, folder)
 
@@ -325,7 +326,7 @@ def run_dbt(options: list[str], warehouse: Warehouse, folder: Path) -> subproces
 def environment_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:
     """What dbt is told of the warehouse and of `folder`, where all that it writes goes."""
     return {
-        **building.place_of(warehouse, folder),
+        **places.place_of(warehouse, folder),
         "DBT_PROJECT_DIR": str(project()),
         "DBT_PROFILES_DIR": str(project()),
         "DBT_TARGET_PATH": str(folder / "dbt"),
