@@ -35,6 +35,7 @@ from conversync.warehouse import (
     comments,
     commit_check,
     dataset_owner,
+    datasets,
     duckdb_limits,
     functions,
     indexes,
@@ -142,6 +143,8 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Pa
         state = restored(pipeline, vendor.name)
         if not asked.same_account:
             dataset_owner.check(vendor, chosen, state)
+        if not asked.new_account:
+            dataset_owner.check_new(pipeline, vendor, chosen, state)
         state = arrivals.measured(pipeline, vendor, chosen, state)
     return list(vendor.steps(state, chosen, asked))
 
@@ -154,13 +157,11 @@ def pipeline_for(dataset: str, destination: Any, folder: Path) -> Any:
     dlt_shortcuts.keep()
     merging.merge_by_what_came()
     return dlt.pipeline(
-        pipeline_name(dataset), destination=destination, dataset_name=dataset, pipelines_dir=str(folder)
+        datasets.pipeline_name(dataset),
+        destination=destination,
+        dataset_name=dataset,
+        pipelines_dir=str(folder),
     )
-
-
-def pipeline_name(dataset: str) -> str:
-    """Under which name the state of a dataset's loads is kept."""
-    return f"conversync_{dataset}"
 
 
 def restored(pipeline: Any, source: str) -> dict[str, Any]:
@@ -236,6 +237,8 @@ def _load_steps(
         privileges.check(client, [client.staging_dataset_name])
     if not asked.same_account:
         dataset_owner.check(vendor, chosen, state)
+    if not asked.new_account:
+        dataset_owner.check_new(pipeline, vendor, chosen, state)
     report.said += filter(None, [dataset_owner.moved(vendor, chosen, state)])
     schema_drift.check(pipeline, vendor.name, wanted.views)
     commit_check.refuse_what_is_in_doubt(pipeline, vendor)

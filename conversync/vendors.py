@@ -51,7 +51,8 @@ class LoadRequest:
     """What a person asked of a run: days (ISO text, in the vendor's zone) or what is due, and the size of windows.
 
     `accept_empty`: a list that is empty where there were rows before is believed. `same_account`: so is an address, or
-    an account's name, that is another than at the last load.
+    an account's name, that is another than at the last load. `new_account`: an account that nothing was loaded of is
+    none that was called otherwise before.
     """
 
     start: str | None = None
@@ -59,6 +60,7 @@ class LoadRequest:
     window_days: int = 31
     accept_empty: bool = False
     same_account: bool = False
+    new_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,12 @@ def of_dataset(name: str) -> Vendor | None:
         return None
     vendor = max(fits, key=len)
     return replace(known()[vendor], of_account=name.removeprefix(vendor).removeprefix("_"))
+
+
+def is_of_another(send_key: str, source: Vendor) -> bool:
+    """Whether a row was sent of another account of the vendor, by a send_key as ready-made outboxes make it."""
+    found = of_dataset(send_key.partition("-")[0])
+    return found is not None and found.name == source.name and found.dataset != source.dataset
 
 
 def label_of(name: str) -> str:

@@ -18,13 +18,13 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, SettingsError
 from conversync.extract.lookback import InUse, in_use
 from conversync.extract.windows import DAY
-from conversync.load import pipeline_name
 from conversync.monitor.day_figures import ranges
 from conversync.monitor.views import DAYS, judged
 from conversync.settings import lookup
 from conversync.types import Document, SqlClient
 from conversync.vendors import Vendor
 from conversync.warehouse import files
+from conversync.warehouse.datasets import pipeline_name
 from conversync.warehouse.load_order import newest_state
 from conversync.warehouse.query import rows
 from conversync.warehouse.warehouse import Warehouse

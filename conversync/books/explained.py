@@ -27,7 +27,7 @@ from conversync.extract.declared import PAGE, Table
 from conversync.send import ledger
 from conversync.settings import lookup
 from conversync.types import Document, SqlClient
-from conversync.vendors import Vendor
+from conversync.vendors import Vendor, is_of_another
 
 # What every log of statements has beside its own columns.
 _TIMES = ("statement_hash", "valid_from", "valid_to", "_dlt_load_id")
@@ -272,8 +272,11 @@ def _changes(client: SqlClient, vendor: Vendor, name: str) -> Iterator[Document]
         yield dict(zip(columns, row, strict=True))
 
 
-def sent(client: SqlClient, names: Sequence[str]) -> list[Document]:
-    """What was sent of these ids, by the ledgers of every account: target, status, code of the answer, when."""
+def sent(client: SqlClient, names: Sequence[str], sources: Sequence[Vendor]) -> list[Document]:
+    """What was sent of these ids, by the ledgers of every account: target, status, code of the answer, when.
+
+    Not what was sent of an account that is none of these `sources`, of which another conversion may have the id.
+    """
     found = []
     for table in ledger.all_of(client):
         for name in names:
@@ -287,7 +290,9 @@ def sent(client: SqlClient, names: Sequence[str]) -> list[Document]:
             )
             columns = ("send_key", "status", "reason", "response_code", "sent_at")
             found += [
-                {"ledger": f"sent.{table}", **dict(zip(columns, row, strict=True))} for row in rows or ()
+                {"ledger": f"sent.{table}", **dict(zip(columns, row, strict=True))}
+                for row in rows or ()
+                if not all(is_of_another(row[0], one) for one in sources)
             ]
     return found
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from conversync import children
+from conversync.build import others as of_others
 from conversync.build import place as places
-from conversync.build.report import BuildReport, Ended
-from conversync.build.place import SCHEMAS as SCHEMAS
-from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.build.last import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
+from conversync.build.place import SCHEMAS as SCHEMAS
+from conversync.build.report import BuildReport, Ended
+from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings import lookup
 from conversync.settings.accounts import sources as named_in_settings
 from conversync.vendors import Vendor, label_of, vendors
@@ -69,8 +70,13 @@ def build(
 def _on_server(place: Warehouse, folder: Path, asked: _Asked, _wait: float) -> BuildReport:
     """All of it, with the right to write the marts: nobody can tell what was written to a server since."""
     with places.asked(place, folder) as rows:
+        of_others.refuse_views(rows, SCHEMAS)
+        rights = of_others.rights(rows, SCHEMAS)
         inputs = inputs_of(rows, *_stand(rows), told_of_days=False)
-    return _Plan(asked, inputs, None, Split()).run(place, folder)
+    report = _Plan(asked, inputs, None, Split()).run(place, folder)
+    if rights:
+        places.give(place, folder, rights, relations)
+    return report
 
 
 def _in_file(place: Warehouse, folder: Path, asked: _Asked, wait: float) -> BuildReport:

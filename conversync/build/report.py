@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conversync.errors import ConversyncError, LockedError
 from conversync.build.last import Node
+from conversync.errors import ConversyncError, LockedError
 from conversync.warehouse.stored import SMALL
 from conversync.warehouse.views import Reads, reads_of
 

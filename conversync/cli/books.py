@@ -245,7 +245,7 @@ def _tell_life(client: SqlClient, chosen: Sequence[Vendor], transaction: str, *,
     from conversync.books import explained, shown
 
     found = explained.lives(client, chosen, transaction)
-    sent = explained.sent(client, sorted({transaction, *(one.conversion_id for one in found)}))
+    sent = explained.sent(client, sorted({transaction, *(one.conversion_id for one in found)}), chosen)
     told = list(shown.lives(found, sent))
     if not told:
         raise SettingsError(f"Nobody knows the transaction {transaction}.")

@@ -26,6 +26,7 @@ def load(
     wait: options.Wait = "0s",
     accept_empty: options.AcceptEmpty = False,
     same_account: options.SameAccount = False,
+    new_account: options.NewAccount = False,
     dry_run: options.PlanOnly = False,
     project: options.Project = None,
     log_format: options.Format = options.LogFormat.text,
@@ -46,7 +47,7 @@ def load(
     from conversync.vendors import LoadRequest
 
     lookup.span(start, end, "--from", "--to")
-    asked = LoadRequest(start, end, lookup.days(window, "--window"), accept_empty, same_account)
+    asked = LoadRequest(start, end, lookup.days(window, "--window"), accept_empty, same_account, new_account)
     seconds = lookup.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)
     if dry_run:

@@ -117,6 +117,13 @@ SameAccount = Annotated[
         help="Believe that an address, or an account's name, that changed is the same account's.",
     ),
 ]
+NewAccount = Annotated[
+    bool,
+    typer.Option(
+        "--new-account",
+        help="Believe that an account without rows is no other one under a new name.",
+    ),
+]
 PlanOnly = Annotated[
     bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
 ]

@@ -44,7 +44,7 @@ from conversync.settings import accounts
 from conversync.settings import lookup as configured
 from conversync.types import SqlClient
 from conversync.vendors import source_of
-from conversync.warehouse import confined_sql, privileges, tombstones
+from conversync.warehouse import confined_sql, dataset_owner, privileges, tombstones
 from conversync.warehouse.warehouse import Warehouse
 from conversync.warehouse.write_lock import Right
 
@@ -210,7 +210,7 @@ def _plan(
     client: SqlClient,
     query: str,
     keeper: Bookkeeper,
-    settings: object,
+    settings: Any,
     mending: Mending,
     journal: Journal,
     options: Options,
@@ -233,6 +233,8 @@ def _plan(
             "the query of an outbox: give Conversync a role that may do no more than it needs"
         )
     plan.forgets = bool(forgetting.look(client, target, journal))
+    if why := dataset_owner.sent_elsewhere(client, source_of(target.name), settings):
+        plan.refusals.append(why)
     if not options.after_restore and (why := _doubted(client, keeper, journal, mending)):
         plan.refusals.insert(0, why)
     return plan

@@ -18,7 +18,7 @@ from conversync.send.journal import Journal, journal_path
 from conversync.send.target_books import all_targets
 from conversync.types import SqlClient
 from conversync.undo.loads import Load
-from conversync.vendors import Vendor
+from conversync.vendors import Vendor, is_of_another
 from conversync.warehouse.query import rows
 from conversync.warehouse.warehouse import Warehouse
 
@@ -64,7 +64,7 @@ def _sent(client: SqlClient, warehouse: Warehouse, load: Load) -> Iterator[str]:
     since = min(load.since, load.committed_at)
     by_target: dict[str, list[str]] = {}
     for one in _all_sent(client, warehouse):
-        if _is_of(one, touched, since):
+        if _is_of(one, touched, since) and not is_of_another(one.send_key, load.vendor):
             by_target.setdefault(one.target, []).append(one.send_key)
     for target, keys in by_target.items():
         named = sorted(set(keys))
@@ -152,5 +152,5 @@ def _reported(client: SqlClient, load: Load) -> Iterator[str]:
         if count:
             yield (
                 f"{counted(int(count), 'conversion')} of it stand in {one.period} as it was reported by "
-                f"{one.vendor}: conversync reopen {one.period} first"
+                f"{vendor.label}: conversync reopen {one.period} first"
             )

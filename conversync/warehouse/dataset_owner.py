@@ -8,12 +8,17 @@ at the vendor's only a fingerprint. A secret is no part of it, so that a token m
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 
 from conversync.errors import SettingsError
 from conversync.http.origin import DEFAULT_PORTS, is_loopback, parse_origin
-from conversync.settings import accounts
-from conversync.types import Pipeline, Restored, Settings
-from conversync.vendors import Vendor
+from conversync.settings import accounts, lookup
+from conversync.types import Pipeline, Restored, Settings, SqlClient
+from conversync.vendors import Vendor, dataset, parted
+from conversync.warehouse import datasets, load_order, query
+from conversync.warehouse.undoable import PLACES
 
 KEY, PORT = "account", "account_port"
 # What our settings call it: besitos, besitos:eu.
@@ -57,6 +62,66 @@ def check(vendor: Vendor, settings: Settings, state: Restored) -> None:
             f"({_section(vendor)}) or a warehouse of its own (--warehouse); if it is the same account that moved, say "
             f"so once: conversync load {vendor.label} --same-account."
         )
+
+
+def check_new(pipeline: Pipeline, vendor: Vendor, settings: Settings, state: Restored) -> None:
+    """SettingsError, with the way out, where this account may stand under another name already.
+
+    That is where nothing was loaded of it, and a dataset that no settings name any more has all that tells it apart.
+    """
+    if state.get(KEY):
+        return
+    now = {name: told for name, told in account(vendor, settings).items() if name != SOURCE}
+    for other, before in _left_over(pipeline, vendor):
+        if all(before.get(name) == told for name, told in now.items()):
+            raise SettingsError(
+                f"The dataset {other.dataset} has rows of an account at {now[f'{vendor.name}_url']}, which no settings "
+                f"name any more. If {vendor.label} is that account under another name, all of it would count twice: "
+                f"call it {other.label} again. If it is another account, say so once: conversync load {vendor.label} "
+                "--new-account."
+            )
+
+
+def _left_over(pipeline: Pipeline, vendor: Vendor) -> Iterator[tuple[Vendor, Mapping[str, str]]]:
+    """The vendor's other accounts in this database that no settings name, each with what tells it apart."""
+    if pipeline.destination.destination_type not in PLACES:
+        return
+    with pipeline.sql_client() as client:
+        loaded = [one for one in datasets.accounts(partial(query.rows, client)) if one.name == vendor.name]
+        for other in (replace(vendor, of_account=""), *loaded):
+            if other.label != vendor.label and not lookup.is_named(other.settings, other.label):
+                yield other, _noted(client, vendor.name, other.dataset)
+
+
+def _noted(client: SqlClient, vendor: str, name: str) -> Mapping[str, str]:
+    """Whose rows a dataset of this name holds, as its last load noted; empty where nothing was ever loaded."""
+    from conversync.dlt_internals import DatabaseUndefinedRelation
+
+    def place(table: str) -> str:
+        return ".".join(map(client.escape_column_name, (name, table)))
+
+    try:
+        _, state = load_order.newest_state(client, place, datasets.pipeline_name(name))
+    except DatabaseUndefinedRelation:
+        return {}
+    return dict(state.get("sources", {}).get(vendor, {}).get(KEY, {}))
+
+
+def sent_elsewhere(client: SqlClient, source: str, settings: Settings) -> str | None:
+    """Why nothing may be sent to a source (`keitaro:eu`) that was read from another address; None where it was not.
+
+    What the one was sent would count as sent to the other. Of what was never read nobody knows.
+    """
+    vendor, account = parted(source)
+    setting, name = f"{vendor}_url", dataset(vendor, account)
+    before, now = _noted(client, vendor, name).get(setting), address(settings[setting], setting)
+    if before in (None, now):
+        return None
+    return (
+        f"{name} was read from {before}, and {setting} is now {now}: what was sent to the one would count as sent to "
+        f"the other. If it is the same account that moved, say so once: conversync load {source} --same-account; "
+        f"another one needs a section [{'.'.join(accounts.section(vendor, 'NAME'))}]."
+    )
 
 
 def moved(vendor: Vendor, settings: Settings, state: Restored) -> str | None:

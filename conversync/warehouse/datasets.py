@@ -7,6 +7,11 @@ from conversync.warehouse.privileges import STAGING
 from conversync.warehouse.query import Rows
 
 
+def pipeline_name(dataset: str) -> str:
+    """Under which name the state of a dataset's loads is kept."""
+    return f"conversync_{dataset}"
+
+
 def accounts(rows: Rows) -> list[Vendor]:
     """The accounts with a name that were ever loaded, by their datasets, whether or not the settings still name them.
 
@@ -17,7 +22,7 @@ def accounts(rows: Rows) -> list[Vendor]:
     for (name,) in rows(_STATES):
         source = None if name.endswith(STAGING) else of_dataset(name)
         if source is not None and source.of_account:
-            pipeline = f"conversync_{name}".replace("'", "''")
+            pipeline = pipeline_name(name).replace("'", "''")
             mine = f"pipeline_name = '{pipeline}'"
             if rows(f'select 1 from "{name}"._dlt_pipeline_state where {mine} limit 1'):  # noqa: S608 - of the catalogue
                 found.append(source)

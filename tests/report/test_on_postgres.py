@@ -221,3 +221,27 @@ def test_the_commands_take_the_destination(both: Both, tmp_path: Path) -> None:
         assert refused.code == 1, refused.err
         assert "cannot be reached" in refused.err
         assert "none@" not in refused.out + refused.err
+
+
+def test_what_others_have_of_the_models_is_theirs_after_a_build(both: Both) -> None:
+    """Rights are given again; a view of somebody's own is named, and nothing is built, in place of being dropped."""
+    ask = both.database.ask
+    ask("create role analyst; create role passing; create schema an; select 1")
+    ask("grant usage on schema marts, staging to analyst; select 1")
+    ask("grant select on all tables in schema marts to analyst; select 1")
+    ask("grant select on staging.stg_besitos__conversions to public; select 1")
+    ask("grant select, insert on marts.conversions to passing with grant option; select 1")
+    given = (
+        "select table_schema, table_name, grantee, privilege_type, is_grantable "
+        "from information_schema.table_privileges where grantee in ('analyst', 'passing', 'PUBLIC') "
+        "and table_schema in ('marts', 'staging') order by 1, 2, 3, 4"
+    )
+    before = ask(given)
+    assert len(before) > 12
+    ask("create view an.mine as select vendor, sum(net_revenue) from marts.conversions group by 1; select 1")
+    with pytest.raises(SettingsError, match=r"^an\.mine is made of tables .* nothing was built"):
+        build(both.server, run_tests=False)
+    assert ask("select count(*) from an.mine")[0][0] > 0
+    ask("drop view an.mine; select 1")
+    assert build(both.server, run_tests=False).failures == []
+    assert ask(given) == before
