@@ -1,6 +1,6 @@
 """`conversync load`: one lock, a fresh dlt working directory, and window after window, each all or nothing.
 
-After each commit the load looks at what it did (see sound.py).
+After each commit the load looks at what it did (see warehouse/commit_check.py).
 """
 
 from __future__ import annotations

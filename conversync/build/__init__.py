@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from conversync import children
-from conversync.build import others as of_others
 from conversync.build import place as places
+from conversync.build.dependents import refuse_views
 from conversync.build.last import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
 from conversync.build.place import SCHEMAS as SCHEMAS
 from conversync.build.report import BuildReport, Ended
@@ -62,21 +62,19 @@ def build(
         _refuse_what_is_no_warehouse(place.path)
     asked = _Asked(full_refresh, select, run_tests, unit_tests)
     with place.locked(wait, "build", [places.MARTS]) as folder:
-        report = (_on_server if place.is_postgres else _in_file)(place, folder, asked, wait)
+        report = (
+            _on_server(place, folder, asked) if place.is_postgres else _in_file(place, folder, asked, wait)
+        )
     report.seconds = time.monotonic() - started
     return report
 
 
-def _on_server(place: Warehouse, folder: Path, asked: _Asked, _wait: float) -> BuildReport:
+def _on_server(place: Warehouse, folder: Path, asked: _Asked) -> BuildReport:
     """All of it, with the right to write the marts: nobody can tell what was written to a server since."""
     with places.asked(place, folder) as rows:
-        of_others.refuse_views(rows, SCHEMAS)
-        rights = of_others.rights(rows, SCHEMAS)
+        refuse_views(rows, SCHEMAS, {model["config"]["alias"] for model in _models()})
         inputs = inputs_of(rows, *_stand(rows), told_of_days=False)
-    report = _Plan(asked, inputs, None, Split()).run(place, folder)
-    if rights:
-        places.give(place, folder, rights, relations)
-    return report
+    return _Plan(asked, inputs, None, Split()).run(place, folder)
 
 
 def _in_file(place: Warehouse, folder: Path, asked: _Asked, wait: float) -> BuildReport:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from conversync.build import others
-from conversync.build.others import Right
 from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
@@ -44,14 +42,6 @@ def asked(warehouse: Warehouse, folder: Path) -> Iterator[Rows]:
     with translate_errors(), confined_sql.reading(_pipeline(warehouse, folder)) as client:
         privileges.check(client, SCHEMAS)
         yield lambda text: query.rows(client, text)
-
-
-def give(
-    warehouse: Warehouse, folder: Path, wanted: Sequence[Right], relations: Callable[[Rows], set[str]]
-) -> None:
-    """Gives these rights again, to those of the `relations` that stand after a build."""
-    with translate_errors(), _pipeline(warehouse, folder).sql_client() as client:
-        others.give(client, wanted, relations(lambda text: query.rows(client, text)))
 
 
 def place_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:

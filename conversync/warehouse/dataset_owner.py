@@ -114,6 +114,8 @@ def sent_elsewhere(client: SqlClient, source: str, settings: Settings) -> str | 
     """
     vendor, account = parted(source)
     setting, name = f"{vendor}_url", dataset(vendor, account)
+    if setting not in settings.get_resolvable_fields():
+        return None
     before, now = _noted(client, vendor, name).get(setting), address(settings[setting], setting)
     if before in (None, now):
         return None

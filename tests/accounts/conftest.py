@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -13,7 +10,7 @@ import pytest
 
 from conversync.sandbox import Sandbox, World
 from tests.accounts.support import Accounts, Trackers
-from tests.process.support import ROOT, ProcessPool, nursery
+from tests.process.support import ProcessPool, nursery
 
 
 @pytest.fixture(scope="session", name="nursery")
@@ -41,16 +38,8 @@ def accounts(tmp_path: Path, nursery: ProcessPool) -> Iterator[Accounts]:
 @pytest.fixture(scope="session")
 def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
     """Runs whose points are those of a send: the journal's writes, requests, SQL (see tests/send/nursery.py)."""
-    folder = tmp_path_factory.mktemp("forking")
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.send.nursery"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-    ) as process:
-        yield ProcessPool(process, folder)
+    with nursery(tmp_path_factory.mktemp("forking"), "tests.send.nursery") as running:
+        yield running
 
 
 @pytest.fixture

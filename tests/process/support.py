@@ -97,10 +97,13 @@ class ProcessPool:
 
 
 @contextmanager
-def nursery(folder: Path, **environment: str) -> Iterator[ProcessPool]:
-    """A nursery that is gone afterwards; `folder` takes what its runs print, `environment` is what it is started in."""
+def nursery(folder: Path, module: str = "tests.process.nursery", **environment: str) -> Iterator[ProcessPool]:
+    """A nursery that is gone afterwards; `folder` takes what its runs print, `environment` is what it is started in.
+
+    `module` says at which points its runs can be killed: `tests.send.nursery` at those of a send.
+    """
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.process.nursery"],
+        [sys.executable, "-m", module],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -238,10 +238,16 @@ def test_what_others_have_of_the_models_is_theirs_after_a_build(both: Both) -> N
     )
     before = ask(given)
     assert len(before) > 12
-    ask("create view an.mine as select vendor, sum(net_revenue) from marts.conversions group by 1; select 1")
-    with pytest.raises(SettingsError, match=r"^an\.mine is made of tables .* nothing was built"):
+    for name in ("an.mine", "marts.mine"):
+        ask(
+            f"create view {name} as select vendor, sum(net_revenue) from marts.conversions group by 1; select 1"
+        )
+    with pytest.raises(
+        SettingsError, match=r"^an\.mine, marts\.mine are made of tables .* nothing was built"
+    ):
         build(both.server, run_tests=False)
-    assert ask("select count(*) from an.mine")[0][0] > 0
-    ask("drop view an.mine; select 1")
+    for name in ("an.mine", "marts.mine"):
+        assert ask(f"select count(*) from {name}")[0][0] > 0
+        ask(f"drop view {name}; select 1")
     assert build(both.server, run_tests=False).failures == []
     assert ask(given) == before

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,7 +16,7 @@ from random import Random
 import pytest
 
 from conversync.sandbox import Fault
-from tests.process.support import ROOT, Done, Forked, ProcessPool, Wish
+from tests.process.support import Done, Forked, ProcessPool, Wish, nursery
 from tests.send.receiver import ENDPOINT
 from tests.send.support import KEITARO, OPTIBASE, Workspace, sales, users
 
@@ -29,16 +27,8 @@ SEED = 20241204
 @pytest.fixture(scope="session")
 def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessPool]:
     """One for all tests of a worker."""
-    folder = tmp_path_factory.mktemp("nursery")
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.send.nursery"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-    ) as process:
-        yield ProcessPool(process, folder)
+    with nursery(tmp_path_factory.mktemp("forking"), "tests.send.nursery") as running:
+        yield running
 
 
 class Shop:
