@@ -46,10 +46,28 @@ class Cluster:
         return [line.split("\t") for line in ended.stdout.splitlines()]
 
     def cpu(self) -> float:
-        """CPU seconds of all its processes that have ended: those of a session's are told once it is closed."""
+        """CPU seconds of all its processes that have ended, and those of sessions all have: who was let go ends soon.
+
+        A look at the tables that ended while a night began would count as the night's.
+        """
+        for _ in range(PATIENCE * 10):
+            if not self._has_sessions():
+                break
+            time.sleep(0.1)
+        else:
+            raise NoServerError(f"PostgreSQL has sessions that did not end within {PATIENCE} seconds")
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         user, system = fields[13], fields[14]  # of children that were waited for, from "state" on
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def _has_sessions(self) -> bool:
+        """Whether somebody is connected, or has just gone (and has no title any more), as its processes tell."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+        try:
+            titles = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return any(not title or b"127.0.0.1(" in title for title in titles)
 
 
 def binary(name: str) -> str:
