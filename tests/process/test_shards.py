@@ -13,6 +13,7 @@ import pytest
 
 from conversync.dlt_internals import decompress_state
 from conversync.sandbox import Sandbox
+from tests.besitos.rows import text
 from tests.dbt.cluster import Cluster, binary
 from tests.destinations.places import Elsewhere
 from tests.process.gate import Gate
@@ -240,6 +241,34 @@ def test_shards_of_other_vendors(machines: Machines, vendor: str) -> None:
     machines.vendor, machines.asked = vendor, FEW
     machines.shards(1, 2, count=2)
     assert (machines.rows(), machines.state()) == machines.alone()
+
+
+@pytest.mark.more
+def test_rows_set_aside_are_known_to_all_shards(machines: Machines) -> None:
+    """One that two of them meet is one row, met twice; the rest is loaded."""
+    machines.asked = FEW
+    days = [f"2024-12-{day:02}" for day in range(1, 11)]
+    machines.sandbox.besitos.rows = [
+        text(number, date_time=f'"{day} 10:00:00"', **({} if number % 3 else {"payout": '"none"'}))
+        for number, day in enumerate(days * 3, start=1)
+    ]
+    runs = [machines.begin("--shard", f"{number}/2") for number in (1, 2)]
+    assert [run.wait().code for run in runs] == [3, 3]
+    left = set_aside(machines)
+    assert sorted(times for _, times in left[1]) == [1] * 6 + [2] * 4
+    machines.forget()
+    assert machines.load().code == 3
+    assert left == set_aside(machines)
+
+
+def set_aside(machines: Machines) -> tuple[dict[str, list[str]], list[tuple[str, int]], set[tuple[str, int]]]:
+    """What is loaded; each row set aside, and how often it was met, in the table and in the state.
+
+    In which of two windows it was met last is a matter of turns.
+    """
+    rejected = machines.query("select raw_hash, times_seen from besitos.rejected_rows order by 1")
+    noted = {(name, one[1]) for name, one in machines.state()["set_aside"].items()}
+    return machines.rows("windows", "rejected_rows"), [(name, times) for name, times in rejected], noted
 
 
 @pytest.mark.more
