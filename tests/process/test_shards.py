@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from conversync.dlt_errors import translate_errors
 from conversync.dlt_internals import decompress_state
+from conversync.errors import LockedError
+from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox
+from conversync.types import SqlClient
+from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import text
 from tests.dbt.cluster import Cluster, binary
 from tests.destinations.places import Elsewhere
+from tests.houses import environment
 from tests.process.gate import Gate
 from tests.process.support import Done, Forked, Place, ProcessPool, Wish
 from tests.process.test_right import turned_away
@@ -284,3 +291,52 @@ def test_a_backfill_in_shards_is_one_load_to_take_back(machines: Machines) -> No
     assert machines.rows() != before[0]
     well(machines.run("undo", "--last", "--vendor", "besitos"))
     assert (machines.rows(), machines.state()) == before
+
+
+def test_only_who_has_the_turn_may_write(database: Cluster, tmp_path: Path) -> None:
+    """The others wait for its end; who lost the right writes nothing, and what it began is waited for."""
+    with environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}):
+        place, other = (Warehouse(tmp_path / name / "warehouse.duckdb", "postgres") for name in "ab")
+        with (
+            place.locked(0, "load 1/2", ["besitos"], together=True) as folder,
+            other.locked(0, "load 2/2", ["besitos"], together=True),
+        ):
+            pipeline = pipeline_for("besitos", place.dlt_destination(["besitos"]), folder)
+            with pipeline.sql_client() as client:
+                with pytest.raises(LockedError, match="was lost"), translate_errors():
+                    client.execute_sql("create table public.early (x int)")
+                with turn(place):
+                    client.execute_sql("create table public.mine (x int)")
+                    assert not is_free(other)
+                assert is_free(other)
+                with pytest.raises(LockedError, match="was lost"), turn(place):
+                    lose(place, other, client, database)
+            assert is_free(other)
+    assert database.ask("select to_regclass('public.mine') is null") == [(True,)]
+
+
+def turn(place: Warehouse) -> AbstractContextManager[None]:
+    """The turn, if it is free; TimeoutError."""
+
+    def moment() -> None:
+        raise TimeoutError
+
+    return place.right.turn("besitos", moment)
+
+
+def is_free(place: Warehouse) -> bool:
+    try:
+        with turn(place):
+            return True
+    except TimeoutError:
+        return False
+
+
+def lose(place: Warehouse, other: Warehouse, client: SqlClient, database: Cluster) -> None:
+    """In a transaction the session that holds the right ends: that one may end, and is waited for."""
+    with client.begin_transaction():
+        client.execute_sql("drop table public.mine")
+        query = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '% 1/2 %'"
+        assert database.ask(query) == [(True,)]
+        assert not is_free(other)
+    place.right.check()
