@@ -127,7 +127,8 @@ In six hours one load reads at most {few} new conversions a day at 300 ms an ans
   more than processors, as far as the vendor allows them; a shorter `besitos_reversal_lookback_days` saves up to
   {sweep:.1f} of the {factor:.1f} rows.
 - **Then a processor.** A load uses one. Loads of one dataset wait for each other (one writes at a time), so several
-  loads side by side means several accounts, each with a dataset of its own; days of one account are not divided yet.
+  loads side by side means several accounts, each with a dataset of its own; a range that was asked for is read by many
+  runs at once (`--shard`), a night's days by one.
 - **The models.** They are made of all conversions that are held, not of the new ones alone: docs/books.md says what
   ten million take.
 - **The destination.** One DuckDB file is right as long as it fits on a disk, and on the machine that reads it; beyond

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -24,11 +25,14 @@ from conversync.errors import (
     SettingsError,
 )
 from conversync.extract.failing_requests import BeyondBoundsError
+from conversync.extract.read_ahead import read_ahead
+from conversync.extract.windows import part_of
 from conversync.http import clock
 from conversync.http.source_turns import side_by_side
 from conversync.http.wait_budget import one_run
 from conversync.load_counts import StepReport
 from conversync.settings import accounts, dlt_settings, lookup
+from conversync.turns import Alone, InTurns, Turns, check_shard
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
     arrivals,
@@ -117,15 +121,22 @@ def load(
     SettingsError, before any request, if every source lacks a setting, or has one that cannot be meant; where only
     some do, that is their failure.
     """
+    check_shard(warehouse, chosen, asked)
     resolved = lookup.resolve_each(chosen)
     datasets = [vendor.dataset for vendor in chosen]
-    with translate_errors(), warehouse.locked(wait, "load", datasets) as folder:
+    held = warehouse.locked(wait, asked.named, datasets, together=asked.shard is not None)
+    with translate_errors(), held as folder:
         destination = warehouse.dlt_destination(datasets)
         with warehouse.held(wait, folder) as connection:
 
             def one(vendor: Vendor) -> SourceReport:
-                pipeline = pipeline_for(vendor.dataset, destination, folder)
-                return load_source(pipeline, vendor, resolved[vendor.label], asked, progress)
+                make = partial(pipeline_for, vendor.dataset, destination)
+                turns: Turns = (
+                    Alone(make(folder))
+                    if asked.shard is None
+                    else InTurns(warehouse.right, vendor.dataset, asked, make, folder)
+                )
+                return load_source(turns, vendor, resolved[vendor.label], asked, progress)
 
             reports = side_by_side([partial(one, vendor) for vendor in chosen])
             if connection is not None:
@@ -135,6 +146,7 @@ def load(
 
 def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Path) -> list[Step]:
     """The steps that `load` would take now; sends nothing to the vendor and creates no warehouse."""
+    check_shard(warehouse, [vendor], asked)
     chosen = lookup.resolve(vendor.settings, vendor.label)
     state: dict[str, Any] = {}
     if warehouse.exists():
@@ -179,44 +191,52 @@ def restored(pipeline: Any, source: str) -> dict[str, Any]:
                 "cannot be read. Nothing was loaded. Restore the warehouse from a copy, or load everything anew after: "
                 f"drop schema {dataset} cascade; drop schema if exists {dataset}_staging cascade."
             ) from error
+    return _state(pipeline, source)
+
+
+def _state(pipeline: Any, source: str) -> dict[str, Any]:
     return dict(pipeline.state.get("sources", {}).get(source, {}))
 
 
 def load_source(
-    pipeline: Any, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress
+    turns: Turns, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress
 ) -> SourceReport:
-    """One source into the pipeline's dataset; whatever fails is in the report. The caller holds the warehouse."""
-    report = SourceReport(pipeline.dataset_name)
+    """One source into its dataset, in its turns; whatever fails is in the report. The caller holds the warehouse."""
+    report = SourceReport(vendor.dataset)
     started = time.monotonic()
     if isinstance(chosen, SettingsError):
         report.error = chosen
         return report
+    run = _Run(turns, vendor, chosen, asked, progress, report)
     with clock.of_its_own():
         try:
-            with (
-                translate_errors(),
-                one_run(),
-                dlt_shortcuts.kept_open(pipeline),
-                accounts.asked_for(vendor.label),
-                tombstones.heeded(pipeline),
-                undoable.within(pipeline),
-            ):
-                _load_steps(pipeline, vendor, chosen, asked, progress, report)
+            with translate_errors(), one_run(), accounts.asked_for(vendor.label), _within(turns):
+                run.take_steps()
         except Exception as error:  # noqa: BLE001 - the other sources still load; it is reported, and costs exit 1
             report.error = accounts.placed(error, vendor.label)
         told = report.said if clock.apart() >= timedelta(0) else report.skipped
         told += filter(None, [load_order.apart(clock.apart())])
     if report.steps:
         try:
-            with translate_errors():
-                report.known_rejected = load_counts.set_aside(pipeline, report.loads) - report.total(
+            with translate_errors(), run.turn() as now:
+                report.known_rejected = load_counts.set_aside(now.pipeline, report.loads) - report.total(
                     "rejected_new"
                 )
-                report.said += filter(None, [retention.forget_rejected(pipeline)])
+                report.said += filter(None, [retention.forget_rejected(now.pipeline)])
         except Exception as error:  # noqa: BLE001 - as above
             report.error = report.error or error
     report.seconds = time.monotonic() - started
     return report
+
+
+@contextmanager
+def _within(turns: Turns) -> Iterator[None]:
+    """What holds for a whole run of a source, in its turns and between them."""
+    with ExitStack() as held:
+        with turns.turn() as pipeline:
+            for one in (dlt_shortcuts.kept_open, tombstones.heeded, undoable.within):
+                held.enter_context(one(pipeline))
+        yield
 
 
 def _upgrade(pipeline: Any, vendor: Vendor) -> None:
@@ -228,53 +248,103 @@ def _upgrade(pipeline: Any, vendor: Vendor) -> None:
             vendor.upgrade(client, client.capabilities.sqlglot_dialect or "duckdb")
 
 
-def _load_steps(
-    pipeline: Any, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress, report: SourceReport
-) -> None:
-    """Step after step, each committed and looked at before the next is read."""
-    state, wanted = restored(pipeline, vendor.name), functions.Wanted.of(vendor, chosen)
-    with pipeline.sql_client() as client:
-        privileges.check(client, [client.staging_dataset_name])
-    if not asked.same_account:
-        dataset_owner.check(vendor, chosen, state)
-    if not asked.new_account:
-        dataset_owner.check_new(pipeline, vendor, chosen, state)
-    report.said += filter(None, [dataset_owner.moved(vendor, chosen, state)])
-    schema_drift.check(pipeline, vendor.name, wanted.views)
-    commit_check.refuse_what_is_in_doubt(pipeline, vendor)
-    _upgrade(pipeline, vendor)
-    views.mend(pipeline, wanted.views)
-    dataset_owner.note(pipeline, vendor, chosen)
-    state = arrivals.note(pipeline, vendor, chosen, state)
-    newest, keeper = load_order.newest_load(pipeline, vendor.statements), undoable.Keeper.begin(pipeline)
-    report.said += filter(None, [load_order.behind(newest)])
-    lost: BeyondBoundsError | None = None
-    for step in vendor.steps(state, chosen, asked):
-        progress.step(report.dataset, step.label)
-        before = load_counts.rows(pipeline, vendor)
-        load_order.come_after(newest)
-        try:
-            with translate_errors():
-                loads, counts = _commit(
-                    pipeline, vendor, step.source(partial(progress.page, report.dataset)), wanted, keeper
-                )
-        except (RequestRejectedError, InvalidResponseError) as error:
-            again = "not read again"
-            if not step.is_extra:
-                # A listing without an end costs its own days, if others come.
-                if not isinstance(error, BeyondBoundsError):
-                    raise
-                lost, again = lost or error, "not loaded, and its days are read again next time"
-            report.skipped.append(f"{step.label}: {again}. {str(error).removesuffix('.')}")
-            continue
-        newest = max(newest, *map(float, loads))
-        report.loads += loads
-        report.steps.append(load_counts.of_loads(pipeline, vendor, loads, before, counts))
+@dataclass
+class _Prepared:
+    """A dataset that may be written now: nothing stands against it, its newest state and its newest load are known."""
+
+    pipeline: Any
+    state: dict[str, Any]
+    newest: float
+    keeper: undoable.Keeper
+
+
+@dataclass
+class _Run:
+    """One source of a run: what it is loaded with, and what it came to."""
+
+    turns: Turns
+    vendor: Vendor
+    chosen: Any
+    asked: LoadRequest
+    progress: Progress
+    report: SourceReport
+    _now: _Prepared | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.chosen, SettingsError):
+            self._wanted = functions.Wanted.of(self.vendor, self.chosen)
+
+    @contextmanager
+    def turn(self) -> Iterator[_Prepared]:
+        """Within, the dataset is ours to write."""
+        with self.turns.turn() as pipeline:
+            if self._now is None or self._now.pipeline is not pipeline:
+                self._now = self._prepared(pipeline)
+            yield self._now
+
+    def take_steps(self) -> None:
+        """Step after step, each committed and looked at before the next is read."""
+        report = self.report
+        with self.turn() as now:
+            state = now.state
+        lost: BeyondBoundsError | None = None
+        for step in self.vendor.steps(state, self.chosen, self.asked):
+            self.progress.step(report.dataset, step.label)
+            try:
+                with translate_errors(), part_of(step.of if self.asked.shard else None):
+                    self._take(step)
+            except (RequestRejectedError, InvalidResponseError) as error:
+                again = "not read again"
+                if not step.is_extra:
+                    # A listing without an end costs its own days, if others come.
+                    if not isinstance(error, BeyondBoundsError):
+                        raise
+                    lost, again = lost or error, "not loaded, and its days are read again next time"
+                report.skipped.append(f"{step.label}: {again}. {str(error).removesuffix('.')}")
+                continue
+            self.progress.done(report.dataset, step.label, report.steps[-1])
+        if lost is not None and not report.steps:
+            report.skipped.clear()
+            raise lost
+
+    def _take(self, step: Step) -> None:
+        """Reads a step, commits it, and notes what it came to."""
+        report, vendor = self.report, self.vendor
+        with read_ahead(partial(step.source, partial(self.progress.page, report.dataset))) as ahead:
+            if self.turns.are_several and self._now is not None:
+                ahead.read(self._now.state)
+            with self.turn() as now:
+                if self.turns.is_behind(now.pipeline, step):
+                    ahead.forget()
+                before = load_counts.rows(now.pipeline, vendor)
+                load_order.come_after(now.newest)
+                loads, counts = _commit(now.pipeline, vendor, ahead.source, self._wanted, now.keeper)
+                now.newest = max(now.newest, *map(float, loads))
+                now.state = _state(now.pipeline, vendor.name)
+                report.loads += loads
+                report.steps.append(load_counts.of_loads(now.pipeline, vendor, loads, before, counts))
         report.skipped += step.skipped
-        progress.done(report.dataset, step.label, report.steps[-1])
-    if lost is not None and not report.steps:
-        report.skipped.clear()
-        raise lost
+
+    def _prepared(self, pipeline: Any) -> _Prepared:
+        vendor, chosen, report = self.vendor, self.chosen, self.report
+        state = restored(pipeline, vendor.name)
+        with pipeline.sql_client() as client:
+            privileges.check(client, [client.staging_dataset_name])
+        if not self.asked.same_account:
+            dataset_owner.check(vendor, chosen, state)
+        if not self.asked.new_account:
+            dataset_owner.check_new(pipeline, vendor, chosen, state)
+        report.said += filter(None, [dataset_owner.moved(vendor, chosen, state)])
+        schema_drift.check(pipeline, vendor.name, self._wanted.views)
+        commit_check.refuse_what_is_in_doubt(pipeline, vendor)
+        _upgrade(pipeline, vendor)
+        views.mend(pipeline, self._wanted.views)
+        dataset_owner.note(pipeline, vendor, chosen)
+        state = arrivals.note(pipeline, vendor, chosen, state)
+        newest = load_order.newest_load(pipeline, vendor.statements)
+        keeper = undoable.Keeper.begin(pipeline, self.turns.point(pipeline, vendor.name, state))
+        report.said += filter(None, [load_order.behind(newest)])
+        return _Prepared(pipeline, state, newest, keeper)
 
 
 def _commit(

@@ -52,7 +52,7 @@ class LoadRequest:
 
     `accept_empty`: a list that is empty where there were rows before is believed. `same_account`: so is an address, or
     an account's name, that is another than at the last load. `new_account`: an account that nothing was loaded of is
-    none that was called otherwise before.
+    none that was called otherwise before. `shard`, (2, 8), is which part of the days is read, of how many.
     """
 
     start: str | None = None
@@ -61,6 +61,12 @@ class LoadRequest:
     accept_empty: bool = False
     same_account: bool = False
     new_account: bool = False
+    shard: tuple[int, int] | None = None
+
+    @property
+    def named(self) -> str:
+        """What the run is called to who waits for it."""
+        return "load" if self.shard is None else "load {}/{}".format(*self.shard)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,9 @@ class Step:
     skipped: list[str] = field(default_factory=list)
     is_extra: bool = False
     """Read beside what is due: where it is refused, or answered in a way that cannot be trusted, a run does without."""
+    days: Window | None = None
+    of: Window | None = None
+    """Its days, both ends included, and all those that they are a part of; None where it has none."""
 
 
 def _nothing(*_: Any) -> Iterator[Any]:
@@ -123,6 +132,8 @@ class Vendor:
     """The listings whose days must be read whole before a period is closed; none: it is not in the books."""
     lookbacks: Sequence[Lookback] = ()
     """The settings that say how far back a night reads again, and by what that is measured where they are "auto"."""
+    in_shards: bool = False
+    """Whether its `steps` take `windows.asked_parts`, tell `days` and `of`, and its walks tell `READ`."""
     counting: Sequence[str] = ()
     """The settings by which its views say what counts, of the past, too."""
     tables: Sequence[Table] = ()

@@ -27,6 +27,7 @@ def load(
     accept_empty: options.AcceptEmpty = False,
     same_account: options.SameAccount = False,
     new_account: options.NewAccount = False,
+    shard: options.Shard = None,
     dry_run: options.PlanOnly = False,
     project: options.Project = None,
     log_format: options.Format = options.LogFormat.text,
@@ -35,7 +36,8 @@ def load(
     """Read what is due, or the given days, into the warehouse.
 
     Without dates, every source reads from its cursor on, with a lookback for what changes late; the first run
-    reads half a year, or from `besitos_start_date`. Reading a day again is free: nothing is doubled.
+    reads half a year, or from `besitos_start_date`. Reading a day again is free: nothing is doubled. With `--shard`,
+    many runs read one range into one PostgreSQL at once, and the cursor moves when all parts are there.
 
     Exit codes: 0 done · 1 failed · 2 settings · 3 done, and something wants a look: rows newly set aside, days short, a
     clock that is wrong · 4 locked · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
@@ -44,16 +46,16 @@ def load(
     """
     begin(project, debug)
     from conversync.settings import lookup
+    from conversync.turns import parsed
     from conversync.vendors import LoadRequest
 
     lookup.span(start, end, "--from", "--to")
-    asked = LoadRequest(start, end, lookup.days(window, "--window"), accept_empty, same_account, new_account)
-    seconds = lookup.duration(wait, "--wait")
+    believed, days = (accept_empty, same_account, new_account), lookup.days(window, "--window")
+    asked, seconds = LoadRequest(start, end, days, *believed, parsed(shard)), lookup.duration(wait, "--wait")
     chosen, place = choose(source or []), at(warehouse, destination)
-    if dry_run:
-        show_plan(chosen, asked, place)
-        return
-    raise typer.Exit(_load(place, chosen, asked, seconds, log_format, debug=debug))
+    if not dry_run:
+        raise typer.Exit(_load(place, chosen, asked, seconds, log_format, debug=debug))
+    show_plan(chosen, asked, place)
 
 
 def _load(
@@ -78,9 +80,12 @@ def _load(
     with output.progress(log_format) as progress:
         reports = load(place, chosen, asked, output.Noted(progress), seconds)
     output.summary(reports, str(place), log_format)
-    codes = [one.exit_code for one in reports] + [_forget(place, seconds, log_format)]
-    if any(one.steps for one in reports):
-        output.published(published_after(place, seconds), log_format)
+    codes = [one.exit_code for one in reports]
+    # What else a load does wants the place alone: the first load that is no shard does it.
+    if asked.shard is None:
+        codes.append(_forget(place, seconds, log_format))
+        if any(one.steps for one in reports):
+            output.published(published_after(place, seconds), log_format)
     if debug:
         tell_tracebacks(one.error for one in reports)
     return gravest(codes)

@@ -124,6 +124,13 @@ NewAccount = Annotated[
         help="Believe that an account without rows is no other one under a new name.",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="2/8",
+        help="Read this one of so many parts of the days from --from to --to, beside runs that read the others.",
+    ),
+]
 PlanOnly = Annotated[
     bool, typer.Option("--dry-run", help="Print which windows would be read, and ask no vendor.")
 ]

@@ -258,12 +258,16 @@ def current_load() -> str | None:
         return None
 
 
+def its_load() -> str | None:
+    """The id that each row of the load is to have in a file that dlt takes as it lies; None where it wants none."""
+    is_told = bool(dlt.config.get("normalize.parquet_normalizer.add_dlt_load_id", bool))
+    return current_load() if is_told else None
+
+
 def spooled(**options: str) -> SpillFiles:
     """An empty folder for what is read (see `SpillFiles`), for the load that asks for it.
 
     It lies in the working directory of the pipeline that runs, which goes away with what a killed run left there.
     """
     pipeline = current_pipeline()
-    is_told = bool(dlt.config.get("normalize.parquet_normalizer.add_dlt_load_id", bool))
-    load_id = current_load() if is_told else None
-    return SpillFiles(pipeline.working_dir if pipeline is not None else None, load_id=load_id, **options)
+    return SpillFiles(pipeline.working_dir if pipeline is not None else None, load_id=its_load(), **options)

@@ -19,7 +19,7 @@ from conversync.extract.pagination import Scan
 from conversync.extract.rejected_days import NO_TRACES, Noted, Traces, resolved
 from conversync.extract.routing import Routed
 from conversync.extract.spill import SpillFile, SpillFiles
-from conversync.extract.windows import DAY, Window, advance_cursor, hold_cursor
+from conversync.extract.windows import DAY, Window, pass_over
 from conversync.types import Document, State
 
 # The rest of a window, which the next step is to read: what is whole is committed first.
@@ -93,11 +93,6 @@ class Read:
     def window(self) -> Window:
         """The days that were read, which may be fewer than were asked for (see `Reading.on_rest`)."""
         return Window(self.reading.window.start, max(piece.window.end for piece in self.pieces))
-
-    @property
-    def reached(self) -> Window:
-        """The days that a cursor may pass: until the first one that did not add up."""
-        return Window(self.window.start, self.short or self.window.end)
 
     @property
     def whole(self) -> list[Window]:
@@ -184,15 +179,12 @@ def _not_understood(done: Read) -> VendorError | None:
 
 
 def move_cursor(progress: State, first: date, done: Read, today: date) -> None:
-    """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.advance`).
+    """Moves a stream's cursor over what was read, and keeps it before a day that is short (see `windows.pass_over`).
 
     Not for old days that were read again: a short one among them would have every night read all days since.
     """
-    if done.reading.is_again:
-        return
-    advance_cursor(progress, first, done.reached, today)
-    if done.short is not None:
-        hold_cursor(progress, done.short)
+    if not done.reading.is_again:
+        pass_over(progress, first, done.window, today, done.short)
 
 
 def statements(

@@ -18,7 +18,7 @@ from dlt.extract import DltResource
 from conversync.dlt_internals import ItemTransform
 from conversync.errors import SettingsError
 from conversync.extract.declared import Table
-from conversync.extract.evidence import current_load
+from conversync.extract.evidence import current_load, its_load
 from conversync.extract.spill import SpillFile
 from conversync.types import Document
 
@@ -33,7 +33,13 @@ class Routed:
     def items(self) -> Iterator[Any]:
         """What dlt is given: a table, or a file that a load takes as it lies; outside of a load, its tables."""
         rows = self.rows
-        if isinstance(rows, pa.Table) or not rows.rows or current_load() is None:
+        # What was read before its load was named has not got the load's id with each row.
+        if (
+            isinstance(rows, pa.Table)
+            or not rows.rows
+            or current_load() is None
+            or rows.load_id != its_load()
+        ):
             yield from self.tables()
         else:
             yield dlt.mark.with_file_import(str(rows.path), "parquet", rows.rows, rows.none)
@@ -47,6 +53,10 @@ class Routed:
             yield from rows.tables()
         else:
             yield rows.none
+
+
+# What a walk yields when all is read that it was to read: what comes then wants the destination's newest state.
+READ = Routed("", pa.table({}))
 
 
 def routed(scan: DltResource, tables: Iterable[Table]) -> list[DltResource]:

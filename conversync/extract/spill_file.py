@@ -35,7 +35,7 @@ class SpillFile:
         self.rows = self.size = 0
         self.schema: pa.Schema | None = None
         self._key = key
-        self._load_id = load_id
+        self.load_id = load_id
         self._hashes: list[np.ndarray] = []
         self._is_each_once: bool | None = None
         self._writer: pq.ParquetWriter | None = None
@@ -49,7 +49,7 @@ class SpillFile:
     def stored(self) -> pa.Schema:
         """The columns of the file."""
         assert self.schema is not None  # noqa: S101 - there are rows
-        return self.schema if self._load_id is None else self.schema.append(LOAD_ID.field)
+        return self.schema if self.load_id is None else self.schema.append(LOAD_ID.field)
 
     def write(self, table: pa.Table) -> None:
         """Adds a table; all of one file have the same schema."""
@@ -72,9 +72,9 @@ class SpillFile:
         self.size += table.nbytes
 
     def _as_stored(self, table: pa.Table) -> pa.Table:
-        if self._load_id is None:
+        if self.load_id is None:
             return table
-        load_ids = pa.repeat(pa.scalar(self._load_id, LOAD_ID.type), table.num_rows)
+        load_ids = pa.repeat(pa.scalar(self.load_id, LOAD_ID.type), table.num_rows)
         return table.append_column(LOAD_ID.field, load_ids)
 
     def close(self) -> None:

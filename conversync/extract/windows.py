@@ -6,7 +6,9 @@ so neighbouring windows share a day, and a day counts as read once a later windo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from typing import NamedTuple, Self
 
@@ -19,6 +21,10 @@ from conversync.types import Restored, State
 DAY = pendulum.duration(days=1)
 # Where no start is set, the first run reads half a year.
 FIRST_RUN_DAYS = 180
+# Where `progress` has the windows of ranges that several runs read in parts, by range, until all of one are there.
+APART = "apart"
+# Of so many ranges that is kept; of a range that was given up, its windows go when others come.
+MOST_APART = 8
 
 
 class _Ends(NamedTuple):
@@ -90,7 +96,7 @@ def planned(
     """
     through = progress.get("through")
     window = lookback_window(through and Date.fromisoformat(through), first, lookback, today)
-    if bounded and progress:
+    if bounded and progress.get("first"):
         earliest = min(first, Date.fromisoformat(progress["first"]))
         window = Window(max(window.start, earliest), window.end)
     chosen = Window(
@@ -109,7 +115,73 @@ def with_its_last_day(window: Window, today: date) -> Window:
     return Window(window.start, max(window.end, min(window.end.add(days=1), today)))
 
 
-def advance_cursor(progress: State, first: date, window: Window, today: date) -> None:
+_whole: ContextVar[Window | None] = ContextVar("the range of which this run reads a part", default=None)
+
+
+@contextmanager
+def part_of(whole: Window | None) -> Iterator[None]:
+    """Within, what is read is a part of that range, which other runs read, too: no cursor moves before all is there."""
+    token = _whole.set(whole)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
+def pass_over(progress: State, first: date, window: Window, today: date, short: date | None = None) -> None:
+    """Moves the cursor in `progress` over a window that was read; `first` is where its run begins.
+
+    It stays before `short`, the first day of it that was read short. Of a `part_of` a range it moves when all windows
+    of the range were passed, by whichever runs, and then over each, as if one run had read them in order.
+    """
+    whole = _whole.get()
+    windows = [(window, short)] if whole is None else _all_of(progress, whole, window, short)
+    for one, day in windows:
+        _advance(progress, first, Window(one.start, day or one.end), today)
+        if day is not None:
+            _hold(progress, day)
+
+
+def _all_of(
+    progress: State, whole: Window, window: Window, short: date | None
+) -> list[tuple[Window, date | None]]:
+    """The windows of a range, oldest first, once this one completes it; nothing before, and it is noted."""
+    ranges: dict[str, list[list[str | None]]] = progress.setdefault(APART, {})
+    noted = [one for one in ranges.pop(str(whole), []) if not _is_within(one, window)]
+    own = [str(window.start), str(window.end), str(short) if short else None]
+    noted = sorted([*noted, own], key=lambda one: one[:2])
+    found: list[tuple[Window, date | None]] = [
+        (Window(_day(start), _day(end)), _day(held) if held else None) for start, end, held in noted
+    ]
+    if _cover([one for one, _ in found], whole):
+        if not ranges:
+            del progress[APART]
+        return found
+    ranges[str(whole)] = noted
+    for old in list(ranges)[:-MOST_APART]:
+        del ranges[old]
+    return []
+
+
+def _is_within(noted: Sequence[str | None], window: Window) -> bool:
+    return str(window.start) <= str(noted[0]) and str(noted[1]) <= str(window.end)
+
+
+def _day(text: str | None) -> Date:
+    return Date.fromisoformat(str(text))
+
+
+def _cover(windows: Sequence[Window], whole: Window) -> bool:
+    """Whether windows, oldest first, leave out no day of a range: each begins on a day that those before it have."""
+    reached = whole.start
+    for window in windows:
+        if window.start > reached:
+            return False
+        reached = max(reached, window.end)
+    return bool(windows) and reached >= whole.end
+
+
+def _advance(progress: State, first: date, window: Window, today: date) -> None:
     """Moves the cursor in `progress` over a window that was read (see `advance`); `first` is where its run begins."""
     through = progress.get("through")
     reached = advanced(through and Date.fromisoformat(through), first, window, today)
@@ -123,7 +195,7 @@ def unread(progress: Restored) -> date:
     return Date.fromisoformat(progress["through"]) if progress.get("through") else date.min
 
 
-def hold_cursor(progress: State, day: date) -> None:
+def _hold(progress: State, day: date) -> None:
     """Keeps the cursor before a day that was read short, so that every night reads it again until it adds up."""
     through = progress.get("through")
     if through and Date.fromisoformat(through) > day:
@@ -141,6 +213,19 @@ def split_window(window: Window, days: int) -> Iterator[Window]:
         yield piece
         rest = Window(piece.end, window.end)
     yield rest
+
+
+def asked_parts(window: Window, days: int, shard: tuple[int, int] | None) -> list[Window]:
+    """The pieces in which days that were asked for are committed: all that they are split into, or those of a shard.
+
+    Of eight shards the second, (2, 8), has pieces that follow each other, maybe none, and each piece is in one shard. A
+    piece has at most `days` days, and fewer where the shards would not have two pieces each.
+    """
+    if shard is None:
+        return list(split_window(window, days))
+    number, count = shard
+    pieces = list(split_window(window, min(days, (window.days - 1) // (2 * count) + 1)))
+    return pieces[len(pieces) * (number - 1) // count : len(pieces) * number // count]
 
 
 def apart(window: Window, days: int) -> Iterator[Window]:

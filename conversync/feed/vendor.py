@@ -13,6 +13,7 @@ from dlt.extract import DltResource
 from conversync.extract.absence import refuse_most
 from conversync.extract.evidence import EVIDENCE, spooled
 from conversync.extract.lookback import Lookback, reach
+from conversync.extract.read_ahead import walking
 from conversync.extract.reading import (
     OnRest,
     evidence,
@@ -20,13 +21,13 @@ from conversync.extract.reading import (
     statements,
 )
 from conversync.extract.rejected_days import Days, with_old_days
-from conversync.extract.routing import Routed, routed
+from conversync.extract.routing import READ, Routed, routed
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
 from conversync.extract.windows import (
     Window,
+    asked_parts,
     planned,
-    split_window,
     with_its_last_day,
 )
 from conversync.feed.check import check
@@ -66,6 +67,7 @@ def feed_vendor(
         settings=settings,
         source=source,
         steps=partial(_steps, source, streams),
+        in_shards=True,
         check=partial(check, streams),
         views=partial(_views, views, reversed_rows),
         lookbacks=[
@@ -87,13 +89,18 @@ def _steps(
     due, again = divided(_plan(streams, state, chosen, asked.start, asked.end))
     for stream, planned_, _ in due:
         window = with_its_last_day(planned_, chosen.today()) if asked.end else planned_
-        for part, on_rest in with_their_rest(split_window(window, asked.window_days)):
+        for part, on_rest in with_their_rest(asked_parts(window, asked.window_days, asked.shard)):
             days = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
             run = partial(days, accept_empty=asked.accept_empty)
-            yield Step(f"{stream} {part}", lambda on_page, run=run: run(on_page=on_page))  # type: ignore[misc]
+            load = partial(_with_pages, run)
+            yield Step(f"{stream} {part}", load, days=part, of=window)
     if again:
         run = partial(source, again=again, accept_empty=asked.accept_empty)
-        yield Step(old_days(days[:2] for days in again), lambda on_page: run(on_page=on_page), is_extra=True)
+        yield Step(old_days(days[:2] for days in again), partial(_with_pages, run), is_extra=True)
+
+
+def _with_pages(run: Callable[..., Any], on_page: OnPage) -> Any:
+    return run(on_page=on_page)
 
 
 def _views(
@@ -142,9 +149,7 @@ def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> A
         again: Sequence[Days] = (),
         accept_empty: bool = False,
     ) -> list[DltResource]:
-        @dlt.resource(name="scan", selected=False)
-        def scan() -> Iterator[Routed]:
-            state = dlt.current.source_state()
+        def walk(state: State) -> Iterator[Routed]:
             chosen = [by_name[stream] for stream in streams]
             for days in list(again) or _plan(chosen, state, settings, start, end):
                 yield from _read_all(
@@ -152,7 +157,7 @@ def _source(name: str, spec: type[FeedSettings], streams: Sequence[Stream]) -> A
                 )
 
         tables = {one.table.name: one.table.table for one in map(by_name.__getitem__, streams)}
-        return routed(scan, (*tables.values(), *EVIDENCE))
+        return routed(walking(walk), (*tables.values(), *EVIDENCE))
 
     # dlt fills in the argument that is annotated with the settings.
     feed.__annotations__["settings"] = spec
@@ -175,6 +180,7 @@ def _read_all(
     names = [one.name for one in stream.table.columns]
     with settings.client() as client, spooled() as spill_files:
         done = stream.read(client, settings, spill_files, days, state, on_page, on_rest)
+        yield READ
         if not accept_empty:
             refuse_most(settings.title, done, spill_files, stream.table.name)
         own_key = stream.table.key

@@ -19,6 +19,7 @@ from conversync.extract.windows import DAY
 from conversync.load import Progress, load_source, pipeline_for, restored
 from conversync.monitor.verify import DIFFERENT, NOT_HERE, SEVERAL, Verified, compare
 from conversync.settings import lookup
+from conversync.turns import Alone
 from conversync.types import Document, Pipeline, Settings, SqlClient
 from conversync.vendors import LoadRequest, Vendor
 from conversync.warehouse import commit_check, files, schema_drift, views
@@ -92,7 +93,7 @@ def _mend(
     mended += [f"the view {name} was made" for name in views.mend(pipeline, vendor.views(chosen))]
     if before.count(NOT_HERE, DIFFERENT):
         report = load_source(
-            pipeline, vendor, chosen, LoadRequest(str(start - DAY), str(end + DAY)), progress
+            Alone(pipeline), vendor, chosen, LoadRequest(str(start - DAY), str(end + DAY)), progress
         )
         if report.error is not None:
             raise report.error

@@ -84,10 +84,10 @@ class Keeper:
     is_made: bool = False
 
     @classmethod
-    def begin(cls, pipeline: Pipeline) -> Keeper:
-        """For a run that has restored its state, and loaded nothing yet."""
+    def begin(cls, pipeline: Pipeline, point: str | None = None) -> Keeper:
+        """For a run that has restored its state, and loaded nothing yet; of what began at a `point`, it is a part."""
         keep_what_is_replaced()
-        return cls(newest(pipeline))
+        return cls(newest(pipeline) if point is None else point)
 
     def keep(self, pipeline: Pipeline, loads: Iterable[str]) -> None:
         """These are about to be loaded; the schema is in the destination. Once a run, the tables are made for it."""
@@ -153,6 +153,19 @@ def newest(pipeline: Pipeline) -> str:
         except DestinationUndefinedEntity:
             return ""
     return str(found or "")
+
+
+def point_of(pipeline: Pipeline, load: str) -> str | None:
+    """Where taking back a commit goes back to; None where that is not noted."""
+    from conversync.dlt_internals import DestinationUndefinedEntity
+
+    with pipeline.sql_client() as client:
+        noted = client.make_qualified_table_name(LOADS.name)
+        try:
+            found = rows(client, f"select point from {noted} where load_id = %s", load)  # noqa: S608 - our own names
+        except DestinationUndefinedEntity:
+            return None
+    return str(found[0][0]) if found else None
 
 
 def columns_of(client: SqlClient) -> dict[str, dict[str, str]]:

@@ -41,8 +41,8 @@ class Waiting:
         time.sleep(POLL)
 
 
-def acquire(handle: IO[str], wait: float, held: str) -> None:
-    """The kernel's lock on an open file, which ends with the process, however that ends.
+def acquire(handle: IO[str], wait: float, held: str, *, together: bool = False) -> None:
+    """The kernel's lock on an open file, which ends with the process, however that ends; `together` with who asks so.
 
     LockedError, with the words of `held`, where somebody else has it for longer than `wait` seconds; SettingsError
     where the file system knows no locks, as some network mounts do.
@@ -50,7 +50,7 @@ def acquire(handle: IO[str], wait: float, held: str) -> None:
     waiting = Waiting(wait, held)
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting.go_on("try again when it has ended, or wait for it with --wait 30m")
         except OSError as error:

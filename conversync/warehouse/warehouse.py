@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from conversync.settings.registry import nearest
 from conversync.types import Connection
 from conversync.warehouse import confined_sql, duckdb_limits, files, unstaged, write_lock
 from conversync.warehouse.waiting import Waiting, acquire
+from conversync.warehouse.working_folder import WorkingFolder
 
 # Set before dlt starts: it tells its makers nothing, and leaves signals to us (see also
 # conversync/settings/dlt_settings.py).
@@ -136,42 +136,47 @@ class Warehouse:
         return self.home / f"{self.destination}-{fingerprint}.lock"
 
     @contextmanager
-    def locked(self, wait: float = 0, what: str = "", names: Sequence[str] = ()) -> Iterator[Path]:
+    def locked(
+        self, wait: float = 0, what: str = "", names: Sequence[str] = (), *, together: bool = False
+    ) -> Iterator[Path]:
         """The right to write, and a fresh dlt working directory; LockedError after `wait` seconds without.
 
         The lock is the kernel's: it ends with the process, however that ends. What a killed run left behind in
         the working directories is removed. On a server, `names` is what is written there (see write_lock.py): only
-        within is it let. `what` tells others what holds them.
+        within is it let. `what` tells others what holds them. `together`: with all who take it so, to write in turns.
         """
         self.check_name()
         until = time.monotonic() + wait
         with self._writable():
             handle = files.lock_file(files.private_folder(self.home) / self.lock_path.name)
         with handle, files.made_as(self.home):
-            acquire(handle, wait, f"Another run holds {self}")
-            runs = self.home / f"runs-{self.lock_path.stem}"
+            acquire(handle, wait, f"Another run holds {self}", together=together)
             with self._writable():
-                _clear(runs)
-                runs.mkdir()
-                folder = Path(tempfile.mkdtemp(dir=runs))
+                ours = WorkingFolder(self.home / f"runs-{self.lock_path.stem}")
             # dlt puts files of its own where temporary files go.
-            before, tempfile.tempdir = tempfile.tempdir, str(folder)
+            before, tempfile.tempdir = tempfile.tempdir, str(ours.path)
+            left = max(0.0, until - time.monotonic())
             try:
-                with self.reserved(names, what, max(0.0, until - time.monotonic())) as held:
+                with ours, self.reserved(names, what, left, together=together) as held:
                     self._held.append(held)
-                    yield folder
+                    yield ours.path
             finally:
                 self._held.clear()
                 tempfile.tempdir = before
-                shutil.rmtree(runs, ignore_errors=True)
 
     @contextmanager
-    def reserved(self, names: Sequence[str], what: str, wait: float) -> Iterator[write_lock.Right]:
+    def reserved(
+        self, names: Sequence[str], what: str, wait: float, *, together: bool = False
+    ) -> Iterator[write_lock.Right]:
         """The right alone, where the destination has it for several machines."""
-        with write_lock.taken(
-            self.destination, () if self.destination == "duckdb" else names, what, wait
-        ) as held:
+        there = () if self.destination == "duckdb" else names
+        with write_lock.taken(self.destination, there, what, wait, together=together) as held:
             yield held
+
+    @property
+    def right(self) -> write_lock.Right:
+        """What is held of the destination, while it is `locked`."""
+        return self._held[-1]
 
     @contextmanager
     def _writable(self) -> Iterator[None]:
@@ -316,13 +321,6 @@ def is_duckdb(path: Path) -> bool:
     """Whether a file begins as DuckDB's do."""
     with path.open("rb") as file:
         return file.read(12)[8:] == b"DUCK"
-
-
-def _clear(runs: Path) -> None:
-    """Removes what a killed run left; a link in its place, and nothing of where it leads."""
-    if runs.is_symlink():
-        runs.unlink()
-    shutil.rmtree(runs, ignore_errors=True)
 
 
 def _resolved(path: Path) -> Path:

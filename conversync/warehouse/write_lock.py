@@ -8,6 +8,9 @@ ends, the server ends that session, and the locks with it.
 A run that lost its session must write no more, though its other sessions may live on. So each of their transactions
 begins with a fence (see fenced_client.py): it is let only while the session of the right is there. Who takes a right
 waits until no transaction that passed the fence before is open.
+
+Shards of a backfill hold the right together, which keeps all others out, and each writes only in its turn: then the
+turn is its alone, and only then its fences let its transactions in.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from typing import Any, Self
@@ -74,17 +77,33 @@ class Right:
         """The names that are lost."""
         return [name for session in self._sessions if not session.is_there() for name in session.names]
 
+    @contextmanager
+    def turn(self, name: str, moment: Callable[[], None]) -> Iterator[None]:
+        """Within, who holds the right to `name` with others is the only one to write there; `moment` waits a little.
+
+        LockedError where the right is lost.
+        """
+        [session] = [one for one in self._sessions if name in one.names]
+        while not session.take_turn():
+            moment()
+        try:
+            yield
+        finally:
+            session.end_turn()
+
     def fences(self) -> dict[str, str]:
         """By dataset, what a transaction that writes there begins with."""
         return {name: session.fence for session in self._sessions for name in session.names}
 
 
 @contextmanager
-def taken(destination: str, names: Sequence[str], what: str, wait: float) -> Iterator[Right]:
+def taken(
+    destination: str, names: Sequence[str], what: str, wait: float, *, together: bool = False
+) -> Iterator[Right]:
     """All of these, or none; LockedError after `wait` seconds without. `what` tells others who holds it.
 
     A name is a dataset's, or something of one: `sent/keitaro.conversions`. Where several waited for each other's, each
-    lets go of all of its own before it tries again.
+    lets go of all of its own before it tries again. `together`: with all who take it so, to write in turns.
     """
     if not names or not has_locks(destination):
         yield Right()
@@ -92,8 +111,8 @@ def taken(destination: str, names: Sequence[str], what: str, wait: float) -> Ite
     _has_driver(destination)
     with ExitStack() as open_:
         sessions = [
-            open_.enter_context(_Session(credentials, group, f"conversync {what}"))
-            for credentials, group in _by_place(destination, names).items()
+            open_.enter_context(_Session(credentials, group, f"conversync {what}", together=together))
+            for credentials, group in _sessions(destination, names, together=together)
         ]
         waiting: Waiting | None = None
         while busy := next(filter(None, (session.take() for session in sessions)), None):
@@ -136,6 +155,15 @@ def _has_driver(destination: str) -> None:
         raise MissingDependencyException(f"{destination} destination", ["dlt[postgres]"]) from None
 
 
+def _sessions(
+    destination: str, names: Sequence[str], *, together: bool
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """What each session is for: all of a place, or one dataset where each has turns of its own."""
+    for credentials, group in _by_place(destination, names).items():
+        for some in [[name] for name in group] if together else [group]:
+            yield credentials, some
+
+
 def _by_place(destination: str, names: Sequence[str]) -> dict[str, list[str]]:
     """The names by the server and database they lie in: dlt lets each pipeline have one of its own."""
     from conversync.dlt_internals import ConfigSectionContext, inject_section
@@ -153,8 +181,9 @@ def _by_place(destination: str, names: Sequence[str]) -> dict[str, list[str]]:
 class _Session:
     """A session that holds locks, as long as it is entered and its transaction is open."""
 
-    def __init__(self, credentials: str, names: Sequence[str], what: str) -> None:
+    def __init__(self, credentials: str, names: Sequence[str], what: str, *, together: bool = False) -> None:
         self.names = names
+        self._together = together
         self._keys = {_key("right", name): name for name in names}
         self._fences = {_key("fence", name): name for name in names}
         # Held by this session alone, so that others of the run can tell whether it is there.
@@ -200,16 +229,35 @@ class _Session:
         # Whatever is the rule for other sessions, this one keeps no snapshot and writes nothing.
         self._ask("begin isolation level read committed read only")
         self._ask(_SETTLED, [list(_SETTINGS), list(_SETTINGS.values())])
-        if busy := self._busy(list(self._keys)):
+        if busy := self._busy(list(self._keys), "_shared" if self._together else ""):
             return _told(self._keys[busy[0]]), self._who(busy[0])
-        self._ask("savepoint before")
-        if busy := self._busy(list(self._fences)):
+        if not self._together and (busy := self._let_in()):
             return _told(self._fences[busy[0]]), _NOT_OVER
-        # Nothing that passed a fence before is open any more, and our own sessions are to pass.
-        self._ask("rollback to savepoint before")
-        self._ask("select pg_advisory_xact_lock(%s)", [self._own])
         self._heard = time.monotonic()
         return None
+
+    def _let_in(self) -> list[int]:
+        """Lets our own transactions in; nothing is done where some that passed a fence before are open: their keys."""
+        self._ask("savepoint before")
+        if busy := self._busy(list(self._fences)):
+            return busy
+        self._ask("rollback to savepoint before")
+        self._ask("select pg_advisory_xact_lock(%s)", [self._own])
+        return []
+
+    def take_turn(self) -> bool:
+        """Whether it is ours now, among those who hold the right together; LockedError where the right is lost."""
+        self.check()
+        self._ask("savepoint turn")
+        if not self._busy([_key("turn", name) for name in self.names]) and not self._let_in():
+            return True
+        self.end_turn()
+        return False
+
+    def end_turn(self) -> None:
+        """The next one may write; where the session is gone, it may already."""
+        if self.is_there():
+            self._ask("rollback to savepoint turn")
 
     def let_go(self) -> None:
         """Nothing of it is held any more."""
@@ -237,9 +285,9 @@ class _Session:
                 return False
             return True
 
-    def _busy(self, keys: Sequence[int]) -> list[int]:
-        """Takes these locks; those that somebody else has."""
-        query = "select key, pg_try_advisory_xact_lock(key) from unnest(%s::bigint[]) as key"
+    def _busy(self, keys: Sequence[int], how: str = "") -> list[int]:
+        """Takes these locks; those that somebody else has. `how` may be `_shared`."""
+        query = f"select key, pg_try_advisory_xact_lock{how}(key) from unnest(%s::bigint[]) as key"  # noqa: S608 - ours
         return [key for key, is_ours in self._ask(query, [keys]) if not is_ours]
 
     def _ask(self, query: str, values: Sequence[object] = ()) -> list[Any]:

@@ -20,11 +20,12 @@ from dlt.extract import DltResource
 
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.lookback import reach
+from conversync.extract.read_ahead import walking
 from conversync.extract.reading import OnRest
 from conversync.extract.rejected_days import Days, with_old_days
 from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import Window, first_day, planned, split_window
-from conversync.types import Restored
+from conversync.types import Restored, State
 
 from . import reading
 from .catalogue import catalogue
@@ -60,11 +61,9 @@ def plan(
     return due + again
 
 
-def parts(
-    state: Restored, stream: str, window: Window, settings: BesitosSettings, days: int, *, due: bool
-) -> list[Window]:
-    """The pieces in which a window is committed: `days` each, but a night's sweep for reversals whole."""
-    if due and stream == REVERSALS:
+def parts(state: Restored, stream: str, window: Window, settings: BesitosSettings, days: int) -> list[Window]:
+    """The pieces in which what is due is committed: `days` each, but a night's sweep for reversals whole."""
+    if stream == REVERSALS:
         through = state.get(stream, {}).get("through")
         days = max(days, reach(settings, LOOKBACKS[stream], state, through, settings.today()) + 2)
     return list(split_window(window, days))
@@ -97,11 +96,9 @@ def besitos(
     asked = {"user_id": user_id, "offer_id": offer_id, "type": type}
     filters = {name: value for name, value in asked.items() if value is not None}
 
-    @dlt.resource(name="walk", selected=False)
-    def scan() -> Iterator[Routed]:
-        state = dlt.current.source_state()
+    def walk(state: State) -> Iterator[Routed]:
         todo = list(again) or plan(state, settings, start, end, streams)
         yield from reading.read_all(state, settings, todo, filters, on_page, on_rest, accept_empty)
 
-    tables = routed(scan, (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE))
+    tables = routed(walking(walk), (CONVERSION_EVENTS, WITHDRAWN_EVENTS, WITHDRAWN_HISTORY, *EVIDENCE))
     return [*tables, *(catalogue(settings) if settings.besitos_partner_id else [])]

@@ -16,7 +16,7 @@ from conversync.extract.lookback import in_use
 from conversync.extract.pagination import Page, PagedListing
 from conversync.extract.reading import OnRest, Read, Reading, evidence, move_cursor, read, statements
 from conversync.extract.rejected_days import Days, Traces
-from conversync.extract.routing import Routed
+from conversync.extract.routing import READ, Routed
 from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
@@ -115,6 +115,7 @@ class Feed:
     def remember(self) -> None:
         """Notes in the state what was found of the vendor."""
         settings = self._settings
+        self._reversals.remember()
         if self._totals.told:
             self._state.pop("silent", None)
         elif self._totals.silent:
@@ -163,6 +164,7 @@ def read_all(
     with settings.client() as client, spooled() as spill_files:
         source = Feed(client, settings, state, spill_files, filters, on_page)
         done = [source.read(days, on_rest) for days in todo]
+        yield READ
         passing = _passing(done, spill_files)
         gone, left = _gone(source, [] if filters else done, spill_files, accept_empty=accept_empty)
         yield from statements(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import pyarrow.compute as pc
 
@@ -74,6 +75,14 @@ class Tried:
         return first.why if first.status is not None and first.status >= 400 else "the answer is no data"
 
 
+class _Noted(NamedTuple):
+    """Of a reading of everything: its rows, the last day of a reversal among them, and its days, if it was whole."""
+
+    rows: int
+    found: date | None
+    again: Window | None
+
+
 class Reversals:
     """What a vendor was found to understand, which the state keeps, and how reversals are asked for accordingly.
 
@@ -93,18 +102,40 @@ class Reversals:
     ) -> None:
         self._state, self._spill_files, self._found = state, spill_files, found
         self._today, self._is_narrowed = today, is_narrowed
+        self._noted: list[_Noted] = []
 
     def note(self, done: Read) -> None:
         """Notes how many conversions came in a reading of everything, and the last day of a reversal among them."""
         if self._is_narrowed:
             return
-        self._state["seen"] = min(self._state.get("seen", 0) + _rows(done), LIKELY)
         found = self._spill_files.latest(_files(done), "occurred_on", "is_reversal")
-        known = self._last_shown()
-        if done.short is None and done.window.start <= known <= done.window.end:
-            known = date.min  # it was read again, and is the vendor's no more if it did not come
-        if found is not None or "reversed" in self._state:
-            self._state["reversed"] = str(max(known, found or date.min))
+        again = None if done.short else done.window
+        self._noted.append(_Noted(_rows(done), found, again))
+
+    def remember(self) -> None:
+        """Puts what was noted into the state, which may be another one by now than was read by."""
+        if self._noted:
+            seen, shown = self._seen(), self._shown()
+            self._state["seen"] = seen
+            if shown is not None:
+                self._state["reversed"] = str(shown)
+        self._noted.clear()
+
+    def _seen(self) -> int:
+        """How many conversions came, up to `LIKELY`."""
+        return min(int(self._state.get("seen", 0)) + sum(one.rows for one in self._noted), LIKELY)
+
+    def _shown(self) -> date | None:
+        """The last day of a reversal that was shown among all conversions; None where none ever was."""
+        text = self._state.get("reversed")
+        shown = None if text is None else date.fromisoformat(text)
+        for _, found, again in self._noted:
+            known = shown or date.min
+            if again is not None and again.start <= known <= again.end:
+                known = date.min  # it was read again, and is the vendor's no more if it did not come
+            if found is not None or shown is not None:
+                shown = max(known, found or date.min)
+        return shown
 
     def read(self, question: Question) -> Read:
         """The reading in the first way that is understood. Raises what came of the first one, where none is."""
@@ -153,7 +184,7 @@ class Reversals:
     def _doubt_of_none(self, question: Question, word: str, done: Read, tried: Tried) -> str | None:
         """Why an empty list in answer to a word is not believed; None if it is."""
         is_of_all = not self._is_narrowed
-        if is_of_all and done.window.start <= self._last_shown() <= done.window.end:
+        if is_of_all and done.window.start <= (self._shown() or date.min) <= done.window.end:
             return "though its conversions of these days hold reversals"
         if tried.failure is not None and not isinstance(tried.failure, RequestRejectedError):
             return "as a word may be that nobody knows"
@@ -163,7 +194,7 @@ class Reversals:
 
     def _comes_in_the_other_word(self, question: Question, word: str) -> bool:
         """Whether the first page in the other word holds reversals, where none was ever seen in this one."""
-        if "yes" in self._state or self._state.get("seen", 0) < LIKELY:
+        if "yes" in self._state or self._seen() < LIKELY:
             return False
         listing = question.first(next(other for other in WORDS if other != word))
         try:
@@ -183,7 +214,7 @@ class Reversals:
         """
         rows = _rows(done)
         is_likely = "yes" in self._state or rows >= LIKELY
-        if is_likely and "reversed" not in self._state and not tried.was_empty:
+        if is_likely and self._shown() is None and not tried.was_empty:
             raise NotUnderstoodError(
                 f"Besitos answers without is_reverse with {rows:,} conversions of {done.window}, of which none is a "
                 "reversal"
@@ -217,10 +248,6 @@ class Reversals:
 
     def _word(self) -> str:
         return str(self._state.get("yes", WORDS[0]))
-
-    def _last_shown(self) -> date:
-        """The last day of a reversal that was shown among all conversions."""
-        return date.fromisoformat(self._state.get("reversed", str(date.min)))
 
     def _has_reversals(self, done: Read) -> bool:
         return self._spill_files.holds(_files(done), "is_reversal")

@@ -8,7 +8,7 @@ from typing import Any
 
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.lookback import Lookback
-from conversync.extract.windows import with_its_last_day
+from conversync.extract.windows import asked_parts, with_its_last_day
 from conversync.monitor import views as health
 from conversync.types import Restored
 from conversync.vendors import (
@@ -43,7 +43,11 @@ def steps(state: Restored, settings: BesitosSettings, asked: LoadRequest) -> Ite
     due, again = divided(plan(state, settings, asked.start, asked.end))
     for stream, planned, _ in due:
         window = with_its_last_day(planned, settings.today()) if asked.end else planned
-        pieces = parts(state, stream, window, settings, asked.window_days, due=not asked.start)
+        pieces = (
+            asked_parts(window, asked.window_days, asked.shard)
+            if asked.start
+            else parts(state, stream, window, settings, asked.window_days)
+        )
         for part, on_rest in windows(pieces):
             read = partial(
                 besitos,
@@ -53,7 +57,7 @@ def steps(state: Restored, settings: BesitosSettings, asked: LoadRequest) -> Ite
                 on_rest=on_rest,
                 accept_empty=asked.accept_empty,
             )
-            yield Step(f"{stream} {part}", partial(_feed, read))
+            yield Step(f"{stream} {part}", partial(_feed, read), days=part, of=window)
     if settings.besitos_partner_id and not asked.start:
         yield Step("catalogue", lambda _on_page: besitos().with_resources(OFFERS.name, DEALS.name))
     if again:
@@ -142,6 +146,7 @@ VENDOR = Vendor(
     counting=("besitos_reversal_takes_payout", "besitos_withdrawn_counts"),
     tables=TABLES,
     upgrade=name_reversals,
+    in_shards=True,
     account=("besitos_partner_id",),
     in_report=InReport(
         "blue",

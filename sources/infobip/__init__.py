@@ -25,9 +25,10 @@ from conversync.extract.decoded import note_names
 from conversync.extract.evidence import EVIDENCE, Quarantine, reading_row, rejected_table, resolved_rows
 from conversync.extract.lookback import reach
 from conversync.extract.mistrusted import nothing_of
+from conversync.extract.read_ahead import walking
 from conversync.extract.rejected_days import Traces, resolved, with_old_days
-from conversync.extract.routing import Routed, routed
-from conversync.extract.windows import DAY, Window, advance_cursor, first_day, hold_cursor, planned
+from conversync.extract.routing import READ, Routed, routed
+from conversync.extract.windows import DAY, Window, first_day, pass_over, planned
 from conversync.types import Document, Restored, State
 
 from . import pairs as named
@@ -105,9 +106,7 @@ def infobip(
     run before: what the vendor fails at, while it answers that, is told, and read again by the next night.
     """
 
-    @dlt.resource(name="walk", selected=False)
-    def scan() -> Iterator[Routed]:
-        state = dlt.current.source_state()
+    def walk(state: State) -> Iterator[Routed]:
         todo = [
             Todo(pair, due.window, due.again)
             for due in again or plan(state, settings, start, end)
@@ -116,7 +115,7 @@ def infobip(
         ]
         yield from _read(state, settings, todo, trailing, on_page, known or Known())
 
-    return routed(scan, (CONVERSION_RATES, CONVERSION_TIMES, PROCESSES, TAGS, *EVIDENCE))
+    return routed(walking(walk), (CONVERSION_RATES, CONVERSION_TIMES, PROCESSES, TAGS, *EVIDENCE))
 
 
 def _read(
@@ -132,6 +131,7 @@ def _read(
     with access.client(settings.http_budget) as client, nothing_of("Infobip's counts of these days"):
         reading = Reading(access, client, settings.today(), known)
         replies = reading.read(todo, trailing=trailing, on_page=on_page)
+    yield READ
     yield Routed(PROCESSES.name, named.processes(settings.pairs()))
     yield Routed(TAGS.name, named.tags(settings.pairs()))
     set_aside: dict[str, Document] = {}
@@ -195,13 +195,8 @@ def _move(state: State, settings: InfobipSettings, read: Mapping[Todo, Sequence[
     today = settings.today()
     first = first_day(settings.infobip_start_date, today, "infobip_start_date")
     for one, lacking in read.items():
-        progress, short = (
-            state.setdefault(one.pair.cursor, {}),
-            min((days.start for days in lacking), default=None),
-        )
-        advance_cursor(progress, first, Window(one.window.start, short or one.window.end), today)
-        if short is not None:
-            hold_cursor(progress, short)
+        short = min((days.start for days in lacking), default=None)
+        pass_over(state.setdefault(one.pair.cursor, {}), first, one.window, today, short)
     kept = {pair.cursor for pair in settings.pairs()}
     for cursor in [name for name in state if name.startswith("[") and name not in kept]:
         del state[cursor]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from conversync.count_words import counted
-from conversync.extract.windows import Window, split_window
+from conversync.extract.windows import Window, asked_parts
 from conversync.monitor import views as health
 from conversync.settings.questions import Questions
 from conversync.types import Restored
@@ -36,9 +36,10 @@ def steps(state: Restored, settings: InfobipSettings, asked: LoadRequest) -> Ite
     due, again = divided(plan(state, settings, asked.start, asked.end))
     known = Known()
     for window, pairs, _ in due:
-        for part in split_window(window, asked.window_days):
+        for part in asked_parts(window, asked.window_days, asked.shard):
             trailing = part.end == window.end and not asked.start
-            yield Step(f"{_count(pairs)} {part}", partial(_read, part, pairs, trailing, known))
+            read = partial(_read, part, pairs, trailing, known)
+            yield Step(f"{_count(pairs)} {part}", read, days=part, of=window)
     if again:
         label = old_days((_count(pairs), window) for window, pairs, _ in again)
         yield Step(label, lambda on_page: infobip(again=again, on_page=on_page, known=known), is_extra=True)
@@ -88,6 +89,7 @@ VENDOR = Vendor(
     views=views,
     tables=TABLES,
     lookbacks=[LATE],
+    in_shards=True,
     ledgers=LEDGERS,
     questions={"infobip_pairs": _ask_pairs},
     account=("infobip_username",),

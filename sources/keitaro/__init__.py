@@ -20,11 +20,12 @@ from dlt.extract import DltResource
 
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.lookback import reach
+from conversync.extract.read_ahead import walking
 from conversync.extract.reading import OnRest, Read, move_cursor
 from conversync.extract.rejected_days import Days, with_old_days
 from conversync.extract.routing import Routed, routed
 from conversync.extract.windows import Window, first_day, planned
-from conversync.types import Restored
+from conversync.types import Restored, State
 
 from .lists import OnSkip, lists, warn
 from .reading import LOOKBACK, READERS, STREAMS, Asking, OnPage
@@ -78,9 +79,7 @@ def keitaro(
     else. Where most of what is held came no more, that is refused unless `accept_empty`.
     """
 
-    @dlt.resource(name="walk", selected=False)
-    def scan() -> Iterator[Routed]:
-        state = dlt.current.source_state()
+    def walk(state: State) -> Iterator[Routed]:
         todo = list(again) or plan(state, settings, start, end, streams)
         done: list[Read] = []
         with settings.tracker() as tracker:
@@ -95,4 +94,4 @@ def keitaro(
             move_cursor(state.setdefault(stream, {}), first, one, today)
 
     tables = (CONVERSION_EVENTS, settings.report().table, *EVIDENCE)
-    return [*routed(scan, tables), *lists(settings.tracker, on_skip)]
+    return [*routed(walking(walk), tables), *lists(settings.tracker, on_skip)]

@@ -20,7 +20,7 @@ from conversync.extract.mistrusted import nothing_of
 from conversync.extract.pagination import PagedListing
 from conversync.extract.reading import OnRest, Read, Reading, evidence, read, statements
 from conversync.extract.rejected_days import Days, Traces
-from conversync.extract.routing import Routed
+from conversync.extract.routing import READ, Routed
 from conversync.extract.spill import SpillFiles
 from conversync.extract.vanished import told as vanished_told
 from conversync.extract.vanished import vanished
@@ -221,6 +221,7 @@ def conversions(asking: Asking) -> Generator[Routed, None, list[Read]]:
             asking.conversions(agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
+        yield READ
         absence = Absence(done, spill_files, asking.state, settings.today(CONVERSIONS))
         left = absence.told(asking.accept_empty)
         strange = statuses.told_once(asking.state, agreed.strange)
@@ -252,6 +253,7 @@ def daily_report(asking: Asking) -> Generator[Routed, None, list[Read]]:
             asking.report(asked, agreed, spill_files, days, note if days is asking.days[0] else None)
             for days in asking.days
         ]
+        yield READ
         yield Routed(REPORT_DAILY.name, asked.schema.empty_table())
         for piece in (piece for one in done for piece in one.pieces):
             for table in _whole_days(piece, spill_files, asked):

@@ -9,7 +9,7 @@ from typing import Any
 from conversync.extract.evidence import EVIDENCE
 from conversync.extract.lookback import Lookback
 from conversync.extract.rejected_days import Days
-from conversync.extract.windows import split_window, with_its_last_day
+from conversync.extract.windows import asked_parts, with_its_last_day
 from conversync.monitor import views as health
 from conversync.table import Table
 from conversync.types import Restored
@@ -50,11 +50,11 @@ def steps(state: Restored, settings: KeitaroSettings, asked: LoadRequest) -> Ite
         # The report's own question covers its last day.
         is_open = asked.end and stream == CONVERSIONS
         window = with_its_last_day(planned, settings.today(stream)) if is_open else planned
-        for part, on_rest in windows(split_window(window, asked.window_days)):
+        for part, on_rest in windows(asked_parts(window, asked.window_days, asked.shard)):
             days = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             told: list[str] = []
             read = partial(days, accept_empty=asked.accept_empty, on_skip=told.append)
-            yield Step(f"{stream} {part}", partial(_days, read, STREAMS[stream]), told)
+            yield Step(f"{stream} {part}", partial(_days, read, STREAMS[stream]), told, days=part, of=window)
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)
@@ -138,6 +138,7 @@ VENDOR = Vendor(
     check=check,
     views=views,
     functions=functions,
+    in_shards=True,
     books=(CONVERSIONS,),
     lookbacks=[Lookback(LOOKBACK, CONVERSIONS, CONVERSION_EVENTS.name, day=_LATE_FOR)],
     tables=TABLES,
