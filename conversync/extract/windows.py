@@ -132,10 +132,15 @@ def pass_over(progress: State, first: date, window: Window, today: date, short: 
     """Moves the cursor in `progress` over a window that was read; `first` is where its run begins.
 
     It stays before `short`, the first day of it that was read short. Of a `part_of` a range it moves when all windows
-    of the range were passed, by whichever runs, and then over each, as if one run had read them in order.
+    of the range were passed, by whichever runs, and then over each, as if one run had read them in order; but back to a
+    short day at once, and of a range that it has passed there is nothing to wait for.
     """
     whole = _whole.get()
-    windows = [(window, short)] if whole is None else _all_of(progress, whole, window, short)
+    windows: list[tuple[Window, date | None]] = [(window, short)]
+    if whole is not None and not _is_passed(progress, whole):
+        if short is not None:
+            _hold(progress, short)
+        windows = _all_of(progress, whole, window, short)
     for one, day in windows:
         _advance(progress, first, Window(one.start, day or one.end), today)
         if day is not None:
@@ -161,6 +166,13 @@ def _all_of(
     for old in list(ranges)[:-MOST_APART]:
         del ranges[old]
     return []
+
+
+def _is_passed(progress: Restored, whole: Window) -> bool:
+    """Whether all days of a range are in the run that the cursor has behind it."""
+    return bool(progress.get("through")) and _is_within(
+        [str(whole.start), str(whole.end)], Window(_day(progress["first"]), _day(progress["through"]))
+    )
 
 
 def _is_within(noted: Sequence[str | None], window: Window) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
 from random import Random
@@ -17,7 +18,7 @@ from conversync.extract.windows import Window, asked_parts, part_of, pass_over
 FIRST, TODAY = Date(2024, 1, 1), Date(2026, 1, 1)
 
 
-def in_order(progress: dict[str, Any], read: list[tuple[Window, date | None]]) -> dict[str, Any]:
+def in_order(progress: dict[str, Any], read: Sequence[tuple[Window, date | None]]) -> dict[str, Any]:
     for window, short in read:
         pass_over(progress, FIRST, window, TODAY, short)
     return progress
@@ -44,9 +45,15 @@ def test_the_cursor_is_that_of_one_run(seed: int) -> None:
             if one != missing:
                 pass_over(progress, FIRST, one[0], TODAY, one[1])
         if len(read) > 1:
-            assert {name: value for name, value in progress.items() if name != "apart"} == before
+            assert progress.get("through", "") <= before.get("through", "")
         pass_over(progress, FIRST, missing[0], TODAY, missing[1])
-    assert progress == wanted
+        assert progress["through"] == wanted["through"] if wanted else "through" not in progress
+        if all(short is None for _, short in read):
+            assert progress == wanted
+            again = luck.choice(read)
+            pass_over(progress, FIRST, again[0], TODAY)
+            is_passed = wanted and wanted["first"] <= str(whole.start) and str(whole.end) <= wanted["through"]
+            assert progress == wanted or not is_passed, "a shard that is started again later leaves nothing"
 
 
 @pytest.mark.parametrize("seed", range(50))

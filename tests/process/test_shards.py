@@ -140,11 +140,10 @@ def test_the_cursor_moves_with_the_last_shard(machines: Machines) -> None:
     [told, *_] = json.loads(machines.run("status", "--json").out)["sources"]
     between = ["2024-12-03", "2024-12-04", "2024-12-05"]
     assert (told["through"], [one["days"]["never"] for one in told["streams"]]) == (None, [between] * 2)
-    machines.shards(2, count=3)
-    assert machines.cursors() == {"2024-12-10"}
-    assert "apart" not in str(machines.state())
-    machines.shards(2, count=3)
-    assert machines.cursors() == {"2024-12-10"}
+    for _ in ("all are there", "and one of them twice"):
+        machines.shards(2, count=3)
+        assert machines.cursors() == {"2024-12-10"}
+        assert "apart" not in str(machines.state())
 
 
 def test_a_killed_shard_is_started_again(machines: Machines) -> None:
