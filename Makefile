@@ -67,7 +67,7 @@ lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --no-annotate --no-header --constraint constraints.txt -o requirements.lock
 	uv pip compile tests/destinations/requirements.in --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --no-header --constraint constraints.txt -o tests/destinations/requirements.lock
+		--no-annotate --no-header --constraint requirements.lock -o tests/destinations/requirements.lock
 	uv pip compile pyproject.toml pipelines/container/requirements.in --extra dbt --extra report --universal \
 		--python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header \
 		--constraint requirements.lock -o pipelines/container/requirements.lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,17 @@ _TOO_MANY = (
     "too many connections for",
     "too many clients already",
     "remaining connection slots are reserved",
+)
+# What PostgreSQL, or its driver, answers who wants a session: the one line, since of DuckLake's catalog the address is
+# told around it, with the password. And what is said to whom it lets in at no other time either.
+_ANSWER = re.compile(r"(?:FATAL: +|fe_sendauth: )(.+)")
+_NOT_LET_IN = (
+    "authentication failed",
+    "no password supplied",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects connection",
+    "is not permitted to log in",
 )
 # What dlt raises where a schema or a state is of a format that it does not know yet.
 _OF_A_NEWER_DLT = frozenset(
@@ -185,12 +197,21 @@ def _of_sessions(error: BaseException) -> UnreachedError | None:
     )
 
 
-def _of_the_way(error: BaseException) -> UnreachedError | None:
+def _of_the_way(error: BaseException) -> ConversyncError | None:
     from conversync.dlt_internals import DestinationConnectionError
 
     if not isinstance(error, DestinationConnectionError) and not _connection_lost(error):
         return None
+    answers = [quoted(line, 200) for line in _ANSWER.findall(str(error))]
+    said = next((one for one in answers if any(words in one for words in _NOT_LET_IN)), None)
+    if said is not None:
+        return SettingsError(
+            f"The destination does not let this user in ({said}); what was committed before stands. Check user, "
+            "password and database in [destination.<name>.credentials] in .dlt/secrets.toml, and whom the server "
+            "lets in, then run it again."
+        )
+    told = f" ({answers[0]})" if answers else ""
     return UnreachedError(
-        "The destination cannot be reached, or refused the credentials; what was committed before stands. "
-        "Check [destination.<name>.credentials] in .dlt/secrets.toml and the network, then run it again."
+        f"The destination cannot be reached{told}; what was committed before stands. Check its address in "
+        "[destination.<name>.credentials] in .dlt/secrets.toml, the server and the network, then run it again."
     )

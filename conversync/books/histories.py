@@ -214,8 +214,9 @@ CHANGES_TABLE = Table(
         Column(
             "reason",
             STRING,
-            "late arrival: the conversion is new to us; reversal: another amount of it is taken back; withdrawn: it "
-            "counts no more; restatement: anything else that the vendor says otherwise.",
+            "history: the conversion was there before its day was first read (is_backfilled); late arrival: it is new "
+            "to us; reversal: another amount of it is taken back; withdrawn: it counts no more; restatement: anything "
+            "else that the vendor says otherwise.",
         ),
         Column("gross_change", MONEY, "By how much what was earned changed."),
         Column("reversed_change", MONEY, "By how much what was taken back changed."),

@@ -14,6 +14,7 @@ from typing import Any
 
 from conversync import children
 from conversync.build import place as places
+from conversync.build import strangers
 from conversync.build.dependents import refuse_views
 from conversync.build.last import Inputs, Last, Node, Note, Split, after, days_now, digest_of, mark, read_by
 from conversync.build.place import SCHEMAS as SCHEMAS
@@ -73,6 +74,7 @@ def _on_server(place: Warehouse, folder: Path, asked: _Asked) -> BuildReport:
     """All of it, with the right to write the marts: nobody can tell what was written to a server since."""
     with places.asked(place, folder) as rows:
         refuse_views(rows, SCHEMAS, {model["config"]["alias"] for model in _models()})
+        strangers.refuse(rows, _models(), on_postgres=True)
         inputs = inputs_of(rows, *_stand(rows), told_of_days=False)
     return _Plan(asked, inputs, None, Split()).run(place, folder)
 
@@ -87,6 +89,7 @@ def _in_file(place: Warehouse, folder: Path, asked: _Asked, wait: float) -> Buil
         inputs = inputs_of(rows, *_stand(rows))
         if last and (same := last.same(found, inputs, tested=asked.run_tests)):
             return BuildReport(**same, is_unchanged=True)
+        strangers.refuse(rows, _models(), on_postgres=False)
         before = _look(connection, place, last) if asked.is_whole else None
     split = last.split(found, inputs, before) if last and before else Split()
     return _Plan(asked, inputs, before, split).run(place, folder)
@@ -273,10 +276,12 @@ def _sources() -> list[str]:
 
 
 def _models() -> Iterator[dict[str, Any]]:
+    """As dbt's files declare them, with the schema that each is made in."""
     import yaml
 
     for file in sorted((project() / "models").glob("*/*.yml")):
-        yield from yaml.safe_load(file.read_bytes()).get("models", ())
+        for model in yaml.safe_load(file.read_bytes()).get("models", ()):
+            yield {"schema": file.parent.name, **model}
 
 
 def _settings(vendor: Vendor) -> Any:

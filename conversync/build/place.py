@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,8 +10,9 @@ from pathlib import Path
 from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
-from conversync.types import Pipeline
-from conversync.warehouse import confined_sql, files, privileges, query
+from conversync.types import Pipeline, Values
+from conversync.vendors import of_dataset
+from conversync.warehouse import confined_sql, datasets, files, privileges, query
 from conversync.warehouse.query import Rows
 from conversync.warehouse.warehouse import Warehouse
 
@@ -19,6 +20,8 @@ from conversync.warehouse.warehouse import Warehouse
 SCHEMAS = ("staging", "intermediate", "marts")
 # The dataset by which dlt is asked for the database that dbt builds in; its builds are one at a time.
 MARTS = SCHEMAS[-1]
+# What the models read beside the vendors' datasets.
+NO_SOURCES = ("sent", "books")
 # How libpq calls what it finds in its file of services.
 SERVICE = "conversync"
 
@@ -38,10 +41,27 @@ def check(warehouse: Warehouse) -> None:
 
 @contextmanager
 def asked(warehouse: Warehouse, folder: Path) -> Iterator[Rows]:
-    """What asks a server before dbt does; SettingsError where this user may not make the schemas there."""
+    """What asks a server before dbt does.
+
+    SettingsError where this user may not make the schemas there, or not read what the models are made of.
+    """
     with translate_errors(), confined_sql.reading(_pipeline(warehouse, folder)) as client:
+
+        def rows(text: str) -> Sequence[Values]:
+            return query.rows(client, text)
+
         privileges.check(client, SCHEMAS)
-        yield lambda text: query.rows(client, text)
+        privileges.check_seen(rows, _is_read)
+        yield rows
+
+
+def _is_read(schema: str, name: str, _: bool) -> bool:
+    """Whether the models would do without a whole dataset if this relation in it were missing."""
+    if schema in NO_SOURCES:
+        return True
+    return (
+        name == datasets.STATE and not schema.endswith(privileges.STAGING) and of_dataset(schema) is not None
+    )
 
 
 def place_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:

@@ -187,7 +187,7 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
     out = screen.console()
     read = [report for report in reports if report.steps or report.error is None]
     if read:
-        out.print(_figures(read))
+        out.print(_figures(out, read))
     for report in reports:
         for line in notes(report):
             out.say(line)
@@ -198,8 +198,9 @@ def _table(reports: Sequence[SourceReport], warehouse: str) -> None:
             terminal.say(failure(report), error=True)
 
 
-def _figures(read: Sequence[SourceReport]) -> Table:
+def _figures(out: screen.Screen, read: Sequence[SourceReport]) -> Table:
     return figures(
+        out,
         ("source", "read", "new", "reversals", "restated", "set aside"),
         ((report.dataset, _counts(report), report.seconds, report.error) for report in read),
     )
@@ -211,17 +212,22 @@ def _counts(report: SourceReport) -> list[int]:
 
 
 def figures(
-    heads: Sequence[str], lines: Iterable[tuple[str, Iterable[int], float, BaseException | None]]
+    out: screen.Screen,
+    heads: Sequence[str],
+    lines: Iterable[tuple[str, Iterable[int], float, BaseException | None]],
 ) -> Table:
-    """A line each for what was read or sent: its name, counts, seconds; in red where it failed."""
-    cells = (
+    """A line each for what was read or sent: its name, counts, seconds; in red where it failed.
+
+    No figure and no word of a head is broken; where that does not fit on the screen, names are.
+    """
+    cells = [
         [
             screen.styled(text, "red" if error else "")
             for text in (name, *(f"{count:,}" for count in counts), f"{seconds:.1f}")
         ]
         for name, counts, seconds, error in lines
-    )
-    return screen.table((*heads, "seconds"), cells, right=range(1, len(heads) + 1))
+    ]
+    return screen.fitted(out, (*heads, "seconds"), cells)
 
 
 def notes(report: SourceReport) -> Iterator[str]:

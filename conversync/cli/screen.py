@@ -17,6 +17,8 @@ from conversync.http.redact import plain
 
 # Columns of a table where there is no terminal, so that a file or a mail can be read.
 PIPED = 100
+# Wider than any table.
+WIDEST = 10_000
 
 
 class Screen(Console):
@@ -33,6 +35,10 @@ class Screen(Console):
     def say(self, text: str, style: str | None = None) -> None:
         """One line."""
         self.print(plain(text), markup=False, style=style)
+
+    def fits(self, made: Table) -> bool:
+        """Whether all columns of a table can be as wide as what is in them."""
+        return self.measure(made, options=self.options.update(width=WIDEST)).maximum <= self.width
 
 
 def console(*, error: bool = False) -> Screen:
@@ -76,6 +82,16 @@ def table(
     for line in lines:
         made.add_row(*(styled(one) if isinstance(one, str) else one for one in line))
     return made
+
+
+def fitted(out: Screen, heads: Sequence[str], lines: Sequence[Sequence[str | Text]]) -> Table:
+    """A table of figures behind a name: where it must, heads of several words stand on as many lines."""
+    figures = range(1, len(heads))
+    made = table(heads, lines, right=figures, unbroken=figures)
+    if out.fits(made):
+        return made
+    broken = [heads[0], *(head.replace(" ", "\n") for head in heads[1:])]
+    return table(broken, lines, right=figures, unbroken=figures, is_narrow=True)
 
 
 def styled(text: str, style: str = "") -> Text:

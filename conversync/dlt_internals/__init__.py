@@ -1,6 +1,7 @@
 """All of dlt that is no public name of its own, and that its next release may move: nobody else imports it from there.
 
-Beside it, what needs a database's own client: `dlt_internals.duckdb`, `dlt_internals.postgres`.
+Beside it, what needs a database's own client: `dlt_internals.duckdb`, `dlt_internals.ducklake`,
+`dlt_internals.postgres`.
 """
 
 import dlt.destinations  # noqa: F401 - makes them known by their names

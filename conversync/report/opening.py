@@ -13,7 +13,7 @@ from conversync.load import pipeline_for
 from conversync.monitor.views import STALE_HOURS
 from conversync.report.reading import MARTS, Reader, Run
 from conversync.types import SqlClient, Values
-from conversync.warehouse import confined_sql
+from conversync.warehouse import confined_sql, privileges
 from conversync.warehouse.warehouse import Warehouse
 
 SCHEMA = "marts"
@@ -118,6 +118,7 @@ def _within(client: SqlClient, warehouse: Warehouse) -> Iterator[tuple[Run, froz
         with client.execute_query(query) as cursor:
             return [column[0] for column in cursor.description], cursor.fetchall()
 
+    privileges.check_seen(lambda query: run(query)[1], _is_ours)
     marts = _marts(run, warehouse)
     for statement in _BEGIN:
         client.execute_sql(statement.format(SECONDS=SECONDS))
@@ -127,6 +128,10 @@ def _within(client: SqlClient, warehouse: Warehouse) -> Iterator[tuple[Run, froz
         yield run, frozenset(marts)
     finally:
         client.execute_sql("rollback")
+
+
+def _is_ours(schema: str, name: str, is_described: bool) -> bool:
+    return schema == SCHEMA and (is_described or name in MARTS)
 
 
 def _other_version(place: object, error: Exception) -> ConversyncError:

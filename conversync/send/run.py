@@ -293,7 +293,7 @@ def _finish(
     try:
         with translate_errors():
             _conclude(keeper, journal, report, right, other)
-    except (LockedError, UnreachedError) as error:
+    except (LockedError, SettingsError, UnreachedError) as error:
         report.error = report.error or type(error)(
             f"{error} All is in the journal; the next send loads it into {keeper.ledger}."
         )

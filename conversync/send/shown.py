@@ -158,13 +158,13 @@ def _table(report: SendReport, warehouse: str) -> None:
         "rejected": len(sent.rejected) + plan.rejected,
         "in doubt": len(sent.in_doubt) + len(plan.in_doubt),
         "taken back": sent.withdrawn,
-        "unsupported": len(plan.unsupported),
+        "cannot go": len(plan.unsupported),
         "requests": sent.requests,
     }
     # A send that failed at once has its sentence, and no table of zeros.
     if sent.requests or report.error is None:
         figured = report.target, counts.values(), report.seconds, report.error
-        out.print(figures(("target", *counts), [figured]))
+        out.print(figures(out, ("target", *counts), [figured]))
     for line in _sentences(report):
         out.say(line)
     out.say(f"Warehouse: {warehouse}")

@@ -6,6 +6,9 @@ from conversync.vendors import Vendor, of_dataset
 from conversync.warehouse.privileges import STAGING
 from conversync.warehouse.query import Rows
 
+# Where dlt keeps what the loads of a dataset noted.
+STATE = "_dlt_pipeline_state"
+
 
 def pipeline_name(dataset: str) -> str:
     """Under which name the state of a dataset's loads is kept."""
@@ -24,12 +27,12 @@ def accounts(rows: Rows) -> list[Vendor]:
         if source is not None and source.of_account:
             pipeline = pipeline_name(name).replace("'", "''")
             mine = f"pipeline_name = '{pipeline}'"
-            if rows(f'select 1 from "{name}"._dlt_pipeline_state where {mine} limit 1'):  # noqa: S608 - of the catalogue
+            if rows(f'select 1 from "{name}".{STATE} where {mine} limit 1'):  # noqa: S608 - of the catalogue
                 found.append(source)
     return found
 
 
-_STATES = """
+_STATES = f"""
     select table_schema from information_schema.tables
-    where table_name = '_dlt_pipeline_state' and table_catalog = current_database() order by table_schema
-"""
+    where table_name = '{STATE}' and table_catalog = current_database() order by table_schema
+"""  # noqa: S608 - our own name

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from conversync.errors import SettingsError
 from conversync.types import SqlClient
-from conversync.warehouse.query import rows
+from conversync.warehouse.query import Rows, rows
 
 # What dlt calls the schema in which rows wait until they are merged, after its dataset.
 STAGING = "_staging"
+MOST_NAMED = 5
 
 
 def refusal(said: str) -> str:
@@ -38,6 +39,35 @@ def check(client: SqlClient, schemas: Sequence[str]) -> None:
         raise SettingsError(refusal(f"the right {' and '.join(missing)} is missing"))
 
 
+def check_seen(rows: Rows, wanted: Callable[[str, str, bool], bool]) -> None:
+    """SettingsError where a PostgreSQL has relations of which this user may read nothing, and that are `wanted`.
+
+    That is asked with a schema, a name, and whether it has a comment, as all of our models have. The server's
+    information_schema does not tell of such relations: who asks that would take them for missing.
+    """
+    hidden = dict.fromkeys(
+        f"read {schema}.{name}" if is_let_in else f"use the schema {schema}"
+        for schema, name, is_let_in, is_described in rows(_HIDDEN)
+        if wanted(schema, name, is_described)
+    )
+    if hidden:
+        named = list(hidden)[:MOST_NAMED]
+        more = f" and {len(hidden) - len(named)} more" if len(hidden) > len(named) else ""
+        raise SettingsError(
+            f"The destination does not let this user read what is there (the right to {', to '.join(named)}{more} is "
+            "missing): have the owner grant it (usage on the schema, select on all its tables, and those that come "
+            "later, by alter default privileges), or name another user in [destination.<name>.credentials]."
+        )
+
+
+_HIDDEN = """
+    select space.nspname, there.relname, has_schema_privilege(space.oid, 'usage'),
+        obj_description(there.oid, 'pg_class') is not null
+    from pg_class as there join pg_namespace as space on space.oid = there.relnamespace
+    where there.relkind in ('r', 'p', 'v', 'm')
+        and not (has_schema_privilege(space.oid, 'usage') and has_any_column_privilege(there.oid, 'select'))
+    order by 1, 2
+"""
 _RIGHTS = """
     select wanted.name, there.oid is not null, coalesce(
         has_schema_privilege(there.oid, 'usage') and has_schema_privilege(there.oid, 'create'),

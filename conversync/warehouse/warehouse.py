@@ -18,7 +18,7 @@ from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
 from conversync.types import Connection
-from conversync.warehouse import confined_sql, duckdb_limits, files, unstaged, write_lock
+from conversync.warehouse import confined_sql, duckdb_limits, files, lake, unstaged, write_lock
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.working_folder import WorkingFolder
 
@@ -294,7 +294,7 @@ class Warehouse:
         import dlt
 
         if self.destination != "duckdb":
-            return (
+            return lake.settled(
                 write_lock.patient(self.destination)
                 if read_only
                 else write_lock.fenced(self.destination, *self._held)

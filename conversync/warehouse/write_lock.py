@@ -125,17 +125,18 @@ def taken(
 
 
 def fenced(destination: str, right: Right) -> Any:
-    """The destination, whose sessions write only while the right is held."""
+    """dlt's destination, whose sessions write only while the right is held, where there is one."""
     if not has_locks(destination):
-        return destination
+        return _found(destination)
     if not (fences := right.fences()):
         raise ValueError("who writes there holds the right to it")
     return sessions.settled(_found(destination), fences)
 
 
 def patient(destination: str) -> Any:
-    """The destination, whose sessions only read, and wait for nobody without end."""
-    return sessions.settled(_found(destination)) if has_locks(destination) else destination
+    """dlt's destination, whose sessions only read, and wait for nobody without end, where that can be told."""
+    found = _found(destination)
+    return sessions.settled(found) if has_locks(destination) else found
 
 
 def _found(destination: str) -> Any:

@@ -81,7 +81,7 @@ def test_an_event_that_is_served_again_was_gone_before(make_ledger: MakeLedger) 
         "select reason, net_change from besitos.revenue_changes where conversion_id = '1' order by known_at"
     )
     assert [(reason, float(change)) for reason, change in reasons] == [
-        ("late arrival", 11.05),
+        ("history", 11.05),
         ("withdrawn", -11.05),
         ("late arrival", 11.05),
     ]
@@ -132,9 +132,9 @@ def test_what_was_there_before_us_is_dated_by_the_vendor(make_ledger: MakeLedger
     assert len(today) == 1, "the test ran over midnight in the vendor's zone"
     [[now]] = today
     assert known == [
-        ("1", "late arrival", True, False, "2024-12-04", 10.0),
-        ("1", "late arrival", True, False, "2024-12-06", -4.0),
-        ("2", "late arrival", True, False, "2024-12-04", 7.0),
+        ("1", "history", True, False, "2024-12-04", 10.0),
+        ("1", "history", True, False, "2024-12-06", -4.0),
+        ("2", "history", True, False, "2024-12-04", 7.0),
         ("2", "restatement", False, True, now, 1.0),
         ("3", "late arrival", False, True, now, 1.0),
     ]

@@ -101,7 +101,7 @@ def test_the_command_says_it_as_json(make_ledger: MakeLedger) -> None:
     several = explain(*day, "--json")
     assert (several.code, "Several figures moved (besitos EUR, besitos USD)" in several.err) == (2, True)
     text = explain(*day, "--currency", "eur")
-    assert text.out == "besitos EUR: +5.00\n  +5.00  2  late arrival\n"
+    assert text.out == "besitos EUR: +5.00\n  +5.00  2  history\n"
     assert explain("--day", "2024-12-04").code == 2
     assert explain().code == 2
 
@@ -130,7 +130,7 @@ def test_a_transactions_life_is_told(make_ledger: MakeLedger) -> None:
         for one in life["statements"]
         if "original" in one["event_key"]
     )
-    assert next((one["reason"], one["net_change"]) for one in life["changes"]) == ("late arrival", "10.00")
+    assert next((one["reason"], one["net_change"]) for one in life["changes"]) == ("history", "10.00")
     assert sum(Decimal(one["net_change"]) for one in life["changes"]) == 8
     text = command("explain", "1", cwd=house.folder, environment=house.environment)
     assert text.out.startswith("besitos 1, in closed 2024-12\n  learned ")

@@ -52,6 +52,34 @@ def test_what_is_gone_leaves_no_old_rows(offerwall: Path, tmp_path: Path) -> Non
         assert ask(path, f"select count(*) from {name}")[0][0] == 0 or "lateness" in name, name
 
 
+def test_a_table_of_somebody_elses_is_named_and_stays(offerwall: Path, tmp_path: Path) -> None:
+    """Called as a mart is, it was replaced without a word."""
+    path = tmp_path / "warehouse.duckdb"
+    shutil.copy(offerwall, path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "create or replace table marts.days as select date '2025-01-01' as day, 'Neujahr' as name"
+        )
+    with pytest.raises(
+        SettingsError, match=r"^marts\.days is called as .* somebody else made it; nothing was built"
+    ):
+        build(path, run_tests=False)
+    assert ask(path, "select name from marts.days") == [("Neujahr",)]
+
+
+@pytest.mark.more
+def test_a_model_that_lost_its_comment_is_ours_all_the_same(offerwall: Path, tmp_path: Path) -> None:
+    """As after an export and an import; also one of a version in which a column was missing."""
+    path = tmp_path / "warehouse.duckdb"
+    shutil.copy(offerwall, path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("comment on table marts.readings is null")
+        connection.execute("comment on view staging.stg_besitos__days is null")
+        connection.execute("alter table marts.readings drop column read_at")
+    assert build(path, select="readings", run_tests=False).exit_code == 0
+    assert ask(path, "select count(read_at) from marts.readings")[0][0] > 0
+
+
 @pytest.mark.more
 def test_a_model_is_asked_for_by_its_tables_name(offerwall: Path, tmp_path: Path) -> None:
     """As `--select` took it ever since: the warehouse's names are the ones that people know."""

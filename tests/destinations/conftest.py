@@ -9,14 +9,25 @@ import pytest
 
 from conversync.sandbox import Sandbox
 from tests.dbt.cluster import Cluster, binary
-from tests.destinations.places import ARE_INSTALLED, Elsewhere, in_file, lake
+from tests.destinations.places import ARE_INSTALLED, Elsewhere, Storage, bucket, in_file, lake
 from tests.process.conftest import one_nursery, sandbox
 from tests.process.support import ProcessPool
 
 __all__ = ["one_nursery", "sandbox"]  # fixtures
 
-LAKES = ("ducklake, its catalog in DuckDB", "ducklake, its catalog in PostgreSQL")
+IN_FILE, ON_SERVER, ON_S3 = LAKES = (
+    "ducklake, its catalog in DuckDB",
+    "ducklake, its catalog in PostgreSQL",
+    "ducklake, its data on S3",
+)
 CLEARED = "drop schema if exists {0} cascade; drop schema if exists {0}_staging cascade; select 1"
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Storage]:
+    """One server for all tests of a worker."""
+    with bucket() as storage:
+        yield storage
 
 
 @pytest.fixture(params=["duckdb", "postgres", *LAKES])
@@ -32,9 +43,13 @@ def place(
     if kind == "duckdb":
         yield Elsewhere(tmp_path, sandbox, nursery, "duckdb", in_file(tmp_path))
         return
-    if kind == LAKES[0]:
+    if kind in (IN_FILE, ON_S3):
         file = tmp_path / "catalog.duckdb"
-        with lake(tmp_path, f"duckdb:///{file}", f"ducklake:{file}") as (settings, ask):
+        where = tmp_path.name
+        storage = (
+            request.getfixturevalue("s3").within(where) if kind == ON_S3 else Storage(str(tmp_path / "lake"))
+        )
+        with lake(tmp_path, storage, f"duckdb:///{file}", f"ducklake:{file}") as (settings, ask):
             made = Elsewhere(tmp_path, sandbox, nursery, "ducklake", ask)
             made.env |= settings
             yield made
@@ -48,8 +63,9 @@ def place(
             database.ask(CLEARED.format(dataset))
         return
     attached = f"ducklake:postgres:{database.url.replace('postgresql:', 'postgres:')}"
+    files = Storage(str(tmp_path / "lake"))
     # The catalog is in a schema that dlt calls so unless told otherwise.
-    with lake(tmp_path, database.url, attached, "metadata_schema 'ducklake'") as (settings, ask):
+    with lake(tmp_path, files, database.url, attached, "metadata_schema 'ducklake'") as (settings, ask):
         made = Elsewhere(tmp_path, sandbox, nursery, "ducklake", ask)
         made.env |= settings
         yield made

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from conversync.dlt_errors import sentence
 from conversync.sandbox import Fault, Sandbox, World
 from tests.besitos.rows import reversal, row
-from tests.dbt.cluster import Cluster, binary
+from tests.dbt.cluster import Cluster, binary, cluster
 from tests.process.support import Done, Place, ProcessPool, Wish
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
@@ -144,3 +145,37 @@ def test_c14_every_way_to_lose_a_connection_has_its_sentence() -> None:
     for error in (psycopg2.errors.AdminShutdown(), psycopg2.InterfaceError(), psycopg2.OperationalError()):
         assert "The destination cannot be reached" in str(sentence(error))
     assert sentence(duckdb.IOException("a file")) is None
+
+
+@pytest.fixture
+def guarded() -> Iterator[Cluster]:
+    """A server that asks for a password, which is "none"."""
+    with NamedTemporaryFile("w") as file:
+        file.write("none")
+        file.flush()
+        # It is another user who reads it.
+        Path(file.name).chmod(0o644)
+        with cluster("--auth", "scram-sha-256", "--pwfile", file.name) as running:
+            yield running
+
+
+def test_who_is_not_let_in_is_told_otherwise_than_that_the_server_is_away(
+    guarded: Cluster, tmp_path: Path, sandbox: Sandbox, nursery: ProcessPool
+) -> None:
+    """Exit 2 with the server's words where the password, the user or the database is wrong; 1 where none listens."""
+    place = Remote(tmp_path, sandbox, nursery)
+
+    def night(was: str, now: str) -> Done:
+        place.env["DESTINATION__POSTGRES__CREDENTIALS"] = guarded.url.replace(was, now)
+        return place.night()
+
+    wrong = night(":none@", ":hidden@")
+    wrong.refused(
+        2, 'does not let this user in (password authentication failed for user "postgres")', "run it"
+    )
+    assert "hidden" not in wrong.told
+    night("//postgres:", "//nobody:").refused(2, 'failed for user "nobody")', "Check user, password")
+    night(f"{guarded.port}/postgres", f"{guarded.port}/nothing").refused(
+        2, 'database "nothing" does not exist'
+    )
+    night(f":{guarded.port}/", ":9/").refused(1, "cannot be reached; ", "Check its address", "run it again")

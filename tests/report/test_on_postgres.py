@@ -251,3 +251,46 @@ def test_what_others_have_of_the_models_is_theirs_after_a_build(both: Both) -> N
         ask(f"drop view {name}; select 1")
     assert build(both.server, run_tests=False).failures == []
     assert ask(given) == before
+
+
+def test_a_table_of_somebody_elses_is_named_and_stays(both: Both) -> None:
+    """Called as a mart is, it was replaced without a word."""
+    both.database.outside(
+        "alter table marts.days rename to days_kept",
+        "create table marts.days as select date '2025-01-01' as day, 'Neujahr' as name",
+    )
+    with pytest.raises(SettingsError, match=r"^marts\.days is called as .* somebody else made it"):
+        build(both.server, run_tests=False)
+    assert both.database.ask("select name from marts.days") == [("Neujahr",)]
+    both.database.outside("drop table marts.days", "alter table marts.days_kept rename to days")
+
+
+def test_a_right_to_read_that_is_missing_is_named(both: Both, tmp_path: Path) -> None:
+    """It is not taken for marts that were never built, nor, by a build, for a vendor that was never loaded."""
+    both.database.outside(
+        "create role reader login",
+        "grant create on database postgres to reader",
+        "grant all on schema staging, intermediate, marts to reader",
+    )
+
+    def refused(run: str) -> str:
+        url = both.database.url.replace("//postgres:", "//reader:")
+        place = {"DESTINATION__POSTGRES__CREDENTIALS": url}
+        done = command(run, "--destination", "postgres", cwd=tmp_path, environment=place)
+        assert done.code == 2, done.err
+        return done.err
+
+    assert "the right to read marts.conversions, to read marts.conversions_daily, to read marts." in refused(
+        "report"
+    )
+    both.database.outside(
+        "grant select on all tables in schema marts to reader",
+        "create table marts.mine as select 1 as one",
+        "revoke all on marts.sms_funnel from reader",
+    )
+    assert "(the right to read marts.sms_funnel is missing)" in refused("report")
+    both.database.outside("revoke all on schema marts from reader")
+    assert "(the right to use the schema marts is missing)" in refused("report")
+    both.database.outside("grant all on schema marts to reader")
+    assert "the right to use the schema besitos, to use the schema" in refused("build")
+    both.database.outside("drop owned by reader", "drop role reader", "drop table marts.mine")

@@ -249,7 +249,9 @@ books_known as (
         end as known_on,
         changes.is_backfilled,
         changes.read_on,
-        changes.reason,
+        case
+            when changes.is_backfilled and changes.reason = 'late arrival' then 'history' else changes.reason
+        end as reason,
         case when rows.is_of_taken then 0 else changes.gross end as gross,
         case when rows.is_of_taken = changes.is_taken_apart then changes.reversed else 0 end as reversed
     from books_apart as changes
