@@ -70,8 +70,7 @@ ACCOUNT = Column(
 )
 _UNIQUE = Template("""\
     data_tests:
-      - unique_in_account: {arguments: {column_name: $unique, vendor: $name}}
-      - not_null: {arguments: {column_name: $unique}}
+      - is_key: {arguments: {column_name: $unique, vendor: $name}}
 """)
 
 

@@ -1,20 +1,23 @@
 -- Every transaction of the offerwall stands in the reconciliation exactly once, with its own amount.
-with wall as (
+{%- set wall %}
     select account, transaction_id, gross_revenue
     from {{ ref('conversync__conversions') }}
     where vendor = 'besitos' and not is_orphan
-),
-
-reconciled as (
-    select account, transaction_id, count(*) as times, min(offerwall_gross_revenue) as gross_revenue
+{%- endset %}
+{%- set reconciled %}
+    select account, transaction_id, offerwall_gross_revenue as gross_revenue
     from {{ ref('conversync__reconciliation') }}
     where outcome not in ('missing at offerwall', 'offerwall not read')
-    group by account, transaction_id
-)
-
+{%- endset %}
+{%- set differ = conversync.may_differ(wall, reconciled, ['account', 'transaction_id', 'gross_revenue']) %}
 select coalesce(wall.transaction_id, reconciled.transaction_id) as transaction_id
-from wall
-full outer join reconciled
+from (select * from ({{ wall }}) as told where {{ differ }}) as wall
+full outer join (
+    select account, transaction_id, count(*) as times, min(gross_revenue) as gross_revenue
+    from ({{ reconciled }}) as told
+    where {{ differ }}
+    group by account, transaction_id
+) as reconciled
     on wall.transaction_id = reconciled.transaction_id and wall.account = reconciled.account
 where
     wall.transaction_id is null

@@ -1,16 +1,30 @@
 -- Each Besitos conversion is called orphan, over-reversed or of unknown amount exactly as besitos.conversions calls it.
 {{ config(enabled=var('conversync__using_besitos')) }}
-select conversions.conversion_key
-from {{ ref('conversync__conversions') }} as conversions
-inner join {{ ref('stg_conversync__besitos_conversions') }} as view_row
-    on conversions.conversion_id = cast(view_row.transaction_id as varchar)
-    {{ conversync.and_same_account('besitos', 'conversions', 'view_row') }}
+{%- set judged = ['conversion_id', 'is_orphan', 'is_reversed', 'is_over_reversed', 'is_reversal_amount_unknown', 'net_revenue', 'account'] %}
+{%- set ours %}
+    select {{ judged | join(', ') }}
+    from {{ ref('conversync__conversions') }}
+    where vendor = 'besitos'
+{%- endset %}
+{%- set theirs %}
+    select
+        cast(transactions.transaction_id as varchar) as conversion_id,
+        transactions.is_orphan,
+        transactions.is_reversed,
+        transactions.is_over_reversed,
+        transactions.reversal_payout_unknown as is_reversal_amount_unknown,
+        cast(transactions.net_payout as numeric(18, 6)) as net_revenue,
+        {{ conversync.account('besitos', 'transactions') }} as account
+    from {{ ref('stg_conversync__besitos_conversions') }} as transactions
+{%- endset %}
+{%- set differ = conversync.may_differ(ours, theirs, judged) %}
+select ours.conversion_id
+from (select * from ({{ ours }}) as told where {{ differ }}) as ours
+inner join (select * from ({{ theirs }}) as told where {{ differ }}) as theirs
+    on ours.conversion_id = theirs.conversion_id and ours.account = theirs.account
 where
-    conversions.vendor = 'besitos'
-    and (
-        conversions.is_orphan <> view_row.is_orphan
-        or conversions.is_reversed <> view_row.is_reversed
-        or conversions.is_over_reversed <> view_row.is_over_reversed
-        or conversions.is_reversal_amount_unknown <> view_row.reversal_payout_unknown
-        or conversions.net_revenue <> view_row.net_payout
-    )
+    ours.is_orphan <> theirs.is_orphan
+    or ours.is_reversed <> theirs.is_reversed
+    or ours.is_over_reversed <> theirs.is_over_reversed
+    or ours.is_reversal_amount_unknown <> theirs.is_reversal_amount_unknown
+    or ours.net_revenue <> theirs.net_revenue

@@ -142,6 +142,49 @@ def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path, tmp_path: P
     )
 
 
+FIRST, LAST = (f"(select {end}(transaction_id) from marts.reconciliation)" for end in ("min", "max"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (
+            [
+                f"update marts.conversions set net_revenue = net_revenue + 1 where transaction_id = {FIRST}",
+                f"update marts.conversions set net_revenue = net_revenue - 1 where transaction_id = {LAST}",
+                "alter table marts.conversions alter conversion_key drop not null",
+                f"update marts.conversions set conversion_key = null where transaction_id = {LAST}",
+            ],
+            {
+                "assert_reversals_are_judged_as_the_view_does": 2,
+                "is_key_conversync__conversions_conversion_key": 1,
+            },
+        ),
+        (
+            [
+                f"delete from marts.reconciliation where transaction_id = {LAST}",
+                f"insert into marts.reconciliation from marts.reconciliation where transaction_id = {FIRST}",
+            ],
+            {
+                "assert_every_transaction_is_reconciled_once": 2,
+                "is_key_conversync__reconciliation_transaction_id__besitos": 1,
+            },
+        ),
+    ],
+)
+def test_a_row_that_is_wrong_is_found_among_rows_that_are_right(
+    offerwall: Path, tmp_path: Path, wrong: list[str], found: dict[str, int]
+) -> None:
+    """What compares sums first tells the rows, also of two that are wrong by the same; a key is never null, and one."""
+    broken = tmp_path / "warehouse.duckdb"
+    shutil.copy(offerwall, broken)
+    with duckdb.connect(str(broken)) as connection:
+        for statement in wrong:
+            connection.execute(statement)
+    told = [sentence.partition(").")[0] for sentence in build(broken, select=" ".join(found)).failures]
+    assert sorted(told) == [f"The test {name} failed ({rows} rows" for name, rows in found.items()]
+
+
 def test_build_waits_for_nobody_it_was_not_told_to(offerwall: Path, tmp_path: Path) -> None:
     """Another run, or a reader of the file, makes it stop with the sentence of a locked warehouse."""
     offerwall = Path(shutil.copy(offerwall, tmp_path / "warehouse.duckdb"))
