@@ -146,6 +146,7 @@ def test_the_cursor_moves_with_the_last_shard(machines: Machines) -> None:
         assert "apart" not in str(machines.state())
 
 
+@pytest.mark.more
 def test_a_killed_shard_is_started_again(machines: Machines) -> None:
     """In the middle of its commits, while others load: afterwards all is there once, the cursors too."""
     killed(machines, 2, 400)
