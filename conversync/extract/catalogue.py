@@ -65,11 +65,6 @@ def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[Docume
     return [{**empty, **dict(zip(present, map(_plain, row), strict=True))} for row in rows]
 
 
-def is_held(table: Table) -> bool:
-    """Whether the active pipeline's destination has such a table."""
-    return bool(_known(table.name))
-
-
 def held_texts(table: str, column: str, condition: str) -> Iterator[pa.Table]:
     """One column of `held` that is text, as tables of this column, some rows at a time."""
     if column not in _known(table):

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from conversync.extract.absence import absent as keys_absent
 from conversync.extract.absence import is_unlikely, refusal, whole_days
-from conversync.extract.catalogue import held, is_held
+from conversync.extract.catalogue import held
 from conversync.extract.columns import UTC_MICROSECONDS, digest
 from conversync.extract.reading import Read
 from conversync.extract.spill import SpillFile, SpillFiles
@@ -130,17 +130,35 @@ def table(
 
 
 def history(changed: pa.Table) -> pa.Table:
-    """The same rows as `withdrawn_history`; the first time, also those that an earlier version had found."""
-    rows = changed
-    if not is_held(WITHDRAWN_HISTORY):
-        keys = set(changed["event_key"].to_pylist())
-        before = [row for row in held(WITHDRAWN_EVENTS, _GONE) if row["event_key"] not in keys]
-        rows = pa.concat_tables([changed, pa.Table.from_pylist(before, schema=changed.schema)])
+    """What `withdrawn_history` does not state yet of `withdrawn_events` as these rows change it.
+
+    Not the changes alone: tables are committed one after the other, so a killed run may have left a state that no
+    history has, and an earlier version kept none.
+    """
+    names, keys = changed.schema.names, set(changed["event_key"].to_pylist())
+    before = [row for row in held(WITHDRAWN_EVENTS, "true") if row["event_key"] not in keys]
+    rows = pa.concat_tables([changed, pa.Table.from_pylist(before, schema=changed.schema)])
+    stated = {
+        row["event_key"]: row["statement_hash"]
+        for row in held(WITHDRAWN_HISTORY, "valid_to is null", ["event_key", "statement_hash"])
+    }
+    hashes = digest(rows, names)
+    # Of what was served again before there was a history, it has nothing to say.
+    is_news = [
+        stated.get(key, None if at else text) != text
+        for key, at, text in zip(
+            *(rows[name].to_pylist() for name in ("event_key", "withdrawn_at")),
+            hashes.to_pylist(),
+            strict=True,
+        )
+    ]
     nothing = pa.nulls(rows.num_rows, UTC_MICROSECONDS)
-    more = {"statement_hash": digest(rows, rows.schema.names), "valid_from": nothing, "valid_to": nothing}
-    columns = {**dict(zip(rows.schema.names, rows.columns, strict=True)), **more}
+    more = {"statement_hash": hashes, "valid_from": nothing, "valid_to": nothing}
+    columns = {**dict(zip(names, rows.columns, strict=True)), **more}
     schema = WITHDRAWN_HISTORY.schema
-    return pa.table([columns[name] for name in schema.names], schema=schema)
+    return pa.table([columns[name] for name in schema.names], schema=schema).filter(
+        pa.array(is_news, pa.bool_())
+    )
 
 
 def _with_another(rows: Iterable[Row], spill_files: SpillFiles, come: Sequence[SpillFile]) -> int:

@@ -116,6 +116,28 @@ def test_a_warehouse_of_an_earlier_version_keeps_what_it_had_found(make_ledger: 
     equals_every_night(house)
 
 
+def test_what_a_killed_load_had_found_and_not_told_is_told_by_the_next_one(make_ledger: MakeLedger) -> None:
+    """Tables are committed one after the other: it knew what is served again or gone, and had no history of it."""
+    house = make_ledger(besitos_withdrawn_counts="false")
+    rows = [row(number) for number in range(1, 15)]
+    for served in (rows, rows[1:], [rows[0], *rows[2:]]):
+        house.night(served)
+    house.said.pop()
+    with duckdb.connect(str(house.path)) as connection:
+        newest = "(select max(valid_from) from besitos.withdrawn_history)"
+        connection.execute(f"update besitos.withdrawn_history set valid_to = null where valid_to = {newest}")
+        connection.execute(f"delete from besitos.withdrawn_history where valid_from = {newest}")
+    house.night([rows[0], *rows[2:]])
+    assert house.query(
+        "select event_key from besitos.withdrawn_history where valid_to is null order by 1, valid_from"
+    ) == [
+        ("1:original",),
+        ("2:original",),
+    ]
+    assert house.conversions("conversions_as_of(now())") == house.conversions()
+    equals_every_night(house)
+
+
 def test_what_was_there_before_us_is_dated_by_the_vendor(make_ledger: MakeLedger) -> None:
     """A first load brings old days: what they earned is known since then, what was taken back since that day."""
     house = make_ledger()
