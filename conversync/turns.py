@@ -162,7 +162,13 @@ def check_shard(warehouse: Warehouse, chosen: Sequence[Vendor], asked: LoadReque
             f"Shards write to one place at once, and {warehouse} lets one process write: load it without --shard, or "
             "name a PostgreSQL with --destination."
         )
+    _refuse_other_kinds(chosen)
+
+
+def _refuse_other_kinds(chosen: Sequence[Vendor]) -> None:
+    able = [vendor.label for vendor in chosen if vendor.in_shards]
     if others := [vendor.label for vendor in chosen if not vendor.in_shards]:
+        also = f", and name the others: {' '.join(able)}" if able else ""
         raise SettingsError(
-            f"{', '.join(others)}: not read by windows of days that can be shared out. Load it without --shard."
+            f"{', '.join(others)}: not read by windows of days that can be shared out. Load it without --shard{also}."
         )
