@@ -38,12 +38,19 @@ class Completeness:
     missing: int = 0
 
 
-def completeness(days: Sequence[Day], start: date | None = None, end: date | None = None) -> Completeness:
-    """Of one stream; the days up to its last one that is over, or those between `start` and `end`."""
+def completeness(
+    days: Sequence[Day], start: date | None = None, end: date | None = None, owed: Window | None = None
+) -> Completeness:
+    """Of one stream; the days up to its last one that is over, or those between `start` and `end`.
+
+    `owed` are days, up to the one before its end, that belong to them whether any was read or not.
+    """
     over = {one.day: one for one in days if one.state != "open"}
     if not days or not (over or start):
         return Completeness()
     first, last = start or min(over), end or max(over)
+    if owed is not None:
+        first, last = min(first, owed.start), max(last, owed.end - DAY)
     asked = _asked(days, Window(first, last))
     short = _in_state("short", asked)
     lacking = {over[day].reading: over[day].missing for day in short}

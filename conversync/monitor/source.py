@@ -12,7 +12,7 @@ from typing import Any
 import pendulum
 
 from conversync.extract.lookback import InUse
-from conversync.extract.windows import DAY
+from conversync.extract.windows import DAY, asked_apart
 from conversync.monitor.day_figures import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
 from conversync.types import Document, Restored, SqlClient, Values
@@ -171,7 +171,7 @@ def look(
         return found
     told = _days(tables, hours)
     found.are_days_known, days = told is not None, told or []
-    found.streams += _streams(vendor, days, first, today - DAY if first else None)
+    found.streams += _streams(vendor, days, state, first, today - DAY if first else None)
     since = found.last_load - NEW_WITHIN
     found.rejects = _rejects(tables, readings, since)
     found.new_fields = _new_fields(readings, since)
@@ -184,12 +184,13 @@ def look(
 
 
 def _streams(
-    vendor: Vendor, days: Iterable[Day], first: date | None, last: date | None
+    vendor: Vendor, days: Iterable[Day], state: Restored, first: date | None, last: date | None
 ) -> Iterator[StreamHealth]:
-    """How complete each stream is; of a list, which has no days, when it was read."""
+    """How complete each stream is, with all days of a range that is read in shards; of a list, when it was read."""
+    owed = asked_apart(state) if first is None else None
     for stream, rows in groupby(days, lambda one: one.stream):
         own = list(rows)
-        told = completeness(own, first, last) if vendor.days else Completeness()
+        told = completeness(own, first, last, owed) if vendor.days else Completeness()
         yield StreamHealth(stream, own[0].last_read, told, own[0].is_current)
 
 

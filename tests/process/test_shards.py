@@ -100,6 +100,14 @@ class Machines(Elsewhere):
         found.asked = self.asked
         return found
 
+    def unread(self) -> list[str]:
+        """The days that `status` tells of, the same of both streams; nothing is read through."""
+        [told, *_] = json.loads(self.run("status", "--json").out)["sources"]
+        assert told["through"] is None
+        first, second = (one["days"]["never"] for one in told["streams"])
+        assert first == second
+        return list(first)
+
     def alone(self, *but: str) -> tuple[dict[str, list[str]], dict[str, Any]]:
         """What one load leaves where nothing was, rows and state."""
         self.forget()
@@ -135,11 +143,12 @@ def test_shards_at_once_leave_what_one_load_leaves(machines: Machines) -> None:
 def test_the_cursor_moves_with_the_last_shard(machines: Machines) -> None:
     """Until then nothing counts as read through, and `status` tells which days are still to be read."""
     machines.asked = FEW
-    machines.shards(1, 3, count=3)
-    assert machines.cursors() == {None}
-    [told, *_] = json.loads(machines.run("status", "--json").out)["sources"]
     between = ["2024-12-03", "2024-12-04", "2024-12-05"]
-    assert (told["through"], [one["days"]["never"] for one in told["streams"]]) == (None, [between] * 2)
+    machines.shards(3, count=3)
+    assert machines.unread() == ["2024-11-30", "2024-12-01", "2024-12-02", *between]
+    machines.shards(1, count=3)
+    assert machines.unread() == between
+    assert machines.cursors() == {None}
     for _ in ("all are there", "and one of them twice"):
         machines.shards(2, count=3)
         assert machines.cursors() == {"2024-12-10"}
