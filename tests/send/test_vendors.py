@@ -96,7 +96,9 @@ def test_goals_are_put_changed_and_deleted(sandbox: Sandbox, house: Workspace) -
     house.change("update main.conductrics set name = 'Signed up' where send_key = 'g-2'")
     assert house.send("conductrics.goals").exit_code == 0
     assert set(sandbox.conductrics.oracle.goals()) - before == {"signup"}
-    assert [one.method for one in sandbox.conductrics.received] == ["PUT", "PUT", "DELETE", "PUT"]
+    methods = [one.method for one in sandbox.conductrics.received]
+    # Each send has several on their way at once.
+    assert (methods[:2], sorted(methods[2:])) == (["PUT", "PUT"], ["DELETE", "PUT"])
     assert house.send("conductrics.goals").sent.requests == 0
 
 
