@@ -22,7 +22,7 @@ install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
 demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb
 	@$(BIN)/conversync demo
 
-test: install ## The tests, one or more of each fault: about eight minutes on two cores
+test: install ## The tests, one or more of each fault: about eleven minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-more: install ## What CI runs, too: further cases, kills, both ways of decoding; twice as long
