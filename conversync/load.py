@@ -254,6 +254,7 @@ class _Prepared:
 
     pipeline: Any
     state: dict[str, Any]
+    wanted: functions.Wanted
     newest: float
     keeper: undoable.Keeper
 
@@ -269,10 +270,6 @@ class _Run:
     progress: Progress
     report: SourceReport
     _now: _Prepared | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.chosen, SettingsError):
-            self._wanted = functions.Wanted.of(self.vendor, self.chosen)
 
     @contextmanager
     def turn(self) -> Iterator[_Prepared]:
@@ -318,7 +315,7 @@ class _Run:
                     ahead.forget()
                 before = load_counts.rows(now.pipeline, vendor)
                 load_order.come_after(now.newest)
-                loads, counts = _commit(now.pipeline, vendor, ahead.source, self._wanted, now.keeper)
+                loads, counts = _commit(now.pipeline, vendor, ahead.source, now.wanted, now.keeper)
                 now.newest = max(now.newest, *map(float, loads))
                 now.state = _state(now.pipeline, vendor.name)
                 report.loads += loads
@@ -327,7 +324,7 @@ class _Run:
 
     def _prepared(self, pipeline: Any) -> _Prepared:
         vendor, chosen, report = self.vendor, self.chosen, self.report
-        state = restored(pipeline, vendor.name)
+        state, wanted = restored(pipeline, vendor.name), functions.Wanted.of(vendor, chosen)
         with pipeline.sql_client() as client:
             privileges.check(client, [client.staging_dataset_name])
         if not self.asked.same_account:
@@ -335,16 +332,16 @@ class _Run:
         if not self.asked.new_account:
             dataset_owner.check_new(pipeline, vendor, chosen, state)
         report.said += filter(None, [dataset_owner.moved(vendor, chosen, state)])
-        schema_drift.check(pipeline, vendor.name, self._wanted.views)
+        schema_drift.check(pipeline, vendor.name, wanted.views)
         commit_check.refuse_what_is_in_doubt(pipeline, vendor)
         _upgrade(pipeline, vendor)
-        views.mend(pipeline, self._wanted.views)
+        views.mend(pipeline, wanted.views)
         dataset_owner.note(pipeline, vendor, chosen)
         state = arrivals.note(pipeline, vendor, chosen, state)
         newest = load_order.newest_load(pipeline, vendor.statements)
         keeper = undoable.Keeper.begin(pipeline, self.turns.point(pipeline, vendor.name, state))
         report.said += filter(None, [load_order.behind(newest)])
-        return _Prepared(pipeline, state, newest, keeper)
+        return _Prepared(pipeline, state, wanted, newest, keeper)
 
 
 def _commit(

@@ -152,7 +152,7 @@ class Warehouse:
         with handle, files.made_as(self.home):
             acquire(handle, wait, f"Another run holds {self}", together=together)
             with self._writable():
-                ours = WorkingFolder(self.home / f"runs-{self.lock_path.stem}")
+                ours = WorkingFolder(self.home / f"runs-{self.lock_path.stem}", together=together)
             # dlt puts files of its own where temporary files go.
             before, tempfile.tempdir = tempfile.tempdir, str(ours.path)
             left = max(0.0, until - time.monotonic())

@@ -16,6 +16,7 @@ turn is its alone, and only then its fences let its transactions in.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import select
@@ -33,6 +34,8 @@ from conversync.settings import dlt_settings, lookup
 from conversync.warehouse import sessions
 from conversync.warehouse.waiting import Waiting
 
+log = logging.getLogger("conversync")
+
 # Destinations that have such locks, by dlt's name for their type.
 LOCKING = "dlt.destinations.postgres"
 # What a transaction is refused with; PostgreSQL's codes of this class are final to dlt, which tries others again.
@@ -48,6 +51,8 @@ SILENCE = {"idle": 10, "interval": 5, "count": 3}
 ANSWERED = 15.0
 # For so many seconds a session is believed to be there, if nothing has come from it.
 BELIEVED = 1.0
+# After so many seconds of somebody else's turn it is told whose it is: a turn is a commit, which takes some.
+LONG_TURN = 60.0
 # What PostgreSQL cuts off a longer name of an application, in bytes.
 LONGEST_NAME = 63
 
@@ -84,7 +89,11 @@ class Right:
         LockedError where the right is lost.
         """
         [session] = [one for one in self._sessions if name in one.names]
+        told_at = time.monotonic() + LONG_TURN
         while not session.take_turn():
+            if time.monotonic() >= told_at:
+                log.warning("%s: waiting for the turn of another shard%s.", name, session.whose_turn())
+                told_at = float("inf")
             moment()
         try:
             yield
@@ -255,10 +264,16 @@ class _Session:
         self.end_turn()
         return False
 
+    def whose_turn(self) -> str:
+        """Who has it, as words for the end of a sentence."""
+        return self._who(_key("turn", self.names[0])) or _NOT_OVER
+
     def end_turn(self) -> None:
         """The next one may write; where the session is gone, it may already."""
         if self.is_there():
+            # Released as well: a shard asks for its turn twenty times a second, and the server keeps each savepoint.
             self._ask("rollback to savepoint turn")
+            self._ask("release savepoint turn")
 
     def let_go(self) -> None:
         """Nothing of it is held any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,9 @@ from conversync.errors import LockedError
 from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox
 from conversync.types import SqlClient
+from conversync.warehouse import write_lock
 from conversync.warehouse.warehouse import Warehouse
+from conversync.warehouse.working_folder import WorkingFolder
 from tests.besitos.rows import text
 from tests.dbt.cluster import Cluster, binary
 from tests.destinations.places import Elsewhere
@@ -322,6 +325,43 @@ def test_only_who_has_the_turn_may_write(database: Cluster, tmp_path: Path) -> N
                     lose(place, other, client, database)
             assert is_free(other)
     assert database.ask("select to_regclass('public.mine') is null") == [(True,)]
+
+
+def test_who_waits_long_for_a_turn_says_for_whose_and_leaves_nothing_on_the_server(
+    database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It asks again and again, for as long as a commit takes: no savepoint of a try is kept."""
+    monkeypatch.setattr(write_lock, "LONG_TURN", 0.0)
+    with environment({"DESTINATION__POSTGRES__CREDENTIALS": database.url}):
+        place, other = (Warehouse(tmp_path / name / "warehouse.duckdb", "postgres") for name in "ab")
+        with (
+            place.locked(0, "load 1/2", ["besitos"], together=True),
+            other.locked(0, "load 2/2", ["besitos"], together=True),
+        ):
+            with turn(place):
+                assert not is_free(other)
+            [told] = caplog.messages
+            assert told.startswith(
+                "besitos: waiting for the turn of another shard: conversync load 1/2 besitos ("
+            )
+            assert is_free(other)
+            [session] = other.right._sessions  # noqa: SLF001 - PostgreSQL tells of savepoints in the session alone
+            with pytest.raises(Exception, match='savepoint "turn" does not exist'):
+                session._ask("release savepoint turn")  # noqa: SLF001 - as above
+
+
+def test_what_a_killed_shard_left_goes_beside_others(tmp_path: Path) -> None:
+    """And what others work in stays, and what has no mark yet; who is alone takes all."""
+    runs = tmp_path / "runs-postgres"
+    with WorkingFolder(runs, together=True) as first:
+        shutil.copytree(first.path, runs / "killed")
+        (runs / "begun").mkdir()
+        with WorkingFolder(runs, together=True) as second:
+            assert {one.name for one in runs.iterdir()} == {first.path.name, second.path.name, "begun"}
+        assert first.path.is_dir()
+    with WorkingFolder(runs, together=False) as alone:
+        assert list(runs.iterdir()) == [alone.path]
+    assert not runs.exists()
 
 
 def turn(place: Warehouse) -> AbstractContextManager[None]:
