@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,6 +33,18 @@ def payouts(house: Workspace) -> Decimal:
     """What the view adds up to."""
     [[total]] = house.query("select sum(net_payout) from besitos.conversions")
     return Decimal(total)
+
+
+def test_a_vendor_whose_views_cannot_be_made_is_its_own_failure(house: Workspace) -> None:
+    """A mistake in one vendor's code is in that one's report, and raised to nobody: others load beside it."""
+
+    def views(_: Any) -> dict[str, str]:
+        raise RuntimeError("no such macro")
+
+    house.vendor = replace(at_once(), views=views)
+    report = house.run(FROM, TO)
+    assert "no such macro" in str(report.error)
+    assert not house.sandbox.besitos.reads
 
 
 @pytest.mark.more
