@@ -19,6 +19,16 @@ from conversync.warehouse.warehouse import Warehouse
 from tests.dbt.nights import ask, marts
 
 
+def changed(built: Path, folder: Path, *statements: str) -> Path:
+    """A copy of a warehouse that was built, with something done to it by hand."""
+    path = folder / "warehouse.duckdb"
+    shutil.copy(built, path)
+    with duckdb.connect(str(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
 @pytest.mark.more
 def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> None:
     """With Besitos alone every mart is built and tested, the arithmetic too; the others' rows are just not there."""
@@ -41,10 +51,7 @@ def test_a_vendor_that_is_not_configured_has_empty_models(offerwall: Path) -> No
 @pytest.mark.more
 def test_what_is_gone_leaves_no_old_rows(offerwall: Path, tmp_path: Path) -> None:
     """A dataset that was built once and is dropped then: its models go on, empty, and none reads what is not there."""
-    path = tmp_path / "warehouse.duckdb"
-    shutil.copy(offerwall, path)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("drop schema besitos cascade")
+    path = changed(offerwall, tmp_path, "drop schema besitos cascade")
     report = build(path, run_tests=False)
     assert (report.failures, report.exit_code) == ([], 0)
     assert ask(path, "select count(*) from marts.conversions") == [(0,)]
@@ -54,12 +61,11 @@ def test_what_is_gone_leaves_no_old_rows(offerwall: Path, tmp_path: Path) -> Non
 
 def test_a_table_of_somebody_elses_is_named_and_stays(offerwall: Path, tmp_path: Path) -> None:
     """Called as a mart is, it was replaced without a word."""
-    path = tmp_path / "warehouse.duckdb"
-    shutil.copy(offerwall, path)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(
-            "create or replace table marts.days as select date '2025-01-01' as day, 'Neujahr' as name"
-        )
+    path = changed(
+        offerwall,
+        tmp_path,
+        "create or replace table marts.days as select date '2025-01-01' as day, 'Neujahr' as name",
+    )
     with pytest.raises(
         SettingsError, match=r"^marts\.days is called as .* somebody else made it; nothing was built"
     ):
@@ -70,12 +76,13 @@ def test_a_table_of_somebody_elses_is_named_and_stays(offerwall: Path, tmp_path:
 @pytest.mark.more
 def test_a_model_that_lost_its_comment_is_ours_all_the_same(offerwall: Path, tmp_path: Path) -> None:
     """As after an export and an import; also one of a version in which a column was missing."""
-    path = tmp_path / "warehouse.duckdb"
-    shutil.copy(offerwall, path)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("comment on table marts.readings is null")
-        connection.execute("comment on view staging.stg_besitos__days is null")
-        connection.execute("alter table marts.readings drop column read_at")
+    path = changed(
+        offerwall,
+        tmp_path,
+        "comment on table marts.readings is null",
+        "comment on view staging.stg_besitos__days is null",
+        "alter table marts.readings drop column read_at",
+    )
     assert build(path, select="readings", run_tests=False).exit_code == 0
     assert ask(path, "select count(read_at) from marts.readings")[0][0] > 0
 
@@ -126,13 +133,14 @@ def test_k27_every_view_works_under_any_name(offerwall: Path, tmp_path: Path) ->
 @pytest.mark.more
 def test_a_test_that_fails_is_told_with_its_promise(offerwall: Path, tmp_path: Path) -> None:
     """A report says in words which promise is broken, and costs exit 1."""
-    broken = tmp_path / "warehouse.duckdb"
-    shutil.copy(offerwall, broken)
-    with duckdb.connect(str(broken)) as connection:
-        connection.execute(
+    broken = changed(
+        offerwall,
+        tmp_path,
+        (
             "update marts.conversions set net_revenue = net_revenue + 1 "
             "where conversion_id = (select min(conversion_id) from marts.conversions)"
-        )
+        ),
+    )
     report = build(broken, select="assert_gross_less_reversed_is_net")
     assert (report.tests_failed, report.exit_code) == (1, 1)
     [sentence] = report.failures
