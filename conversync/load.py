@@ -32,7 +32,7 @@ from conversync.http.source_turns import side_by_side
 from conversync.http.wait_budget import one_run
 from conversync.load_counts import StepReport
 from conversync.settings import accounts, dlt_settings, lookup
-from conversync.turns import Alone, InTurns, Turns, check_shard
+from conversync.turns import Alone, InTurns, Turns, check_shard, no_days
 from conversync.vendors import LoadRequest, Step, Vendor
 from conversync.warehouse import (
     arrivals,
@@ -85,6 +85,8 @@ class SourceReport:
     known_rejected: int = 0
     seconds: float = 0
     error: BaseException | None = None
+    begins_anew: bool = False
+    """Whether its days were asked for from their first one on, so that no cursor says where the next run goes on."""
 
     def total(self, name: str) -> int:
         """The sum of one figure over the steps."""
@@ -202,7 +204,7 @@ def load_source(
     turns: Turns, vendor: Vendor, chosen: Any, asked: LoadRequest, progress: Progress
 ) -> SourceReport:
     """One source into its dataset, in its turns; whatever fails is in the report. The caller holds the warehouse."""
-    report = SourceReport(vendor.dataset)
+    report = SourceReport(vendor.dataset, begins_anew=asked.begins_anew)
     started = time.monotonic()
     if isinstance(chosen, SettingsError):
         report.error = chosen
@@ -300,9 +302,15 @@ class _Run:
                 report.skipped.append(f"{step.label}: {again}. {str(error).removesuffix('.')}")
                 continue
             self.progress.done(report.dataset, step.label, report.steps[-1])
+        report.said += self._without_days()
         if lost is not None and not report.steps:
             report.skipped.clear()
             raise lost
+
+    def _without_days(self) -> Iterator[str]:
+        """A sentence of a shard, where the others have all windows."""
+        if self.asked.shard and not (self.report.steps or self.report.skipped):
+            yield no_days(self.asked)
 
     def _take(self, step: Step) -> None:
         """Reads a step, commits it, and notes what it came to."""

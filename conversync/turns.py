@@ -145,6 +145,12 @@ def parsed(text: str | None) -> tuple[int, int] | None:
     return int(number), int(count)
 
 
+def no_days(asked: LoadRequest) -> str:
+    """What is said of a shard to which no window falls."""
+    number, count = asked.shard or (1, 1)
+    return f"shard {number}/{count} has no days, since {asked.start} .. {asked.end} has fewer windows than shards"
+
+
 def check_shard(warehouse: Warehouse, chosen: Sequence[Vendor], asked: LoadRequest) -> None:
     """SettingsError, before any request, where what is asked for cannot be read in shards."""
     if asked.shard is None:

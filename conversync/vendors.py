@@ -68,6 +68,11 @@ class LoadRequest:
         """What the run is called to who waits for it."""
         return "load" if self.shard is None else "load {}/{}".format(*self.shard)
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the same command reads all of its days again, wherever it was stopped: no cursor says the first."""
+        return self.start is not None
+
 
 @dataclass(frozen=True)
 class Step:

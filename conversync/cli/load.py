@@ -78,7 +78,8 @@ def _load(
     duckdb_limits.limits()
     tell_new_folder(place)
     with output.progress(log_format) as progress:
-        reports = load(place, chosen, asked, output.Noted(progress), seconds)
+        noted = output.Noted(progress, begins_anew=asked.begins_anew)
+        reports = load(place, chosen, asked, noted, seconds)
     output.summary(reports, str(place), log_format)
     codes = [one.exit_code for one in reports]
     # What else a load does wants the place alone: the first load that is no shard does it.
@@ -158,8 +159,12 @@ def show_plan(chosen: list[vendors.Vendor], asked: vendors.LoadRequest, place: w
     from pathlib import Path
 
     from conversync.load import planned
+    from conversync.turns import no_days
 
     with tempfile.TemporaryDirectory() as folder:
         for vendor in chosen:
-            for step in planned(place, vendor, asked, Path(folder)):
+            steps = planned(place, vendor, asked, Path(folder))
+            for step in steps:
                 say(f"would read {vendor.label} {step.label}")
+            if asked.shard and not steps:
+                say(f"{vendor.label}: {no_days(asked)}.")

@@ -83,10 +83,10 @@ class Bar:
 class Noted:
     """A progress that also notes what is committed, for the sentence of a run that is stopped."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, *, begins_anew: bool = False) -> None:
         self._progress = progress
         self.step, self.page = progress.step, progress.page
-        process.committed = {}
+        process.committed, process.begins_anew = {}, begins_anew
 
     def done(self, dataset: str, label: str, step: StepReport) -> None:
         """The window is committed."""
@@ -274,7 +274,8 @@ def failure(report: SourceReport) -> str:
     assert report.error is not None  # noqa: S101 - asked of failed ones only
     done = len(report.steps)
     before = f"{counted(done, 'window')} before it {noun(done, 'is', 'are')}"
-    loaded = f" {before} loaded; the next run goes on there." if done else ""
+    after = process.BEGUN_AGAIN if report.begins_anew else "the next run goes on there"
+    loaded = f" {before} loaded; {after}." if done else ""
     return f"conversync: {report.dataset}: {explain(report.error)}{loaded}"
 
 

@@ -22,6 +22,9 @@ from conversync.http.redact import plain, redact
 # What this run committed until now, by dataset: windows, rows read, and the last window's name. None where the command
 # is none that reads vendors.
 committed: dict[str, tuple[int, int, str]] | None = None
+# Whether it reads from a day on that it was given, and what is true of such a run that did not come to its end.
+begins_anew = False
+BEGUN_AGAIN = "the same command reads all of its days again, which doubles nothing"
 
 # A signal ends the process within so many seconds, whatever it is doing. Nothing is lost then: what is
 # committed is safe, as it is after kill -9, and the lock is the kernel's.
@@ -218,12 +221,14 @@ def end_line(name: str) -> str:
     if committed is None:
         return f"{begun}what was committed is safe, and the next run goes on there."
     if not committed:
-        return f"{begun}this run had committed nothing yet; the next one goes on where the last one that did ended."
+        after = BEGUN_AGAIN if begins_anew else "the next one goes on where the last one that did ended"
+        return f"{begun}this run had committed nothing yet; {after}."
     parts = [
         f"{dataset} {counted(windows, 'window')} ({received:,} rows, the last: {label})"
         for dataset, (windows, received, label) in committed.items()
     ]
-    return f"{begun}committed in this run: {', '.join(parts)}; the next run goes on from there."
+    after = BEGUN_AGAIN if begins_anew else "the next run goes on from there"
+    return f"{begun}committed in this run: {', '.join(parts)}; {after}."
 
 
 def leave(code: int) -> NoReturn:

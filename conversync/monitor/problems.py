@@ -158,7 +158,9 @@ def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) ->
     for stream in source.current():
         age = now - stream.last_read
         if age > pendulum.duration(hours=bounds.stale_hours):
-            text = f"{source.source}: {stream.stream} was last read {words(age)} ago."
+            how = " up to its present" if stream.was_read_since else ""
+            since = ", since then only earlier days" if stream.was_read_since else ""
+            text = f"{source.source}: {stream.stream} was last read{how} {words(age)} ago{since}."
             yield Problem("stale", source.source, text, {"stream": stream.stream, "hours": _hours(age)})
 
 

@@ -50,6 +50,8 @@ class StreamHealth:
     days: Completeness
     is_current: bool = True
     """Whether the settings of the last load still name it; what left them is no alarm."""
+    was_read_since: bool = False
+    """Whether a reading came after `last_read`, then: one of earlier days, as a backfill's or a shard's."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,9 @@ def _streams(
     for stream, rows in groupby(days, lambda one: one.stream):
         own = list(rows)
         told = completeness(own, first, last, owed) if vendor.days else Completeness()
-        yield StreamHealth(stream, own[0].last_read, told, own[0].is_current)
+        last_read, read_at = own[0].last_read, [one.reading[2] for one in own]
+        since = any(at is not None and _utc(at) > last_read for at in read_at)
+        yield StreamHealth(stream, last_read, told, own[0].is_current, since)
 
 
 # When a load was committed, how many rows its reading set aside anew, and which fields were unknown.

@@ -122,10 +122,13 @@ def test_m08_a_stream_that_has_not_come_for_five_days_owes_its_days(house: Works
     )
     found = told(house)
     assert (found["stale"].figures["stream"], found["stale"].figures["hours"]) == ("conversions", 120.0)
+    assert found["stale"].text == "besitos: conversions was last read 5 days ago."
     assert len(found["incomplete"].figures["days"]) == 5
     assert told(house, Limits(stale_hours=24 * 6)) == {}
     house.load(ago(200), ago(190))
     assert told(house).keys() == {"stale", "incomplete"}
+    since = "was last read up to its present 5 days ago, since then only earlier days."
+    assert told(house)["stale"].text == f"besitos: conversions {since}"
 
 
 def test_m08_a_reading_that_a_wrong_clock_dates_in_the_future_is_no_news(house: Workspace) -> None:

@@ -147,7 +147,7 @@ def test_a07_one_line_says_what_is_waited_for_and_the_last_one_what_is_committed
     last = done.err.splitlines()[-1]
     assert (json.loads(last)["text"] if log_format == "json" else last) == (
         f"conversync: stopped by SIGINT; committed in this run: besitos 1 window ({received:,} rows, "
-        f"the last: {window_of(place)}); the next run goes on from there."
+        f"the last: {window_of(place)}); the same command reads all of its days again, which doubles nothing."
     )
 
 

@@ -23,7 +23,7 @@ def test_c22_windows_before_a_failure_are_loaded(place: Place, fault: Fault, cod
     """The failing window's code, a sentence, and the conversions of the window before it; then a right run."""
     place.env["HTTP_BUDGET"] = "0"
     place.sandbox.faults.add(fault)
-    place.load().refused(code, "Besitos", "before it", "loaded", "the next run goes on there")
+    place.load().refused(code, "Besitos", "before it", "loaded; the same command reads all of its days again")
     assert fault.delivered
     assert place.held() == place.sandbox.besitos.oracle.held(place.sandbox.besitos.reads[:1])
     if code == 5:
@@ -31,3 +31,9 @@ def test_c22_windows_before_a_failure_are_loaded(place: Place, fault: Fault, cod
     place.sandbox.faults.clear()
     place.loaded()
     assert place.held() == place.sandbox.besitos.oracle.held(reads_at_once(place.sandbox.besitos.reads))
+
+
+def test_c22_what_is_due_goes_on_where_it_failed(place: Place) -> None:
+    """Without dates the cursor says where; a run that is given its first day begins there whenever it is run."""
+    place.sandbox.faults.add(Fault(path=FEED, query={"is_reverse": "true"}, status=401))
+    place.run("load", "besitos").refused(5, "before it", "loaded; the next run goes on there.")
