@@ -27,18 +27,14 @@ _TOO_MANY = (
     "too many connections for",
     "too many clients already",
     "remaining connection slots are reserved",
+    "pg_use_reserved_connections",
 )
 # What PostgreSQL, or its driver, answers who wants a session: the one line, since of DuckLake's catalog the address is
-# told around it, with the password. And what is said to whom it lets in at no other time either.
-_ANSWER = re.compile(r"(?:FATAL: +|fe_sendauth: )(.+)")
-_NOT_LET_IN = (
-    "authentication failed",
-    "no password supplied",
-    "does not exist",
-    "no pg_hba.conf entry",
-    "pg_hba.conf rejects connection",
-    "is not permitted to log in",
-)
+# told around it, with the password. The driver says how grave it is in the server's language, and then two spaces.
+_ANSWER = re.compile(r"(?:(?:^|failed: )[^\s:][^:\n]*:  |FATAL: +|fe_sendauth: )(.+)", re.MULTILINE)
+# What is said to whom it lets in at no other time either: in every language it names the user, the database or the
+# setting that is wrong between quotation marks, and a server that is full, begins or ends names none.
+_NOT_LET_IN = re.compile(r'authentication failed|no password supplied|["«»„“”][^"«»„“”/]+["«»„“”]')
 # What dlt raises where a schema or a state is of a format that it does not know yet.
 _OF_A_NEWER_DLT = frozenset(
     {"SchemaEngineNoUpgradePathException", "PipelineStateEngineNoUpgradePathException"}
@@ -202,8 +198,10 @@ def _of_the_way(error: BaseException) -> ConversyncError | None:
 
     if not isinstance(error, DestinationConnectionError) and not _connection_lost(error):
         return None
-    answers = [quoted(line, 200) for line in _ANSWER.findall(str(error))]
-    said = next((one for one in answers if any(words in one for words in _NOT_LET_IN)), None)
+    # Of a statement, which has a code, the driver tells more.
+    said_so = _ANSWER.findall(str(error)) if getattr(error, "pgcode", None) is None else []
+    answers = [quoted(line, 200) for line in said_so]
+    said = next(filter(_NOT_LET_IN.search, answers), None)
     if said is not None:
         return SettingsError(
             f"The destination does not let this user in ({said}); what was committed before stands. Check user, "
