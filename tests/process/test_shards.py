@@ -42,6 +42,7 @@ class Machines(Elsewhere):
 
     vendor = "besitos"
     asked: Sequence[str] = DAYS
+    of_runs = OF_RUNS
 
     @property
     def days(self) -> list[str]:
@@ -63,7 +64,7 @@ class Machines(Elsewhere):
         found = {}
         for table, columns in self.query(TABLES.format(dataset=self.vendor)):
             if table not in but:
-                names = ", ".join(f'"{name}"' for name in columns if name not in OF_RUNS)
+                names = ", ".join(f'"{name}"' for name in columns if name not in self.of_runs)
                 found[table] = sorted(map(repr, self.query(f"select {names} from {self.vendor}.{table}")))
         return found
 

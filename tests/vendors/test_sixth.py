@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,23 +11,13 @@ from conversync.extract.field_kinds import STAMP, TEXT
 from conversync.feed import NEEDED, FeedSettings, feed_vendor
 from conversync.table import Column, Events
 from conversync.testing import Project
-
-TEMPLATE = Path(__file__).parents[2] / "docs" / "vendor-template"
-ACME = TEMPLATE / "acme_conversions.py"
+from tests.vendors.site import ACME, made_site
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder on the path in which the vendor's package lies, with its entry point."""
-    folder = tmp_path_factory.mktemp("site")
-    info = folder / "acme-1.0.dist-info"
-    info.mkdir()
-    shutil.copy(ACME, folder / "acme_conversions.py")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(
-        "[conversync.vendors]\nacme = acme_conversions:VENDOR\n", encoding="utf-8"
-    )
-    return folder
+    return made_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.mark.more
