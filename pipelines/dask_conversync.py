@@ -10,8 +10,9 @@ cluster than the local one is as good, if its workers find both.
 import argparse
 import os
 import subprocess
+from uuid import uuid4
 
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, wait
 
 COMMAND = os.environ.get("CONVERSYNC_COMMAND", "conversync")
 PROJECT = os.environ.get("CONVERSYNC_PROJECT", ".")
@@ -20,7 +21,8 @@ DESTINATION = os.environ.get("CONVERSYNC_DESTINATION", "postgres")
 DONE, LOOK = 0, 3
 # Locked by another run, or a vendor that is unavailable: the same a while later may end well.
 PASSING = (4, 6)
-# So often a shard is begun again for that; and as often Dask begins one again whose worker was lost.
+# So often a shard is begun again for that; and as often Dask begins one again whose worker was lost. What the lost one
+# had begun may go on beside it until it has ended, which doubles nothing.
 RETRIES = 3
 
 
@@ -35,11 +37,21 @@ def load(shard: str, source: str, first: str, last: str) -> int:
 
 
 def backfill(client: Client, source: str, first: str, last: str, shards: int) -> list[int]:
-    """The exit codes of all shards of the days `first` to `last`; RuntimeError where one never came to an end."""
+    """The exit codes of all shards of the days `first` to `last`; SystemExit, with their names, where some never ended.
+
+    The others have come to their ends by then.
+    """
     names = [f"{number}/{shards}" for number in range(1, shards + 1)]
     days = {"source": source, "first": first, "last": last}
     # Each does something: the result of one that was the same before is not taken for it.
-    return list(client.gather(client.map(load, names, **days, retries=RETRIES, pure=False)))
+    keys = [f"shard {name} {uuid4()}" for name in names]
+    begun = client.map(load, names, **days, key=keys, retries=RETRIES)
+    wait(begun)
+    if lost := [name for name, one in zip(names, begun, strict=True) if one.status != "finished"]:
+        raise SystemExit(
+            f"to be started again: conversync load --shard {' and '.join(lost)} (the log says why)"
+        )
+    return list(client.gather(begun))
 
 
 def main() -> None:
