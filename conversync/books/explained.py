@@ -44,11 +44,12 @@ class Moved:
 
 @dataclass(frozen=True)
 class Difference:
-    """By how much one vendor's figure in one currency moved: `transactions` add up to it."""
+    """By how much one vendor's figure in one currency moved: `transactions` add up to it, in so many `changes`."""
 
     vendor: str
     currency: str
     difference: Decimal
+    changes: int
     transactions: Sequence[Moved]
 
 
@@ -78,7 +79,7 @@ def differences(
                     f"The changes of {vendor.label} in {currency} do not add up to {difference}: please report it."
                 )
             if moved:
-                found.append(Difference(vendor.label, currency, difference, moved))
+                found.append(Difference(vendor.label, currency, difference, len(own), moved))
     return found
 
 
@@ -131,21 +132,19 @@ def _nets(
 
 
 def _moved(changes: Sequence[Correction]) -> Iterator[Moved]:
-    """A transaction each, the greatest first; those whose changes undo each other are left out."""
+    """A transaction each, the greatest first, and last those whose changes undo each other: they moved it by 0."""
     by_id: dict[str, list[Correction]] = {}
     for one in changes:
         by_id.setdefault(one.transaction_id, []).append(one)
-    found = [
+    found = (
         Moved(
             name,
             sum((one.net_change for one in own), Decimal(0)),
             ", ".join(dict.fromkeys(one.reason for one in own)),
         )
         for name, own in by_id.items()
-    ]
-    yield from sorted(
-        (one for one in found if one.change), key=lambda one: (-abs(one.change), one.transaction_id)
     )
+    yield from sorted(found, key=lambda one: (-abs(one.change), one.transaction_id))
 
 
 @dataclass(frozen=True)

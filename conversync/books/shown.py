@@ -73,7 +73,8 @@ def differences(found: Sequence[Difference], otherwise: Sequence[str] = ()) -> I
     if not found and not otherwise:
         yield "Nothing changed."
     for one in found:
-        yield f"{one.vendor} {one.currency}: {money(one.difference, signed=True)}"
+        changes = counted(one.changes, "change")
+        yield f"{one.vendor} {one.currency}: {money(one.difference, signed=True)} ({changes})"
         for moved in one.transactions:
             yield f"  {money(moved.change, signed=True)}  {moved.transaction_id}  {moved.reason}"
 
@@ -84,6 +85,7 @@ def difference_fields(one: Difference) -> Document:
         "vendor": one.vendor,
         "currency": one.currency,
         "difference": money(one.difference),
+        "changes": one.changes,
         "transactions": [
             {"transaction_id": own.transaction_id, "change": money(own.change), "reason": own.reason}
             for own in one.transactions

@@ -293,7 +293,9 @@ def _one(moved: Sequence[Difference]) -> Document:
     """The one figure that moved: one of several would be a sum across currencies."""
     from conversync.books import shown
 
-    if len(moved) > 1:
-        several = ", ".join(f"{one.vendor} {one.currency}" for one in moved)
+    figures = [one for one in moved if any(own.change for own in one.transactions)] or moved
+    if len(figures) > 1:
+        several = ", ".join(f"{one.vendor} {one.currency}" for one in figures)
         raise SettingsError(f"Several figures moved ({several}): choose one with --vendor and --currency.")
-    return shown.difference_fields(moved[0]) if moved else {"difference": "0.00", "transactions": []}
+    nothing = {"difference": "0.00", "changes": 0, "transactions": []}
+    return shown.difference_fields(figures[0]) if figures else nothing

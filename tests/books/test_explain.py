@@ -92,6 +92,7 @@ def test_the_command_says_it_as_json(make_ledger: MakeLedger) -> None:
         "vendor": "besitos",
         "currency": "USD",
         "difference": "-11.40",
+        "changes": 2,
         "transactions": [
             {"transaction_id": "1", "change": "-12.40", "reason": "reversal"},
             {"transaction_id": "3", "change": "1.00", "reason": "restatement"},
@@ -101,9 +102,26 @@ def test_the_command_says_it_as_json(make_ledger: MakeLedger) -> None:
     several = explain(*day, "--json")
     assert (several.code, "Several figures moved (besitos EUR, besitos USD)" in several.err) == (2, True)
     text = explain(*day, "--currency", "eur")
-    assert text.out == "besitos EUR: +5.00\n  +5.00  2  history\n"
+    assert text.out == "besitos EUR: +5.00 (1 change)\n  +5.00  2  history\n"
     assert explain("--day", "2024-12-04").code == 2
     assert explain().code == 2
+
+
+def test_changes_that_undo_each_other_are_counted_as_the_books_do(make_ledger: MakeLedger) -> None:
+    """Restated and restated back: two changes in both, and the transaction that moved the figure by nothing."""
+    house = make_ledger()
+    for payout in (2, 3, 2):
+        house.night([row(1, payout=5, currency="EUR"), row(3, payout=payout)])
+        if not house.query("select 1 from duckdb_schemas() where schema_name = 'books'"):
+            close(house, "2024-12")
+
+    def told(*asked: str) -> str:
+        return str(command(*asked, cwd=house.folder, environment=house.environment).out)
+
+    assert "besitos USD: reported 2.00, corrections 0.00 (2 changes), known now 2.00" in told("books")
+    explained_so = "besitos USD: 0.00 (2 changes)\n  0.00  3  restatement\n"
+    assert told("explain", "--period", "2024-12") == explained_so
+    assert json.loads(told("explain", "--period", "2024-12", "--json"))["changes"] == 2
 
 
 def test_a_transactions_life_is_told(make_ledger: MakeLedger) -> None:
