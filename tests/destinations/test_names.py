@@ -22,7 +22,7 @@ from conversync.warehouse import views
 from tests.houses import environment
 
 # Those that are let (see Warehouse.check_destination), have SQL of their own, and cannot be run here.
-DESTINATIONS = ("snowflake", "bigquery", "databricks", "mssql", "athena", "fabric")
+DESTINATIONS = ("snowflake", "bigquery", "mssql", "fabric", "redshift")
 
 
 class Named(SqlClientBase[Any]):
