@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import wraps
+from importlib.util import find_spec
 from typing import Any
 
 from conversync.types import Destination
@@ -24,6 +25,10 @@ NEEDED = {
 SAID = ("upsert", "insert-only", "cdc")
 # Where dlt's client merges outside of any transaction, whatever the capabilities say (by dlt's names for the type).
 UNTRANSACTED = ("dlt.destinations.databricks", "dlt.destinations.synapse")
+# dlt's name for the type that reaches databases by SQLAlchemy, and SQLAlchemy's for the one that is let.
+SQLALCHEMY, MARIADB = "dlt.destinations.sqlalchemy", "mariadb+pymysql"
+# What that needs.
+PACKAGES = ("sqlalchemy", "pymysql")
 # How a table is to be kept, where a merge is made of it that says so by other means.
 WANTED = "x-conversync-strategy"
 
@@ -42,16 +47,37 @@ def lacking(destination: Destination) -> str | None:
             "merges rows without transactions, so a load that is killed halfway would leave a statement closed and the "
             "next one not opened: name one that has them, such as duckdb or postgres."
         )
-    if can.sqlglot_dialect is None:
-        return (
-            "has no SQL of which dlt says whose it is, so no view can be made there: name another, such as duckdb or "
-            "postgres."
-        )
-    return None
+    return _no_mariadb(destination) if destination.destination_type == SQLALCHEMY else None
+
+
+def _no_mariadb(destination: Destination) -> str | None:
+    """The same of what dlt reaches by SQLAlchemy."""
+    if not all(map(find_spec, PACKAGES)):
+        return "is for MariaDB alone, and needs packages that are not installed: pip install 'conversync[mariadb]'."
+    config = destination.configuration(destination.spec()._bind_dataset_name(dataset_name="sent"))  # noqa: SLF001 - as dlt does
+    if (driver := str(config.credentials.drivername)) == MARIADB:
+        return None
+    return (
+        f"is for MariaDB alone, with credentials that begin with {MARIADB}://, and not for {driver}: no other database "
+        "was proven to keep amounts and keys exactly there."
+    )
+
+
+def is_by_sqlalchemy(name: str) -> bool:
+    """Whether a destination of this name, as dlt knows it, is reached by SQLAlchemy."""
+    from conversync.dlt_internals import Destination
+
+    found = Destination.from_reference(name)
+    return found is not None and found.destination_type == SQLALCHEMY
 
 
 def settled(destination: Destination) -> Any:
     """dlt's destination, which from now on keeps tables in every way, and merges in transactions where it has them."""
+    if destination.destination_type == SQLALCHEMY:
+        # Here, since who has none need not have its packages.
+        from conversync.warehouse import mariadb
+
+        mariadb.settle()
     can = destination.capabilities()
     has = can.supported_merge_strategies or ()
     if can.supports_transactions is None:

@@ -201,6 +201,11 @@ class Warehouse:
         """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
         return self.destination != "duckdb" and write_lock.has_locks(self.destination)
 
+    @property
+    def is_mariadb(self) -> bool:
+        """The same of a MariaDB."""
+        return self.destination != "duckdb" and merge_strategies.is_by_sqlalchemy(self.destination)
+
     def exists(self) -> bool:
         """Whether there may be something to read; only a file can be looked at without asking the destination."""
         return self.destination != "duckdb" or self.path.exists()

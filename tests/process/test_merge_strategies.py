@@ -52,9 +52,17 @@ LOADS: list[list[Row]] = [
 ]
 
 
+KINDS = [UPSERTED, INSERTED, WHOLE_LIST, MERGED, WHOLE_DAYS]
+
+
+def table_of(kept: Kept) -> Table:
+    """One that is kept so."""
+    return Table("things", "", COLUMNS, kept, ("part", "number"), day="part")
+
+
 def kept_so(folder: Path, kept: Kept, *, has_fewer: bool) -> list[list[tuple[Any, ...]]]:
     """The table after each load, as a destination of these ways keeps it."""
-    table = Table("things", "", COLUMNS, kept, ("part", "number"), day="part")
+    table = table_of(kept)
     told: dict[str, Any] = {"supported_merge_strategies": FEWER} if has_fewer else {}
     destination = dlt.destinations.duckdb(str(folder / f"{has_fewer}.duckdb"), **told)
     pipeline = pipeline_for("things", merge_strategies.settled(destination), folder / str(has_fewer))
@@ -67,7 +75,7 @@ def kept_so(folder: Path, kept: Kept, *, has_fewer: bool) -> list[list[tuple[Any
     return [list(one) for one in found]
 
 
-@pytest.mark.parametrize("kept", [UPSERTED, INSERTED, WHOLE_LIST, MERGED, WHOLE_DAYS])
+@pytest.mark.parametrize("kept", KINDS)
 def test_tables_are_kept_the_same_where_a_destination_has_fewer_ways(tmp_path: Path, kept: Kept) -> None:
     """Row by row what one with all of dlt's ways holds, after each of four loads."""
     expected = kept_so(tmp_path, kept, has_fewer=False)
