@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
@@ -13,6 +13,7 @@ from conversync.dlt_internals import Container, PipelineContext
 from conversync.extract.columns import now
 from conversync.extract.declared import Table
 from conversync.extract.page_decoder import dumps
+from conversync.extract.typed import typed
 from conversync.http.strictjson import is_number_key
 from conversync.types import Document, Pipeline, Row
 
@@ -62,7 +63,15 @@ def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[Docume
     present = [name for name in names if name in known]
     empty = dict.fromkeys(names)
     rows = [row for rows in _held(table.name, present, condition) for row in rows] if present else []
-    return [{**empty, **dict(zip(present, map(_plain, row), strict=True))} for row in rows]
+    kinds = {field.name: field.type for field in table.schema}
+    return [{**empty, **dict(_typed(present, row, kinds))} for row in rows]
+
+
+def _typed(
+    names: Sequence[str], row: Sequence[Any], kinds: Mapping[str, pa.DataType]
+) -> Iterator[tuple[str, Any]]:
+    for name, value in zip(names, row, strict=True):
+        yield name, typed(kinds.get(name), _plain(value))
 
 
 def held_texts(table: str, column: str, condition: str) -> Iterator[pa.Table]:

@@ -43,6 +43,11 @@ def repair(
     chosen = {vendor.label: lookup.resolve(vendor.settings, vendor.label) for vendor in vendors}
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
+    if warehouse.is_mariadb:
+        raise SettingsError(
+            f"verify --repair does not mend tables on {warehouse}: load the days that differ again, and mend by hand "
+            "what verify tells then."
+        )
     found = []
     with (
         translate_errors(),

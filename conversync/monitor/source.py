@@ -138,6 +138,11 @@ class Tables:
         except DatabaseUndefinedRelation:
             return None
 
+    @property
+    def dialect(self) -> str | None:
+        """Whose SQL is spoken there."""
+        return self._client.capabilities.sqlglot_dialect
+
     def column(self, name: str) -> str:
         """A column's name, as the destination takes it."""
         return str(self._client.escape_column_name(name))
@@ -210,7 +215,7 @@ def _readings(tables: Tables) -> list[Told]:
 
 def _days(tables: Tables, hours: float) -> list[Day] | None:
     """None without the view."""
-    rows = tables.ask_view(_DAYS, DAYS, "state", state=judged(hours))
+    rows = tables.ask_view(_DAYS, DAYS, "state", state=judged(hours, tables.dialect))
     return (
         None
         if rows is None

@@ -23,7 +23,7 @@ import pendulum
 
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, SettingsError
-from conversync.extract import persons
+from conversync.extract import persons, typed
 from conversync.extract.declared import PAGE
 from conversync.extract.windows import DAY
 from conversync.extract.windows import day as a_day
@@ -263,7 +263,7 @@ def _tables(
             where = f" where {' and '.join(conditions)}" if conditions else ""
             place = client.make_qualified_table_name(compared.name)
             with client.execute_query(f"select * from {place}{where}", *days) as cursor:  # noqa: S608 - our own names
-                found[compared.name] = cursor.arrow()
+                found[compared.name] = typed.as_declared(cursor.arrow(), compared.schema)
     return found
 
 

@@ -10,18 +10,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
+from conversync.warehouse.views import MARIADB
+
 FOLDER = Path(__file__).parent / "sql"
 DAYS, REVERSALS, LATENESS = "days", "reversals", "lateness"
 # A source is fresh for so many hours after it was read, where no setting says otherwise.
 STALE_HOURS = 26.0
 
 
-def judged(hours: float = STALE_HOURS) -> str:
+def judged(hours: float = STALE_HOURS, dialect: str | None = None) -> str:
     """The SQL expression for the state of a row of `days`, by what counts as stale: whole, short, never or open.
 
     A day that is `due` is open where its stream came within these hours: a night reads it yet. Else it was never read.
     """
-    since = f"now() - interval '{hours * 3600:.0f} seconds'"
+    seconds = f"{hours * 3600:.0f}"
+    since = (
+        f"utc_timestamp(6) - interval {seconds} second"
+        if dialect == MARIADB
+        else f"now() - interval '{seconds} seconds'"
+    )
     return f"case when state <> 'due' then state when last_read < {since} then 'never' else 'open' end"
 
 

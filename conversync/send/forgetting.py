@@ -25,6 +25,7 @@ from conversync.send.records import Record, as_json, moment
 from conversync.send.target import Row, Target
 from conversync.types import Destination, SqlClient
 from conversync.warehouse import retention
+from conversync.warehouse.views import MARIADB
 
 # What stands for the vendor's words that are kept no more.
 REMOVED = "removed, as retain_sent_days says"
@@ -112,7 +113,9 @@ def look(client: SqlClient, target: Target, journal: Journal) -> Old:
     if before is None or not target.personal:
         return Old([], [])
     words, doubted = holds(target.personal), {one.send_key for one in journal.intents()}
-    like = " or ".join(["cast(content as varchar) like %s"] * len(words))
+    # MariaDB keeps JSON as the text that came.
+    content = "content" if client.capabilities.sqlglot_dialect == MARIADB else "cast(content as varchar)"
+    like = " or ".join([f"{content} like %s"] * len(words))
     query = (
         f"select send_key from {ledger.place_of(client, target)} "  # noqa: S608 - our own names
         f"where sent_at < %s and status <> 'in_doubt' and ({like})"
@@ -140,12 +143,13 @@ def _forget_tables(client: SqlClient, target: Target, keys: Sequence[str]) -> No
         place = ".".join(client.escape_column_name(part) for part in placed(target, table).split("."))
         if not ledger.columns_of(client, place):
             continue
+        random = "uuid()" if client.capabilities.sqlglot_dialect == MARIADB else "gen_random_uuid()"
         for start in range(0, len(keys), ledger.BATCH):
             part = keys[start : start + ledger.BATCH]
             marks = ", ".join(["%s"] * len(part))
             for column in columns:
                 client.execute_sql(
-                    f"update {place} set {column} = 'removed ' || cast(gen_random_uuid() as varchar) "  # noqa: S608
+                    f"update {place} set {column} = concat('removed ', {random}) "  # noqa: S608
                     f"where {column} not like %s and send_key in ({marks})",
                     "removed %",
                     *part,

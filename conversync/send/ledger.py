@@ -17,6 +17,7 @@ from conversync.send.records import Known, Record, moment
 from conversync.send.target import Target
 from conversync.types import Document, SqlClient, Values
 from conversync.warehouse.privileges import STAGING
+from conversync.warehouse.query import columns as answered
 from conversync.warehouse.query import rows as query_rows
 
 TIMES = ("first_sent_at", "sent_at")
@@ -90,7 +91,7 @@ def columns_of(client: SqlClient, place: str) -> set[str]:
 
     try:
         with client.execute_query(f"select * from {place} where 1 = 0") as cursor:  # noqa: S608 - our own names
-            return {str(column[0]).lower() for column in cursor.description}
+            return {name.lower() for name in answered(cursor)}
     except DatabaseUndefinedRelation:
         return set()
 
@@ -131,7 +132,7 @@ def _dicts(client: SqlClient, query: str) -> list[Document] | None:
 
     try:
         with client.execute_query(query) as cursor:
-            names = [column[0] for column in cursor.description]
+            names = answered(cursor)
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     except DatabaseUndefinedRelation:
         return None

@@ -133,7 +133,7 @@ def entries(client: SqlClient, query: str, target: Target, options: Options) -> 
     except (
         DatabaseException,
         DatabaseUndefinedRelation,
-        client.dbapi.Error,  # type: ignore[attr-defined] # DB-API 2.0's
+        _errors(client),
         query_process.QueryError,
     ) as error:
         if isinstance(held := sentence(error), LockedError):
@@ -141,6 +141,13 @@ def entries(client: SqlClient, query: str, target: Target, options: Options) -> 
         reason = str(error).strip().splitlines()[0].rstrip(".!")
         hint = PLAYERS if JOIN in query else TABLES_ONLY if confined_sql.REFUSED in reason else ""
         raise SettingsError(f"The outbox of {target.name} cannot be read: {reason}.{hint}") from error
+
+
+def _errors(client: SqlClient) -> type[Exception]:
+    """Those of DB-API 2.0, where dlt's client has the package of its destination at hand."""
+    from conversync.dlt_internals import DatabaseException
+
+    return getattr(client.dbapi, "Error", DatabaseException)
 
 
 def _check_columns(names: Sequence[str], target: Target) -> None:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from conversync.errors import SettingsError
 from conversync.types import Connection, Pipeline, SqlClient, Values
 from conversync.warehouse import one_select, query_process
+from conversync.warehouse.query import columns
+from conversync.warehouse.views import MARIADB
 
 if TYPE_CHECKING:
     from conversync.dlt_internals.postgres import Psycopg2SqlClient
@@ -84,6 +86,10 @@ def close(connection: Connection, folder: Path | None = None) -> None:
         connection.execute(f"set global {name} = {value}")
 
 
+# As these begin, MariaDB runs what is a comment to others.
+_RUN_COMMENTS = ("/*!", "/*M!")
+
+
 @contextmanager
 def reading(pipeline: Pipeline) -> Iterator[SqlClient]:
     """A sql_client of dlt's that is open for as long as the block lasts, and may only read where that can be said."""
@@ -113,7 +119,7 @@ def asked(client: SqlClient, query: str, seconds: float) -> Iterator[Answers]:
     SettingsError for a text that is no single SELECT, and where the time is over; the destination's own errors,
     as dlt has them, for what it refuses.
     """
-    ways = {"duckdb": _of_duckdb, "postgres": _of_postgres}
+    ways = {"duckdb": _of_duckdb, "postgres": _of_postgres, MARIADB: _of_mariadb}
     dialect = client.capabilities.sqlglot_dialect or "duckdb"
     clock = _Clock(seconds)
     try:
@@ -272,6 +278,29 @@ def _called(query: str) -> list[str]:
 def _limit(client: SqlClient, clock: _Clock) -> None:
     """Each time anew: a function that the query calls may have set another one."""
     client.execute_sql(f"set local statement_timeout = {int(clock.left * 1000) or 1:d}")
+
+
+class _Named:
+    """MariaDB's cursor, whose columns SQLAlchemy has."""
+
+    def __init__(self, cursor: Any) -> None:
+        self.fetchmany = cursor.fetchmany
+        self.description: Sequence[Values] = [(name,) for name in columns(cursor)]
+
+
+@contextmanager
+def _of_mariadb(client: SqlClient, query: str, clock: _Clock) -> Iterator[Answers]:
+    """A transaction that may only read, for so long; what the server would run of a comment is refused."""
+    if any(mark in query for mark in _RUN_COMMENTS):
+        raise one_select.no_select(["comment that the server runs"])
+    client.execute_sql("set session transaction read only")
+    client.execute_sql(f"set session max_statement_time = {clock.left:.3f}")
+    try:
+        with _of_others(client, query, clock) as cursor:
+            yield _Named(cursor)
+    finally:
+        client.execute_sql("set session transaction read write")
+        client.execute_sql("set session max_statement_time = default")
 
 
 @contextmanager

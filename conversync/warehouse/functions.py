@@ -46,7 +46,7 @@ def refresh(pipeline: Pipeline, functions: Mapping[str, str]) -> list[str]:
     made = [name for name, query in functions.items() if views.tables_of(query) <= known]
     with pipeline.sql_client() as client:
         dialect = client.capabilities.sqlglot_dialect or FILE
-        for name in made:
+        for name in made if dialect in (FILE, postgres_views.SERVER) else ():
             body = views.portable(functions[name], views.in_dataset(client, dialect), dialect)
             if dialect == FILE:
                 _make_macro(client, name, body)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from conversync.errors import SettingsError
 from conversync.types import SqlClient
 from conversync.warehouse.query import Rows, rows
+from conversync.warehouse.views import MARIADB
 
 # What dlt calls the schema in which rows wait until they are merged, after its dataset.
 STAGING = "_staging"
@@ -26,8 +27,13 @@ def refusal(said: str) -> str:
 def check(client: SqlClient, schemas: Sequence[str]) -> None:
     """SettingsError if any of these schemas is neither there for this user to use and create in, nor to be made.
 
-    `client` is an open sql_client; of other destinations than PostgreSQL nothing is known before it is tried.
+    `client` is an open sql_client; of other destinations than PostgreSQL nothing is known before it is tried, but
+    whether a MariaDB has what our views need.
     """
+    if client.capabilities.sqlglot_dialect == MARIADB:
+        from conversync.warehouse import mariadb
+
+        mariadb.check(client)
     if client.capabilities.sqlglot_dialect != "postgres":
         return
     missing = [

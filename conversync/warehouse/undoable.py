@@ -24,6 +24,8 @@ from conversync.warehouse.query import rows
 KEPT_LOADS = 7
 # What can be taken back: where dlt merges in transactions that we know.
 PLACES = ("dlt.destinations.duckdb", "dlt.destinations.postgres")
+# The same by whose SQL is spoken there.
+KEPT_BY = ("duckdb", "postgres")
 PREFIX = "_undo_of_"
 POINT = "_undo_point"
 LOADS = Table(
@@ -195,6 +197,8 @@ _ON_SERVER = """
 
 def copies(client: SqlClient) -> list[str]:
     """The tables whose replaced rows are kept, by their own names."""
+    if client.capabilities.sqlglot_dialect not in KEPT_BY:
+        return []
     return [name.removeprefix(PREFIX) for name in columns_of(client) if name.startswith(PREFIX)]
 
 

@@ -12,9 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
+from conversync.errors import SettingsError
 from conversync.types import Document, Pipeline, SqlClient
 from conversync.warehouse import postgres_views
 
+# Types of columns by their names, by table; what can be remembered of.
+Columns = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+# sqlglot's name for what MariaDB speaks.
+MARIADB = "mysql"
+# Views that are not made where this is spoken, since they cannot be said; the README has them.
+UNSAID = {MARIADB: frozenset({"revenue_changes"})}
 # What objects of a JSON document may be in.
 _NESTED = (dict, list)
 
@@ -37,13 +44,19 @@ def refresh(pipeline: Pipeline, views: Mapping[str, str]) -> list[str]:
     made = []
     with pipeline.sql_client() as client:
         dialect = client.capabilities.sqlglot_dialect or "duckdb"
-        for name, query in views.items():
+        for name, query in _said(views, client).items():
             if not tables_of(query) <= {table for table in known if known[table].get("columns")}:
                 continue
             target = client.make_qualified_table_name(name)
-            body = portable(query, in_dataset(client, dialect), dialect)
+            body = portable(query, in_dataset(client, dialect), dialect, columns_of(pipeline))
             if dialect == postgres_views.SERVER:
                 postgres_views.make(client, name, body)
+            elif dialect == MARIADB:
+                from conversync.warehouse import mariadb
+
+                mariadb.check_view(client, body)
+                # In one step: there, what makes and drops is no part of a transaction.
+                client.execute_sql(f"create or replace view {target} as {body}")
             else:
                 with client.begin_transaction():
                     client.execute_sql(f"drop view if exists {target}")
@@ -73,11 +86,17 @@ def missing(client: SqlClient, views: Mapping[str, str]) -> Iterator[str]:
     """The views that are not there, or cannot be read."""
     from conversync.dlt_internals import DatabaseException
 
-    for name in views:
+    for name in _said(views, client):
         try:
             client.execute_sql(f"select 1 from {client.make_qualified_table_name(name)} where 1 = 0")  # noqa: S608 - our own names
         except DatabaseException:
             yield name
+
+
+def _said(views: Mapping[str, str], client: SqlClient) -> Mapping[str, str]:
+    """Those of the views that are made there."""
+    unsaid = UNSAID.get(client.capabilities.sqlglot_dialect or "", frozenset())
+    return {name: query for name, query in views.items() if name not in unsaid}
 
 
 def tables_of(query: str) -> set[str]:
@@ -129,10 +148,22 @@ def in_dataset(client: SqlClient, dialect: str) -> Callable[[str], str]:
     return lambda table: str(client.make_qualified_table_name(table))
 
 
-def portable(query: str, place: Callable[[str], str], dialect: str) -> str:
-    """A query in DuckDB's dialect as one in `dialect`, in which `place` says how each of its tables is named."""
+def columns_of(pipeline: Pipeline) -> Columns:
+    """The types of the columns of each table that the schema knows, by dlt's names."""
+    return tuple(
+        (name, tuple((column, str(told.get("data_type"))) for column, told in table["columns"].items()))
+        for name, table in pipeline.default_schema.tables.items()
+    )
+
+
+def portable(query: str, place: Callable[[str], str], dialect: str, columns: Columns = ()) -> str:
+    """A query in DuckDB's dialect as one in `dialect`, in which `place` says how each of its tables is named.
+
+    `columns` are those of the tables: there are dialects that say a sum otherwise, depending on what is added.
+    """
     if dialect != "duckdb":
-        return _transpiled(query, tuple((table, place(table)) for table in sorted(tables_of(query))), dialect)
+        places = tuple((table, place(table)) for table in sorted(tables_of(query)))
+        return _transpiled(query, places, dialect, columns if dialect == MARIADB else ())
     text = query.encode()
     for table, start, _ in sorted(_read(query), key=lambda one: -one[1]):
         text = text[:start] + place(table).encode() + text[start + len(table.encode()) :]
@@ -140,19 +171,34 @@ def portable(query: str, place: Callable[[str], str], dialect: str) -> str:
 
 
 @cache
-def _transpiled(query: str, places: tuple[tuple[str, str], ...], dialect: str) -> str:
-    """ValueError for what the dialect has no words for."""
+def _transpiled(query: str, places: tuple[tuple[str, str], ...], dialect: str, columns: Columns) -> str:
+    """SettingsError for what the dialect has no words for."""
     import sqlglot
     from sqlglot import exp
 
     tree, named = sqlglot.parse_one(query, read="duckdb"), dict(places)
-    local = {cte.alias for cte in tree.find_all(exp.CTE)}
-    for table in list(tree.find_all(exp.Table)):
-        if table.name in named and table.name not in local:
-            path = exp.to_table(named[table.name], dialect=dialect)
-            for part in ("this", "db", "catalog"):
-                table.set(part, path.args.get(part))
-    return tree.sql(dialect, comments=False, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    try:
+        if dialect == MARIADB:
+            from conversync.warehouse import mariadb_views
+
+            tree = mariadb_views.said(tree, {table: dict(kinds) for table, kinds in columns})
+        local = {cte.alias for cte in tree.find_all(exp.CTE)}
+        for table in list(tree.find_all(exp.Table)):
+            if table.name in named and table.name not in local:
+                path = exp.to_table(named[table.name], dialect=dialect)
+                for part in ("this", "db", "catalog"):
+                    table.set(part, path.args.get(part))
+        return tree.sql(
+            dialect,
+            comments=False,
+            unsupported_level=sqlglot.ErrorLevel.RAISE,
+            identify=dialect == MARIADB,
+        )
+    except (ValueError, sqlglot.errors.SqlglotError) as error:
+        raise SettingsError(
+            f"A view cannot be made on this destination, which has no words for it ({str(error).splitlines()[0]}): "
+            "name another one with --destination, or have the view say it otherwise."
+        ) from error
 
 
 @cache

@@ -18,7 +18,15 @@ from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
 from conversync.types import Connection
-from conversync.warehouse import confined_sql, duckdb_limits, files, lake, unstaged, write_lock
+from conversync.warehouse import (
+    confined_sql,
+    duckdb_limits,
+    files,
+    lake,
+    merge_strategies,
+    unstaged,
+    write_lock,
+)
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.working_folder import WorkingFolder
 
@@ -33,11 +41,6 @@ DLT_SETTINGS = {
 # As above, unless somebody set it: who has Airflow installed has not asked for its secrets by that; and of rows that
 # are as long as they may be, five thousand at a time are several times that in memory.
 DLT_DEFAULTS = {"PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false", "DATA_WRITER__BUFFER_MAX_ITEMS": "1000"}
-# How our tables are written, by dlt's names for it: both are needed.
-MERGES = {
-    "scd2": "close a statement and open another (scd2)",
-    "upsert": "put a row in another's place (upsert)",
-}
 # Destinations of dlt's that keep nothing by themselves.
 NO_PLACES = frozenset({"destination", "dummy"})
 # What in a path is no part of a name to all who read it: dlt fills in %, DuckDB quotes the files of a load with ',
@@ -81,7 +84,7 @@ class Warehouse:
             )
 
     def check_destination(self) -> None:
-        """SettingsError for a destination that dlt does not know, or that keeps no statements."""
+        """SettingsError for a destination that dlt does not know, or that cannot keep our tables."""
         if self.destination == "duckdb":
             return
         from conversync.dlt_internals import (
@@ -100,12 +103,8 @@ class Warehouse:
                 f'There is no destination "{self.destination}": {meant} A name of your own needs a destination_type in '
                 f"[destination.{self.destination}]."
             ) from None
-        can = () if found is None else found.capabilities().supported_merge_strategies or ()
-        if lacking := [what for strategy, what in MERGES.items() if strategy not in can]:
-            raise SettingsError(
-                f'The destination "{self.destination}" cannot {lacking[0]}, so what is read twice would stand there '
-                "twice: name one that can, such as duckdb or postgres."
-            )
+        if found is not None and (lacks := merge_strategies.lacking(found)):
+            raise SettingsError(f'The destination "{self.destination}" {lacks}')
 
     def check_name(self) -> None:
         """SettingsError for a file with a second name (a hard link): each would have a lock and books of its own.
@@ -201,6 +200,11 @@ class Warehouse:
     def is_postgres(self) -> bool:
         """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
         return self.destination != "duckdb" and write_lock.has_locks(self.destination)
+
+    @property
+    def is_mariadb(self) -> bool:
+        """The same of a MariaDB."""
+        return self.destination != "duckdb" and merge_strategies.is_by_sqlalchemy(self.destination)
 
     def exists(self) -> bool:
         """Whether there may be something to read; only a file can be looked at without asking the destination."""

@@ -31,7 +31,7 @@ from typing import Any, Self
 
 from conversync.errors import LockedError
 from conversync.settings import dlt_settings, lookup
-from conversync.warehouse import sessions
+from conversync.warehouse import merge_strategies, sessions
 from conversync.warehouse.waiting import Waiting
 
 log = logging.getLogger("conversync")
@@ -152,7 +152,10 @@ def _found(destination: str) -> Any:
     from conversync.dlt_internals import Destination
 
     dlt_settings.pin_dlt_settings()
-    return Destination.from_reference(destination)
+    found = Destination.from_reference(destination)
+    if found is None:
+        raise ValueError("a destination has a name")
+    return merge_strategies.settled(found)
 
 
 def _has_driver(destination: str) -> None:

@@ -21,7 +21,7 @@ from .targets import Logs
 def _compare(ask: Ask, sent: Sequence[Record]) -> Comparison:
     found = Comparison("infobip")
     rates = ask(
-        "select process_key, start_tag, answered_start_tag, cast(day as varchar), max(start_count) "
+        "select process_key, start_tag, answered_start_tag, day, max(start_count) "
         "from infobip.conversion_rates group by 1, 2, 3, 4"
     )
     if rates is None:
@@ -59,7 +59,7 @@ def _starts(rates: Iterable[Sequence[Any]]) -> dict[tuple[str, str, str], int]:
     starts: dict[tuple[str, str, str], int] = {}
     for process, tag, answered, day, count in rates:
         for name in {tag, answered} - {None, ""}:
-            starts[process, name, day] = max(int(count), starts.get((process, name, day), 0))
+            starts[process, name, str(day)] = max(int(count), starts.get((process, name, str(day)), 0))
     return starts
 
 

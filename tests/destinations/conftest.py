@@ -9,6 +9,7 @@ import pytest
 
 from conversync.sandbox import Sandbox
 from tests.dbt.cluster import Cluster, binary
+from tests.destinations import mariadb
 from tests.destinations.places import ARE_INSTALLED, Elsewhere, Storage, bucket, in_file, lake
 from tests.process.conftest import one_nursery, sandbox
 from tests.process.support import ProcessPool
@@ -30,11 +31,36 @@ def s3() -> Iterator[Storage]:
         yield storage
 
 
-@pytest.fixture(params=["duckdb", "postgres", *LAKES])
-def place(
+@pytest.fixture(scope="session")
+def maria() -> Iterator[mariadb.Server]:
+    """As above."""
+    with mariadb.server() as server:
+        yield server
+
+
+@pytest.fixture
+def on_mariadb(
     request: pytest.FixtureRequest, tmp_path: Path, sandbox: Sandbox, nursery: ProcessPool
 ) -> Iterator[Elsewhere]:
     """With no tables yet."""
+    if mariadb.SERVER is None:
+        pytest.skip("no MariaDB server is installed here")
+    if not mariadb.HAS_DRIVER:
+        pytest.fail("its driver is not installed: make test-destinations does it")
+    server: mariadb.Server = request.getfixturevalue("maria")
+    made = Elsewhere(tmp_path, sandbox, nursery, "sqlalchemy", server.ask)
+    made.env["DESTINATION__SQLALCHEMY__CREDENTIALS"] = server.url
+    yield made
+    for dataset in ("besitos", "keitaro", "infobip", "conductrics", "sent"):
+        server.run(f"drop database if exists {dataset}")
+        server.run(f"drop database if exists {dataset}_staging")
+
+
+@pytest.fixture(params=["duckdb", "postgres", "mariadb", *LAKES])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, sandbox: Sandbox, nursery: ProcessPool
+) -> Iterator[Elsewhere]:
+    """As above, wherever it is."""
     kind = str(request.param)
     if "postgres" in kind.lower() and binary("postgres") is None:
         pytest.skip("no PostgreSQL server is installed here")
@@ -42,6 +68,9 @@ def place(
         pytest.fail("DuckDB's extensions are not installed: make test-destinations does it")
     if kind == "duckdb":
         yield Elsewhere(tmp_path, sandbox, nursery, "duckdb", in_file(tmp_path))
+        return
+    if kind == "mariadb":
+        yield request.getfixturevalue("on_mariadb")
         return
     if kind in (IN_FILE, ON_S3):
         file = tmp_path / "catalog.duckdb"

@@ -16,13 +16,14 @@ from dlt.common.configuration import resolve_configuration
 from dlt.common.destination import Destination
 from dlt.destinations.sql_client import SqlClientBase
 
+from conversync.errors import SettingsError
 from conversync.sandbox import Sandbox, World
 from conversync.vendors import vendors
 from conversync.warehouse import views
 from tests.houses import environment
 
 # Those that are let (see Warehouse.check_destination), have SQL of their own, and cannot be run here.
-DESTINATIONS = ("snowflake", "bigquery", "databricks", "mssql", "athena", "fabric")
+DESTINATIONS = ("snowflake", "bigquery", "mssql", "fabric", "redshift")
 
 
 class Named(SqlClientBase[Any]):
@@ -88,7 +89,38 @@ def test_d06_snowflakes_names_are_in_upper_case() -> None:
     assert '"BESITOS"."LOCAL"' not in body
 
 
-def test_d06_what_a_dialect_has_no_words_for_is_refused() -> None:
+# Of the tables that views read, what decides how a sum is said.
+KINDS = (
+    ("windows", (("read_at", "timestamp"), ("window_start", "date"), ("pages", "bigint"), ("note", "text"))),
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select percentile_cont(0.5) within group (order by pages) from windows",
+        "select window_start + note from windows",
+        "select cast(read_at as timestamp) at time zone 'EST' from windows",
+        "select date_trunc('month', window_start) from windows",
+    ],
+)
+def test_d06_what_a_dialect_has_no_words_for_is_refused(query: str) -> None:
     """Instead of a view that says something else."""
-    with pytest.raises(sqlglot.UnsupportedError):
-        views.portable("select read_at at time zone 'EST' from windows", str, "mysql")
+    with pytest.raises(SettingsError, match=r"MariaDB has no words|adds|no instant in a zone"):
+        views.portable(query, str, "mysql", KINDS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("window_start - 1", "`window_start` - INTERVAL (1) DAY"),
+        ("window_start - cast(read_at at time zone 'EST' as date)", "DATEDIFF(`windows`.`window_start`, "),
+        ("read_at at time zone 'EST'", "CONVERT_TZ(`windows`.`read_at`, '+00:00', 'EST')"),
+        ("greatest(pages, 1)", "GREATEST(COALESCE(`windows`.`pages`, 1), COALESCE(1, `windows`.`pages`))"),
+        ("note || 'a'", "CONCAT(`windows`.`note`, 'a')"),
+        ("read_at < now()", "UTC_TIMESTAMP(6)"),
+    ],
+)
+def test_d06_mariadb_is_told_what_duckdb_means(asked: str, said: str) -> None:
+    """A date less a date is a number of days there only if it is said so, and the greatest of a null is a null."""
+    assert said in views.portable(f"select {asked} as told from windows", str, "mysql", KINDS)

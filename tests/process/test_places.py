@@ -237,10 +237,30 @@ def test_d03_a_destination_that_keeps_no_statements_is_refused(place: Place) -> 
     assert place.sandbox.requests == []
 
 
-@pytest.mark.parametrize("name", ["redshift", "clickhouse", "sqlalchemy", "dremio"])
-def test_d04_a_destination_that_replaces_no_row_is_refused(place: Place, name: str) -> None:
-    """One that keeps statements, but no lists: exit 2 and one sentence, before any request and any file."""
+@pytest.mark.quick(3)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqlalchemy", "is for MariaDB alone"),
+        ("clickhouse", "merges rows without transactions"),
+        ("athena", "merges rows without transactions"),
+        ("databricks", "merges rows without transactions"),
+        ("synapse", "merges rows without transactions"),
+        ("dremio", "merges rows without transactions"),
+    ],
+)
+def test_d04_a_destination_that_could_keep_half_a_load_or_other_amounts_is_refused(
+    place: Place, name: str, words: str
+) -> None:
+    """Exit 2 and one sentence, before any request and any file."""
+    place.env["DESTINATION__SQLALCHEMY__CREDENTIALS"] = "sqlite:///amounts.db"
     done = place.run("load", "--destination", name)
-    done.refused(2, f'The destination "{name}" cannot put a row in another\'s place (upsert)')
+    done.refused(2, f'The destination "{name}" {words}')
     assert done.told.count("\n") == 1
+    assert place.sandbox.requests == []
+
+
+def test_d04_one_that_has_fewer_ways_to_merge_is_let(place: Place) -> None:
+    """Redshift replaces rows by deleting and inserting: what it lacks next is an address."""
+    place.load("--destination", "redshift").refused(2, "The destination lacks a setting (credentials)")
     assert place.sandbox.requests == []
