@@ -27,6 +27,7 @@ PROJECT: dict[str, type] = {
     "published_lake": str,
     "published_lake_format": str,
     "published_lake_keep": str,
+    "published_lake_catalog": str,
     "alert_command": str,
     "alert_stale_hours": float,
     "alert_drop_pct": float,

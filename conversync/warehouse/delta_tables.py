@@ -34,12 +34,13 @@ class DeltaTables:
         self.address = address.rstrip("/")
         self.is_local = "://" not in address
 
-    def places(self) -> Iterator[Place]:
-        """All tables of ours that are there."""
+    def strays(self, known: set[Place]) -> Iterator[Place]:
+        """All tables of ours that are there, but for these."""
         for schema in self._folders(""):
             for table in self._folders(schema):
                 place = Place(schema, table)
-                if LOG in self._folders(f"{schema}/{table}") and _number(self._table(place)) is not None:
+                is_delta = place not in known and LOG in self._folders(f"{schema}/{table}")
+                if is_delta and _number(self._table(place)) is not None:
                     yield place
 
     def state(self, place: Place) -> State | None:

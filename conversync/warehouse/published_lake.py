@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("conversync")
 
-DELTA = "delta"
+DELTA, ICEBERG = "delta", "iceberg"
 # By format, the package that writes it.
-PACKAGES = {DELTA: "deltalake"}
+PACKAGES = {DELTA: "deltalake", ICEBERG: "pyiceberg"}
 # For how long readers of an earlier version of a table have its files, unless `published_lake_keep` says so.
 KEEP = "24h"
 HOUR = 3600
+# What a path may not hold to be part of an address.
+_UNFIT = re.compile(r"[%?#\x00-\x1f\x7f]")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^@?#\s]+", re.IGNORECASE)
 # What the libraries take as a secret from the environment, and might say in an error.
 _SECRET = re.compile(r"AWS_.*|AZURE_.*|GOOGLE_.*|PYICEBERG_CATALOG__.*")
@@ -48,8 +50,8 @@ _MOST_WORDS = 300
 class Tables(Protocol):
     """The tables of one format."""
 
-    def places(self) -> Iterator[Place]:
-        """All tables of ours that are there."""
+    def strays(self, known: set[Place]) -> Iterator[Place]:
+        """All tables of ours that are there, but for these."""
 
     def state(self, place: Place) -> State | None:
         """What a table of ours holds; None where there is none. ConversyncError for somebody else's."""
@@ -69,11 +71,15 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class Lake:
-    """Where and how the tables are written: a folder of this machine or an address, and the hours of old versions."""
+    """Where and how the tables are written: a folder of this machine or an address, and the hours of old versions.
+
+    `catalog` is pyiceberg's name of the one that knows Iceberg's tables; without it, one in the folder does.
+    """
 
     address: str
     format: str
     hours: int
+    catalog: str | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -83,8 +89,11 @@ class Lake:
     def tables(self) -> Tables:
         """Its tables; the package of the format is imported now."""
         from conversync.warehouse.delta_tables import DeltaTables
+        from conversync.warehouse.iceberg_tables import IcebergTables
 
-        return DeltaTables(self.address)
+        return (
+            DeltaTables(self.address) if self.format == DELTA else IcebergTables(self.address, self.catalog)
+        )
 
 
 def wanted() -> Lake | None:
@@ -99,12 +108,33 @@ def wanted() -> Lake | None:
     seconds = lookup.duration(keep, "published_lake_keep")
     if seconds % HOUR:
         raise SettingsError(f'published_lake_keep is "{keep}", but must be whole hours, such as {KEEP}.')
-    return Lake(_address(given), kind, seconds // HOUR)
+    catalog = lookup.preference("published_lake_catalog", "CONVERSYNC_PUBLISHED_LAKE_CATALOG")
+    lake = Lake(_address(given), kind, seconds // HOUR, catalog)
+    _refuse_catalog(lake)
+    return lake
+
+
+def _refuse_catalog(lake: Lake) -> None:
+    if lake.catalog is not None and lake.format != ICEBERG:
+        raise SettingsError(
+            f"published_lake_catalog is Iceberg's, and published_lake_format is {lake.format}."
+        )
+    if lake.catalog is None and lake.format == ICEBERG and lake.folder is None:
+        raise SettingsError(
+            "Iceberg's tables at an address are found by a catalog: name one of pyiceberg's as published_lake_catalog "
+            "(PYICEBERG_CATALOG__<NAME>__URI says where it is)."
+        )
 
 
 def _address(given: str) -> str:
     if "://" not in given:
-        return str(lookup.in_project(given, "published_lake"))
+        path = str(lookup.in_project(given, "published_lake"))
+        if _UNFIT.search(path):
+            raise SettingsError(
+                f"The path of published_lake ({path!r}) may hold no %, ?, # or control character, which stand for "
+                "something else in the address of a table: name another place."
+            )
+        return path
     if not _ADDRESS.fullmatch(given):
         raise SettingsError(
             "published_lake must be a folder or an address such as s3://bucket/folder, without a name, a password or a "
@@ -125,6 +155,14 @@ def check() -> None:
         )
     if lake.folder is not None:
         _check_folder(lake.folder)
+    if lake.catalog is not None:
+        from conversync.warehouse.iceberg_tables import catalogs
+
+        if lake.catalog not in (known := catalogs()):
+            raise SettingsError(
+                f'published_lake_catalog is "{lake.catalog}", and pyiceberg knows {", ".join(known) or "none"}: '
+                f"PYICEBERG_CATALOG__{lake.catalog.upper()}__URI, or a .pyiceberg.yaml, says where it is."
+            )
 
 
 def _check_folder(folder: Path) -> None:
@@ -163,7 +201,7 @@ def write(copy: Path, spill: Path, readers: Readers, *, clears: bool = False) ->
         for table in found:
             with _told(lake, str(table.place)):
                 _write(connection, there, table, 0 if clears else lake.hours, clears=clears)
-        for place in set(there.places()) - {table.place for table in found}:
+        for place in there.strays({table.place for table in found}):
             with _told(lake, str(place)):
                 there.drop(place)
 

@@ -10,6 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.table import Table
 
 from tests.process.support import Done, Place
 
@@ -44,11 +46,16 @@ class Lake:
 
     def names(self) -> set[str]:
         """The tables that are there."""
-        return {f"{log.parts[-3]}.{log.parts[-2]}" for log in self.folder.glob("*/*/_delta_log")}
+        if self.kind == "delta":
+            return {f"{log.parts[-3]}.{log.parts[-2]}" for log in self.folder.glob("*/*/_delta_log")}
+        known = (self._catalog.list_tables(one) for one in self._catalog.list_namespaces())
+        return {".".join(name) for names in known for name in names}
 
     def table(self, name: str) -> pa.Table:
         """All of one, as the format's own library reads it."""
-        return self._delta(name).to_pyarrow_table()
+        if self.kind == "delta":
+            return self._delta(name).to_pyarrow_table()
+        return self._iceberg(name).scan().to_arrow()
 
     def rows(self, name: str, query: str = "from found order by all") -> list[tuple[Any, ...]]:
         """What a query says of one, which it knows as `found`."""
@@ -60,14 +67,18 @@ class Lake:
 
     def said(self, name: str) -> tuple[str, Mapping[str, str]]:
         """What is said of a table, and of its columns."""
-        delta = self._delta(name)
-        fields = delta.schema().fields
-        told = {one.name: str(one.metadata["comment"]) for one in fields if "comment" in one.metadata}
-        return delta.metadata().description or "", told
+        if self.kind == "delta":
+            delta = self._delta(name)
+            fields = delta.schema().fields
+            told = {one.name: str(one.metadata["comment"]) for one in fields if "comment" in one.metadata}
+            return delta.metadata().description or "", told
+        iceberg = self._iceberg(name)
+        docs = {one.name: one.doc for one in iceberg.schema().fields if one.doc}
+        return iceberg.properties.get("comment", ""), docs
 
-    def version(self, name: str) -> int:
+    def version(self, name: str) -> object:
         """Another one after each commit."""
-        return self._delta(name).version()
+        return self._delta(name).version() if self.kind == "delta" else self._iceberg(name).metadata_location
 
     def files(self) -> list[Path]:
         """All that hold rows, of whatever version."""
@@ -79,7 +90,12 @@ class Lake:
 
     def stranger(self, name: str, rows: pa.Table) -> None:
         """Somebody else's table."""
-        write_deltalake(self.folder / name.replace(".", "/"), rows)
+        if self.kind == "delta":
+            write_deltalake(self.folder / name.replace(".", "/"), rows)
+            return
+        self.folder.mkdir()
+        self._catalog.create_namespace("main")
+        self._catalog.create_table(name, rows.schema, location=str(self.folder / "theirs")).append(rows)
 
     def holds(self, word: str) -> bool:
         """Whether any file has a text with that in it, in small letters."""
@@ -95,3 +111,10 @@ class Lake:
 
     def _delta(self, name: str) -> DeltaTable:
         return DeltaTable(self.folder / name.replace(".", "/"))
+
+    def _iceberg(self, name: str) -> Table:
+        return self._catalog.load_table(name)
+
+    @property
+    def _catalog(self) -> Catalog:
+        return load_catalog("conversync", type="sql", uri=f"sqlite:///{self.folder}/catalog.sqlite")

@@ -15,7 +15,7 @@ from tests.process.lakes import TABLES, Lake
 from tests.process.nights import Nights
 from tests.process.support import Place, Wish
 
-PACKAGES = {"delta": "deltalake"}
+PACKAGES = {"delta": "deltalake", "iceberg": "pyiceberg"}
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 EVENTS = "besitos.conversion_events"
 PERSONAL = "4917155500"
@@ -222,6 +222,10 @@ def test_its_readers_are_the_copys(lake: Lake) -> None:
         ({"": ".dlt"}, "may not lie in"),
         ({"": "warehouse.duckdb"}, "may not be the warehouse itself"),
         ({"": "file/lake"}, "Not a directory"),
+        ({"": "50%/lake"}, "may hold no %"),
+        ({"_CATALOG": "ours"}, "is Iceberg's"),
+        ({"_FORMAT": "iceberg", "": "s3://bucket/lake"}, "are found by a catalog"),
+        ({"_FORMAT": "iceberg", "_CATALOG": "ours"}, "PYICEBERG_CATALOG__OURS__URI"),
     ],
 )
 def test_a_lake_that_cannot_be_meant_is_told_first(
