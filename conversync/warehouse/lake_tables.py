@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conversync.types import Connection
+from conversync.warehouse import tombstones
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,7 +126,7 @@ def tables(connection: Connection) -> tuple[list[LakeTable], list[str]]:
     """Those that a lake gets, and a sentence for each that it does not, since a name of it fits in no lake."""
     found, left = [], []
     for schema, name, comment in connection.execute(_TABLES).fetchall():
-        if name.startswith(_PRIVATE) or schema.startswith(_PRIVATE):
+        if name.startswith(_PRIVATE) or schema.startswith(_PRIVATE) or schema == tombstones.DATASET:
             continue
         columns = [Column(*one) for one in connection.execute(_COLUMNS, [schema, name]).fetchall()]
         if misfits := _misfits(schema, name, columns):

@@ -104,7 +104,7 @@ class Warehouse:
         if lacking := [what for strategy, what in MERGES.items() if strategy not in can]:
             raise SettingsError(
                 f'The destination "{self.destination}" cannot {lacking[0]}, so what is read twice would stand there '
-                "twice: name one that can, such as duckdb or postgres."
+                "twice: name one that can, such as duckdb or postgres (published_lake makes a lake of a DuckDB file)."
             )
 
     def check_name(self) -> None:
