@@ -31,7 +31,7 @@ test-more: install ## What CI runs, too: further cases, kills, both ways of deco
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or more'
 
-test-destinations: install ## One story in DuckDB, PostgreSQL and DuckLake, held against the oracle (about ten minutes)
+test-destinations: install ## One story in DuckDB, PostgreSQL and DuckLake, held against the oracle; lakes as others read them (about twelve minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r tests/destinations/requirements.lock
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m destinations
