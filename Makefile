@@ -31,12 +31,12 @@ test-more: install ## What CI runs, too: further cases, kills, both ways of deco
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or more'
 
-test-destinations: install ## One story in DuckDB, PostgreSQL, MariaDB and DuckLake, held against the oracle (about ten minutes)
+test-destinations: install ## One story in DuckDB, PostgreSQL, MariaDB and DuckLake, held against the oracle; lakes as others read them (about fifteen minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r tests/destinations/requirements.lock
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m destinations
 
-test-orchestration: install .venv-dagster/installed .venv-airflow/installed .venv-dask/installed .venv-kubernetes/installed ## Dagster, Airflow and Dask run their pipelines; the CronJob is one that Kubernetes takes
+test-orchestration: install .venv-dagster/installed .venv-airflow/installed .venv-dask/installed .venv-kubernetes/installed .venv-spark/installed ## Dagster, Airflow, Dask and Spark run their pipelines; the CronJob is one that Kubernetes takes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m orchestration
 
 .venv-%/installed: tests/orchestration/%/requirements.lock
@@ -71,7 +71,7 @@ lock: ## Writes requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml pipelines/container/requirements.in --extra dbt --extra report --universal \
 		--python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header \
 		--constraint requirements.lock -o pipelines/container/requirements.lock
-	for one in dagster airflow dask kubernetes; do uv pip compile tests/orchestration/$$one/requirements.in --universal \
+	for one in dagster airflow dask kubernetes spark; do uv pip compile tests/orchestration/$$one/requirements.in --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --no-header \
 		-o tests/orchestration/$$one/requirements.lock; done
 

@@ -25,7 +25,7 @@ from conversync.send.target_books import Bookkeeper, all_targets
 from conversync.settings import privacy
 from conversync.settings.accounts import sources
 from conversync.types import Document, SqlClient
-from conversync.warehouse import tombstones, write_lock
+from conversync.warehouse import published_lake, tombstones, write_lock
 from conversync.warehouse.publish import publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
 
@@ -170,8 +170,10 @@ def _made_anew(warehouse: Warehouse, wait: float, receipt: Receipt) -> None:
     """The copy for readers, and the page where there is one."""
     target = published_path(warehouse)
     if target is not None:
-        publish(warehouse, wait=wait)
+        publish(warehouse, clears=True, wait=wait)
         receipt.rewritten.append(f"{target.parent.name}/{target.name}")
+        if lake := published_lake.wanted():
+            receipt.rewritten.append(lake.address)
     page = report_path(warehouse)
     if page.exists():
         from conversync.report import write_report

@@ -31,6 +31,7 @@ _NAMES = frozenset(
     {
         *("alert_command", "alert_webhook", "proxy", "query", "from", "credentials", "destination_type"),
         *("warehouse", "published", "published_readers", "publish_personal", "send_player_ids"),
+        *("published_lake", "published_lake_catalog"),
     }
 )
 _END = "_url"

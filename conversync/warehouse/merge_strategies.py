@@ -40,7 +40,7 @@ def lacking(destination: Destination) -> str | None:
     if lacks := [what for strategy, what in NEEDED.items() if strategy not in has]:
         return (
             f"cannot {lacks[0]}, so what is read twice would stand there twice: name one that can, such as duckdb "
-            "or postgres."
+            "or postgres (published_lake makes a lake of a DuckDB file)."
         )
     if can.supports_transactions is False or destination.destination_type in UNTRANSACTED:
         return (

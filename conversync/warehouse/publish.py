@@ -21,7 +21,7 @@ from pathlib import Path
 from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings import lookup
-from conversync.warehouse import confined_sql, files, retention, withheld_columns
+from conversync.warehouse import confined_sql, files, published_lake, retention, withheld_columns
 from conversync.warehouse.warehouse import DISK_FULL, Warehouse, is_duckdb
 
 log = logging.getLogger("conversync")
@@ -62,6 +62,7 @@ def _place(warehouse: Warehouse) -> Path | None:
 def check_published(warehouse: Warehouse) -> None:
     """SettingsError where the setting cannot work: before anything is read, and without making anything."""
     target = published_path(warehouse)
+    _check_lake(warehouse, target)
     if target is None:
         return
     refuse_folder(target)
@@ -75,6 +76,28 @@ def check_published(warehouse: Warehouse) -> None:
         raise SettingsError(_unwritable(target, os.strerror(errno.ENOTDIR)))
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise SettingsError(_unwritable(target, os.strerror(errno.EACCES)))
+
+
+def _check_lake(warehouse: Warehouse, target: Path | None) -> None:
+    """As above, of the lake that is made of the copy; on another destination, which has no copy, that is said."""
+    lake = published_lake.wanted()
+    if lake is None:
+        return
+    if warehouse.destination != "duckdb":
+        log.warning(
+            "published_lake is written from a DuckDB file alone, so nothing is written there from %s.",
+            warehouse,
+        )
+        return
+    if target is None:
+        raise SettingsError(
+            'published_lake is made of the copy for readers, and `published` is "off": name a file there, or leave '
+            "published_lake out."
+        )
+    if lake.folder is not None:
+        for one in (lake.folder, lake.folder / "table"):
+            refuse_ours(warehouse, one, "published lake")
+    published_lake.check()
 
 
 def refuse_folder(target: Path) -> None:
@@ -186,10 +209,13 @@ def report_path(warehouse: Warehouse) -> Path:
     return (_place(warehouse) or warehouse.path).with_name(REPORT)
 
 
-def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> Path | None:
+def publish(
+    warehouse: Warehouse, *, compact: bool = False, clears: bool = False, wait: float = 0
+) -> Path | None:
     """Replaces the published copy by the warehouse as it is; where it is now, or None where there is none.
 
-    `compact` writes every table anew and leaves out what deleted rows still take. Raises LockedError if another run,
+    So the lake, where one is wanted (see published_lake.py). `compact` writes every table anew and leaves out what
+    deleted rows still take; `clears` leaves nothing of what stood in the lake before. LockedError if another run,
     or a session that writes, holds the warehouse for longer than `wait` seconds.
     """
     target = published_path(warehouse)
@@ -210,6 +236,7 @@ def publish(warehouse: Warehouse, *, compact: bool = False, wait: float = 0) -> 
             warn_of_closed(who, target.parent)
         except OSError as error:
             raise _refusal(target, error) from error
+        published_lake.write(target, folder, who, clears=clears)
     return target
 
 

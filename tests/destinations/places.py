@@ -25,7 +25,9 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 # Where a home has DuckDB's extensions: they come from the package index, and nothing is fetched.
 EXTENSIONS = Path(".duckdb") / "extensions"
 NAMES = ("ducklake", "postgres_scanner", "httpfs")
-NEEDED = (*(f"duckdb_extension_{name}" for name in NAMES), "moto")
+# What readers of Delta's and Iceberg's tables need, each after what it needs itself.
+OF_LAKES = ("httpfs", "avro", "iceberg", "delta")
+NEEDED = (*(f"duckdb_extension_{name}" for name in {*NAMES, *OF_LAKES}), "moto")
 ARE_INSTALLED = all(map(importlib.util.find_spec, NEEDED))
 
 

@@ -233,7 +233,7 @@ def test_d03_a_destination_that_keeps_no_statements_is_refused(place: Place) -> 
     """Exit 2 before any request, by what its own client says it can do."""
     place.env["DESTINATION__FILESYSTEM__BUCKET_URL"] = str(place.folder / "bucket")
     done = place.run("load", "--destination", "filesystem")
-    done.refused(2, 'The destination "filesystem" cannot close a statement')
+    done.refused(2, 'The destination "filesystem" cannot close a statement', "published_lake")
     assert place.sandbox.requests == []
 
 
