@@ -18,7 +18,7 @@ from conversync import dlt_shortcuts
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.settings.registry import nearest
 from conversync.types import Connection
-from conversync.warehouse import confined_sql, duckdb_limits, files, lake, unstaged, write_lock
+from conversync.warehouse import confined_sql, duckdb_limits, files, unstaged, write_lock
 from conversync.warehouse.waiting import Waiting, acquire
 from conversync.warehouse.working_folder import WorkingFolder
 
@@ -200,7 +200,11 @@ class Warehouse:
     @property
     def is_postgres(self) -> bool:
         """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
-        return self.destination != "duckdb" and write_lock.has_locks(self.destination)
+        return self.destination != "duckdb" and write_lock.is_postgres(self.destination)
+
+    def is_shared(self, dataset: str) -> bool:
+        """Whether several machines may write a dataset there, in turns."""
+        return self.destination != "duckdb" and write_lock.has_locks(self.destination, dataset)
 
     def exists(self) -> bool:
         """Whether there may be something to read; only a file can be looked at without asking the destination."""
@@ -294,11 +298,9 @@ class Warehouse:
         import dlt
 
         if self.destination != "duckdb":
-            return lake.settled(
-                write_lock.patient(self.destination)
-                if read_only
-                else write_lock.fenced(self.destination, *self._held)
-            )
+            if read_only:
+                return write_lock.patient(self.destination)
+            return write_lock.fenced(self.destination, *self._held)
         if self.path.stem in datasets:
             raise SettingsError(
                 f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "

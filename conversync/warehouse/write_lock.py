@@ -9,6 +9,9 @@ A run that lost its session must write no more, though its other sessions may li
 begins with a fence (see fenced_client.py): it is let only while the session of the right is there. Who takes a right
 waits until no transaction that passed the fence before is open.
 
+A DuckLake whose catalog is on a PostgreSQL has its locks there. Its transactions are DuckDB's, so the fence of each is
+a transaction of its own beside it, from before it begins until it is over (see lake_client.py).
+
 Shards of a backfill hold the right together, which keeps all others out, and each writes only in its turn: then the
 turn is its alone, and only then its fences let its transactions in.
 """
@@ -24,20 +27,21 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from conversync.errors import LockedError
 from conversync.settings import dlt_settings, lookup
-from conversync.warehouse import sessions
+from conversync.warehouse import lake, sessions
 from conversync.warehouse.waiting import Waiting
 
 log = logging.getLogger("conversync")
 
-# Destinations that have such locks, by dlt's name for their type.
+# The destination that has such locks, by dlt's name for its type; and how the catalog of a lake names it.
 LOCKING = "dlt.destinations.postgres"
+SERVERS = ("postgres", "postgresql")
 # What a transaction is refused with; PostgreSQL's codes of this class are final to dlt, which tries others again.
 LOST = "The right to write was lost"
 LOST_CODE = "42V01"
@@ -57,9 +61,18 @@ LONG_TURN = 60.0
 LONGEST_NAME = 63
 
 
-def has_locks(destination: str) -> bool:
-    """Whether a destination of this name, as dlt knows it, has locks that runs on other machines see."""
+def is_postgres(destination: str) -> bool:
+    """Whether a destination of this name, as dlt knows it, is a PostgreSQL."""
     return bool(_found(destination).destination_type == LOCKING)
+
+
+def has_locks(destination: str, dataset: str) -> bool:
+    """Whether a dataset lies where there are locks that runs on other machines see."""
+    return is_postgres(destination) or bool(_by_place(destination, [dataset]))
+
+
+# Within one of them, the right to write is there, or who takes it waits.
+Gate = Callable[[], AbstractContextManager[None]]
 
 
 class Right:
@@ -104,6 +117,10 @@ class Right:
         """By dataset, what a transaction that writes there begins with."""
         return {name: session.fence for session in self._sessions for name in session.names}
 
+    def gates(self) -> dict[str, Gate]:
+        """By dataset, within what a transaction has to be that writes there and is no transaction of the server's."""
+        return {name: session.passed for session in self._sessions for name in session.names}
+
 
 @contextmanager
 def taken(
@@ -114,14 +131,15 @@ def taken(
     A name is a dataset's, or something of one: `sent/keitaro.conversions`. Where several waited for each other's, each
     lets go of all of its own before it tries again. `together`: with all who take it so, to write in turns.
     """
-    if not names or not has_locks(destination):
+    places = _by_place(destination, names)
+    if not places:
         yield Right()
         return
     _has_driver(destination)
     with ExitStack() as open_:
         sessions = [
-            open_.enter_context(_Session(credentials, group, f"conversync {what}", together=together))
-            for credentials, group in _sessions(destination, names, together=together)
+            open_.enter_context(_Session(place, group, f"conversync {what}", together=together))
+            for place, group in _sessions(places, together=together)
         ]
         waiting: Waiting | None = None
         while busy := next(filter(None, (session.take() for session in sessions)), None):
@@ -135,17 +153,18 @@ def taken(
 
 def fenced(destination: str, right: Right) -> Any:
     """dlt's destination, whose sessions write only while the right is held, where there is one."""
-    if not has_locks(destination):
-        return _found(destination)
+    found = _found(destination)
+    if found.destination_type != LOCKING:
+        return lake.settled(found, right.gates())
     if not (fences := right.fences()):
         raise ValueError("who writes there holds the right to it")
-    return sessions.settled(_found(destination), fences)
+    return sessions.settled(found, fences)
 
 
 def patient(destination: str) -> Any:
     """dlt's destination, whose sessions only read, and wait for nobody without end, where that can be told."""
     found = _found(destination)
-    return sessions.settled(found) if has_locks(destination) else found
+    return sessions.settled(found) if found.destination_type == LOCKING else lake.settled(found)
 
 
 def _found(destination: str) -> Any:
@@ -165,56 +184,73 @@ def _has_driver(destination: str) -> None:
         raise MissingDependencyException(f"{destination} destination", ["dlt[postgres]"]) from None
 
 
-def _sessions(
-    destination: str, names: Sequence[str], *, together: bool
-) -> Iterator[tuple[str, Sequence[str]]]:
+class _Place(NamedTuple):
+    """A database, by its connection string, and of several lakes with their catalogs in it, which."""
+
+    credentials: str
+    lake: str = ""
+
+
+def _sessions(places: Mapping[_Place, list[str]], *, together: bool) -> Iterator[tuple[_Place, list[str]]]:
     """What each session is for: all of a place, or one dataset where each has turns of its own."""
-    for credentials, group in _by_place(destination, names).items():
+    for place, group in places.items():
         for some in [[name] for name in group] if together else [group]:
-            yield credentials, some
+            yield place, some
 
 
-def _by_place(destination: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """The names by the server and database they lie in: dlt lets each pipeline have one of its own."""
+def _by_place(destination: str, names: Sequence[str]) -> dict[_Place, list[str]]:
+    """The names by where their locks lie, without those that have none.
+
+    dlt lets each pipeline have a server of its own.
+    """
     from conversync.dlt_internals import ConfigSectionContext, inject_section
 
-    found: dict[str, list[str]] = defaultdict(list)
-    place = _found(destination)
+    found: dict[_Place, list[str]] = defaultdict(list)
+    there = _found(destination)
+    if there.destination_type not in (LOCKING, lake.LAKE):
+        return found
     for name in sorted(set(names)):
         dataset = name.partition("/")[0]
         with inject_section(ConfigSectionContext(pipeline_name=f"conversync_{dataset}", sections=())):
-            config = place.configuration(place.spec()._bind_dataset_name(dataset_name=dataset))  # noqa: SLF001 - as dlt does
-        found[config.credentials.to_native_representation()].append(name)
+            config = there.configuration(there.spec()._bind_dataset_name(dataset_name=dataset))  # noqa: SLF001 - as dlt does
+        if place := _place(config.credentials):
+            found[place].append(name)
     return found
+
+
+def _place(credentials: Any) -> _Place | None:
+    """Of the credentials of a PostgreSQL, or of a DuckLake: None where its catalog is on no such server."""
+    catalog = getattr(credentials, "catalog", None)
+    if catalog is None:
+        return _Place(credentials.to_native_representation())
+    if catalog.drivername not in SERVERS:
+        return None
+    return _Place(
+        catalog.to_native_representation(), credentials.metadata_schema or credentials.ducklake_name
+    )
 
 
 class _Session:
     """A session that holds locks, as long as it is entered and its transaction is open."""
 
-    def __init__(self, credentials: str, names: Sequence[str], what: str, *, together: bool = False) -> None:
+    def __init__(self, place: _Place, names: Sequence[str], what: str, *, together: bool = False) -> None:
         self.names = names
         self._together = together
-        self._keys = {_key("right", name): name for name in names}
-        self._fences = {_key("fence", name): name for name in names}
+        self._place = place
+        self._keys = {self._key("right", name): name for name in names}
+        self._fences = {self._key("fence", name): name for name in names}
         # Held by this session alone, so that others of the run can tell whether it is there.
         self._own = _signed(secrets.token_bytes(8))
-        self._credentials = credentials
         self._what = what
         self._lock = threading.Lock()
         self._heard = 0.0
         self._connection: Any = None
+        # Other sessions, between two transactions whose fences they are.
+        self._gates: list[Any] = []
 
     def __enter__(self) -> Self:
-        import psycopg2
-
         # Asked without blocking, so that none of its answers is waited for without end.
-        self._connection = psycopg2.connect(
-            self._credentials,
-            async_=True,
-            application_name=_named(self._what, [name.rpartition("/")[2] for name in self.names]),
-            keepalives=1,
-            **{f"keepalives_{name}": value for name, value in SILENCE.items()},
-        )
+        self._connection = self._connected(is_async=True)
         try:
             self._answered()
         except BaseException:
@@ -223,7 +259,22 @@ class _Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        for one in (*self._gates, self._connection):
+            one.close()
+
+    def _connected(self, *, is_async: bool) -> Any:
+        import psycopg2
+
+        return psycopg2.connect(
+            self._place.credentials,
+            async_=is_async,
+            application_name=_named(self._what, [name.rpartition("/")[2] for name in self.names]),
+            keepalives=1,
+            **{f"keepalives_{name}": value for name, value in SILENCE.items()},
+        )
+
+    def _key(self, kind: str, name: str) -> int:
+        return _key(f"{kind} in {self._place.lake}" if self._place.lake else kind, name)
 
     @property
     def fence(self) -> str:
@@ -233,6 +284,42 @@ class _Session:
             f"do $$ begin {shared} if pg_try_advisory_xact_lock_shared({self._own}) "
             f"then raise exception '{LOST}' using errcode = '{LOST_CODE}'; end if; end $$"
         )
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """Within, the fence is passed, for a transaction that is not the server's.
+
+        Raises dlt's DatabaseTerminalException where the right is lost.
+        """
+        import psycopg2
+
+        gate = self._gate()
+        try:
+            yield
+        finally:
+            with suppress(psycopg2.Error):  # it is gone, and what it held with it
+                gate.rollback()
+                self._gates.append(gate)
+
+    def _gate(self) -> Any:
+        """A session in whose transaction the fence is passed; one that ended meanwhile is not asked twice."""
+        import psycopg2
+
+        from conversync.dlt_internals import DatabaseTerminalException
+
+        while True:
+            with self._lock:
+                kept = self._gates.pop() if self._gates else None
+            gate = kept or self._connected(is_async=False)
+            try:
+                with gate.cursor() as cursor:
+                    cursor.execute(self.fence)
+            except psycopg2.Error as error:
+                gate.close()
+                if kept is None or error.pgcode == LOST_CODE:
+                    raise DatabaseTerminalException(error) from error
+            else:
+                return gate
 
     def take(self) -> tuple[str, str] | None:
         """None, and all is held; or what is not, and who has it, as words for a sentence."""
@@ -259,14 +346,14 @@ class _Session:
         """Whether it is ours now, among those who hold the right together; LockedError where the right is lost."""
         self.check()
         self._ask("savepoint turn")
-        if not self._busy([_key("turn", name) for name in self.names]) and not self._let_in():
+        if not self._busy([self._key("turn", name) for name in self.names]) and not self._let_in():
             return True
         self.end_turn()
         return False
 
     def whose_turn(self) -> str:
         """Who has it, as words for the end of a sentence."""
-        return self._who(_key("turn", self.names[0])) or _NOT_OVER
+        return self._who(self._key("turn", self.names[0])) or _NOT_OVER
 
     def end_turn(self) -> None:
         """The next one may write; where the session is gone, it may already."""
