@@ -202,6 +202,11 @@ class Warehouse:
         """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
         return self.destination != "duckdb" and write_lock.is_postgres(self.destination)
 
+    @property
+    def is_lake(self) -> bool:
+        """Whether it is a DuckLake; of a destination that is there, as above."""
+        return self.destination != "duckdb" and write_lock.is_lake(self.destination)
+
     def is_shared(self, dataset: str) -> bool:
         """Whether several machines may write a dataset there, in turns."""
         return self.destination != "duckdb" and write_lock.has_locks(self.destination, dataset)

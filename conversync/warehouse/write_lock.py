@@ -44,6 +44,11 @@ def is_postgres(destination: str) -> bool:
     return bool(_found(destination).destination_type == LOCKING)
 
 
+def is_lake(destination: str) -> bool:
+    """Whether it is a DuckLake."""
+    return bool(_found(destination).destination_type == lake.LAKE)
+
+
 def has_locks(destination: str, dataset: str) -> bool:
     """Whether a dataset lies where there are locks that runs on other machines see."""
     return is_postgres(destination) or bool(_by_place(destination, [dataset]))
