@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from conversync.errors import ConversyncError, LockedError, SettingsError, UnreachedError
 from conversync.http.redact import quoted
-from conversync.warehouse import confined_sql, privileges, sessions, write_lock
+from conversync.warehouse import confined_sql, lock_session, privileges, sessions
 from conversync.warehouse.warehouse import DISK_FULL, NO_SPACE
 
 # How databases say that a right is missing.
@@ -79,8 +79,8 @@ def sentence(error: BaseException) -> ConversyncError | None:
 def _of_machine(error: BaseException) -> ConversyncError | None:
     """What a database's words say of this machine, the file, or the views in it."""
     text = str(error)
-    if write_lock.LOST in text:
-        return LockedError(write_lock.TELLS)
+    if lock_session.LOST in text:
+        return LockedError(lock_session.TELLS)
     if getattr(error, "pgcode", None) == sessions.NOT_HAD or _WAITED in text:
         return _waited(error)
     is_without_memory = isinstance(error, MemoryError)

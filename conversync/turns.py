@@ -163,10 +163,10 @@ def check_shard(warehouse: Warehouse, chosen: Sequence[Vendor], asked: LoadReque
             f"--shard wants days that are over everywhere, and the day after them: --to may be {latest} at the latest. "
             "The days since are a load's without --shard."
         )
-    if not warehouse.is_postgres:
+    if not all(warehouse.is_shared(vendor.dataset) for vendor in chosen):
         raise SettingsError(
             f"Shards write to one place at once, and {warehouse} lets one process write: load it without --shard, or "
-            "name a PostgreSQL with --destination."
+            "name a PostgreSQL with --destination, or a DuckLake whose catalog is on one."
         )
     _refuse_other_kinds(chosen)
 

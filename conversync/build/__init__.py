@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,18 +64,22 @@ def build(
     asked = _Asked(full_refresh, select, run_tests, unit_tests)
     with place.locked(wait, "build", [places.MARTS]) as folder:
         report = (
-            _on_server(place, folder, asked) if place.is_postgres else _in_file(place, folder, asked, wait)
+            _in_file(place, folder, asked, wait)
+            if place.destination == "duckdb"
+            else _elsewhere(place, folder, asked)
         )
     report.seconds = time.monotonic() - started
     return report
 
 
-def _on_server(place: Warehouse, folder: Path, asked: _Asked) -> BuildReport:
-    """All of it, with the right to write the marts: nobody can tell what was written to a server since."""
+def _elsewhere(place: Warehouse, folder: Path, asked: _Asked) -> BuildReport:
+    """All of it, with the right to write the marts: nobody can tell what was written there since."""
     with places.asked(place, folder) as rows:
-        refuse_views(rows, SCHEMAS, {model["config"]["alias"] for model in _models()})
-        strangers.refuse(rows, _models(), on_postgres=True)
+        if place.is_postgres:
+            refuse_views(rows, SCHEMAS, {model["config"]["alias"] for model in _models()})
+        strangers.refuse(rows, _models(), on_postgres=place.is_postgres)
         inputs = inputs_of(rows, *_stand(rows), told_of_days=False)
+    inputs = replace(inputs, variables={**inputs.variables, f"{PREFIX}on_lake": place.is_lake})
     return _Plan(asked, inputs, None, Split()).run(place, folder)
 
 
@@ -322,7 +326,7 @@ def run_dbt(options: list[str], warehouse: Warehouse, folder: Path) -> subproces
     return subprocess.run(  # noqa: S603 - our own interpreter, our own words
         [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *options],
         cwd=folder,
-        env=children.bare("CONVERSYNC_BUILD_MEMORY", **environment_of(warehouse, folder)),
+        env=children.bare(places.MEMORY, **environment_of(warehouse, folder)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -335,9 +339,9 @@ def run_dbt(options: list[str], warehouse: Warehouse, folder: Path) -> subproces
 def environment_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:
     """What dbt is told of the warehouse and of `folder`, where all that it writes goes."""
     return {
-        **places.place_of(warehouse, folder),
         "DBT_PROJECT_DIR": str(project()),
         "DBT_PROFILES_DIR": str(project()),
+        **places.place_of(warehouse, folder),
         "DBT_TARGET_PATH": str(folder / "dbt"),
         "DBT_LOG_PATH": str(folder / "dbt"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

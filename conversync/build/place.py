@@ -1,12 +1,14 @@
-"""Where dbt builds: a DuckDB file, or a PostgreSQL, which dbt is told of as dlt's providers of settings tell us."""
+"""Where dbt builds: a DuckDB file, a PostgreSQL or a DuckLake, of which dbt is told as dlt's settings tell us."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from conversync.build import lake_profile
 from conversync.dlt_errors import translate_errors
 from conversync.errors import SettingsError
 from conversync.load import pipeline_for
@@ -22,14 +24,18 @@ SCHEMAS = ("staging", "intermediate", "marts")
 MARTS = SCHEMAS[-1]
 # What the models read beside the vendors' datasets.
 NO_SOURCES = ("sent", "books")
+# The setting of how much memory DuckDB may take for them.
+MEMORY = "CONVERSYNC_BUILD_MEMORY"
 # How libpq calls what it finds in its file of services.
 SERVICE = "conversync"
 
 
 def check(warehouse: Warehouse) -> None:
     """SettingsError where dbt, or its adapter for this destination, is not installed, or there is none of ours."""
-    if warehouse.destination != "duckdb" and not warehouse.is_postgres:
-        raise SettingsError(f"The models are built on DuckDB and PostgreSQL, and {warehouse} is neither.")
+    if warehouse.destination != "duckdb" and not warehouse.is_postgres and not warehouse.is_lake:
+        raise SettingsError(
+            f"The models are built on DuckDB, PostgreSQL and DuckLake, and {warehouse} is none."
+        )
     extra, adapter = ("dbt-postgres",) * 2 if warehouse.is_postgres else ("dbt", "dbt-duckdb")
     try:
         version(adapter), version("dbt-core")
@@ -51,7 +57,8 @@ def asked(warehouse: Warehouse, folder: Path) -> Iterator[Rows]:
             return query.rows(client, text)
 
         privileges.check(client, SCHEMAS)
-        privileges.check_seen(rows, _is_read)
+        if warehouse.is_postgres:
+            privileges.check_seen(rows, _is_read)
         yield rows
 
 
@@ -69,12 +76,15 @@ def place_of(warehouse: Warehouse, folder: Path) -> dict[str, str]:
 
     What else its sessions need (`sslmode`, how long a lock is waited for) libpq reads from a file in `folder`.
     """
-    if not warehouse.is_postgres:
+    if warehouse.destination == "duckdb":
         return {
             "DBT_TARGET": "duckdb",
             "CONVERSYNC_WAREHOUSE": str(warehouse.path.absolute()),
             "CONVERSYNC_BUILD_SPILL": str(folder / "spill"),
         }
+    if warehouse.is_lake:
+        with translate_errors(), confined_sql.reading(_pipeline(warehouse, folder)) as client:
+            return lake_profile.environment(client, folder, os.environ.get(MEMORY, "500MB"))
     own = _pipeline(warehouse, folder).sql_client().credentials
     named = {"HOST": own.host, "PORT": own.port, "USER": own.username, "DATABASE": own.database}
     services = folder / "pg_service.conf"

@@ -63,7 +63,8 @@ def build(
     """Build the analysts' tables (schemas staging, intermediate, marts) with dbt, and test them.
 
     Needs `pip install "conversync[dbt]"`, on PostgreSQL `"conversync[dbt-postgres]"`. In a DuckDB file it makes and
-    tests what would come to something else than in the last build, leaves the rest, and publishes the file.
+    tests what would come to something else than in the last build, leaves the rest, and publishes the file; on
+    PostgreSQL and in a DuckLake it makes everything.
 
     Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
 

@@ -125,7 +125,7 @@ def check(
     from conversync.monitor import check as look
 
     chosen, place = choose(source or []), at(None, destination)
-    if told := look.writers(place):
+    if told := look.writers(place, chosen[0].dataset):
         say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
         say(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")

@@ -47,6 +47,7 @@ from dlt.common.time import increasing_precise_time as increasing_precise_time
 from dlt.common.typing import is_optional_type as is_optional_type
 from dlt.common.versioned_state import decompress_state as decompress_state
 from dlt.destinations.exceptions import DatabaseException as DatabaseException
+from dlt.destinations.exceptions import DatabaseTerminalException as DatabaseTerminalException
 from dlt.destinations.exceptions import DatabaseUndefinedRelation as DatabaseUndefinedRelation
 from dlt.destinations.exceptions import DestinationConnectionError as DestinationConnectionError
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob as SqlMergeFollowupJob

@@ -25,7 +25,7 @@ from conversync.send.target_books import Bookkeeper, all_targets
 from conversync.settings import privacy
 from conversync.settings.accounts import sources
 from conversync.types import Document, SqlClient
-from conversync.warehouse import published_lake, tombstones, write_lock
+from conversync.warehouse import published_lake, tombstones
 from conversync.warehouse.publish import publish, published_path, report_path
 from conversync.warehouse.warehouse import Warehouse
 
@@ -65,7 +65,7 @@ def forget(warehouse: Warehouse, given: Sequence[str], wait: float, *, dry_run: 
     key = privacy.needed("People are forgotten under a keyed fingerprint")
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; nobody is to be forgotten.")
-    if warehouse.destination != "duckdb" and not write_lock.has_locks(warehouse.destination):
+    if warehouse.destination != "duckdb" and not warehouse.is_postgres:
         raise SettingsError(
             f"People are forgotten in a DuckDB file and on PostgreSQL, and {warehouse} is neither: what was deleted "
             "could stay in its files."

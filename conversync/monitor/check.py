@@ -18,7 +18,7 @@ from conversync.settings.toml import toml_value
 from conversync.settings.where_set import of_source, overruled
 from conversync.types import Restored, Settings
 from conversync.vendors import Vendor
-from conversync.warehouse import files, publish, write_lock
+from conversync.warehouse import files, publish
 from conversync.warehouse.warehouse import Warehouse
 
 
@@ -71,11 +71,11 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def writers(warehouse: Warehouse) -> str | None:
-    """How many machines may write there, as a sentence; None for a file, which says it by itself."""
+def writers(warehouse: Warehouse, dataset: str) -> str | None:
+    """How many machines may write a dataset there, as a sentence; None for a file, which says it by itself."""
     if warehouse.destination == "duckdb":
         return None
-    if write_lock.has_locks(warehouse.destination):
+    if warehouse.is_shared(dataset):
         return "several machines may write there; of each source's tables one at a time has the right to."
     return (
         "only one machine may write there, and from one folder: the lock is a file in "

@@ -1,4 +1,4 @@
-"""The warehouse as the report reads it: a DuckDB file, or a PostgreSQL, where the server does the adding up."""
+"""The warehouse as the report reads it: a DuckDB file, a DuckLake, or a PostgreSQL, where the server adds up."""
 
 from __future__ import annotations
 
@@ -45,8 +45,14 @@ def opened(
         with _file(warehouse.path) as run:
             yield Reader(run, zones, stale_hours, frozenset(_marts(run, warehouse)))
         return
+    if warehouse.is_lake:
+        with _lake(warehouse) as run:
+            yield Reader(
+                run, zones, stale_hours, frozenset(_marts(run, warehouse)), "a DuckDB shell on the lake"
+            )
+        return
     if not warehouse.is_postgres:
-        raise SettingsError(f"The report reads DuckDB and PostgreSQL, and {warehouse} is neither.")
+        raise SettingsError(f"The report reads DuckDB, PostgreSQL and DuckLake, and {warehouse} is none.")
     with _server(warehouse) as (run, marts):
         yield Reader(run, zones, stale_hours, marts, "psql on the warehouse's database")
 
@@ -96,28 +102,54 @@ def _file(path: Path) -> Iterator[Run]:
 def _server(warehouse: Warehouse) -> Iterator[tuple[Run, frozenset[str]]]:
     from conversync.dlt_internals import DatabaseException
 
+    with _client(warehouse) as client:
+        try:
+            yield from _within(client, warehouse)
+        except DatabaseException as error:
+            code = getattr(error.dbapi_exception, "pgcode", None)
+            if code in _MISSING:
+                raise _other_version(warehouse, error) from error
+            if code == _TOO_LONG:
+                raise ConversyncError(
+                    f"A query of the report took longer than {SECONDS} seconds on {warehouse} and was ended: see "
+                    "what keeps the server busy, or whether its tables were ever analyzed."
+                ) from error
+            raise
+
+
+@contextmanager
+def _lake(warehouse: Warehouse) -> Iterator[Run]:
+    """One snapshot of all tables."""
+    from conversync.dlt_internals import DatabaseException
+
+    with _client(warehouse) as client, client.begin_transaction():
+        for name, value in LIMITS.items():
+            client.execute_sql(f"set global {name} = '{value}'")
+        client.execute_sql("set timezone = 'UTC'")
+        try:
+            yield _runs(client)
+        except DatabaseException as error:
+            raise _other_version(warehouse, error) from error
+
+
+@contextmanager
+def _client(warehouse: Warehouse) -> Iterator[SqlClient]:
     with tempfile.TemporaryDirectory(prefix="conversync-report-") as folder, translate_errors():
         pipeline = pipeline_for(SCHEMA, warehouse.dlt_destination([SCHEMA], read_only=True), Path(folder))
         with confined_sql.reading(pipeline) as client:
-            try:
-                yield from _within(client, warehouse)
-            except DatabaseException as error:
-                code = getattr(error.dbapi_exception, "pgcode", None)
-                if code in _MISSING:
-                    raise _other_version(warehouse, error) from error
-                if code == _TOO_LONG:
-                    raise ConversyncError(
-                        f"A query of the report took longer than {SECONDS} seconds on {warehouse} and was ended: see "
-                        "what keeps the server busy, or whether its tables were ever analyzed."
-                    ) from error
-                raise
+            yield client
 
 
-def _within(client: SqlClient, warehouse: Warehouse) -> Iterator[tuple[Run, frozenset[str]]]:
+def _runs(client: SqlClient) -> Run:
     def run(query: str) -> tuple[Sequence[str], Sequence[Values]]:
         with client.execute_query(query) as cursor:
             return [column[0] for column in cursor.description], cursor.fetchall()
 
+    return run
+
+
+def _within(client: SqlClient, warehouse: Warehouse) -> Iterator[tuple[Run, frozenset[str]]]:
+    run = _runs(client)
     privileges.check_seen(lambda query: run(query)[1], _is_ours)
     marts = _marts(run, warehouse)
     for statement in _BEGIN:

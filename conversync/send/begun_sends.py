@@ -77,7 +77,8 @@ def _place(client: SqlClient) -> str:
     return ".".join(client.escape_column_name(name) for name in (ledger.DATASET, TABLE))
 
 
+# No primary key: a DuckLake has none, and who writes a target's row holds the right to.
 _COLUMNS = """(
-    target varchar primary key, epoch bigint not null, machine varchar not null,
+    target varchar not null, epoch bigint not null, machine varchar not null,
     begun_at timestamp with time zone not null, is_over boolean not null
 )"""

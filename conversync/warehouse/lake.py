@@ -6,6 +6,8 @@ session is open, and no longer, as with dlt: between two of them nothing of its 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from conversync.types import Destination
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
 LAKE = "dlt.destinations.ducklake"
 
 
-def settled(destination: Destination) -> Destination:
-    """dlt's DuckLake destination, whose sessions from now on share a DuckDB; any other as it is."""
+def settled(
+    destination: Destination, gates: Mapping[str, Callable[[], AbstractContextManager[None]]] | None = None
+) -> Destination:
+    """dlt's DuckLake destination, whose sessions from now on share a DuckDB; any other as it is.
+
+    `gates`: by dataset, within what its transactions have to be (see write_lock.py); those of others need nothing.
+    """
     if destination.destination_type != LAKE:
         return destination
     make = destination.client
@@ -34,6 +41,7 @@ def settled(destination: Destination) -> Destination:
         sessions.__class__ = LakeSession
         sessions.engine = engines.setdefault(sessions.attach_statement, Engine(sessions.credentials))
         sessions.credentials.conn_pool = sessions.engine
+        sessions.gate = (gates or {}).get(made.config.dataset_name)
         return made
 
     vars(destination).update(client=client)

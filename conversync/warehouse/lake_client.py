@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -35,9 +36,38 @@ class Engine(DuckDbConnectionPool):
 
 
 class LakeSession(DuckLakeSqlClient):
-    """The first that is open attaches the lake, and the last detaches it."""
+    """The first that is open attaches the lake, and the last detaches it.
+
+    Each transaction is within the `gate`, where there is one, and so is a statement outside of any.
+    """
 
     engine: Engine
+    gate: Callable[[], AbstractContextManager[None]] | None = None
+    _is_past = False
+
+    @contextmanager
+    def begin_transaction(self) -> Iterator[Any]:
+        """As dlt's."""
+        with self._past(), super().begin_transaction() as transaction:
+            yield transaction
+
+    @contextmanager
+    def execute_query(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """As dlt's."""
+        with self._past(), super().execute_query(query, *args, **kwargs) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _past(self) -> Iterator[None]:
+        if self.gate is None or self._is_past:
+            yield
+            return
+        with self.gate():
+            self._is_past = True
+            try:
+                yield
+            finally:
+                self._is_past = False
 
     def open_connection(self) -> duckdb.DuckDBPyConnection:
         """As dlt's."""

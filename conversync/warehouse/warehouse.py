@@ -22,7 +22,6 @@ from conversync.warehouse import (
     confined_sql,
     duckdb_limits,
     files,
-    lake,
     merge_strategies,
     unstaged,
     write_lock,
@@ -199,7 +198,16 @@ class Warehouse:
     @property
     def is_postgres(self) -> bool:
         """Whether it lies on a PostgreSQL, under whatever name; of a destination that is there (see above)."""
-        return self.destination != "duckdb" and write_lock.has_locks(self.destination)
+        return self.destination != "duckdb" and write_lock.is_postgres(self.destination)
+
+    @property
+    def is_lake(self) -> bool:
+        """Whether it is a DuckLake; of a destination that is there, as above."""
+        return self.destination != "duckdb" and write_lock.is_lake(self.destination)
+
+    def is_shared(self, dataset: str) -> bool:
+        """Whether several machines may write a dataset there, in turns."""
+        return self.destination != "duckdb" and write_lock.has_locks(self.destination, dataset)
 
     @property
     def is_mariadb(self) -> bool:
@@ -298,11 +306,9 @@ class Warehouse:
         import dlt
 
         if self.destination != "duckdb":
-            return lake.settled(
-                write_lock.patient(self.destination)
-                if read_only
-                else write_lock.fenced(self.destination, *self._held)
-            )
+            if read_only:
+                return write_lock.patient(self.destination)
+            return write_lock.fenced(self.destination, *self._held)
         if self.path.stem in datasets:
             raise SettingsError(
                 f"The warehouse may not be called {self.path.name}: DuckDB could not tell the file from the dataset "

@@ -19,7 +19,7 @@ from conversync.dlt_errors import translate_errors
 from conversync.errors import ConversyncError, LockedError, SettingsError
 from conversync.load import pipeline_for
 from conversync.sandbox import Sandbox, World
-from conversync.warehouse import write_lock
+from conversync.warehouse import lock_session, write_lock
 from conversync.warehouse.warehouse import Warehouse
 from tests.besitos.rows import row
 from tests.dbt.cluster import Cluster, binary
@@ -304,7 +304,7 @@ def test_d01_a_server_that_does_not_answer_is_not_waited_for(
     database: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something between us and it takes what we say and passes on nothing: the right is lost, after a time."""
-    monkeypatch.setattr(write_lock, "ANSWERED", 0.5)
+    monkeypatch.setattr(lock_session, "ANSWERED", 0.5)
     with wire(database.port) as (port, is_cut):
         url = database.url.replace(str(database.port), str(port))
         with environment({"DESTINATION__POSTGRES__CREDENTIALS": url}):
