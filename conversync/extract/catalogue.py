@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
@@ -62,16 +62,8 @@ def held(table: Table, condition: str, names: Sequence[str] = ()) -> list[Docume
     known = _known(table.name)
     present = [name for name in names if name in known]
     empty = dict.fromkeys(names)
-    rows = [row for rows in _held(table.name, present, condition) for row in rows] if present else []
-    kinds = {field.name: field.type for field in table.schema}
-    return [{**empty, **dict(_typed(present, row, kinds))} for row in rows]
-
-
-def _typed(
-    names: Sequence[str], row: Sequence[Any], kinds: Mapping[str, pa.DataType]
-) -> Iterator[tuple[str, Any]]:
-    for name, value in zip(names, row, strict=True):
-        yield name, typed(kinds.get(name), _plain(value))
+    rows = _held(table, present, condition) if present else ()
+    return [{**empty, **dict(zip(present, row, strict=True))} for row in rows]
 
 
 def held_texts(table: str, column: str, condition: str) -> Iterator[pa.Table]:
@@ -95,10 +87,16 @@ def _known(table: str) -> Row:
     return schema.tables[table]["columns"]
 
 
-def _held(table: str, columns: Sequence[str], condition: str) -> Iterator[list[Any]]:
-    with _asked(table, columns, condition) as (_, cursor):
+def _held(table: Table, columns: Sequence[str], condition: str) -> Iterator[list[Any]]:
+    with _asked(table.name, columns, condition) as (dialect, cursor):
+        kinds = {field.name: field.type for field in table.schema} if dialect == "mysql" else {}
+        otherwise = [(at, kinds[name]) for at, name in enumerate(columns) if name in kinds]
         while rows := cursor.fetchmany(HELD_TOGETHER):
-            yield rows
+            for row in rows:
+                values = list(map(_plain, row))
+                for at, kind in otherwise:
+                    values[at] = typed(kind, values[at])
+                yield values
 
 
 @contextmanager
