@@ -210,6 +210,7 @@ def test_nothing_is_left_of_who_is_forgotten(lake: Lake) -> None:
     lake.is_the_copy()
 
 
+@pytest.mark.more
 def test_its_readers_are_the_copys(lake: Lake) -> None:
     """`published_readers` says who may read it, what was there before included."""
     lake.publish()
@@ -222,6 +223,7 @@ def test_its_readers_are_the_copys(lake: Lake) -> None:
         assert (found.st_mode & 0o777, found.st_gid) == (0o750 if path.is_dir() else 0o640, group), path
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
