@@ -34,6 +34,7 @@ PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "5",
 }
+UNKNOWN = State(-1, -1)
 IO = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
 
 
@@ -62,8 +63,10 @@ class IcebergTables:
                 "name another place as `published_lake` in .dlt/config.toml."
             )
         snapshot = found.current_snapshot()
-        told: Any = snapshot.summary if snapshot else None
-        return State(int(told.get(ROWS, "-1")), int(told.get(NUMBER, "-1"))) if told else State(-1, -1)
+        told = snapshot.summary if snapshot else None
+        if told is None or told[NUMBER] is None:  # somebody else committed to it since
+            return UNKNOWN
+        return State(int(told[ROWS] or 0), int(told[NUMBER] or 0))
 
     def replace(self, table: LakeTable, state: State, batches: pa.RecordBatchReader) -> None:
         """Puts these rows, with their columns, in place of what is there, at once."""

@@ -115,6 +115,15 @@ def test_somebody_elses_table_is_not_written_over(lake: Lake) -> None:
     assert lake.copy("from main.mine") == [(1,)]
 
 
+def test_what_somebody_else_wrote_into_a_table_is_put_right(lake: Lake) -> None:
+    """Though nothing changed in the copy: rows that stand there twice are money."""
+    lake.publish()
+    lake.meddle(EVENTS)
+    assert len(lake.rows(EVENTS)) == 2 * len(lake.copy(f"from {EVENTS}"))
+    lake.publish()
+    lake.is_the_copy()
+
+
 @pytest.mark.parametrize("share", [0.2, *(pytest.param(one / 8, marks=pytest.mark.more) for one in range(8))])
 def test_a_kill_leaves_each_table_as_it_was_or_new(lake: Lake, share: float) -> None:
     """And the next publish mends: what the killed one wrote and did not finish goes with the next change."""
@@ -201,6 +210,7 @@ def test_nothing_is_left_of_who_is_forgotten(lake: Lake) -> None:
     lake.is_the_copy()
 
 
+@pytest.mark.more
 def test_its_readers_are_the_copys(lake: Lake) -> None:
     """`published_readers` says who may read it, what was there before included."""
     lake.publish()
@@ -213,6 +223,7 @@ def test_its_readers_are_the_copys(lake: Lake) -> None:
         assert (found.st_mode & 0o777, found.st_gid) == (0o750 if path.is_dir() else 0o640, group), path
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

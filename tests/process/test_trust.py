@@ -72,6 +72,7 @@ POWERS = {
     "a-query": ("config.toml", "[send.keitaro.conversions]\nquery = 'select 1 as send_key'"),
     "a-warehouse": ("config.toml", "warehouse = 'theirs.duckdb'"),
     "a-copy": ("config.toml", "published = 'theirs.duckdb'"),
+    "its-lake": ("config.toml", "published_lake = 's3://theirs/lake'"),
     "its-readers": ("config.toml", "published_readers = 'everyone'"),
     "what-they-read": ("config.toml", "publish_personal = true"),
     "an-outbox": ("config.toml", "[send.keitaro.conversions]\nfrom = 'main.theirs'"),
