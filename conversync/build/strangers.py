@@ -12,8 +12,9 @@ from conversync.warehouse.query import Rows
 def refuse(rows: Rows, models: Iterable[Document], *, on_postgres: bool) -> None:
     """SettingsError, with its name, where a relation that is called as a model was made by somebody else.
 
-    `models` are as dbt's files declare them, each with its `schema`. One of ours has a comment, as every model of every
-    version; where that is lost, as by DuckDB's `export database`, it has at least half of the columns.
+    `models` are as dbt's files declare them, each with its `schema`. One of ours has a comment, and so have columns of
+    it, as of every model of every version; where these are lost, as by DuckDB's `export database`, it has at least half
+    of the columns.
     """
     held = {(schema, name): columns for schema, name, columns in rows(_POSTGRES if on_postgres else _DUCKDB)}
     found = [
@@ -38,26 +39,29 @@ def _declared(model: Document) -> tuple[str, str, set[str]]:
     )
 
 
-# Relations without a comment, with their columns.
+# Relations that lack a comment, or one of any column, with their columns.
 _DUCKDB = """
     select held.schema, held.name, list(columns.column_name)
     from (
-        select schema_name as schema, table_name as name from duckdb_tables()
-        where database_name = current_database() and comment is null
+        select schema_name as schema, table_name as name, comment from duckdb_tables()
+        where database_name = current_database()
         union all
-        select schema_name, view_name from duckdb_views()
-        where database_name = current_database() and comment is null and not internal
+        select schema_name, view_name, comment from duckdb_views()
+        where database_name = current_database() and not internal
     ) as held
     inner join duckdb_columns() as columns
         on columns.database_name = current_database() and columns.schema_name = held.schema
         and columns.table_name = held.name
-    group by all order by all
+    group by held.schema, held.name, held.comment
+    having held.comment is null or count(columns.comment) = 0 order by 1, 2
 """
 _POSTGRES = """
     select space.nspname, held.relname, array_agg(own.attname::text)
     from pg_class as held
     inner join pg_namespace as space on space.oid = held.relnamespace
     inner join pg_attribute as own on own.attrelid = held.oid and own.attnum > 0 and not own.attisdropped
-    where held.relkind in ('r', 'p', 'v', 'm', 'f') and obj_description(held.oid, 'pg_class') is null
-    group by space.nspname, held.relname order by 1, 2
+    where held.relkind in ('r', 'p', 'v', 'm', 'f')
+    group by space.nspname, held.relname, held.oid
+    having obj_description(held.oid, 'pg_class') is null or count(col_description(held.oid, own.attnum)) = 0
+    order by 1, 2
 """

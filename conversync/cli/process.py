@@ -219,7 +219,7 @@ def end_line(name: str) -> str:
     """What a run that a signal ended says: what it committed, and where the next one goes on."""
     begun = f"conversync: stopped by {name}; "
     if committed is None:
-        return f"{begun}what was committed is safe, and the next run goes on there."
+        return f"{begun}what was committed is safe, and the same command can be run again."
     if not committed:
         after = BEGUN_AGAIN if begins_anew else "the next one goes on where the last one that did ended"
         return f"{begun}this run had committed nothing yet; {after}."

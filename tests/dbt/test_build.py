@@ -65,6 +65,7 @@ def test_a_table_of_somebody_elses_is_named_and_stays(offerwall: Path, tmp_path:
         offerwall,
         tmp_path,
         "create or replace table marts.days as select date '2025-01-01' as day, 'Neujahr' as name",
+        "comment on table marts.days is 'Holidays.'",
     )
     with pytest.raises(
         SettingsError, match=r"^marts\.days is called as .* somebody else made it; nothing was built"

@@ -258,6 +258,7 @@ def test_a_table_of_somebody_elses_is_named_and_stays(both: Both) -> None:
     both.database.outside(
         "alter table marts.days rename to days_kept",
         "create table marts.days as select date '2025-01-01' as day, 'Neujahr' as name",
+        "comment on table marts.days is 'Holidays.'",
     )
     with pytest.raises(SettingsError, match=r"^marts\.days is called as .* somebody else made it"):
         build(both.server, run_tests=False)
