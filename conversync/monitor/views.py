@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
+from conversync.warehouse.planned_days import NOTHING
+
 FOLDER = Path(__file__).parent / "sql"
 DAYS, REVERSALS, LATENESS = "days", "reversals", "lateness"
 # A source is fresh for so many hours after it was read, where no setting says otherwise.
@@ -60,4 +62,4 @@ def among(values: Iterable[str]) -> str:
 
 
 def _filled(name: str, **places: str) -> str:
-    return Template((FOLDER / f"{name}.sql").read_text(encoding="utf-8")).substitute(places)
+    return Template((FOLDER / f"{name}.sql").read_text(encoding="utf-8")).substitute(places, planned=NOTHING)
