@@ -45,6 +45,7 @@ from conversync.warehouse import (
     indexes,
     load_order,
     merging,
+    planned_days,
     privileges,
     retention,
     schema_drift,
@@ -155,6 +156,7 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Pa
         destination = warehouse.dlt_destination([vendor.dataset], read_only=True)
         pipeline = pipeline_for(vendor.dataset, destination, folder)
         state = restored(pipeline, vendor.name)
+        dataset_owner.check_zone(vendor, chosen, state)
         if not asked.same_account:
             dataset_owner.check(vendor, chosen, state)
         if not asked.new_account:
@@ -335,6 +337,7 @@ class _Run:
         state, wanted = restored(pipeline, vendor.name), functions.Wanted.of(vendor, chosen)
         with pipeline.sql_client() as client:
             privileges.check(client, [client.staging_dataset_name])
+        dataset_owner.check_zone(vendor, chosen, state)
         if not self.asked.same_account:
             dataset_owner.check(vendor, chosen, state)
         if not self.asked.new_account:
@@ -346,6 +349,10 @@ class _Run:
         views.mend(pipeline, wanted.views)
         dataset_owner.note(pipeline, vendor, chosen)
         state = arrivals.note(pipeline, vendor, chosen, state)
+        steps = vendor.steps(state, chosen, self.asked)
+        wanted.views = planned_days.shown(
+            wanted.views, planned_days.note(pipeline, vendor, steps, self.asked, state)
+        )
         newest = load_order.newest_load(pipeline, vendor.statements)
         keeper = undoable.Keeper.begin(pipeline, self.turns.point(pipeline, vendor.name, state))
         report.said += filter(None, [load_order.behind(newest)])

@@ -89,6 +89,8 @@ class Step:
     days: Window | None = None
     of: Window | None = None
     """Its days, both ends included, and all those that they are a part of; None where it has none."""
+    reads: Mapping[str, str] = field(default_factory=dict)
+    """Of which listings it reads these days, as the evidence calls them, each with its cursor's name in the state."""
 
 
 def _nothing(*_: Any) -> Iterator[Any]:

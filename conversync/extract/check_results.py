@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
 import pendulum
 
+from conversync.extract.pagination import Page
 from conversync.http.client import Response
 from conversync.http.clock import TOLERANCE, http_date
 from conversync.span_words import words
@@ -17,6 +18,7 @@ from conversync.span_words import words
 ENOUGH, LONG, QUIET = 5, pendulum.duration(days=1), pendulum.duration(hours=1)
 # No two zones are further apart: a feed that has been silent for longer has ended, whatever its zone.
 FURTHEST = pendulum.duration(hours=26)
+_EPOCH = pendulum.datetime(1970, 1, 1)
 
 
 class CheckResult(NamedTuple):
@@ -37,6 +39,27 @@ def clock(answer: Response) -> Iterator[CheckResult]:
         )
     else:
         yield CheckResult(True, "the clocks agree")
+
+
+def newest_page(
+    first: Page, ask: Callable[[int], Page], times: Callable[[Page], Sequence[datetime | None]]
+) -> tuple[Sequence[datetime | None], bool]:
+    """The times of the rows among which a listing's newest is, by its first page; and whether there is none newer.
+
+    Nobody says how a vendor puts its rows in order: where the total tells that there are more pages than the first, the
+    last one is asked for by `ask`, and the newer of the two taken.
+    """
+    held, received = times(first), first.decoded.received
+    if first.total is None or not received or first.total <= received:
+        return held, first.total is not None
+    last = times(ask(-(-first.total // received)))
+    if first.total <= 2 * received:
+        return [*held, *last], True
+    ends = sorted(
+        ([*filter(None, page)] for page in (held, last)), key=lambda known: max(known, default=_EPOCH)
+    )
+    older, newer = ends
+    return newer, bool(older) and min(newer) >= max(older)
 
 
 def newest_row(

@@ -168,14 +168,6 @@ def _all_of(
     return []
 
 
-def asked_apart(state: Restored) -> Window | None:
-    """The days of ranges that runs read in parts, of which some are not there by any cursor of a source's state."""
-    cursors = [one for one in state.values() if isinstance(one, dict)]
-    texts = [text for one in cursors for text in one.get(APART, ())]
-    ends = [end for text in texts for end in map(_day, text.split(" .. "))]
-    return Window(min(ends), max(ends)) if ends else None
-
-
 def _is_passed(progress: Restored, whole: Window) -> bool:
     """Whether all days of a range are in the run that the cursor has behind it."""
     return bool(progress.get("through")) and _is_within(

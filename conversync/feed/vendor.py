@@ -93,7 +93,7 @@ def _steps(
             days = partial(source, part.start, part.end, streams=[stream], on_rest=on_rest)
             run = partial(days, accept_empty=asked.accept_empty)
             load = partial(_with_pages, run)
-            yield Step(f"{stream} {part}", load, days=part, of=window)
+            yield Step(f"{stream} {part}", load, days=part, of=window, reads={stream: stream})
     if again:
         run = partial(source, again=again, accept_empty=asked.accept_empty)
         yield Step(old_days(days[:2] for days in again), partial(_with_pages, run), is_extra=True)

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from conversync.cli import screen, terminal
 from conversync.cli.output import explain
-from conversync.monitor.verify import Difference, Verified
+from conversync.count_words import counted, noun
+from conversync.monitor.verify import DIFFERENT, NOT_HERE, NOT_THERE, SEVERAL, Difference, Verified
 from conversync.types import Document
 from conversync.vendors import dataset, parted
 
@@ -101,16 +102,19 @@ def _sentences(found: Verified) -> Iterator[str]:
 def _verdict(found: Verified) -> str:
     if found.equal:
         return "the warehouse says what the vendor says"
-    rows = sum(table.count for table in found.tables)
-    what = (
-        f"{rows:,} rows differ"
-        if rows
-        else "the figures differ"
-        if not found.missing_views
-        else "a view is missing"
-    )
+    kept, rows = found.count(NOT_THERE), found.count(NOT_HERE, DIFFERENT, SEVERAL)
+    parts = [f"{counted(rows, 'row')} {noun(rows, 'differs', 'differ')}"] if rows else []
+    if kept:
+        parts.append(
+            f"{counted(kept, 'row')} that the vendor serves no more {noun(kept, 'is', 'are')} kept by design"
+        )
+    if found.missing_views:
+        parts.append("a view is missing")
     way_out = f"; conversync verify {found.source} --repair mends what can be mended"
-    return what if found.mended else what + way_out
+    is_mendable = rows or found.missing_views or not parts
+    return (", and ".join(parts) or "the figures differ") + (
+        way_out if is_mendable and not found.mended else ""
+    )
 
 
 def _said(one: Difference) -> str:

@@ -23,7 +23,7 @@ class Day:
     state: str
     missing: int
     reading: tuple[date | None, date | None, datetime | None]
-    last_read: datetime
+    last_read: datetime | None
     is_current: bool
 
 
@@ -38,29 +38,23 @@ class Completeness:
     missing: int = 0
 
 
-def completeness(
-    days: Sequence[Day], start: date | None = None, end: date | None = None, owed: Window | None = None
-) -> Completeness:
-    """Of one stream; the days up to its last one that is over, or those between `start` and `end`.
-
-    `owed` are days, up to the one before its end, that belong to them whether any was read or not.
-    """
-    over = {one.day: one for one in days if one.state != "open"}
-    if not days or not (over or start):
+def completeness(days: Sequence[Day], start: date | None = None, end: date | None = None) -> Completeness:
+    """Of one stream; the days up to its last one that is over, or those between `start` and `end`."""
+    asked = _asked(days, start, end)
+    if not asked:
         return Completeness()
-    first, last = start or min(over), end or max(over)
-    if owed is not None:
-        first, last = min(first, owed.start), max(last, owed.end - DAY)
-    asked = _asked(days, Window(first, last))
     short = _in_state("short", asked)
-    lacking = {over[day].reading: over[day].missing for day in short}
-    return Completeness(first, last, _in_state("never", asked), short, sum(lacking.values()))
+    lacking = {one.reading: one.missing for one in days if one.day in short}
+    return Completeness(min(asked), max(asked), _in_state("never", asked), short, sum(lacking.values()))
 
 
-def _asked(days: Sequence[Day], window: Window) -> dict[date, str]:
-    """The state of each day of a window; one that the view does not know was never read."""
+def _asked(days: Sequence[Day], start: date | None, end: date | None) -> dict[date, str]:
+    """The state of each day that is over; with a `start`, of each up to `end`, and of one that is not told never."""
     known = {one.day: one.state for one in days}
-    return {day: known.get(day, "never") for day in window.each_day()}
+    if start is None or not known:
+        return {day: state for day, state in known.items() if state != "open"}
+    last = end or max((day for day, state in known.items() if state != "open"), default=start)
+    return {day: known.get(day, "never") for day in Window(start, last).each_day()}
 
 
 def _in_state(state: str, asked: Mapping[date, str]) -> tuple[date, ...]:

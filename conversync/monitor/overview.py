@@ -25,7 +25,7 @@ from conversync.types import Document, Restored
 from conversync.vendors import Vendor
 from conversync.warehouse import confined_sql, query
 from conversync.warehouse.datasets import accounts
-from conversync.warehouse.publish import published_path
+from conversync.warehouse.publish import last_written, published_path
 from conversync.warehouse.warehouse import Warehouse
 
 SENT = "sent"
@@ -44,7 +44,7 @@ class SendHealth:
 
 @dataclass(frozen=True)
 class Published:
-    """The copy for readers; `behind` if a load was committed after it was made."""
+    """The copy for readers; `behind` if the warehouse was written after it was made, by whatever."""
 
     path: Path
     made: datetime
@@ -94,7 +94,7 @@ def look(
                 found.expected = not configured or vendor.label in configured
                 health.sources.append(found)
         health.sends = list(_sends(readable, folder))
-    health.published = _published(warehouse, health)
+    health.published = _published(warehouse)
     return health
 
 
@@ -205,10 +205,9 @@ def _sends(warehouse: Warehouse, folder: Path) -> Iterator[SendHealth]:
                 )
 
 
-def _published(warehouse: Warehouse, health: Health) -> Published | None:
+def _published(warehouse: Warehouse) -> Published | None:
     path = published_path(warehouse)
     if path is None or not path.exists():
         return None
-    made = pendulum.from_timestamp(path.stat().st_mtime)
-    loads = [one.last_load for one in health.sources if one.last_load is not None]
-    return Published(path, made, bool(loads) and max(loads) > made)
+    made = path.stat().st_mtime
+    return Published(path, pendulum.from_timestamp(made), last_written(warehouse) > made)

@@ -100,7 +100,9 @@ def _incomplete(source: SourceHealth) -> Iterator[Problem]:
         yield Problem("incomplete", source.source, text, {"days": []})
     if days := source.days("never"):
         count, were = counted(len(days), "day"), noun(len(days), "was", "were")
-        text = f"{source.source}: {count} {were} never read ({_spans(days)}): {_again(source, days)}"
+        unread = [stream.stream for stream in source.current() if stream.last_read is None]
+        all_of = f", all of {' and '.join(unread)}" if unread else ""
+        text = f"{source.source}: {count} {were} never read ({_spans(days)}{all_of}): {_again(source, days)}"
         yield Problem("incomplete", source.source, text, {"days": [str(day) for day in days]})
     for stream in source.current():
         if short := list(stream.days.short):
@@ -156,7 +158,7 @@ def _streams_left_behind(source: SourceHealth, now: datetime, bounds: Limits) ->
     if stale(source, now, bounds.stale_hours) or not source.expected:
         return
     for stream in source.current():
-        age = now - stream.last_read
+        age = now - (stream.last_read or now)
         if age > pendulum.duration(hours=bounds.stale_hours):
             how = " up to its present" if stream.was_read_since else ""
             since = ", since then only earlier days" if stream.was_read_since else ""

@@ -110,7 +110,7 @@ def _sentences(health: Health) -> Iterator[str]:
         yield from (f"{source.source}: {sentence}" for sentence in _of_source(source))
     if health.published:
         age = old(health.published.made, health.at)
-        behind = "older than the last load" if health.published.behind else "as new as the warehouse"
+        behind = "older than the warehouse" if health.published.behind else "as new as the warehouse"
         yield f"Published for readers: {health.published.path} ({age} old, {behind})"
     yield f"Warehouse: {health.warehouse}"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pendulum
 
 from conversync.extract.lookback import InUse
-from conversync.extract.windows import DAY, asked_apart
+from conversync.extract.windows import DAY
 from conversync.monitor.day_figures import Completeness, Day, Volume, completeness, volume
 from conversync.monitor.views import DAYS, LATENESS, judged
 from conversync.types import Document, Restored, SqlClient, Values
@@ -42,11 +42,12 @@ class TableHealth:
 class StreamHealth:
     """One listing of a source: when it was last read, and which of its days were.
 
-    `last_read` is when it last reached its present, if it ever did: a reading of old days alone is no news.
+    `last_read` is when it last reached its present, if it ever did: a reading of old days alone is no news. None where
+    a load set out to read it, and never came to it.
     """
 
     stream: str
-    last_read: datetime
+    last_read: datetime | None
     days: Completeness
     is_current: bool = True
     """Whether the settings of the last load still name it; what left them is no alarm."""
@@ -178,7 +179,7 @@ def look(
         return found
     told = _days(tables, hours)
     found.are_days_known, days = told is not None, told or []
-    found.streams += _streams(vendor, days, state, first, today - DAY if first else None)
+    found.streams += _streams(vendor, days, first, today - DAY if first else None)
     since = found.last_load - NEW_WITHIN
     found.rejects = _rejects(tables, readings, since)
     found.new_fields = _new_fields(readings, since)
@@ -191,15 +192,14 @@ def look(
 
 
 def _streams(
-    vendor: Vendor, days: Iterable[Day], state: Restored, first: date | None, last: date | None
+    vendor: Vendor, days: Iterable[Day], first: date | None, last: date | None
 ) -> Iterator[StreamHealth]:
-    """How complete each stream is, with all days of a range that is read in shards; of a list, when it was read."""
-    owed = asked_apart(state) if first is None else None
+    """How complete each stream is; of a list, when it was read."""
     for stream, rows in groupby(days, lambda one: one.stream):
         own = list(rows)
-        told = completeness(own, first, last, owed) if vendor.days else Completeness()
+        told = completeness(own, first, last) if vendor.days else Completeness()
         last_read, read_at = own[0].last_read, [one.reading[2] for one in own]
-        since = any(at is not None and _utc(at) > last_read for at in read_at)
+        since = any(at is not None and last_read and _utc(at) > last_read for at in read_at)
         yield StreamHealth(stream, last_read, told, own[0].is_current, since)
 
 
@@ -220,8 +220,10 @@ def _days(tables: Tables, hours: float) -> list[Day] | None:
         None
         if rows is None
         else [
-            Day(stream, day, state, int(missing), (start, end, read_at), _utc(last_read), bool(is_current))
-            for stream, day, state, missing, start, end, read_at, last_read, is_current in rows
+            Day(
+                stream, day, state, int(missing), (start, end, read_at), last and _utc(last), bool(is_current)
+            )
+            for stream, day, state, missing, start, end, read_at, last, is_current in rows
         ]
     )
 

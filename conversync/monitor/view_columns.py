@@ -40,7 +40,7 @@ def _days(day: str, says: str, staged: str) -> Table:
             Column(
                 "last_read",
                 INSTANT,
-                "When the stream was last read up to its present; else, when it was last read.",
+                "When the stream was last read up to its present; else, when it was last read; null where never.",
             ),
             Column(
                 "is_current",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
+from conversync.warehouse.planned_days import NOTHING
 from conversync.warehouse.views import MARIADB
 
 FOLDER = Path(__file__).parent / "sql"
@@ -67,4 +68,4 @@ def among(values: Iterable[str]) -> str:
 
 
 def _filled(name: str, **places: str) -> str:
-    return Template((FOLDER / f"{name}.sql").read_text(encoding="utf-8")).substitute(places)
+    return Template((FOLDER / f"{name}.sql").read_text(encoding="utf-8")).substitute(places, planned=NOTHING)

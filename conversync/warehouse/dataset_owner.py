@@ -21,6 +21,8 @@ from conversync.warehouse import datasets, load_order, query
 from conversync.warehouse.undoable import PLACES
 
 KEY, PORT = "account", "account_port"
+# By which zone the rows' days and times were made, as the setting `<vendor>_zone` had it.
+ZONE = "zone"
 # What our settings call it: besitos, besitos:eu.
 SOURCE = "source"
 THIS_MACHINE = "this machine"
@@ -62,6 +64,27 @@ def check(vendor: Vendor, settings: Settings, state: Restored) -> None:
             f"({_section(vendor)}) or a warehouse of its own (--warehouse); if it is the same account that moved, say "
             f"so once: conversync load {vendor.label} --same-account."
         )
+
+
+def check_zone(vendor: Vendor, settings: Settings, state: Restored) -> None:
+    """SettingsError, with the way out, where the rows were loaded in another zone than the one that is set.
+
+    What is read again would be restated, and what is not would stay: days and sums of neither zone.
+    """
+    before, now = state.get(ZONE), _zone(vendor, settings)
+    if now is not None and before not in (None, now):
+        setting = f"{vendor.name}_zone"
+        raise SettingsError(
+            f"The rows of {vendor.dataset} were loaded with {setting} {before}, and it is now {now}: those read "
+            f"again would move to other days, and older ones stay. Set {setting} to {before} again, or load everything "
+            "anew into a warehouse of its own (--warehouse)."
+        )
+
+
+def _zone(vendor: Vendor, settings: Settings) -> str | None:
+    """The zone that is set; None of a vendor without such a setting."""
+    setting = f"{vendor.name}_zone"
+    return str(settings[setting]) if setting in settings.get_resolvable_fields() else None
 
 
 def check_new(pipeline: Pipeline, vendor: Vendor, settings: Settings, state: Restored) -> None:
@@ -159,5 +182,7 @@ def note(pipeline: Pipeline, vendor: Vendor, settings: Settings) -> None:
         source = state.setdefault("sources", {}).setdefault(vendor.name, {})
         if {**source.get(KEY, {}), **now} != source.get(KEY):
             source[KEY] = {**source.get(KEY, {}), **now}
+        if (zone := _zone(vendor, settings)) is not None:
+            source[ZONE] = zone
         if (port := _port(vendor, settings)) is not None:
             source[PORT] = port

@@ -249,6 +249,15 @@ def published_after(warehouse: Warehouse, wait: float) -> Path | None:
         return None
 
 
+def last_written(warehouse: Warehouse) -> float:
+    """When the file was last written, in seconds since 1970: a load, a send, a build, a closing, or by hand.
+
+    A copy is made of a file that nobody writes meanwhile, so one that is older was made of something else.
+    """
+    wal = warehouse.path.with_name(f"{warehouse.path.name}.wal")
+    return max(path.stat().st_mtime for path in (warehouse.path, wal) if path.exists())
+
+
 def copy_file(source: Path, new: Path) -> None:
     """The file as it stands. DuckDB's own lock is respected: nobody can write to it meanwhile."""
     with source.open("rb") as old, new.open("wb") as copy:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from conversync.extract.check_results import CheckResult, clock, newest_row
+from conversync.extract.check_results import CheckResult, clock, newest_page, newest_row
 from conversync.extract.columns import now, zone
 from conversync.extract.guarantees import proved
 from conversync.extract.lookback import in_use
@@ -18,7 +20,8 @@ from .reading import Feed
 from .walks import CONVERSIONS, LOOKBACKS, REVERSALS
 
 if TYPE_CHECKING:
-    from conversync.http.client import Client
+    from conversync.extract.pagination import Page
+    from conversync.http.client import Client, Response
 
     from .settings import BesitosSettings
 
@@ -28,7 +31,7 @@ FEW = 100
 
 
 def check(settings: BesitosSettings) -> Iterator[CheckResult]:
-    """Asks for one page of the last days, tomorrow included; then both walks as a night does.
+    """Asks for the first and the last page of the last days, tomorrow included; then both walks as a night does.
 
     Raises the errors of `conversync.errors`.
     """
@@ -37,13 +40,18 @@ def check(settings: BesitosSettings) -> Iterator[CheckResult]:
         "from_date": str(today.subtract(days=DAYS)),
         "to_date": str(today.add(days=1)),
         "per_page": str(min(settings.besitos_page_size, FEW)),
-        "page": "1",
     }
     with settings.client() as client:
         origins = (settings.besitos_url, feed.DOCUMENTED)
-        answer, page = client.get(
-            feed.PATH, asked, lambda answer: (answer, feed.page(answer, 1, feed.decoder(), origins))
-        )
+
+        def ask(number: int) -> tuple[Response, Page]:
+            return client.get(
+                feed.PATH,
+                {**asked, "page": str(number)},
+                lambda answer: (answer, feed.page(answer, number, feed.decoder(), origins)),
+            )
+
+        answer, page = ask(1)
         if page.total is None:
             yield CheckResult(True, "reached, and let in: how many conversions there are is told nowhere")
         else:
@@ -51,12 +59,14 @@ def check(settings: BesitosSettings) -> Iterator[CheckResult]:
                 True, f"reached, and let in: {page.total:,} conversions in the last {DAYS} days"
             )
         yield from clock(answer)
-        if page.decoded.table.num_rows:
-            rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
-            whole = page.total is not None and page.total <= page.decoded.table.num_rows
-            times, name = rows["occurred_at"].to_pylist(), settings.besitos_zone
-            yield from newest_row(times, now(), name, "is besitos_zone right?", newest=whole)
+        times, is_newest = newest_page(page, lambda number: ask(number)[1], partial(_times, settings))
+        yield from newest_row(times, now(), settings.besitos_zone, "is besitos_zone right?", newest=is_newest)
         yield from _as_a_night(client, settings)
+
+
+def _times(settings: BesitosSettings, page: Page) -> Sequence[datetime | None]:
+    rows = feed.statements(page.decoded.table, zone(settings.besitos_zone, "besitos_zone"))
+    return list(rows["occurred_at"].to_pylist())
 
 
 def _as_a_night(client: Client, settings: BesitosSettings) -> Iterator[CheckResult]:

@@ -57,7 +57,7 @@ def steps(state: Restored, settings: BesitosSettings, asked: LoadRequest) -> Ite
                 on_rest=on_rest,
                 accept_empty=asked.accept_empty,
             )
-            yield Step(f"{stream} {part}", partial(_feed, read), days=part, of=window)
+            yield Step(f"{stream} {part}", partial(_feed, read), days=part, of=window, reads={stream: stream})
     if settings.besitos_partner_id and not asked.start:
         yield Step("catalogue", lambda _on_page: besitos().with_resources(OFFERS.name, DEALS.name))
     if again:

@@ -72,7 +72,7 @@ def plan(
         lookback = reach(settings, LOOKBACK, state, progress.get("through"), today)
         window, old = planned(progress, first, lookback, today, start, end, bounded=True), list[Window]()
         if not start and not end:
-            streams = [_stream(name, pair) for name in STREAMS]
+            streams = [stream_of(name, pair) for name in STREAMS]
             window, old = with_old_days(state.get("set_aside", {}), streams, window, today)
         due.setdefault(window, []).append(pair)
         for one in old:
@@ -80,7 +80,7 @@ def plan(
     return [Due(*one) for one in due.items()] + [Due(*one, again=True) for one in sorted(again.items())]
 
 
-def _stream(table: str, pair: Pair) -> str:
+def stream_of(table: str, pair: Pair) -> str:
     """What the evidence calls a pair's rows of a table."""
     return f"{table} {pair}"
 
@@ -138,7 +138,7 @@ def _read(
     remembered = state.setdefault("set_aside", {})
     whole: dict[str, list[Window]] = {}
     for (one, stream), found in replies.items():
-        what = _stream(stream, one.pair)
+        what = stream_of(stream, one.pair)
         aside = Quarantine(remembered, what, one.window, read_at, found.note(what), _TRACES)
         # Of days that did not all come nobody knows what is gone.
         days = [] if found.error else [Window(one.window.start, one.window.end + DAY)]

@@ -13,7 +13,7 @@ from conversync.settings.questions import Questions
 from conversync.types import Restored
 from conversync.vendors import InReport, LoadRequest, OnPage, Step, Vendor, divided, old_days
 
-from . import infobip, plan
+from . import STREAMS, infobip, plan, stream_of
 from .check import check
 from .late import LATE
 from .messages import Messages
@@ -36,10 +36,11 @@ def steps(state: Restored, settings: InfobipSettings, asked: LoadRequest) -> Ite
     due, again = divided(plan(state, settings, asked.start, asked.end))
     known = Known()
     for window, pairs, _ in due:
+        reads = {stream_of(name, pair): pair.cursor for pair in pairs for name in STREAMS}
         for part in asked_parts(window, asked.window_days, asked.shard):
             trailing = part.end == window.end and not asked.start
             read = partial(_read, part, pairs, trailing, known)
-            yield Step(f"{_count(pairs)} {part}", read, days=part, of=window)
+            yield Step(f"{_count(pairs)} {part}", read, days=part, of=window, reads=reads)
     if again:
         label = old_days((_count(pairs), window) for window, pairs, _ in again)
         yield Step(label, lambda on_page: infobip(again=again, on_page=on_page, known=known), is_extra=True)

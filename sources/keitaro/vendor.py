@@ -54,7 +54,8 @@ def steps(state: Restored, settings: KeitaroSettings, asked: LoadRequest) -> Ite
             days = partial(keitaro, part.start, part.end, streams=[stream], on_rest=on_rest)
             told: list[str] = []
             read = partial(days, accept_empty=asked.accept_empty, on_skip=told.append)
-            yield Step(f"{stream} {part}", partial(_days, read, STREAMS[stream]), told, days=part, of=window)
+            load, own = partial(_days, read, STREAMS[stream]), {stream: stream}
+            yield Step(f"{stream} {part}", load, told, days=part, of=window, reads=own)
     if not asked.start:
         skipped: list[str] = []
         yield Step("lists", partial(_lists, skipped.append), skipped)

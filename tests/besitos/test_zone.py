@@ -45,6 +45,25 @@ def test_m09_a_wrong_zone_is_seen(tmp_path: Path, zone: str, code: int, words: s
     assert ("is besitos_zone right?" in ended.out) == (code == 1)
 
 
+def test_of_a_long_listing_the_newest_rows_are_looked_at(tmp_path: Path) -> None:
+    """More rows in the last days than a page has, the oldest first: a zone that puts the newest ahead is seen."""
+    now = datetime.now(UTC)
+    with Sandbox(World(days=1)) as sandbox:
+        sandbox.besitos.rows = [
+            row(number, date_time=f"{(now - (350 - number) * HOUR / 6).astimezone(EST):%Y-%m-%d %H:%M:%S}")
+            for number in range(1, 350)
+        ]
+        settings = {"BESITOS_TOKEN": sandbox.token, "BESITOS_URL": sandbox.url}
+        ahead, right = (
+            command("check", "besitos", cwd=tmp_path, environment={**settings, "BESITOS_ZONE": zone})
+            for zone in ("Pacific/Honolulu", "EST")
+        )
+    assert (ahead.code, right.code) == (1, 0), ahead.out + right.out
+    [told] = [line for line in ahead.out.splitlines() if "newest" in line]
+    assert "in the future if its times are Pacific/Honolulu" in told
+    assert "the newest row is from" in right.out
+
+
 @pytest.mark.parametrize(
     ("times", "newest", "good"),
     [

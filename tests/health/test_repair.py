@@ -152,6 +152,9 @@ def test_m06_repair_leaves_what_the_vendor_serves_no_more(loaded: Workspace) -> 
     mended = run(loaded, "verify", "besitos", *DAYS, "--repair")
     assert mended.code == 3
     assert f"{REVERSAL}: not at the vendor" in mended.out
+    assert "1 row that the vendor serves no more is kept by design" in mended.out
+    again = run(loaded, "verify", "besitos", *DAYS)
+    assert ("--repair" in again.out, "differ." in again.out) == (False, False)
     assert loaded.query("select count(*) from besitos.conversion_events") == [(4,)]
 
 

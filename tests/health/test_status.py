@@ -379,3 +379,14 @@ def test_only_sources_with_their_settings_here_can_be_stale(house: Workspace) ->
     document = json.loads(ended.out)
     assert [one["source"] for one in document["sources"]] == ["besitos", "conductrics"]
     assert [(one["kind"], one["source"]) for one in document["problems"]] == [("stale", "conductrics")]
+
+
+def test_the_copy_is_as_new_as_what_it_was_made_of(house: Workspace) -> None:
+    """Whatever was written after it: sends and closings are no loads, and are not in it either."""
+    house.load("2024-12-01", "2024-12-04")
+    assert run(house, "publish").code == 0
+    assert "as new as the warehouse" in run(house, "status").out
+    change(house, "create schema sent; create table sent.keitaro_conversions as select 'a' as send_key")
+    assert "older than the warehouse" in run(house, "status").out
+    assert run(house, "publish").code == 0
+    assert "as new as the warehouse" in run(house, "status").out

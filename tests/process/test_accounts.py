@@ -66,6 +66,20 @@ def test_d07_a_renewed_token_and_a_first_name_are_the_same_account(place: Place)
         assert "at the last load" not in place.load().out
 
 
+def test_another_zone_is_refused_and_nothing_is_restated(place: Place) -> None:
+    """By a dry run, too, and whoever's account it is; the zone that the rows were loaded in goes on."""
+    place.loaded()
+    before = place.held()
+    place.env["BESITOS_ZONE"] = "Pacific/Honolulu"
+    for more in ((), ("--dry-run",), ("--same-account",)):
+        place.run("load", "besitos", *more).refused(
+            2, "loaded with besitos_zone EST", "Set besitos_zone to EST again", "--warehouse"
+        )
+    assert place.held() == before
+    place.env["BESITOS_ZONE"] = "EST"
+    place.loaded()
+
+
 @pytest.mark.more
 def test_d07_the_others_still_load(place: Place) -> None:
     """One source's dataset is another account's: it is told, exit 2, and Besitos is loaded."""

@@ -5,7 +5,7 @@
 -- A reading covers its days but the last one, of which nobody knows whether it was over; a day that was not over where
 -- the vendor is tells nothing, nor does a reading that was narrowed by user, offer or type, nor one whose load was not
 -- committed. The latest reading is that of the latest load, whatever the clocks said. A stream that was ever read up to
--- its present is expected to go on.
+-- its present is expected to go on. Of a stream that was not, days that a load set out to read are expected, too.
 with digits as (
     select 0 as n union all select 1 union all select 2 union all select 3 union all select 4 union all
     select 5 union all select 6 union all select 7 union all select 8 union all select 9
@@ -76,10 +76,33 @@ spans as (
     from streams
 ),
 
+planned as (
+    $planned
+),
+
+expected as (
+    select stream, is_current, first_day, last_day from spans
+    union all
+    select
+        w.stream,
+        $is_current,
+        w.first_day,
+        case when spans.followed_on is not null then least(w.last_day, spans.last_day) else w.last_day end
+    from planned as w
+    left join spans on w.stream = spans.stream
+),
+
 calendar as (
-    select spans.*, spans.first_day + numbers.n as day
-    from spans
-    inner join numbers on numbers.n <= spans.last_day - spans.first_day
+    select distinct
+        expected.stream,
+        coalesce(spans.is_current, expected.is_current) as is_current,
+        spans.followed_on,
+        spans.last_day,
+        spans.last_read,
+        expected.first_day + numbers.n as day
+    from expected
+    inner join numbers on numbers.n <= expected.last_day - expected.first_day
+    left join spans on expected.stream = spans.stream
 ),
 
 covered as (

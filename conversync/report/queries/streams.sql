@@ -11,7 +11,7 @@ select
     min(day) as first_day,
     max(last_read) as last_read,
     cast(extract(epoch from now() - max(last_read)) as double precision) / 86400 as days_since,
-    max(last_read) < now() - interval '$stale_seconds seconds' as is_stale,
+    coalesce(max(last_read) < now() - interval '$stale_seconds seconds', false) as is_stale,
     bool_or(is_current) as is_current
 from known
 group by account, stream

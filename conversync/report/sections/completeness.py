@@ -83,6 +83,8 @@ def _figure(rows: tuple[Row, ...]) -> Figure:
 def _lateness(row: Row) -> str | None:
     if not row["is_current"]:
         return "no longer in the settings"
+    if row["last_read"] is None:
+        return "never read"
     return f"{row['days_since']:.0f} days ago" if row["is_stale"] else None
 
 
