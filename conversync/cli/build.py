@@ -66,7 +66,7 @@ def build(
     tests what would come to something else than in the last build, leaves the rest, and publishes the file; on
     PostgreSQL and in a DuckLake it makes everything.
 
-    Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
+    Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked or away.
 
     Examples: `conversync build --select conversions+` · `conversync build --destination postgres`
     """

@@ -39,6 +39,14 @@ SERVERS = ("postgres", "postgresql")
 LONG_TURN = 60.0
 
 
+_asked_for = ["<name>"]  # last: what is said of a destination's settings names their section
+
+
+def credentials_section() -> str:
+    """Where the credentials of the destination stand that this process works with, as a person writes it."""
+    return f"[destination.{_asked_for[-1]}.credentials]"
+
+
 def is_postgres(destination: str) -> bool:
     """Whether a destination of this name, as dlt knows it, is a PostgreSQL."""
     return bool(_found(destination).destination_type == LOCKING)
@@ -154,6 +162,7 @@ def _found(destination: str) -> Any:
     from conversync.dlt_internals import Destination
 
     dlt_settings.pin_dlt_settings()
+    _asked_for[:] = [destination]
     found = Destination.from_reference(destination)
     if found is None:
         raise ValueError("a destination has a name")
