@@ -35,6 +35,10 @@ _ANSWER = re.compile(r"(?:(?:^|failed: )[^\s:][^:\n]*:  |FATAL: +|fe_sendauth: )
 # What is said to whom it lets in at no other time either: in every language it names the user, the database or the
 # setting that is wrong between quotation marks, and a server that is full, begins or ends names none.
 _NOT_LET_IN = re.compile(r'authentication failed|no password supplied|["«»„“”][^"«»„“”/]+["«»„“”]')
+# What PostgreSQL's driver says of an address that it cannot read.
+_NO_ADDRESS = ("invalid dsn", "invalid connection option")
+# What is said where there was a session.
+_SESSION_ENDED = re.compile(r"closed the connection|terminating connection|(already|been|was) closed|receive")
 # What dlt raises where a schema or a state is of a format that it does not know yet.
 _OF_A_NEWER_DLT = frozenset(
     {"SchemaEngineNoUpgradePathException", "PipelineStateEngineNoUpgradePathException"}
@@ -166,18 +170,35 @@ def _destination(error: BaseException) -> ConversyncError | None:
 
 
 def _of_settings(error: BaseException) -> SettingsError | None:
-    from conversync.dlt_internals import ConfigFieldMissingException, MissingDependencyException
+    from conversync.dlt_internals import (
+        ConfigFieldMissingException,
+        ConfigurationException,
+        MissingDependencyException,
+    )
 
+    section = write_lock.credentials_section()
+    variable = section.strip("[]").upper().replace(".", "__")
     if isinstance(error, ConfigFieldMissingException):
         missing = ", ".join(error.fields)
         return SettingsError(
             f"The destination lacks a setting ({missing}): write it into .dlt/secrets.toml, under "
-            "[destination.<name>.credentials], or into the environment, DESTINATION__<NAME>__CREDENTIALS."
+            f"{section}, or into the environment, {variable}."
+        )
+    if isinstance(error, ConfigurationException) or _is_no_address(error):
+        return SettingsError(
+            f"The settings of the destination cannot be read ({section} in .dlt/secrets.toml, or {variable} in the "
+            "environment; the value is not shown, since it may hold a password). PostgreSQL's address has the form "
+            "postgresql://USER:PASSWORD@HOST:5432/DATABASE, with signs such as @ / : in a password as %40 %2F %3A."
         )
     if isinstance(error, MissingDependencyException):
         needed = " ".join(error.dependencies)
         return SettingsError(f"The destination needs a package that is not installed: pip install {needed}.")
     return None
+
+
+def _is_no_address(error: BaseException) -> bool:
+    """Whether PostgreSQL's driver could not read where to go: it says so before it asks any server."""
+    return type(error).__module__.startswith("psycopg2") and str(error).startswith(_NO_ADDRESS)
 
 
 def _of_sessions(error: BaseException) -> UnreachedError | None:
@@ -204,12 +225,13 @@ def _of_the_way(error: BaseException) -> ConversyncError | None:
     said = next(filter(_NOT_LET_IN.search, answers), None)
     if said is not None:
         return SettingsError(
-            f"The destination does not let this user in ({said}); what was committed before stands. Check user, "
-            "password and database in [destination.<name>.credentials] in .dlt/secrets.toml, and whom the server "
-            "lets in, then run it again."
+            f"The destination does not let this user in ({said}). Check user, password and database in "
+            f"{write_lock.credentials_section()} in .dlt/secrets.toml, and whom the server lets in, then run it again."
         )
     told = f" ({answers[0]})" if answers else ""
+    was_open = getattr(error, "pgcode", None) is not None or _SESSION_ENDED.search(str(error))
+    stands = "; what was committed before stands" if was_open else ""
     return UnreachedError(
-        f"The destination cannot be reached{told}; what was committed before stands. Check its address in "
-        "[destination.<name>.credentials] in .dlt/secrets.toml, the server and the network, then run it again."
+        f"The destination cannot be reached{told}{stands}. Check its address in "
+        f"{write_lock.credentials_section()} in .dlt/secrets.toml, the server and the network, then run it again."
     )

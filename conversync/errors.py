@@ -44,7 +44,9 @@ class LockedError(ConversyncError):
 
 
 class UnreachedError(ConversyncError):
-    """The destination cannot be reached, went away meanwhile, or lets nobody more in."""
+    """The destination cannot be reached, went away meanwhile, or lets nobody more in: try again later."""
+
+    exit_code = 4
 
 
 class VendorError(ConversyncError):

@@ -152,6 +152,7 @@ def planned(warehouse: Warehouse, vendor: Vendor, asked: LoadRequest, folder: Pa
     chosen = lookup.resolve(vendor.settings, vendor.label)
     state: dict[str, Any] = {}
     if warehouse.exists():
+        warehouse.check_opens()
         destination = warehouse.dlt_destination([vendor.dataset], read_only=True)
         pipeline = pipeline_for(vendor.dataset, destination, folder)
         state = restored(pipeline, vendor.name)

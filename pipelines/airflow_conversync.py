@@ -19,7 +19,7 @@ PROJECT = os.environ.get("CONVERSYNC_PROJECT", ".")
 WINDOW = timedelta(days=31)
 # Done, and done but something wants a look (see the README's exit codes).
 DONE, LOOK = 0, 3
-# Locked by another run, or a vendor that is unavailable: the same a while later may end well.
+# A warehouse that is locked or away, or a vendor that is unavailable: the same a while later may end well.
 PASSING = (4, 6)
 
 

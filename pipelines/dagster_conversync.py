@@ -20,7 +20,7 @@ SOURCES = os.environ.get("CONVERSYNC_SOURCES", "besitos,infobip,conductrics,keit
 DAYS = dg.DailyPartitionsDefinition(os.environ.get("CONVERSYNC_FIRST_DAY", "2024-01-01"), end_offset=1)
 # Done, and done but something wants a look (see the README's exit codes).
 DONE, LOOK = 0, 3
-# Locked by another run, or a vendor that is unavailable: the same a while later may end well.
+# A warehouse that is locked or away, or a vendor that is unavailable: the same a while later may end well.
 PASSING = (4, 6)
 
 

@@ -68,7 +68,7 @@ def close(
     Refused, with every reason, while a day was not read whole or is younger than the lookback. Writes `books.periods`
     and `books.reported`, all vendors or none. What becomes known later is a correction: see `conversync books`.
 
-    Exit codes: 0 closed · 1 refused · 2 settings, or nothing to close · 4 locked.
+    Exit codes: 0 closed · 1 refused · 2 settings, or nothing to close · 4 locked or away.
 
     Examples: `conversync close 2026-10 --dry-run` · `conversync close 2026-10 --vendor besitos`
     """
@@ -129,7 +129,7 @@ def reopen(
 ) -> None:
     """Open a closed month again. What was reported stays, as history; closing it again is another closing.
 
-    Exit codes: 0 done · 2 settings, or it is not closed · 4 locked.
+    Exit codes: 0 done · 2 settings, or it is not closed · 4 locked or away.
 
     Example: `conversync reopen 2026-10 --why "the tracker's currency was wrong"`
     """

@@ -65,7 +65,7 @@ def build(
     Needs `pip install "conversync[dbt]"`, on PostgreSQL `"conversync[dbt-postgres]"`. In a DuckDB file it makes and
     tests what would come to something else than in the last build, leaves the rest, and publishes the file.
 
-    Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked.
+    Exit codes: 0 done · 1 a model or a test failed · 2 settings · 4 locked or away.
 
     Examples: `conversync build --select conversions+` · `conversync build --destination postgres`
     """

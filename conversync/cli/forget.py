@@ -41,7 +41,7 @@ def forget(
     history. Clears tables, rows set aside, ledgers, journal, models and the published copy, and writes the files anew.
     Needs `privacy_key`.
 
-    Exit codes: 0 done · 1 failed, or something sent of the person is in doubt · 2 settings · 4 locked.
+    Exit codes: 0 done · 1 failed, or something sent of the person is in doubt · 2 settings · 4 locked or away.
 
     Examples: `conversync forget -` · `conversync forget - --dry-run --json`
     """

@@ -13,6 +13,7 @@ from conversync.errors import ConversyncError, LockedError
 
 if TYPE_CHECKING:
     from conversync import vendors
+    from conversync.extract.check_results import CheckResult
     from conversync.warehouse import warehouse
 
 
@@ -40,7 +41,7 @@ def load(
     many runs read one range into one PostgreSQL at once, and the cursor moves when all parts are there.
 
     Exit codes: 0 done · 1 failed · 2 settings · 3 done, and something wants a look: rows newly set aside, days short, a
-    clock that is wrong · 4 locked · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
+    clock that is wrong · 4 locked or away · 5 credentials refused · 6 vendor unavailable, or its answer not trusted.
 
     Examples: `conversync load` · `conversync load besitos --from 2024-12-01 --to 2024-12-20`
     """
@@ -113,11 +114,14 @@ def check(
     project: options.Project = None,
     debug: options.Debug = False,
 ) -> None:
-    """Look whether every vendor is reachable, lets us in, and whether clock and zone are plausible.
+    """Look whether the destination and every vendor are reachable and let us in, and clock and zone are plausible.
 
     Prints every setting with where it comes from, secrets masked; and of the settings files and of what is kept here
     the mode, the owner, and what others on this machine could do with it. With `--destination`, whether several
     machines may write there. Loads nothing.
+
+    Exit codes: 0 all is well · 2 settings, or the destination does not let us in · 3 something wants a look · 4 the
+    destination cannot be reached · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
 
     Example: `conversync check besitos`
     """
@@ -129,19 +133,25 @@ def check(
         say(f"note {destination}: {told}")
     for path, mode, told in look.places(place):
         say(f"open {path}: {mode}: {told}" if told else f"here {path}: {mode}")
+    codes = [0]
+    if (there := look.session(place)) is not None:
+        codes.append(_found(str(place), *there))
     for vendor in chosen:
-        _show_settings(vendor, place)
+        _show_settings(vendor, place, is_there=not any(codes))
     if foreign:
         say(f"note {', '.join(foreign)}: read by nobody here.")
-    codes = [0]
-    for source_, finding, code in look.check(chosen):
-        say(f"{'ok  ' if finding.good else 'LOOK'} {source_}: {finding.text}")
-        codes.append(code)
+    codes += [_found(*found) for found in look.check(chosen)]
     raise typer.Exit(gravest(codes))
 
 
-def _show_settings(vendor: vendors.Vendor, place: warehouse.Warehouse) -> None:
-    """Each with where it comes from, those that stand in two places, and what "auto" comes to."""
+def _found(where: str, finding: CheckResult, code: int) -> int:
+    """Prints it, and gives the exit code back that it is worth."""
+    say(f"{'ok  ' if finding.good else 'LOOK'} {where}: {finding.text}")
+    return code
+
+
+def _show_settings(vendor: vendors.Vendor, place: warehouse.Warehouse, *, is_there: bool) -> None:
+    """Each with where it comes from, those that stand in two places, and what "auto" comes to, by what is there."""
     from conversync.cli import output
     from conversync.monitor import check as look
 
@@ -149,7 +159,7 @@ def _show_settings(vendor: vendors.Vendor, place: warehouse.Warehouse) -> None:
         output.show_settings(vendor.label, found)
     for told in look.overruled_in(vendor):
         say(f"note {vendor.label}: {told}")
-    for told in look.lookbacks(place, vendor):
+    for told in look.lookbacks(place, vendor) if is_there else ():
         say(f"here {vendor.label}: {told}")
 
 

@@ -28,8 +28,8 @@ def nightly(
     build, failed: better late than wrong. An alert that cannot be delivered is said, and costs no exit code.
 
     Exit codes, the gravest of all steps: 0 done · 1 failed · 2 settings · 3 done, rows newly set aside, rejected or in
-    doubt, days short, a clock that is wrong · 4 locked · 5 credentials refused · 6 vendor unavailable, or its answer
-    cannot be trusted.
+    doubt, days short, a clock that is wrong · 4 locked or away · 5 credentials refused · 6 vendor unavailable, or its
+    answer cannot be trusted.
 
     Examples: `conversync nightly --wait 30m` · `conversync nightly --no-send --log-format json`
     """

@@ -45,7 +45,7 @@ def send(
     first send, rows more than a week old go only with --since or --adopt.
 
     Exit codes: 0 done · 1 failed · 2 settings, the outbox or the books: nothing was sent · 3 done, and something wants
-    a look: rows newly rejected, rows in doubt, changes that cannot go, rows that left the outbox · 4 locked
+    a look: rows newly rejected, rows in doubt, changes that cannot go, rows that left the outbox · 4 locked or away
     · 5 credentials refused · 6 vendor unavailable, or its answer cannot be trusted.
 
     Examples: `conversync send keitaro.conversions --from besitos --dry-run` ·

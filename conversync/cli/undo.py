@@ -48,7 +48,7 @@ def undo(
     nights. Refused, with the list, where something of it was sent or stands in a closed period. Models are as they
     were: run `conversync build` after it.
 
-    Exit codes: 0 done · 1 refused · 2 settings, or no such load · 4 locked.
+    Exit codes: 0 done · 1 refused · 2 settings, or no such load · 4 locked or away.
 
     Examples: `conversync undo --last --vendor besitos --dry-run` · `conversync undo 1732752000.1234567 --why "a test"`
     """

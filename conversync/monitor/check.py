@@ -1,4 +1,4 @@
-"""`conversync check`: the settings and where each comes from, then a look at every vendor. Loads nothing."""
+"""`conversync check`: settings, each with where it comes from; a look at destination and vendors. Loads nothing."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conversync.errors import ConversyncError, LockedError, SettingsError
+from conversync.dlt_errors import translate_errors
+from conversync.errors import PARTIAL, ConversyncError, LockedError, SettingsError
 from conversync.extract.check_results import CheckResult
 from conversync.extract.lookback import told
 from conversync.http.wait_budget import one_run
+from conversync.load import pipeline_for
 from conversync.monitor import overview
 from conversync.settings import accounts, lookup, trust
 from conversync.settings.toml import toml_value
 from conversync.settings.where_set import of_source, overruled
 from conversync.types import Restored, Settings
 from conversync.vendors import Vendor
-from conversync.warehouse import files, publish, write_lock
+from conversync.warehouse import confined_sql, files, publish, write_lock
 from conversync.warehouse.warehouse import Warehouse
 
 
@@ -69,6 +71,33 @@ def shown(value: object) -> str:
     if isinstance(value, bool | list | tuple | dict):
         return toml_value(value)
     return str(value)
+
+
+def session(warehouse: Warehouse) -> tuple[CheckResult, int] | None:
+    """Whether a session of the destination can be had, which is opened and left at once, and the exit code of it.
+
+    Of a DuckDB file whether it can be opened, as one can that somebody holds; None where a load has still to make it.
+    """
+    if not warehouse.exists():
+        return None
+    try:
+        with translate_errors(), tempfile.TemporaryDirectory() as folder:
+            if warehouse.destination == "duckdb":
+                warehouse.check_opens()
+            else:
+                _open_there(warehouse, Path(folder))
+    except LockedError as error:
+        return CheckResult(True, str(error)), 0
+    except ConversyncError as error:
+        return CheckResult(False, str(error)), error.exit_code
+    return CheckResult(True, "it can be opened."), 0
+
+
+def _open_there(warehouse: Warehouse, folder: Path) -> None:
+    destination = warehouse.dlt_destination(read_only=True)
+    client = confined_sql.reader(pipeline_for(overview.SENT, destination, folder))
+    client.open_connection()
+    client.close_connection()
 
 
 def writers(warehouse: Warehouse) -> str | None:
@@ -131,6 +160,6 @@ def check(vendors: Sequence[Vendor]) -> Iterator[tuple[str, CheckResult, int]]:
             chosen = lookup.resolve_each([vendor])[vendor.label]
             with one_run(), accounts.asked_for(vendor.label):
                 for finding in vendor.check(chosen):
-                    yield vendor.label, finding, 0 if finding.good else 1
+                    yield vendor.label, finding, 0 if finding.good else PARTIAL
         except ConversyncError as error:
             yield vendor.label, CheckResult(False, str(accounts.placed(error, vendor.label))), error.exit_code

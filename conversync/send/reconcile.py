@@ -44,6 +44,7 @@ def reconcile(warehouse: Warehouse, source: str) -> Comparison:
     if not warehouse.exists():
         raise SettingsError(f"There is no warehouse at {warehouse}; `conversync load` makes it.")
     with translate_errors(), tempfile.TemporaryDirectory() as folder:
+        warehouse.check_opens()
         destination = warehouse.dlt_destination([DATASET], read_only=True)
         with confined_sql.reading(pipeline_for(DATASET, destination, Path(folder))) as client:
             vendor, account = parted(source)

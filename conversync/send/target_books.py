@@ -98,6 +98,7 @@ class Bookkeeper:
         while True:
             try:
                 with translate_errors():
+                    self.warehouse.check_opens()
                     client.open_connection()
                 break
             except LockedError:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from conversync.errors import SettingsError
 from conversync.types import SqlClient
+from conversync.warehouse import write_lock
 from conversync.warehouse.query import Rows, rows
 
 # What dlt calls the schema in which rows wait until they are merged, after its dataset.
@@ -17,7 +18,7 @@ def refusal(said: str) -> str:
     """The sentence for a right that is missing; `said` is which, or what the destination says of it."""
     return (
         f"The destination does not allow this user what is needed ({said}). The dataset may belong to somebody "
-        "else: give the user in [destination.<name>.credentials] the right to it (to own it, or to use, create "
+        f"else: give the user in {write_lock.credentials_section()} the right to it (to own it, or to use, create "
         f"and write in it, and in the schema beside it whose name ends with {STAGING}), or name another user or "
         "database there."
     )
@@ -56,7 +57,7 @@ def check_seen(rows: Rows, wanted: Callable[[str, str, bool], bool]) -> None:
         raise SettingsError(
             f"The destination does not let this user read what is there (the right to {', to '.join(named)}{more} is "
             "missing): have the owner grant it (usage on the schema, select on all its tables, and those that come "
-            "later, by alter default privileges), or name another user in [destination.<name>.credentials]."
+            f"later, by alter default privileges), or name another user in {write_lock.credentials_section()}."
         )
 
 

@@ -252,6 +252,11 @@ class Warehouse:
         confined_sql.close(connection)
         return connection
 
+    def check_opens(self) -> None:
+        """Raises what `reader` does, where there is a DuckDB file: before somebody else opens it, who says less."""
+        if self.destination == "duckdb" and self.path.exists():
+            self.reader().close()
+
     def _refuse_what_is_no_duckdb(self) -> None:
         """DuckDB would fetch an extension from the network for some files that are not its own.
 

@@ -57,6 +57,14 @@ LONG_TURN = 60.0
 LONGEST_NAME = 63
 
 
+_asked_for = ["<name>"]  # last: what is said of a destination's settings names their section
+
+
+def credentials_section() -> str:
+    """Where the credentials of the destination stand that this process works with, as a person writes it."""
+    return f"[destination.{_asked_for[-1]}.credentials]"
+
+
 def has_locks(destination: str) -> bool:
     """Whether a destination of this name, as dlt knows it, has locks that runs on other machines see."""
     return bool(_found(destination).destination_type == LOCKING)
@@ -152,6 +160,7 @@ def _found(destination: str) -> Any:
     from conversync.dlt_internals import Destination
 
     dlt_settings.pin_dlt_settings()
+    _asked_for[:] = [destination]
     return Destination.from_reference(destination)
 
 

@@ -49,4 +49,4 @@ def test_a_catalog_that_lets_nobody_in_is_told_otherwise_than_one_that_is_away(p
     assert "hidden" not in done.told
     server, _, database = catalog.rpartition("/")
     place.env[name] = f"{server.rpartition(':')[0]}:9/{database}"
-    place.load().refused(1, "The destination cannot be reached; ", "Check its address")
+    place.load().refused(4, "The destination cannot be reached", "Check its address")

@@ -43,7 +43,7 @@ def test_an_empty_folder_becomes_a_project_that_check_can_read(project: Project)
         assert secret in secrets.read_text()
         assert secret not in everything
     checked = project.run("check")
-    assert checked.code in (0, 1), checked.err  # 1: the small world's newest rows lie in the vendor's future
+    assert checked.code in (0, 3), checked.err  # 3: the small world's newest rows lie in the vendor's future
     for source in ("besitos", "infobip", "conductrics", "keitaro"):
         assert f"ok   {source}: " in checked.out
     assert "secrets.toml" in checked.out

@@ -1,4 +1,4 @@
-"""C14: the database goes away in the middle of a load. Exit 1 and a sentence, nothing half done; the next run heals."""
+"""C14: the database goes away in the middle of a load. Exit 4 and a sentence, nothing half done; the next run heals."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_c14_the_database_is_gone_when_the_rows_are_there(remote: Remote, databa
     """It crashes while the vendor answers, and is up again for the next night."""
     before = standing(database)
     fault = remote.sandbox.faults.add(Fault(times=1, action=lambda: database.stop(signal.SIGQUIT)))
-    remote.night().refused(1, "The destination cannot be reached", "run it again")
+    remote.night().refused(4, "The destination cannot be reached", "run it again")
     assert fault.delivered
     database.start()
     assert standing(database) == before
@@ -119,7 +119,7 @@ MOMENTS: dict[str, Any] = {
 def test_c14_the_connection_is_cut_in_the_middle_of_a_load(
     remote: Remote, database: Cluster, moment: str
 ) -> None:
-    """In the staging table, in the merge, before the load counts as whole: tried again, or exit 1 with a sentence."""
+    """In the staging table, in the merge, before the load counts as whole: tried again, or exit 4 with a sentence."""
     when, table, words = MOMENTS[moment]
     before, cut = standing(database), threading.Event()
     database.ask(SLOW.format(when=when, table=table))
@@ -132,7 +132,7 @@ def test_c14_the_connection_is_cut_in_the_middle_of_a_load(
     assert was_cut, "nothing was cut"
     database.ask(f"drop trigger wait on {table}; select 1")
     if done.code:
-        done.refused(1, "The destination cannot be reached")
+        done.refused(4, "The destination cannot be reached")
         assert standing(database) in (before, AFTER)
     healed(remote, database)
 
@@ -162,7 +162,7 @@ def guarded() -> Iterator[Cluster]:
 def test_who_is_not_let_in_is_told_otherwise_than_that_the_server_is_away(
     guarded: Cluster, tmp_path: Path, sandbox: Sandbox, nursery: ProcessPool
 ) -> None:
-    """Exit 2 with the server's words where the password, the user or the database is wrong; 1 where none listens."""
+    """Exit 2 with the server's words where the password, the user or the database is wrong; 4 where none listens."""
     place = Remote(tmp_path, sandbox, nursery)
 
     def night(was: str, now: str) -> Done:
@@ -178,4 +178,6 @@ def test_who_is_not_let_in_is_told_otherwise_than_that_the_server_is_away(
     night(f"{guarded.port}/postgres", f"{guarded.port}/nothing").refused(
         2, 'database "nothing" does not exist'
     )
-    night(f":{guarded.port}/", ":9/").refused(1, "cannot be reached; ", "Check its address", "run it again")
+    night(f":{guarded.port}/", ":9/").refused(
+        4, "cannot be reached. Check its address in [destination.postgres.credentials]", "run it again"
+    )
