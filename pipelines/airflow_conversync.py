@@ -2,7 +2,7 @@
 
 Airflow and Conversync need not share an environment: the command is run, found on the PATH or named by
 CONVERSYNC_COMMAND, in the folder CONVERSYNC_PROJECT (the working directory), whose `.dlt/` holds the settings. What may
-write is its own business: two loads of one source wait for each other (`--wait`), those of two sources do not.
+write is its own business: out of one project folder one load at a time writes, and the others wait (`--wait`).
 """
 
 import os

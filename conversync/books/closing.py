@@ -101,9 +101,12 @@ def close(
 def refuse(found: Sequence[Candidate]) -> None:
     """ConversyncError with every reason there is."""
     if reasons := [reason for one in found for reason in one.against]:
+        period = found[0].closing.period
+        whole = [f"--vendor {one.closing.label}" for one in found if not one.against]
+        alone = f" Of the others it goes: conversync close {period} {' '.join(whole)}." if whole else ""
         raise ConversyncError(
-            f"{found[0].closing.period} is not closed: {'; '.join(reasons)}. Load what is missing, wait for what is "
-            "young, or say --force --why TEXT."
+            f"{period} is not closed: {'; '.join(reasons)}. Load what is missing, wait for what is "
+            f"young, or say --force --why TEXT.{alone}"
         )
 
 

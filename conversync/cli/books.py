@@ -102,12 +102,16 @@ def _would_close(
 
 
 def _tell(what: str, found: Sequence[Candidate]) -> None:
+    from conversync.books.shown import money
+
     for one in found:
         say(
             f"{what} {one.closing.period} of {one.closing.label}: {len(one.lines):,} lines, {one.closing.sha256}"
         )
         for currency, sums in _sums(one).items():
-            say(f"  {currency}: gross {sums.gross:f}, reversed {sums.reversed:f}, net {sums.net:f}")
+            say(
+                f"  {currency}: gross {money(sums.gross)}, reversed {money(sums.reversed)}, net {money(sums.net)}"
+            )
         for reason in one.against:
             say(f"  although {reason}")
 

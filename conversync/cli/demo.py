@@ -33,6 +33,10 @@ def sandbox(
     port: Annotated[int, typer.Option(metavar="N", help="The port on loopback; 0 takes any free one.")] = 0,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed tells another story.")] = 7,
     days: Annotated[int, typer.Option(metavar="N", help="How many days of conversions, up to today.")] = 90,
+    clock: Annotated[
+        str | None,
+        typer.Option(metavar="ISO", help="Where the clock stands, and with it the story's last day."),
+    ] = None,
     variant: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,6 +52,6 @@ def sandbox(
     from conversync.sandbox import serve
 
     try:
-        serve(port, seed=seed, days=days, variants=variant or ())
+        serve(port, seed=seed, days=days, clock=clock, variants=variant or ())
     except (ValueError, OSError) as error:
         raise SettingsError(f"The sandbox cannot start: {error}.") from None

@@ -40,9 +40,8 @@ def load(
     reads half a year, or from `besitos_start_date`. Reading a day again is free: nothing is doubled. With `--shard`,
     many runs read one range into one PostgreSQL at once, and the cursor moves when all parts are there.
 
-    Exit codes: 0 done · 1 failed · 2 settings · 3 done, and something wants a look: rows newly set aside, days short,
-    a clock that is wrong · 4 locked, away · 5 credentials refused · 6 vendor unavailable, or its answer cannot be
-    trusted.
+    Exit codes: 0 done · 1 failed · 2 settings · 3 done, and something wants a look: rows newly set aside, days short, a
+    clock that is wrong · 4 locked or away · 5 credentials refused · 6 vendor unavailable, or its answer not trusted.
 
     Examples: `conversync load` · `conversync load besitos --from 2024-12-01 --to 2024-12-20`
     """

@@ -102,6 +102,10 @@ def planned(
     chosen = Window(
         day(start, "the start") if start else window.start, day(end, "the end") if end else window.end
     )
+    if chosen.start > chosen.end and not end:
+        raise SettingsError(
+            f"The window begins {chosen.start}, which lies in the future: days end {chosen.end}."
+        )
     if chosen.start > chosen.end:
         raise SettingsError(f"The window ends ({chosen.end}) before it starts ({chosen.start}).")
     return chosen

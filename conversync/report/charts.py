@@ -59,6 +59,26 @@ def _time(field: str, canvas: Canvas, title: str | None = None) -> object:
     return alt.X(f"{field}:T", scale=alt.Scale(type="utc"), axis=axis)
 
 
+def _by_week(rows: Sequence[Row], canvas: Canvas) -> object:
+    """An axis of time from the first week's Monday to the end of the last, whose ticks are Mondays."""
+    alt = altair()
+    first, last = (pendulum.instance(choose(row["week"] for row in rows)) for choose in (min, max))
+    number = (last - first).days // 7 + 1
+    mondays = [
+        first.add(weeks=week) for week in range(0, number, math.ceil(number / (4 if canvas.is_phone else 7)))
+    ]
+    axis = alt.Axis(
+        format="%-d %b", values=list(map(_instant, mondays)), title=None, labelFlush=True, labelOverlap=True
+    )
+    scale = alt.Scale(type="utc", domain=[_instant(first), _instant(last.add(weeks=1))], nice=False)
+    return alt.X("week:T", scale=scale, axis=axis)
+
+
+def _instant(day: pendulum.Date) -> int:
+    """Its midnight in UTC, as charts count time: in milliseconds."""
+    return int(pendulum.datetime(day.year, day.month, day.day).timestamp() * 1000)
+
+
 def daily(rows: Sequence[Row], tint: str, currency: str) -> Drawn:
     """Columns by day: what is left in the colour `tint`, what was taken back above it; the week's mean as a line.
 
@@ -133,7 +153,7 @@ def weekly_rate(rows: Sequence[Row], tint: str) -> Drawn:
         fill = alt.Scale(domain=["settled", "rising"], range=[colour(tint), colour("paper")])
         chart = alt.Chart(_values(data)).mark_bar(stroke=colour(tint), strokeWidth=1.5)
         chart = chart.encode(
-            x=_time("week", canvas),
+            x=_by_week(rows, canvas),
             x2="next:T",
             y=alt.Y("rate:Q", title=None, axis=alt.Axis(format=".0%", tickCount=4)),
             y2=alt.datum(0),
@@ -288,7 +308,7 @@ def differences(rows: Sequence[Row]) -> Drawn:
         scale = alt.Scale(domain=there, range=[colour(OUTCOMES[outcome]) for outcome in there])
         chart = alt.Chart(_values(data)).mark_bar(stroke=colour("paper"), strokeWidth=1)
         chart = chart.encode(
-            x=_time("week", canvas),
+            x=_by_week(rows, canvas),
             x2="next:T",
             y=alt.Y("sum(count):Q", title=None, axis=alt.Axis(format="~d", tickCount=4, tickMinStep=1)),
             color=alt.Color("outcome:N", scale=scale, legend=None),

@@ -117,7 +117,9 @@ def _settings(sandbox: Sandbox) -> str:
         f"# The clock stands at {sandbox.world.now.isoformat(timespec='seconds')}"
         " (--variant server.date=clock tells it in each answer); to move it a day on:\n"
         f"#   curl -d '{{\"advance_hours\": 24}}' {sandbox.url}/_sandbox/clock\n"
-        f"# What a reader must then hold: curl {sandbox.url}/_sandbox/oracle\n"
+        "# A load asks for days up to this machine's: for a second night, begin with --clock some days ago.\n"
+        f"# What a reader of all its days must then hold: curl {sandbox.url}/_sandbox/oracle\n"
+        "# (a load looks back as far as its settings say, and may lack what was restated of days before).\n"
     )
 
 

@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from conversync.count_words import counted
 from conversync.dlt_errors import translate_errors
 from conversync.errors import PARTIAL, CredentialsError, LockedError, SettingsError, UnreachedError
 from conversync.send import begun_sends, forgetting, ledger, outbox
@@ -283,7 +284,7 @@ def _notes(keeper: Bookkeeper, mending: Mending, journal: Journal) -> Iterator[s
     elif mending.to_journal:
         yield f"{len(mending.to_journal):,} outcomes of {table} were new to this machine's journal"
     if mending.doubts:
-        yield f"{len(mending.doubts):,} requests were on their way when the last send ended: they are in doubt"
+        yield f"{counted(len(mending.doubts), 'request')} on the way when the last send ended: in doubt"
 
 
 def _finish(

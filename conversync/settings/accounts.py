@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from conversync.errors import CredentialsError
+from conversync.errors import CredentialsError, SettingsError
 from conversync.vendors import Vendor, at_account, dataset, known, label, parted, source_of, vendors
 
 if TYPE_CHECKING:
@@ -69,7 +69,11 @@ def chosen(names: Iterable[str], among: Callable[[Vendor], object] = lambda _sou
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in there:
-            raise unknown("source", name, list(there))
+            error, (vendor, account) = unknown("source", name, list(there)), parted(name)
+            if not account or vendor not in known():
+                raise error
+            where = ".".join(section(vendor, account))
+            raise SettingsError(f"{error} An account of that name has its settings under [{where}].")
     return [there[name] for name in wanted or there]
 
 

@@ -68,7 +68,8 @@ def plan(wanted: Wanted, sources: Sequence[str], questions: Questions | None) ->
         known_source(name)
     if not chosen:
         raise SettingsError(
-            "No source is named, and none has its settings in the environment: name one, such as --source besitos."
+            "No source is named, and the environment holds the settings of none (what stands in the files stays): name "
+            "one, such as --source besitos."
         )
     chosen = list(dict.fromkeys(chosen))
     places = [wanted.folder / ".dlt" / name for name in ("secrets.toml", "config.toml")]

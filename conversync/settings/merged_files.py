@@ -24,7 +24,7 @@ PLACEHOLDER = "<to be filled in>"
 _HEADER = re.compile(r"\s*\[")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 SECRETS = ".dlt/secrets.toml"
-IGNORED = f"# Secrets, and what a run makes.\n{SECRETS}\n.conversync/\n*.duckdb\n*.duckdb.*\n"
+IGNORED = f"# Secrets, and what a run makes.\n{SECRETS}\n.conversync/\npublished/\n*.duckdb\n*.duckdb.*\n"
 
 
 def held(path: Path, *sections: Section) -> Document:
@@ -172,9 +172,9 @@ def _by_tomlkit(text: str, section: Section, name: str, value: object) -> str:
 def ignored(folder: Path) -> str | None:
     """What `.gitignore` in the folder must hold for git not to know the secrets; None where nothing is missing.
 
-    Nothing is, outside of a git tree, and where one of its files says so already.
+    Nothing is, where one of its files says so already. A folder may come to git later.
     """
-    if not any((above / ".git").exists() for above in (folder, *folder.parents)) or _knows(folder):
+    if _knows(folder):
         return None
     path = folder / ".gitignore"
     if not path.exists():

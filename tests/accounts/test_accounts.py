@@ -86,7 +86,13 @@ def test_an_account_in_files_takes_what_it_lacks_from_its_vendor_but_no_credenti
 
 
 WRONG = [
-    (["load", "besitos:ue"], {}, "", 'There is no source "besitos:ue"', "Did you mean besitos:eu?"),
+    (
+        ["load", "besitos:ue"],
+        {},
+        "",
+        'There is no source "besitos:ue"',
+        "besitos:eu? An account of that name has its settings under [sources.besitos.accounts.ue]",
+    ),
     (["load"], {f"{OWN}BESITOS_TOKN": "x"}, "", f"{OWN}BESITOS_TOKN", f"{OWN}BESITOS_TOKEN is"),
     (
         ["load"],

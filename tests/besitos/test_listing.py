@@ -325,7 +325,7 @@ def test_check_says_what_is_guaranteed_and_what_is_not_understood(make_house: Ma
     house.sandbox.besitos.rows = [*rows, reversal(1, date_time=times[-1])]
     ended = command("check", "besitos", cwd=house.folder, environment=house.environment)
     said = " ".join(ended.out.split())
-    assert ended.code == 1, ended.out + ended.err
+    assert ended.code == 3, ended.out + ended.err
     assert "LOOK besitos: a range of 31 days is cut short without a word" in said
     assert "conversions: pages of 150 rows are refused; a night asks accordingly" in said
     assert "is_reverse=1, which the vendor understands" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -270,3 +271,14 @@ def test_a_closed_report_is_the_same_byte_for_byte(make_ledger: MakeLedger) -> N
     assert b'<td class="number">17.00</td>' in first
     house.night([row(1, payout=11), row(2, payout=7, offer_id=None), row(4)])
     assert page("second.html") == first
+
+
+def test_whose_days_are_whole_is_told_where_others_are_not() -> None:
+    """With the command that closes the period of these alone."""
+    values = {field.name: None for field in fields(store.Closing) if field.default is MISSING}
+    row_ = store.Closing(**{**values, "period": "2024-11", "vendor": "besitos", "account": "besitos"})  # type: ignore[arg-type] # what else it has is not asked for
+    whole, short = closing.Candidate(row_, ()), closing.Candidate(row_, (), ("a day was never read",))
+    with pytest.raises(ConversyncError, match=r"goes: conversync close 2024-11 --vendor besitos\.$"):
+        closing.refuse([whole, short])
+    with pytest.raises(ConversyncError, match=r"--why TEXT\.$"):
+        closing.refuse([short])

@@ -319,7 +319,7 @@ def test_d01_a_load_that_finds_no_session_free_says_so(remote: Remote, database:
         for count in (0, 1):
             database.ask(f"alter {limit} connection limit {count}; select 1")
             done = remote.do("load", "besitos", *DAYS, DESTINATION__POSTGRES__CREDENTIALS=narrow)
-            done.refused(1, f"too many connections for {limit.split()[0]}", "needs three")
+            done.refused(4, f"too many connections for {limit.split()[0]}", "needs three")
         database.ask(f"alter {limit} connection limit 6; select 1")
         done = remote.do("load", "besitos", *DAYS, DESTINATION__POSTGRES__CREDENTIALS=narrow)
         assert done.code == 0, done.told

@@ -233,6 +233,7 @@ def test_k20_a_word_of_a_command_that_names_nothing(place: Place, command: str, 
         (["--days", "-3"], "--days is -3, and may be from 1 to"),
         (["--days", "99999999"], "--days is 99999999"),
         (["--port", "70000"], "--port is 70000"),
+        (["--clock", "soon"], "soon"),
         (
             ["--variant", "bogus=1"],
             "those of other vendors have keitaro., infobip., conductrics., optibase., server. before the name.",

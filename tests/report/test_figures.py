@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from conversync.report import charts
 from conversync.report.numbers import NOTHING
+from conversync.report.picture import picture
 from tests.dbt.nights import ask
 from tests.report.conftest import Built, at
 from tests.report.pages import Page
@@ -261,3 +264,13 @@ def test_no_colour_is_fixed(built: Built, name: str) -> None:
             for element in svg.all(kind):
                 for paint in ("fill", "stroke"):
                     assert element.attributes.get(paint, "none") in {"none", "transparent"}
+
+
+def test_weeks_are_named_by_their_mondays() -> None:
+    """Each tick of a chart by weeks is a Monday of its weeks: none lies after the last of them."""
+    mondays = [date(2026, 9, 7) + timedelta(weeks=week) for week in range(12)]
+    rows = [{"week": monday, "outcome": "amounts apart", "transactions": 2} for monday in mondays]
+    drawn = picture(charts.differences(rows), "", "test")
+    ticks = set(re.findall(r">(\d+ (?:Sep|Oct|Nov|Dec))<", str(drawn)))
+    assert len(ticks) > 4
+    assert ticks <= {f"{monday:%-d %b}" for monday in mondays}

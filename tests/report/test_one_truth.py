@@ -157,3 +157,7 @@ def test_m07_a_day_that_the_tracker_was_not_read_is_missing_nothing(
         r"[\d,]+ transactions of days that one side was not read whole are left out", page.root.text
     )
     assert 0 < matched <= compared
+    words = re.search(r"What does not match, by week: (.*?)\.", page.section("reconciliation").text)
+    assert words, "no picture"
+    told = [int(number) for number in re.findall(r"\d+", words[1].replace(",", ""))]
+    assert sum(told) == compared - matched, words[0]

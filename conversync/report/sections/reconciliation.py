@@ -24,7 +24,7 @@ def reconciliation(reader: Reader) -> Content:
         return Content(missing="Neither side knows a transaction of these days.")
     compared, matched = _sum(outcomes, "compared"), _sum(outcomes.of(outcome="matched"), "compared")
     there = [outcome for [outcome] in weekly.pairs("outcome")]
-    says = _says(outcomes, there)
+    says = _says(outcomes, there) if compared else "Nothing is compared: no picture is needed."
     return Content(
         {
             "total": _sum(outcomes, "transactions"),
@@ -73,7 +73,7 @@ def _says(outcomes: Answer, there: list[str]) -> str:
 
 
 def _told(outcomes: Answer, outcome: str) -> str:
-    return f"{numbers.count(_sum(outcomes.of(outcome=outcome), 'transactions'))} {outcome}"
+    return f"{numbers.count(_sum(outcomes.of(outcome=outcome), 'compared'))} {outcome}"
 
 
 def _amounts(answer: Answer) -> tuple[Column, ...]:
