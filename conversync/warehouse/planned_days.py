@@ -54,12 +54,9 @@ def _listings(steps: Iterable[Step]) -> Iterator[tuple[Step, str, str]]:
 
 
 def _due(stream: str, noted: str | None, text: str, through: str | None) -> dict[str, str]:
-    """The days that were due at the first load; those of a later one, from the same first day on, until all are read.
-
-    Of what an earlier version began nothing is noted.
-    """
+    """The days that were due at first; those of a later load, from the same first day on, until all are read."""
     if noted is None:
-        return {stream: text} if through is None else {}
+        return {stream: text}
     first, _, last = noted.partition(" .. ")
     return {} if through and through >= last else {stream: f"{first} .. {text.partition(' .. ')[2]}"}
 

@@ -55,3 +55,16 @@ def test_what_a_stopped_first_load_did_not_come_to_was_never_read(stopped: Works
     assert stopped.query(
         "select sql from duckdb_views() where schema_name = 'besitos' and view_name = 'days'"
     ) == [text]
+
+
+def test_so_does_one_after_days_that_were_asked_for(stopped: Workspace) -> None:
+    """The first ten days by hand, which moves the cursor: what the night after them did not come to is told."""
+    stopped.load(ago(60), ago(50))
+    assert told(stopped) == {}
+    stop(stopped)
+    days = "select min(day), max(day) from besitos.days where state = 'never' and stream = '{}'"
+    assert stopped.query(days.format("conversions")) == [(ago(38), ago(1))]
+    [(_, last)] = stopped.query(days.format("reversals"))
+    assert last == ago(1)
+    stopped.load(window_days=10)
+    assert told(stopped) == {}
