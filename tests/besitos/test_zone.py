@@ -58,7 +58,7 @@ def test_of_a_long_listing_the_newest_rows_are_looked_at(tmp_path: Path) -> None
             command("check", "besitos", cwd=tmp_path, environment={**settings, "BESITOS_ZONE": zone})
             for zone in ("Pacific/Honolulu", "EST")
         )
-    assert (ahead.code, right.code) == (1, 0), ahead.out + right.out
+    assert (ahead.code, right.code) == (3, 0), ahead.out + right.out
     [told] = [line for line in ahead.out.splitlines() if "newest" in line]
     assert "in the future if its times are Pacific/Honolulu" in told
     assert "the newest row is from" in right.out
