@@ -218,7 +218,7 @@ def test_the_commands_take_the_destination(both: Both, tmp_path: Path) -> None:
     elsewhere = {"DESTINATION__POSTGRES__CREDENTIALS": "postgresql://nobody:none@127.0.0.1:9/none"}
     for name in ("build", "report"):
         refused = command(name, "--destination", "postgres", cwd=tmp_path, environment=elsewhere)
-        assert refused.code == 1, refused.err
+        assert refused.code == 4, refused.err
         assert "cannot be reached" in refused.err
         assert "none@" not in refused.out + refused.err
 
