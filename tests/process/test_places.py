@@ -139,7 +139,7 @@ def test_k25_a_project_that_there_is_not(place: Place, folder: str) -> None:
 
 # Makes everything read-only but the warehouse's folder, in name spaces of its own.
 READ_ONLY = """
-mount --bind "$1" "$1" && mount --bind /tmp /tmp && mount --rbind "$1" "$1" && mount -o remount,ro,bind /tmp
+mount --bind "$1" "$1" && mount --rbind /tmp /tmp && mount --rbind "$1" "$1" && mount -o remount,ro,bind /tmp
 for folder in /var/tmp /usr/tmp; do [ ! -d $folder ] || mount -t tmpfs -o ro none $folder; done
 shift; ! touch /tmp/x 2>/dev/null || exit 99
 exec "$@"

@@ -16,7 +16,7 @@ from tests.send.support import Workspace
 TARGET = "infobip.messages"
 OLD, FRESH = 181, 179
 SENT, FAILED, REACHED, DOUBTED, NEW = (f"38598765432{n}" for n in range(5))
-TEXT = "Your code is 8841"
+TEXT = "Your code is 8841-zulu"
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_l11_numbers_and_texts_go_after_their_days(sandbox: Sandbox, house: Work
     found = books(house)
     for secret in (SENT, REACHED, FAILED):
         assert secret not in found["sent"] + found["failed"]
-    assert "8841" not in found["sent"] + found["failed"]
+    assert "8841-zulu" not in found["sent"] + found["failed"]
     assert DOUBTED in found["doubted"]
-    assert "8841" in found["doubted"]
+    assert "8841-zulu" in found["doubted"]
     assert NEW in found["new"]
     assert [row for row in kept(house) if row[0] != "new"] == before
     assert [row for row in amounts(house) if row[0] != "new"] == cost
