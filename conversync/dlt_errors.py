@@ -19,6 +19,8 @@ _NOT_ALLOWED = (
     "insufficient privileges",
     "not authorized",
 )
+# What MariaDB's driver tells of a user, a password or a database that it does not know, by the server's numbers.
+_MARIADB_NO = re.compile(r"\((?:1044|1045|1049|1698), ['\"](.+?)['\"]\)")
 # What PostgreSQL says where a lock was waited for too long.
 _WAITED = "canceling statement due to lock timeout"
 # PostgreSQL's code and words for a session too many; who is not let in yet is told no code by the driver.
@@ -109,6 +111,10 @@ _NO_MEMORY = (
     "There is not enough memory; what was committed before is safe. "
     "Run it with more, or with smaller windows, such as --window 7d."
 )
+_OTHER_DATA = (
+    "The lake's catalog has its data elsewhere than the settings do: give bucket_url, in "
+    "[destination.ducklake.credentials.storage], the folder or address with which the lake was made."
+)
 # What a database's words mean: the error, the words, and the sentence, in which `first` is their first line.
 _OF_MACHINE = (
     (
@@ -117,6 +123,11 @@ _OF_MACHINE = (
         "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m.",
     ),
     (ConversyncError, NO_SPACE, DISK_FULL),
+    (
+        SettingsError,
+        ("DATA_PATH parameter",),
+        _OTHER_DATA,
+    ),
     (ConversyncError, ("Out of Memory Error",), _NO_MEMORY),
     (
         ConversyncError,
@@ -222,7 +233,8 @@ def _of_the_way(error: BaseException) -> ConversyncError | None:
     # Of a statement, which has a code, the driver tells more.
     said_so = _ANSWER.findall(str(error)) if getattr(error, "pgcode", None) is None else []
     answers = [quoted(line, 200) for line in said_so]
-    said = next(filter(_NOT_LET_IN.search, answers), None)
+    refused = _MARIADB_NO.search(str(error))
+    said = quoted(refused[1], 200) if refused else next(filter(_NOT_LET_IN.search, answers), None)
     if said is not None:
         return SettingsError(
             f"The destination does not let this user in ({said}). Check user, password and database in "

@@ -113,10 +113,22 @@ def _hows(schema: str, table: str, texts: set[str], vendor: Vendor | None, *, di
     declared = _declared(vendor).get(table.removeprefix(UNDO)) if vendor is not None else None
     if declared is None and schema in SCHEMAS:
         declared = _by_name()
-    if declared is not None:
-        return {name: how for name, how in declared.items() if name in texts}
     kept = OTHER_IDS if digits else set[str]()
-    return {name: "cell" for name in sorted(texts) if name.lower() not in kept}
+    if declared is None:
+        return {name: "cell" for name in sorted(texts) if name.lower() not in kept}
+    ours = _columns_of(vendor).get(table.removeprefix(UNDO), texts) if vendor is not None else texts
+    # A column that somebody added; dlt's and those of what is kept to be taken back begin so.
+    added = {name for name in texts - ours if not name.startswith("_") and name.lower() not in kept}
+    return {
+        **{name: how for name, how in declared.items() if name in texts},
+        **dict.fromkeys(sorted(added), "cell"),
+    }
+
+
+def _columns_of(vendor: Vendor) -> dict[str, set[str]]:
+    """By table, all columns that it has of us."""
+    tables = (*vendor.tables, REJECTED_ROWS, WINDOWS)
+    return {table.name: {one.name for one in table.columns} for table in tables}
 
 
 def _declared(vendor: Vendor) -> dict[str, dict[str, How]]:

@@ -67,7 +67,7 @@ class DeltaTables:
             AddAction(
                 one.name, one.size, {}, _now(), data_change=True, stats=json.dumps({"numRecords": one.rows})
             )
-            for one in write_files(batches, files.open_output_stream, names)
+            for one in write_files(batches, files.open_output_stream, names, files.delete_file)
         ]
         schema = Schema.from_arrow(batches.schema)
         noted = CommitProperties(app_transactions=[Transaction(APPLICATION, state.number)])

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 CATALOG, FILE = "conversync", "catalog.sqlite"
 ROWS, NUMBER = "conversync.rows", "conversync.number"
 OURS = {"written-by": "conversync"}
-# Of a commit's metadata, few earlier ones are kept: they name files that are gone.
+# Of a commit's metadata, few earlier ones are kept: they name files that are gone. Of a file it is told how many rows
+# it has, and no value: what says that a file went would keep the smallest and the largest id in it.
 PROPERTIES = {
     **OURS,
+    "write.metadata.metrics.default": "counts",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "5",
 }
@@ -78,7 +80,8 @@ class IcebergTables:
         where = changing.table_metadata.location
         names = iter(lambda: f"{where}/data/{uuid.uuid4()}.parquet", None)
         rows = _numbered(batches, changing.table_metadata.schema())
-        written = [one.name for one in write_files(rows, lambda name: io.new_output(name).create(), names)]
+        files = write_files(rows, lambda name: io.new_output(name).create(), names, io.delete)
+        written = [one.name for one in files]
         noted = {ROWS: str(state.rows), NUMBER: str(state.number)}
         with changing.update_snapshot(snapshot_properties=noted).overwrite() as snapshot:
             for file in before:

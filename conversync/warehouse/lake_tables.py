@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -142,14 +143,34 @@ def _misfits(schema: str, table: str, columns: Sequence[Column]) -> list[str]:
 
 
 def write_files(
-    batches: pa.RecordBatchReader, create: Callable[[str], Any], names: Iterator[str]
+    batches: pa.RecordBatchReader,
+    create: Callable[[str], Any],
+    names: Iterator[str],
+    delete: Callable[[str], None],
 ) -> Iterator[File]:
-    """Writes the rows into Parquet files of these names, which `create` opens; none where there are no rows."""
+    """Writes the rows into Parquet files of these names, which `create` opens; none where there are no rows.
+
+    Where that fails none of them stays: a table that was never made has nobody else who would `delete` them.
+    """
+    begun = list[str]()
+    try:
+        yield from _written(batches, create, names, begun)
+    except Exception:
+        for name in begun:
+            with suppress(OSError):  # it is about the first error
+                delete(name)
+        raise
+
+
+def _written(
+    batches: pa.RecordBatchReader, create: Callable[[str], Any], names: Iterator[str], begun: list[str]
+) -> Iterator[File]:
     import pyarrow.parquet as pq
 
     batch = next(batches, None)
     while batch is not None:
         name, rows = next(names), 0
+        begun.append(name)
         with create(name) as sink:
             with pq.ParquetWriter(sink, batches.schema, compression="zstd") as writer:
                 while batch is not None and rows < FILE:

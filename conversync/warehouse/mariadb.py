@@ -2,7 +2,7 @@
 
 Every table is InnoDB's, in utf8mb4 with the collation that compares bytes and pads nothing: in the server's own one,
 'a' and 'A' would be one event. Texts are LONGTEXT, and keys of a length that an index takes; strict mode refuses what
-does not fit. A time is a DATETIME(6) in UTC, and sessions are in UTC.
+does not fit. A time is a DATETIME(6) in UTC, and sessions are in UTC. A name may stand in double quotes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _TEXTS = re.compile(r"'([A-Za-z0-9_+/-]+)'")
 KEYS = ("primary_key", "merge_key", "unique", "row_key", "x-row-version")
 SESSION = (
     f"set session time_zone = '+00:00', collation_connection = {COLLATION}, "
-    "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE'"
+    "sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "NO_ZERO_DATE,NO_ZERO_IN_DATE'"
 )
 
 

@@ -198,12 +198,19 @@ def write(copy: Path, spill: Path, readers: Readers, *, clears: bool = False) ->
             log.warning(
                 "The published lake leaves out what has names that no lake takes: %s.", "; ".join(left)
             )
+        failed = list[ConversyncError]()
         for table in found:
-            with _told(lake, str(table.place)):
-                _write(connection, there, table, 0 if clears else lake.hours, clears=clears)
+            try:
+                with _told(lake, str(table.place)):
+                    _write(connection, there, table, 0 if clears else lake.hours, clears=clears)
+            except ConversyncError as error:
+                failed.append(error)
         for place in there.strays({table.place for table in found}):
             with _told(lake, str(place)):
                 there.drop(place)
+        if failed:
+            more = f" {len(failed) - 1} more could not be written." if len(failed) > 1 else ""
+            raise ConversyncError(f"{failed[0]}{more}") from failed[0]
 
 
 def _write(connection: Connection, there: Tables, table: LakeTable, hours: int, *, clears: bool) -> None:
@@ -230,8 +237,7 @@ def _told(lake: Lake, what: str) -> Iterator[None]:
             else f"It says: {quoted(said, _MOST_WORDS)}."
         )
         raise ConversyncError(
-            f"The copy for readers was published, but not the lake {lake.address}: {what} is as it was, and so is what "
-            f"comes after it. {told}"
+            f"The copy for readers was published, but not the lake {lake.address}: {what} is as it was. {told}"
         ) from error
 
 

@@ -50,3 +50,12 @@ def test_a_catalog_that_lets_nobody_in_is_told_otherwise_than_one_that_is_away(p
     server, _, database = catalog.rpartition("/")
     place.env[name] = f"{server.rpartition(':')[0]}:9/{database}"
     place.load().refused(4, "The destination cannot be reached", "Check its address")
+
+
+@pytest.mark.parametrize("place", [ON_SERVER], indirect=True)
+def test_data_elsewhere_than_the_catalog_says_is_a_setting(place: Elsewhere) -> None:
+    """As from a second machine, whose settings name another folder: exit 2, since no later run ends otherwise."""
+    done = place.load()
+    assert done.code == 0, done.told
+    place.env["DESTINATION__DUCKLAKE__CREDENTIALS__STORAGE__BUCKET_URL"] += "-of-others"
+    place.load().refused(2, "has its data elsewhere", "bucket_url")

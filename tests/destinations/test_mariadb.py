@@ -190,6 +190,24 @@ def test_a_query_only_reads_and_ends_in_time(on_mariadb: Elsewhere, query: str, 
     told.refused(2, words)
 
 
+def test_a_view_is_sent_by_its_name(on_mariadb: Elsewhere) -> None:
+    """Names stand in double quotes then, as elsewhere; and who is not let in is told so."""
+    done = on_mariadb.load()
+    assert done.code == 0, done.told
+    on_mariadb.query(
+        "create or replace view besitos.out as select event_key as send_key from besitos.conversion_events"
+    )
+    on_mariadb.env |= {"OPTIBASE_PUBLIC_API_KEY": PUBLIC_KEY}
+    told = on_mariadb.run(
+        "send", "optibase.conversions", "--from", "besitos.out", "--since", "2024-01-01", "--dry-run"
+    )
+    assert "near" not in told.told, told.told
+    assert "tested_user_external_id" in told.told, "it was read, and lacks a column"
+    url = on_mariadb.env["DESTINATION__SQLALCHEMY__CREDENTIALS"]
+    on_mariadb.env["DESTINATION__SQLALCHEMY__CREDENTIALS"] = f"{url.rpartition('/')[0]}/nowhere_at_all"
+    on_mariadb.load().refused(2, "does not let this user in", "nowhere_at_all")
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -52,6 +52,17 @@ def test_nothing_is_left_and_no_sum_moves(story: Story) -> None:
     assert kept == [(OTHER,), (None,)]
 
 
+def test_a_column_of_the_users_own_on_a_vendors_table_is_cleared_too(story: Story) -> None:
+    """As a cell of a table of theirs."""
+    with duckdb.connect(str(story.path)) as connection:
+        for table, told in (("conversion_events", f"of {PERSON}"), ("rejected_rows", PERSON)):
+            connection.execute(f"alter table besitos.{table} add column my_note varchar")
+            connection.execute(f"update besitos.{table} set my_note = '{told}'")
+    done = story.run("forget", PERSON)
+    assert done.code == 0, done.told
+    assert story.hits(PERSON) == []
+
+
 def test_the_next_night_brings_nobody_back(story: Story) -> None:
     """The same rows, then a late reversal: nothing is stated anew but the reversal, and nobody is sent again."""
     before = story.money()

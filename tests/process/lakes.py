@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ TABLES = """
     select schema_name || '.' || table_name, comment from duckdb_tables()
     where not internal and schema_name <> 'privacy' and table_name not like '\\_%' escape '\\' order by all
 """
+
+
+# What Delta's log would tell of a file's values.
+BOUNDS = re.compile(r"minValues|maxValues")
 
 
 class Lake:
@@ -109,6 +114,21 @@ class Lake:
         """Whether any file has a text with that in it, in small letters."""
         found = (str(pq.read_table(path).to_pydict()).lower() for path in self.files())
         return any(word.lower() in text for text in found)
+
+    def told(self) -> list[str]:
+        """The values that are told of files, of whatever version, outside of them."""
+        if self.kind == "delta":
+            return [word for path in self.folder.rglob("*.json") for word in BOUNDS.findall(path.read_text())]
+        tables = [self._catalog.load_table(name) for name in self.names()]
+        entries = [
+            entry.data_file
+            for table in tables
+            for snapshot in table.snapshots()
+            for manifest in snapshot.manifests(table.io)
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        ]
+        assert entries
+        return [str(bounds) for one in entries for bounds in (one.lower_bounds, one.upper_bounds) if bounds]
 
     def is_the_copy(self) -> None:
         """Every table of it is here, with its rows, and nothing else."""

@@ -115,6 +115,19 @@ def test_somebody_elses_table_is_not_written_over(lake: Lake) -> None:
     assert lake.copy("from main.mine") == [(1,)]
 
 
+def test_a_table_that_cannot_be_written_holds_up_no_other(lake: Lake) -> None:
+    """Exit 1 and its name; all others are there, and nothing of what was begun of it is left."""
+    lake.place.change(
+        "create table besitos.huge as select range as n, 1::hugeint as big from range(200000) union all "
+        "select 0, 170141183460469231731687303715884105727"
+    )
+    done = lake.place.run("publish")
+    assert done.code == 1, done.told
+    assert "besitos.huge is as it was" in done.err
+    assert lake.names() == {name for name, _ in lake.copy(TABLES)} - {"besitos.huge"}
+    assert lake.files_of("besitos.huge", "*.parquet") == []
+
+
 def test_what_somebody_else_wrote_into_a_table_is_put_right(lake: Lake) -> None:
     """Though nothing changed in the copy: rows that stand there twice are money."""
     lake.publish()
@@ -205,6 +218,7 @@ def test_nothing_is_left_of_who_is_forgotten(lake: Lake) -> None:
     done = lake.place.run("forget", person)
     assert done.code == 0, done.told
     assert not lake.holds(person)
+    assert lake.told() == [], "what names a file that went would name the largest id in it"
     assert lake.rows(EVENTS, "select sum(payout) from found") == before
     assert str(lake.folder) in done.out
     lake.is_the_copy()
