@@ -110,19 +110,23 @@ def of_dataset(schema: str) -> Vendor | None:
 def _hows(schema: str, table: str, texts: set[str], vendor: Vendor | None, *, digits: bool) -> dict[str, How]:
     """What each column is, of those that may hold something."""
     # What a load replaced, and keeps to be taken back by, holds what its table holds.
-    declared = _declared(vendor).get(table.removeprefix(UNDO)) if vendor is not None else None
+    name = table.removeprefix(UNDO)
+    declared = _declared(vendor).get(name) if vendor is not None else None
     if declared is None and schema in SCHEMAS:
         declared = _by_name()
     kept = OTHER_IDS if digits else set[str]()
+    own = _own(name, texts, vendor, declared)
+    found: dict[str, How] = {one: "cell" for one in sorted(own) if one.lower() not in kept}
+    return found | {one: how for one, how in (declared or {}).items() if one in texts}
+
+
+def _own(table: str, texts: set[str], vendor: Vendor | None, declared: Mapping[str, How] | None) -> set[str]:
+    """The columns that are the user's own: all of a table of theirs, and those that they added to a vendor's."""
     if declared is None:
-        return {name: "cell" for name in sorted(texts) if name.lower() not in kept}
-    ours = _columns_of(vendor).get(table.removeprefix(UNDO), texts) if vendor is not None else texts
-    # A column that somebody added; dlt's and those of what is kept to be taken back begin so.
-    added = {name for name in texts - ours if not name.startswith("_") and name.lower() not in kept}
-    return {
-        **{name: how for name, how in declared.items() if name in texts},
-        **dict.fromkeys(sorted(added), "cell"),
-    }
+        return texts
+    ours = _columns_of(vendor).get(table, texts) if vendor is not None else texts
+    # dlt's, and those of what is kept to be taken back, begin so.
+    return {one for one in texts - ours if not one.startswith("_")}
 
 
 def _columns_of(vendor: Vendor) -> dict[str, set[str]]:

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,19 +198,25 @@ def write(copy: Path, spill: Path, readers: Readers, *, clears: bool = False) ->
             log.warning(
                 "The published lake leaves out what has names that no lake takes: %s.", "; ".join(left)
             )
-        failed = list[ConversyncError]()
-        for table in found:
-            try:
-                with _told(lake, str(table.place)):
-                    _write(connection, there, table, 0 if clears else lake.hours, clears=clears)
-            except ConversyncError as error:
-                failed.append(error)
+        failed = list(_failed(connection, lake, there, found, clears=clears))
         for place in there.strays({table.place for table in found}):
             with _told(lake, str(place)):
                 there.drop(place)
         if failed:
             more = f" {len(failed) - 1} more could not be written." if len(failed) > 1 else ""
             raise ConversyncError(f"{failed[0]}{more}") from failed[0]
+
+
+def _failed(
+    connection: Connection, lake: Lake, there: Tables, tables: Sequence[LakeTable], *, clears: bool
+) -> Iterator[ConversyncError]:
+    """Writes these; what kept one from it holds up no other."""
+    for table in tables:
+        try:
+            with _told(lake, str(table.place)):
+                _write(connection, there, table, 0 if clears else lake.hours, clears=clears)
+        except ConversyncError as error:
+            yield error
 
 
 def _write(connection: Connection, there: Tables, table: LakeTable, hours: int, *, clears: bool) -> None:
