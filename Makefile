@@ -22,7 +22,7 @@ install: .venv/installed ## Builds .venv with the command .venv/bin/conversync
 demo: install ## Three nights of conversions from the sandbox into demo/warehouse.duckdb
 	@$(BIN)/conversync demo
 
-test: install ## The tests, one or more of each fault: about eleven minutes on two cores
+test: install ## The tests, one or more of each fault: about twelve minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-more: install ## What CI runs, too: further cases, kills, both ways of decoding; twice as long
@@ -31,7 +31,7 @@ test-more: install ## What CI runs, too: further cases, kills, both ways of deco
 test-long: install ## The long suites: hundreds of kills, thousands of generated feeds
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'long or more'
 
-test-destinations: install ## One story in DuckDB, PostgreSQL, MariaDB and DuckLake, held against the oracle; lakes as others read them (about fifteen minutes)
+test-destinations: install ## One story in DuckDB, PostgreSQL, MariaDB and DuckLake, held against the oracle; lakes as others read them (about nine minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r tests/destinations/requirements.lock
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m destinations
