@@ -170,15 +170,20 @@ def killed(machines: Machines, number: int, at: int) -> None:
     assert left == machines.alone("windows")
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(20))
-def test_wherever_a_shard_is_killed(machines: Machines, seed: int) -> None:
-    """Any shard, at any point."""
+def killed_somewhere(machines: Machines, seed: int) -> None:
+    """The same of a shard and at a point that the seed says; nothing is loaded before."""
     points = machines.folder / "points"
     well(machines.begin("--shard", "1/4", points=str(points)).wait())
     machines.forget()
     luck = Random(seed)
     killed(machines, luck.randint(1, 4), luck.randint(1, int(points.read_text())))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20))
+def test_wherever_a_shard_is_killed(machines: Machines, seed: int) -> None:
+    """Any shard, at any point."""
+    killed_somewhere(machines, seed)
 
 
 def test_who_is_no_shard_waits(machines: Machines) -> None:

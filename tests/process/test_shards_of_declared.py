@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from test_acme import Acme, running
 from conversync.sandbox import Sandbox
 from tests.dbt.cluster import Cluster, binary
 from tests.process.support import ProcessPool, nursery
-from tests.process.test_shards import DAYS, OF_RUNS, Machines, killed, well
+from tests.process.test_shards import DAYS, OF_RUNS, Machines, killed_somewhere
 from tests.vendors.site import made_site
 
 pytestmark = pytest.mark.skipif(binary("postgres") is None, reason="no PostgreSQL server is installed here")
@@ -86,8 +85,4 @@ def test_shards_at_once_leave_what_one_load_leaves(declared: Declared) -> None:
 )
 def test_wherever_a_shard_is_killed(declared: Declared, seed: int) -> None:
     """Any shard, at any point: started again, what it lacked is there, once."""
-    points = declared.folder / "points"
-    well(declared.begin("--shard", "1/4", points=str(points)).wait())
-    declared.forget()
-    luck = Random(seed)
-    killed(declared, luck.randint(1, 4), luck.randint(1, int(points.read_text())))
+    killed_somewhere(declared, seed)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conversync.sandbox import Fault
-from tests.process.support import FEED, PATIENCE, ROOT, Done, Place, Wish, reads_at_once
+from tests.process.support import FEED, PATIENCE, ROOT, Done, Forked, Place, Wish, reads_at_once
 
 # The promise is 30 s. Nothing here needs the last resort, which comes after 20.
 SOON = 15.0
@@ -158,29 +158,28 @@ def window_of(place: Place) -> str:
     return f"{stream} {start} .. {end}"
 
 
-def test_a07_a_run_that_had_nothing_yet_says_so(place: Place) -> None:
-    """An hour of 500s: the end line does not speak of anything committed."""
-    fault = place.sandbox.faults.add(Fault(path=FEED, status=500))
-    run = place.begin()
+def interrupted(run: Forked, fault: Fault) -> Done:
+    """Ctrl-C as soon as it met the fault."""
     deadline = time.monotonic() + PATIENCE
     while not fault.delivered and time.monotonic() < deadline:
         time.sleep(0.02)
     run.signal(signal.SIGINT)
     done = run.wait()
     stopped(done, signal.SIGINT)
+    return done
+
+
+def test_a07_a_run_that_had_nothing_yet_says_so(place: Place) -> None:
+    """An hour of 500s: the end line does not speak of anything committed."""
+    fault = place.sandbox.faults.add(Fault(path=FEED, status=500))
+    done = interrupted(place.begin(), fault)
     assert "this run had committed nothing yet" in done.err.splitlines()[-1]
 
 
 def test_a07_what_is_no_load_does_not_speak_of_going_on(place: Place) -> None:
     """Where nothing says where another run goes on, none is said to."""
     fault = place.sandbox.faults.add(Fault(path=FEED, delay=60.0))
-    run = place.nursery.start(Wish(["check", "besitos"], place.env, str(place.folder)))
-    deadline = time.monotonic() + PATIENCE
-    while not fault.delivered and time.monotonic() < deadline:
-        time.sleep(0.02)
-    run.signal(signal.SIGINT)
-    done = run.wait()
-    stopped(done, signal.SIGINT)
+    done = interrupted(place.nursery.start(Wish(["check", "besitos"], place.env, str(place.folder))), fault)
     safe = "what was committed is safe, and the same command can be run again."
     assert done.err.splitlines()[-1] == f"conversync: stopped by SIGINT; {safe}"
 
