@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,12 +40,16 @@ PACKAGES = {DELTA: "deltalake", ICEBERG: "pyiceberg"}
 # For how long readers of an earlier version of a table have its files, unless `published_lake_keep` says so.
 KEEP = "24h"
 HOUR = 3600
+# Seconds that tables which cannot be written may take in all; of a store that is away each asks for minutes.
+PATIENCE = 60.0
 # What a path may not hold to be part of an address.
 _UNFIT = re.compile(r"[%?#\x00-\x1f\x7f]")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^@?#\s]+", re.IGNORECASE)
 # What the libraries take as a secret from the environment, and might say in an error.
 _SECRET = re.compile(r"AWS_.*|AZURE_.*|GOOGLE_.*|PYICEBERG_CATALOG__.*")
 _MOST_WORDS = 300
+# Of a terminal, as the libraries' errors have them.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Tables(Protocol):
@@ -210,12 +215,20 @@ def write(copy: Path, spill: Path, readers: Readers, *, clears: bool = False) ->
 def _failed(
     connection: Connection, lake: Lake, there: Tables, tables: Sequence[LakeTable], *, clears: bool
 ) -> Iterator[ConversyncError]:
-    """Writes these; what kept one from it holds up no other."""
+    """Writes these; what kept one from it holds up no other.
+
+    ConversyncError where that took long: what lies there does not answer, and no other table would do better.
+    """
+    spent = 0.0
     for table in tables:
+        began = time.monotonic()
         try:
             with _told(lake, str(table.place)):
                 _write(connection, there, table, 0 if clears else lake.hours, clears=clears)
         except ConversyncError as error:
+            spent += time.monotonic() - began
+            if spent > PATIENCE:
+                raise ConversyncError(f"{error} What comes after it was not tried.") from error
             yield error
 
 
@@ -236,7 +249,7 @@ def _told(lake: Lake, what: str) -> Iterator[None]:
     except ConversyncError:
         raise
     except Exception as error:
-        said = str(error)
+        said = _COLOURS.sub("", str(error))
         told = (
             DISK_FULL
             if any(words in said for words in NO_SPACE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import time
 import pyarrow as pa
 import pytest
 
+from conversync.errors import ConversyncError
+from conversync.warehouse import published_lake
+from conversync.warehouse.publish import Readers
+from tests.houses import environment
 from tests.process.lakes import TABLES, Lake
 from tests.process.nights import Nights
 from tests.process.support import Place, Wish
@@ -126,6 +131,24 @@ def test_a_table_that_cannot_be_written_holds_up_no_other(lake: Lake) -> None:
     assert "besitos.huge is as it was" in done.err
     assert lake.names() == {name for name, _ in lake.copy(TABLES)} - {"besitos.huge"}
     assert lake.files_of("besitos.huge", "*.parquet") == []
+
+
+def test_a_store_that_does_not_answer_is_not_asked_for_each_table(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else may write the warehouse meanwhile, and each would take minutes."""
+    lake.place.change("create table besitos.huge as select 170141183460469231731687303715884105727 as big")
+    assert lake.place.run("publish").code == 1
+    shutil.rmtree(lake.folder)
+    monkeypatch.setattr(published_lake, "PATIENCE", 0.0)
+    copy, spill = lake.place.folder / "published" / "warehouse.duckdb", lake.place.folder / "spill"
+    with (
+        environment(lake.place.env),
+        pytest.raises(ConversyncError, match=r"besitos.huge is as it was.*comes after it was not tried"),
+    ):
+        published_lake.write(copy, spill, Readers())
+    names = {name for name, _ in lake.copy(TABLES)}
+    assert lake.names() == {name for name in names if name < "besitos.huge"}
 
 
 def test_what_somebody_else_wrote_into_a_table_is_put_right(lake: Lake) -> None:
