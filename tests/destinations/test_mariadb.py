@@ -208,6 +208,21 @@ def test_a_view_is_sent_by_its_name(on_mariadb: Elsewhere) -> None:
     on_mariadb.load().refused(2, "does not let this user in", "nowhere_at_all")
 
 
+def test_what_was_sent_is_held_against_the_trackers_own(on_mariadb: Elsewhere) -> None:
+    """Three conversions, each there as it was sent."""
+    on_mariadb.env |= on_mariadb.sandbox.settings()
+    load = ["load", "keitaro", *on_mariadb.days[2:]]
+    query = (
+        "select conversion_id as send_key, sub_id as subid, 1.5 as payout, 'sale' as status "
+        "from keitaro.conversions order by 1 limit 3"
+    )
+    send = ["send", "keitaro.conversions", "--from", query, "--since", "2020-01-01"]
+    for command in (load, send, load, ["reconcile", "keitaro"]):
+        done = on_mariadb.run(*command)
+        assert done.code == 0, done.told
+    assert "3 sent, 3 there as sent, 0 differences" in done.told
+
+
 @pytest.mark.parametrize(
     "command",
     [
