@@ -115,6 +115,11 @@ _OTHER_DATA = (
     "The lake's catalog has its data elsewhere than the settings do: give bucket_url, in "
     "[destination.ducklake.credentials.storage], the folder or address with which the lake was made."
 )
+_TOO_LONG = (
+    "A value is longer than its column takes on MariaDB, where a key has at most 768 signs, so nothing of what came "
+    "with it was loaded; what was committed before stands. Nothing there mends it: load this source into another "
+    "destination."
+)
 # What a database's words mean: the error, the words, and the sentence, in which `first` is their first line.
 _OF_MACHINE = (
     (
@@ -123,11 +128,8 @@ _OF_MACHINE = (
         "Somebody has the warehouse file open; close that session, or wait for it with --wait 30m.",
     ),
     (ConversyncError, NO_SPACE, DISK_FULL),
-    (
-        SettingsError,
-        ("DATA_PATH parameter",),
-        _OTHER_DATA,
-    ),
+    (SettingsError, ("DATA_PATH parameter",), _OTHER_DATA),
+    (ConversyncError, ("Data too long for column",), _TOO_LONG),
     (ConversyncError, ("Out of Memory Error",), _NO_MEMORY),
     (
         ConversyncError,

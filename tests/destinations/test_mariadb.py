@@ -19,6 +19,8 @@ import tests.support  # noqa: F401 - settles dlt before it is imported
 import dlt
 from dlt.common.configuration import resolve_configuration
 
+from conversync.dlt_errors import translate_errors
+from conversync.errors import ConversyncError
 from conversync.extract.declared import BOOLEAN, DATE, INSTANT, MONEY, STRING, UPSERTED, Column, Table
 from conversync.load import pipeline_for
 from conversync.vendors import vendors
@@ -82,6 +84,17 @@ def test_keys_are_told_apart_by_their_bytes_and_values_are_as_they_came(
             found = rows(client, "select `key`, said, amount, at, day, is_so from things.values_that_came")
     assert sorted(row[0] for row in found) == sorted(keys)
     assert {row[1:] for row in found} == {(LONG, AMOUNT, AT.replace(tzinfo=None), DAY, 1)}
+
+
+def test_a_key_that_has_no_room_is_told(maria: mariadb.Server, tmp_path: Path) -> None:
+    """In place of one cut short, under which another event may stand."""
+    data = [pa.Table.from_pylist([{"key": "k" * 769}], schema=VALUES.schema)]
+    with (
+        dataset(maria, tmp_path) as pipeline,
+        pytest.raises(ConversyncError, match="at most 768 signs"),
+        translate_errors(),
+    ):
+        pipeline.run(dlt.resource(data, name=VALUES.name, **VALUES.hints))
 
 
 @pytest.mark.parametrize("kept", KINDS)
